@@ -1,0 +1,52 @@
+# The menu. `make run` and `make test` do all the set-up themselves.
+PYTHON ?= python3
+VENV ?= .venv
+PROFILE ?= quick
+CORES ?= 2
+GRID ?= workflow/grid.yaml
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SNAKEMAKE := $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-incomplete --quiet rules host
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONPATH :=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run grid test lint lab notebooks clean
+
+help: ## this menu
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "variables: PROFILE=smoke|quick|full, CORES=2, GRID=workflow/grid.yaml, DATA=file of your own spectrum"
+
+$(READY): requirements.txt constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+setup: $(READY) ## create the environment and install (about two minutes)
+
+run: $(READY) ## execute notebooks 00-04, write figures/ and runs/ (only what changed)
+	$(SNAKEMAKE) --config profile=$(PROFILE) $(if $(DATA),data_path=$(DATA)) -- report
+	@$(BIN)/python -m nblib.report $(PROFILE)
+
+grid: $(READY) ## run a grid of notebook parameters, resumable (GRID=...)
+	$(SNAKEMAKE) --configfile $(GRID) --keep-going -- grid
+
+test: $(READY) ## the whole test suite, notebooks included
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check nblib tests
+	$(BIN)/python -m pytest tests -n $(CORES) --dist loadfile
+
+lint: $(READY) ## ruff, and its formatter
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format nblib tests
+
+notebooks: $(READY) ## run the notebooks with smoke defaults and store their outputs (what the tests compare)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+lab: $(READY) ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir=. notebooks
+
+clean: ## remove runs/ (trained models too); the environment and figures stay
+	rm -rf runs build

@@ -1,0 +1,7 @@
+"""Noise-aware masked pretraining of power spectral densities."""
+
+from nblib.dataset import NoiseBERTDataset
+from nblib.model import AttentionWithWeights, NoiseBERT
+from nblib.train import TrainConfig, train
+
+__all__ = ["AttentionWithWeights", "NoiseBERT", "NoiseBERTDataset", "TrainConfig", "train"]

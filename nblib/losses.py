@@ -1,0 +1,206 @@
+"""Masked error and the penalties on CLS attention, by name in REGULARIZERS.
+
+A penalty is written for one spectrum and averaged over the spectra that define it: those with the tokens its formula
+needs. Where no spectrum defines it, it is 0 with gradient 0.
+"""
+
+import functools
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from nblib.model import patches
+
+REGULARIZERS: dict[str, Callable] = {}
+MARGIN = 1.0  # logits; of log_odds and ranking
+
+
+def mean_over_defined(rows: Float[Tensor, " batch"], defined: Bool[Tensor, " batch"]) -> Float[Tensor, ""]:
+    """Average over the spectra that define a penalty; 0, with gradient 0, when none does."""
+    return torch.where(defined, rows, 0).sum() / defined.sum().clamp(min=1)
+
+
+def regularizer(rows: Callable) -> Callable:
+    """Register rows(...) -> (value per spectrum, bool per spectrum) under its name, averaged as above.
+
+    The registered function takes (cls_attn, noisy, reduction="mean", **context); reduction="none" returns the rows.
+    """
+
+    @functools.wraps(rows)
+    def penalty(cls_attn, noisy, reduction="mean", **context):
+        values, defined = rows(cls_attn, noisy, **context)
+        return mean_over_defined(values, defined) if reduction == "mean" else (values, defined)
+
+    REGULARIZERS[rows.__name__] = penalty
+    return penalty
+
+
+# ---- masked error ----
+
+
+def squared_error(prediction, target, spread=1.0):
+    """(prediction - target)^2 per bin, standardised units; its floor is trigamma(K) / spread^2."""
+    return (prediction - target) ** 2
+
+
+def whittle_error(prediction, target, spread=1.0):
+    """Gamma (Whittle) deviance per bin, eq. 4: x/S - ln(x/S) - 1 with ln x, ln S the values times spread; >= 0."""
+    log_ratio = (target - prediction) * spread
+    return log_ratio.exp() - log_ratio - 1
+
+
+MASKED_ERRORS = {"squared": squared_error, "whittle": whittle_error}
+
+
+def check_masked_error(kind: str) -> None:
+    """Raise ValueError for a masked error that is not known."""
+    if kind not in MASKED_ERRORS:
+        raise ValueError(f"unknown masked error {kind!r}; known: {', '.join(MASKED_ERRORS)}")
+
+
+def check_regularizer(name: str) -> None:
+    """Raise ValueError for a regularizer that is not registered."""
+    if name not in REGULARIZERS:
+        raise ValueError(f"unknown regularizer {name!r}; known: {', '.join(REGULARIZERS)}")
+
+
+def masked_error(
+    prediction: Float[Tensor, "batch bin"],
+    target: Float[Tensor, "batch bin"],
+    masked: Bool[Tensor, "batch bin"],
+    kind: str = "squared",
+    spread: float = 1.0,
+) -> Float[Tensor, ""]:
+    """Mean error over masked bins, eq. 7; 0 when nothing is masked.
+
+    prediction, target : standardised ln PSD
+    masked : True = hidden from the model and to be predicted
+    kind : "squared" or "whittle"
+    spread : ln units of one standardised unit
+    """
+    check_masked_error(kind)
+    errors = MASKED_ERRORS[kind](prediction, target, spread)
+    return torch.where(masked, errors, 0).sum() / masked.sum().clamp(min=1)
+
+
+# ---- what the penalties share ----
+
+
+def noisy_tokens(noisy: Bool[Tensor, "batch bin"], patch_size: int) -> Bool[Tensor, "batch token"]:
+    """A token is noisy where it holds a noisy bin."""
+    return patches(noisy, patch_size).any(dim=-1)
+
+
+def _log(cls_attn):
+    return cls_attn.clamp(min=torch.finfo(cls_attn.dtype).tiny).log()
+
+
+def _both_kinds(noisy):
+    return noisy.any(dim=-1) & ~noisy.all(dim=-1)
+
+
+def _log_mean_exp(logits, keep):
+    """ln of the mean of exp(logits) over the tokens kept: (batch, head)."""
+    masked = logits.masked_fill(~keep[:, None], -torch.inf)
+    empty = ~keep.any(dim=-1)[:, None, None]
+    total = torch.where(empty, logits, masked).logsumexp(dim=-1)  # finite where nothing is kept
+    return total - keep.sum(dim=-1).clamp(min=1).log()[:, None]
+
+
+def _mass(cls_attn, noisy):
+    return (cls_attn * noisy[:, None]).sum(dim=-1)  # (batch, head)
+
+
+def _uniform_over(cls_attn, kept):
+    """-mean over the tokens kept of ln a, minus ln(their number): 0 at its best, averaged over heads."""
+    n_kept = kept.sum(dim=-1).clamp(min=1)
+    logs = torch.where(kept[:, None], _log(cls_attn), 0).sum(dim=-1) / n_kept[:, None]
+    return -logs.mean(dim=1) - n_kept.log(), kept.any(dim=-1)
+
+
+# ---- the penalties: cls_attn (batch, head, token), noisy (batch, token) ----
+
+
+@regularizer
+def none(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+    """0: no penalty."""
+    return cls_attn.new_zeros(len(cls_attn)), noisy.any(dim=-1)
+
+
+@regularizer
+def simple(cls_attn, noisy, *, prediction, noisy_bins, **context):
+    """Mean |prediction| on noisy bins; attention is not used. prediction, noisy_bins : (batch, bin)."""
+    n_noisy = noisy_bins.sum(dim=-1)
+    rows = torch.where(noisy_bins, prediction.abs(), 0).sum(dim=-1) / n_noisy.clamp(min=1)
+    return rows, n_noisy > 0
+
+
+@regularizer
+def mean(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+    """Mean attention on noisy tokens, averaged over heads: the starting study's penalty. Gradient A(1-A)/k."""
+    return (_mass(cls_attn, noisy) / noisy.sum(dim=-1).clamp(min=1)[:, None]).mean(dim=1), _both_kinds(noisy)
+
+
+@regularizer
+def first_bin(cls_attn, noisy, *, noise_interval, n_intervals=30, **context):
+    """Attention on the token of the labelled interval's first bin: the starting study's code, literally.
+
+    noise_interval : (batch,) int, -1 for none
+    """
+    token = (noise_interval.clamp(min=0) * cls_attn.shape[-1]) // n_intervals
+    picked = cls_attn.gather(2, token[:, None, None].expand(-1, cls_attn.shape[1], 1))[..., 0]
+    return picked.mean(dim=1), (noise_interval >= 0) & ~noisy.all(dim=-1)
+
+
+@regularizer
+def mass(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+    """A = share of attention on noisy tokens, averaged over heads, in [0, 1]. Gradient A(1-A)."""
+    return _mass(cls_attn, noisy).mean(dim=1), _both_kinds(noisy)
+
+
+@regularizer
+def log_barrier(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+    """-ln(1 - A), averaged over heads (Pruthi et al., ACL 2020). Gradient A."""
+    clean_mass = _mass(cls_attn, ~noisy)
+    return -_log(clean_mass).mean(dim=1), _both_kinds(noisy)
+
+
+@regularizer
+def log_odds(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+    """[LSE_noisy - ln k - LSE_clean + ln(L - k) + margin]+ on the logits. Gradient 1 until the margin.
+
+    ln a differs from the logits by one constant a row, which cancels.
+    """
+    logits = _log(cls_attn)
+    gap = _log_mean_exp(logits, noisy) - _log_mean_exp(logits, ~noisy)
+    return F.relu(gap + MARGIN).mean(dim=1), _both_kinds(noisy)
+
+
+@regularizer
+def uniform_clean(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+    """Divergence from uniform attention over the clean tokens: 0 at its best. Gradient A on the noisy tokens."""
+    return _uniform_over(cls_attn, ~noisy)
+
+
+@regularizer
+def ranking(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+    """Mean over (noisy, clean) pairs of softplus(logit_noisy - logit_clean + 1), averaged over heads."""
+    logits = _log(cls_attn)
+    pairs = F.softplus(logits[..., :, None] - logits[..., None, :] + MARGIN)  # (batch, head, token, token)
+    wanted = (noisy[:, :, None] & ~noisy[:, None, :])[:, None]
+    n_pairs = wanted.sum(dim=(2, 3)).clamp(min=1)
+    return (torch.where(wanted, pairs, 0).sum(dim=(2, 3)) / n_pairs).mean(dim=1), _both_kinds(noisy)
+
+
+@regularizer
+def random(cls_attn, noisy, *, generator, **context):
+    """The control: `uniform_clean` with as many tokens as are noisy, drawn at random each step.
+
+    generator : torch.Generator on the CPU
+    """
+    keys = torch.rand(noisy.shape, generator=generator).to(noisy.device)
+    ranks = keys.argsort(dim=-1).argsort(dim=-1)
+    return _uniform_over(cls_attn, ranks >= noisy.sum(dim=-1, keepdim=True))

@@ -1,0 +1,188 @@
+"""What the figures show. Every function takes `ax=None`, labels its units and returns the axes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from numpy import ndarray
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from nblib.dataset import N_INTERVALS
+
+FREQUENCY = "Frequency [Hz]"
+PSD_LABEL = "PSD [{unit}]"
+
+
+def _axes(ax, size=(6, 3)):
+    return plt.subplots(figsize=size)[1] if ax is None else ax
+
+
+def shade_noisy(ax, freqs, noisy):
+    """Grey bands over noisy bins."""
+    ax.fill_between(
+        freqs, 0, 1, where=noisy, step="mid", color="0.5", alpha=0.3, lw=0, transform=ax.get_xaxis_transform()
+    )
+
+
+def plot_psd(freqs, psds: dict[str, ndarray], noisy=None, unit="A$^2$/Hz", ax=None):
+    """PSDs on log-log axes by label; noisy bins shaded.
+
+    psds : label -> (bin,) unit
+    noisy : (bin,) bool
+    """
+    ax = _axes(ax)
+    for label, psd in psds.items():
+        measured = "measured" in label
+        ax.plot(freqs, psd, label=label, lw=0.5 if measured else 1.3, color="0.6" if measured else None)
+    if noisy is not None:
+        shade_noisy(ax, freqs, noisy)
+    ax.set(xscale="log", yscale="log", xlabel=FREQUENCY, ylabel=PSD_LABEL.format(unit=unit))
+    if len(psds) > 1:
+        ax.legend()
+    return ax
+
+
+def plot_ratio(freqs, ratio, threshold=None, title="", ax=None):
+    """External power over background against frequency; the dashed line is the truth's threshold."""
+    ax = _axes(ax)
+    ax.plot(freqs, ratio)
+    if threshold is not None:
+        ax.axhline(threshold, color="k", ls="--", lw=0.7)
+    ax.set(xlabel=FREQUENCY, ylabel="External / background", title=title)
+    return ax
+
+
+def plot_interval_counts(counts: ndarray, ax=None):
+    """How many spectra carry each label: counts (31,), first -1 = none, then the 30 intervals."""
+    ax = _axes(ax)
+    ax.bar(np.arange(-1, N_INTERVALS), counts, color=["#c2410c"] + ["#08306b"] * N_INTERVALS)
+    ax.set(xlabel="noise_interval (-1 = no noise)", ylabel="Spectra")
+    return ax
+
+
+def plot_loss_curves(history, floor=None, title="", ax=None):
+    """Masked error in training and on validation; the dotted line is the floor trigamma(K)/spread^2."""
+    ax = _axes(ax)
+    ax.plot(history["step"], history["mask_loss"], label="training")
+    ax.plot(history["step"], history["val_mask_loss"], label="validation")
+    if floor is not None:
+        ax.axhline(floor, color="k", ls=":", label="floor")
+    ax.set(yscale="log", xlabel="Step", ylabel="Masked error [standardised$^2$]", title=title)
+    ax.legend()
+    return ax
+
+
+def plot_mass(histories: dict, uniform: float, ax=None):
+    """Share of CLS attention on noisy tokens during training, by penalty; dotted: attention spread evenly."""
+    ax = _axes(ax)
+    for label, history in histories.items():
+        ax.plot(history["step"], history["val_noisy_mass"], label=label)
+    ax.axhline(uniform, color="k", ls=":", lw=1, label="even attention")
+    ax.set(xlabel="Step", ylabel="CLS attention on noisy tokens", yscale="log")
+    ax.legend(fontsize=7, ncols=2)
+    return ax
+
+
+def plot_attention_row(freqs, cls_attn, noisy=None, uniform=None, ax=None):
+    """CLS attention against frequency, a line per head; the dotted line is uniform attention.
+
+    freqs    : (token,) Hz, patch centres
+    cls_attn : (head, token), each row sums to 1
+    noisy    : (token,) bool, shaded where True
+    uniform  : where the dotted line stands; 1 / number of tokens if None
+    """
+    ax = _axes(ax)
+    for number, row in enumerate(cls_attn):
+        ax.plot(freqs, row, label=f"head {number}")
+    ax.axhline(1 / len(freqs) if uniform is None else uniform, ls=":", color="k", lw=0.8, label="uniform")
+    if noisy is not None:
+        shade_noisy(ax, freqs, noisy)
+    ax.set(xscale="log", xlabel=FREQUENCY, ylabel="CLS attention")
+    ax.legend(fontsize=7)
+    return ax
+
+
+def plot_scores(scores: dict[str, float], chance: dict[str, float] | None = None, label="", intervals=None, ax=None):
+    """Horizontal bars of one metric by method; dashed lines mark guesses.
+
+    scores : method -> value; chance : guess -> value; intervals : method -> (low, high)
+    """
+    ax = _axes(ax, (6, 0.5 + 0.3 * len(scores)))
+    names = list(scores)
+    bounds = None
+    if intervals is not None:
+        bounds = np.transpose([(scores[n] - intervals[n][0], intervals[n][1] - scores[n]) for n in names]).clip(min=0)
+    bars = ax.barh(names, [scores[name] for name in names], xerr=bounds, color="#7aa6c9", ecolor="k", capsize=2)
+    ax.bar_label(bars, fmt="%.3f", padding=4, fontsize=7)
+    for (name, value), style in zip((chance or {}).items(), ("--", ":", "-."), strict=False):
+        ax.axvline(value, color="k", ls=style, lw=0.9, label=name)
+    if chance:
+        ax.legend(fontsize=7, loc="lower right")
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.set(xlabel=label, xlim=(0, 1.12))
+    return ax
+
+
+def plot_heatmap(cls_attn: ndarray, freqs, title="", vmax=3.0, colour_bar=True, ax=None):
+    """CLS attention over uniform attention: a row per spectrum, frequency to the right (seaborn).
+
+    cls_attn : (spectrum, token), rows sum to 1, in the order to be shown; freqs : (token,) Hz
+    """
+    ax = _axes(ax, (6, 4))
+    n_tokens = cls_attn.shape[1]
+    sns.heatmap(
+        cls_attn * n_tokens,
+        ax=ax,
+        cmap="gray",
+        vmin=0,
+        vmax=vmax,
+        rasterized=True,
+        cbar=colour_bar,
+        cbar_kws={"label": "attention / uniform"} if colour_bar else None,
+    )
+    ticks = np.linspace(0, n_tokens, 7)
+    ax.set_xticks(ticks, [f"{freqs[min(int(tick), n_tokens - 1)]:.0f}" for tick in ticks], rotation=0)
+    ax.set(yticks=[], xlabel=FREQUENCY, ylabel="Spectra, by position of the noise", title=title)
+    ax.grid(visible=False)
+    return ax
+
+
+def plot_weights(weights: ndarray, title="", ax=None):
+    """Full attention of one head, (L+1, L+1): query down, key to the right, CLS first; log colours over uniform."""
+    ax = _axes(ax, (4.5, 4))
+    size = len(weights)
+    floor = np.log10(np.maximum(weights * size, 1e-2))
+    sns.heatmap(
+        floor, ax=ax, cmap="gray", vmin=-2, vmax=1.5, rasterized=True, cbar_kws={"label": "log10(attention / uniform)"}
+    )
+    ticks = np.linspace(0, size, 6)
+    for axis in (ax.set_xticks, ax.set_yticks):
+        axis(ticks, [str(int(tick)) for tick in ticks], rotation=0)
+    ax.set(xlabel="Key token (0 = CLS)", ylabel="Query token (0 = CLS)", title=title, aspect="equal")
+    ax.grid(visible=False)
+    return ax
+
+
+def plot_roc(scores: dict[str, ndarray], truth: ndarray, ax=None):
+    """ROC per cell by method, on a logarithmic false-alarm axis where the methods differ."""
+    ax = _axes(ax, (4, 3.5))
+    for name, values in scores.items():
+        false_alarms, hits, _ = roc_curve(truth.ravel(), values.ravel())
+        ax.plot(np.maximum(false_alarms, 1e-5), hits, label=name)
+    line = np.logspace(-4, 0)
+    ax.plot(line, line, color="k", ls=":", lw=0.8, label="chance")
+    ax.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="False-alarm rate per cell", ylabel="Detection rate")
+    ax.legend(fontsize=7)
+    return ax
+
+
+def plot_precision_recall(scores: dict[str, ndarray], truth: ndarray, ax=None):
+    """Precision against recall per cell by method; dotted: the prevalence."""
+    ax = _axes(ax, (4, 3.5))
+    for name, values in scores.items():
+        precision, recall, _ = precision_recall_curve(truth.ravel(), values.ravel())
+        ax.plot(recall, precision, label=name)
+    ax.axhline(truth.mean(), color="k", ls=":", lw=0.8, label="chance (prevalence)")
+    ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision")
+    ax.legend(fontsize=7)
+    return ax

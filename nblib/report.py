@@ -1,0 +1,68 @@
+"""What a run left behind: `python -m nblib.report PROFILE` lists it, `--table OUT RECORD...` joins records as CSV."""
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+from nblib.paths import ROOT, figures_dir, runs_dir
+from nblib.records import read_json
+
+
+def flatten(value, prefix: str = "") -> dict[str, object]:
+    """Nested dicts as one level: {"a": {"b": 1}} -> {"a.b": 1}."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat = {}
+    for key, entry in value.items():
+        flat |= flatten(entry, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def write_table(output: Path, records: list[Path]) -> None:
+    """One row a record: its parameters and its metrics, columns in order of first appearance."""
+    rows = []
+    for path in records:
+        record = read_json(path)
+        rows.append(flatten(record["parameters"]) | flatten(record["metrics"]) | {"commit": record["commit"]})
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def list_outputs(profile: str) -> str:
+    """Executed notebooks, records and figures of a profile, as text."""
+    runs, figures = runs_dir(profile), figures_dir(profile)
+    groups = {
+        "executed notebooks": sorted(runs.glob("*/*.ipynb")),
+        "records": sorted(runs.glob("*/result.json")),
+        "figures (each also as .pdf)": sorted(figures.glob("*.png")),
+    }
+    lines = []
+    for title, paths in groups.items():
+        lines += [f"{len(paths)} {title}"] + [f"  {_relative(path)}" for path in paths]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; exit status 0."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", type=Path, help="write this CSV from the records named")
+    parser.add_argument("names", nargs="+", help="a profile, or with --table the records")
+    options = parser.parse_args(arguments)
+    if options.table:
+        write_table(options.table, [Path(name) for name in options.names])
+    else:
+        print(list_outputs(options.names[0]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
