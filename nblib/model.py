@@ -89,7 +89,7 @@ class EncoderLayer(nn.Module):
     def forward(self, x, return_attention=False, only_cls=False):
         attended, attn = self.attention(self.norm1(x), return_attention, only_cls)
         x = (x[:, :1] if only_cls else x) + self.dropout(attended)
-        hidden = self.dropout(F.gelu(self.linear1(self.norm2(x))))
+        hidden = self.dropout(F.relu(self.linear1(self.norm2(x))))
         return x + self.dropout(self.linear2(hidden)), attn
 
 
@@ -149,10 +149,9 @@ class NoiseBERT(nn.Module):
         self.layers = nn.ModuleList(EncoderLayer(*sizes) for _ in range(num_layers))
         self.norm = nn.LayerNorm(d_model)
         if readout == "cls":
-            self.decode_cls = nn.Linear(d_model, dim_feedforward)
-            self.decode_frequency = nn.Linear(2 * N_FOURIER, dim_feedforward)
-            self.decode_hidden = nn.Linear(dim_feedforward, dim_feedforward)
-            self.head = nn.Linear(dim_feedforward, patch_size)
+            self.coefficients = _two_layers(d_model, dim_feedforward, d_model)
+            self.basis = _two_layers(2 * N_FOURIER, dim_feedforward, patch_size * d_model)
+            self.mean_shape = nn.Linear(2 * N_FOURIER, patch_size)
         else:
             self.head = nn.Linear(d_model, patch_size)
 
@@ -217,9 +216,14 @@ class NoiseBERT(nn.Module):
         return self.norm(sequence), rows, weights
 
     def _decode(self, cls_out, where):
-        """The spectrum at each token's frequency from the CLS vector alone: (batch, token, patch)."""
-        hidden = F.gelu(self.decode_cls(cls_out)[:, None] + self.decode_frequency(where))
-        return self.head(F.gelu(self.decode_hidden(hidden)))
+        """The spectrum as d_model functions of frequency, their coefficients read from CLS: (batch, token, patch)."""
+        basis = self.basis(where).unflatten(-1, (self.patch_size, -1))  # (batch or 1, token, patch, d_model)
+        weights = self.coefficients(cls_out) / math.sqrt(basis.shape[-1])  # (batch, d_model)
+        if len(basis) == 1:  # one grid for the whole batch
+            shapes = (weights @ basis[0].flatten(0, 1).T).unflatten(1, (-1, self.patch_size))
+        else:
+            shapes = torch.einsum("bd,btpd->btp", weights, basis)
+        return shapes + self.mean_shape(where)
 
     @property
     def cls_self_share(self) -> Tensor:
@@ -271,6 +275,10 @@ class NoiseBERT(nn.Module):
                 f"x has {x.shape[1]} bins and the model was made for seq_len={self.seq_len}; use preset='wide' or "
                 "resample the spectrum"
             )
+
+
+def _two_layers(d_in, d_hidden, d_out):
+    return nn.Sequential(nn.Linear(d_in, d_hidden), nn.GELU(), nn.Linear(d_hidden, d_out))
 
 
 def patches(values: Tensor, patch_size: int) -> Tensor:

@@ -32,6 +32,11 @@ def figures_dir(profile: str, run_name: str = "") -> Path:
     return folder
 
 
+def record_path(profile: str, notebook: str) -> Path:
+    """Where the committed record of a notebook's plain run lies; findings in prose quote these files."""
+    return Path(os.environ.get("NBLIB_RECORDS", ROOT / "records")) / profile / f"{notebook}.json"
+
+
 def resolve_data_path(path: str | Path) -> Path:
     """A data file as the user wrote it, else below the project root, else below $NBLIB_REAL_DATA.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.paths import ROOT, runs_dir
+from nblib.paths import ROOT, record_path, runs_dir
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "accelerate")
 
@@ -99,13 +99,36 @@ def find_result(notebook: str, profile: str, run_name: str = "") -> dict | None:
     return read_json(path) if path.exists() else None
 
 
+def committed_result(notebook: str, profile: str = "quick") -> dict:
+    """The record that the repository keeps of a notebook's longer run, quoted by prose and README.
+
+    raises : ValueError when there is none
+    """
+    return read_json(record_path(profile, notebook))
+
+
+def provenance(record: dict) -> str:
+    """One line: profile, seed, commit, hardware, versions."""
+    hardware, versions = record["hardware"], record["versions"]
+    return (
+        f"profile {record['profile']}, seed {record['parameters']['seed']}, commit {record['commit']}, "
+        f"{hardware['processor']} ({hardware['cores']} cores, accelerator {hardware['accelerator']}), "
+        f"torch {versions['torch']}"
+    )
+
+
 def save_result(notebook: str, profile: str, run_name: str, parameters: dict, metrics: dict) -> Path:
     """Record a notebook's answer under runs/<profile>/<notebook>/<run_name>/result.json.
 
     parameters : the notebook's parameters by name
     metrics : what it measured, numbers or nested dicts of numbers
-    returns : path of the record, which also holds versions, commit and hardware
+    returns : path of the record, which also holds versions, commit and hardware; that of a plain quick or full run is
+              kept in records/ as well, to be committed
     """
     record = {"notebook": notebook, "profile": profile, "parameters": parameters, "metrics": metrics}
-    folder = runs_dir(profile, notebook, run_name)
-    return write_json(folder / "result.json", {**record, **run_conditions()})
+    record |= run_conditions()
+    if profile != "smoke" and not run_name:
+        kept = record_path(profile, notebook)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, record)
+    return write_json(runs_dir(profile, notebook, run_name) / "result.json", record)

@@ -1,4 +1,5 @@
-"""What a run left behind: `python -m nblib.report PROFILE` lists it, `--table OUT RECORD...` joins records as CSV."""
+"""What runs left behind: `python -m nblib.report PROFILE` lists it, `--table OUT RECORD...` joins records as CSV,
+`--readme` renews the README's figures from the committed records."""
 
 import argparse
 import csv
@@ -6,7 +7,9 @@ import sys
 from pathlib import Path
 
 from nblib.paths import ROOT, figures_dir, runs_dir
-from nblib.records import read_json
+from nblib.records import committed_result, provenance, read_json
+
+BEGIN, END = "<!-- figures: make readme -->", "<!-- end of figures -->"
 
 
 def flatten(value, prefix: str = "") -> dict[str, object]:
@@ -51,16 +54,62 @@ def list_outputs(profile: str) -> str:
     return "\n".join(lines)
 
 
+def answer(record: dict) -> str:
+    """The README's tables, from the committed record of notebook 03: detection by method, families, and the price."""
+    metrics, regularizer = record["metrics"], record["parameters"]["regularizer"]
+    lines = ["| method, `single_line`, locked test | AP [95 %] | top-1 of 30 | AUROC |", "|---|---|---|---|"]
+    for method, row in metrics["test"].items():
+        low, high = row["ap_interval"]
+        lines.append(f"| {method} | {row['ap']:.3f} [{low:.3f}, {high:.3f}] | {row['top1']:.3f} | {row['auroc']:.3f} |")
+    chance = metrics["test"]["regularized attention"]
+    lines.append(
+        f"| chance | {chance['prevalence']:.3f} | {chance['top1_random']:.3f} (constant guess "
+        f"{chance['top1_constant']:.3f}) | 0.500 |"
+    )
+    families = metrics["families"]
+    methods = [name for name in next(iter(families.values())) if not name.startswith("posterior")]
+    lines += ["", "| AP / top-1 by family | " + " | ".join(methods) + " |", "|---" * (len(methods) + 1) + "|"]
+    for family, rows in families.items():
+        cells = [f"{rows[method]['ap']:.3f} / {rows[method]['top1']:.3f}" for method in methods]
+        lines.append(f"| {family} | " + " | ".join(cells) + " |")
+    full = metrics["full"][f"cls {regularizer}"]
+    band, control = full["in_band"], full["no_line"]
+    lines += [
+        "",
+        f"Error in the noisy bins (CLS readout, ln units): {band['before']:.3f} before, {band['after']:.3f} after "
+        f"restoration ({band['reduction']:.1%} less); the no-line control, the same bins without their lines: "
+        f"{control['before']:.3f} to {control['after']:.3f} ({control['reduction']:.1%} less). Masked prediction "
+        f"against the noise-free background, with the regularizer over without: {metrics['masked ratio cls']:.2f} (CLS "
+        f"readout), {metrics['masked ratio token']:.2f} (token readout).",
+        "",
+        f"Record: `records/{record['profile']}/{record['notebook']}.json` ({provenance(record)}).",
+    ]
+    return "\n".join(lines)
+
+
+def renew_readme(path: Path) -> None:
+    """Put the current answer between the README's markers."""
+    text = path.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    path.write_text(
+        f"{before}{BEGIN}\n{answer(committed_result('03_full_attention_regularizer'))}\n{END}{after}", encoding="utf-8"
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line; exit status 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", type=Path, help="write this CSV from the records named")
-    parser.add_argument("names", nargs="+", help="a profile, or with --table the records")
+    parser.add_argument("--readme", action="store_true", help="renew the README's figures")
+    parser.add_argument("names", nargs="*", help="a profile, or with --table the records")
     options = parser.parse_args(arguments)
-    if options.table:
+    if options.readme:
+        renew_readme(ROOT / "README.md")
+    elif options.table:
         write_table(options.table, [Path(name) for name in options.names])
     else:
-        print(list_outputs(options.names[0]))
+        print("\n".join(list_outputs(profile) for profile in options.names or ["quick"]))
     return 0
 
 

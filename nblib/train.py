@@ -60,7 +60,7 @@ class _StepData(torch.utils.data.Dataset):
 def model_inputs(batch: dict[str, Tensor], config: TrainConfig, hide: Tensor | None = None) -> tuple[tuple, dict]:
     """Arguments of NoiseBERT.forward: the batch's masked input, or its target with the bins `hide` hidden."""
     hide = batch["mask"] if hide is None else hide
-    extra = {} if config.preset == "published" else {"freqs": batch["freq"], "level": batch["level"]}
+    extra = {} if config.preset == "published" else {"freqs": batch["freq"][0], "level": batch["level"]}
     return (batch["target"].masked_fill(hide, 0.0), hide | ~batch["valid"]), extra
 
 

@@ -1,0 +1,22 @@
+"""Shared set-up: shapes in signatures are checked, figures need no screen, nothing is written into the project."""
+
+import os
+
+import matplotlib
+import pytest
+from jaxtyping import install_import_hook
+
+matplotlib.use("Agg")
+CHECKED = [f"nblib.{name}" for name in ("spectra", "noise", "losses", "detect", "evaluate")]
+install_import_hook(CHECKED, "beartype.beartype")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_folders(tmp_path_factory):
+    """runs/ and figures/ of the tests are temporary; one thread a process, since tests run side by side."""
+    import torch
+
+    torch.set_num_threads(1)
+    os.environ["NBLIB_RUNS"] = str(tmp_path_factory.mktemp("runs"))
+    os.environ["NBLIB_FIGURES"] = str(tmp_path_factory.mktemp("figures"))
+
