@@ -23,10 +23,11 @@ from nblib.readers import Spectra, load_spectra
 from nblib.spectra import (
     E_ALPHA_GRID,
     E_BETA_GRID,
+    FLOOR,
     LN_MEAN,
     LN_STD,
     PUBLISHED_FREQS,
-    published_psd,
+    published_tables,
     wide_log_psd,
 )
 
@@ -194,9 +195,10 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
             energies = unknown if self.stored.energies is None else self.stored.energies[source]
             valid = self.stored.valid[source]
             return np.log(np.where(valid, self.stored.psd[source], 1.0)), energies, valid
-        e_alpha = E_ALPHA_GRID[source // len(E_BETA_GRID)]
-        e_beta = E_BETA_GRID[source % len(E_BETA_GRID)]
-        return np.log(published_psd(e_alpha, e_beta)), np.stack([e_alpha, e_beta], axis=1), valid
+        row, column = source // len(E_BETA_GRID), source % len(E_BETA_GRID)
+        alpha, beta = published_tables()
+        energies = np.stack([E_ALPHA_GRID[row], E_BETA_GRID[column]], axis=1)
+        return np.log(alpha[row] + beta[column] + FLOOR), energies, valid
 
     def _noise(self, indices):
         """External ratio and intrinsic factor (batch, bin), and the family drawn (batch,)."""

@@ -26,7 +26,6 @@ def draw_panel(reading: Reading, index: int, layer: int, head: int | str, axes, 
     n_tokens = rows.shape[1]
     plot_attention_row(reading.token_freqs, rows * n_tokens, reading.noisy_tokens[index], uniform=1.0, ax=axes[1])
     axes[1].set(title=f"layer {layer}, head {head}", ylabel="CLS attention / uniform")
-    axes[1].get_legend().remove()
 
 
 def explore(readings: dict[str, Reading]):

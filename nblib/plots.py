@@ -97,7 +97,8 @@ def plot_attention_row(freqs, cls_attn, noisy=None, uniform=None, ax=None):
     if noisy is not None:
         shade_noisy(ax, freqs, noisy)
     ax.set(xscale="log", xlabel=FREQUENCY, ylabel="CLS attention")
-    ax.legend(fontsize=7)
+    if len(cls_attn) > 1:
+        ax.legend(fontsize=7)
     return ax
 
 
@@ -117,7 +118,8 @@ def plot_scores(scores: dict[str, float], chance: dict[str, float] | None = None
         ax.axvline(value, color="k", ls=style, lw=0.9, label=name)
     if chance:
         ax.legend(fontsize=7, loc="lower right")
-    ax.invert_yaxis()
+    if not ax.yaxis_inverted():  # a shared axis may be already
+        ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.set(xlabel=label, xlim=(0, 1.12))
     return ax

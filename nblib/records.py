@@ -26,15 +26,23 @@ def run_conditions() -> dict:
         models = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         processor = models[0] if models else processor
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
         "commit": git_commit(),
         "hardware": {
             "processor": processor,
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "cores": available_cores(),
             "torch_threads": torch.get_num_threads(),
             "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         },
     }
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_live() -> bool:
@@ -125,7 +133,12 @@ def save_result(notebook: str, profile: str, run_name: str, parameters: dict, me
     returns : path of the record, which also holds versions, commit and hardware; that of a plain quick or full run is
               kept in records/ as well, to be committed
     """
-    record = {"notebook": notebook, "profile": profile, "parameters": parameters, "metrics": metrics}
+    record = {
+        "notebook": notebook,
+        "profile": profile,
+        "parameters": parameters,
+        "metrics": metrics,
+    }
     record |= run_conditions()
     if profile != "smoke" and not run_name:
         kept = record_path(profile, notebook)

@@ -74,16 +74,15 @@ def answer(record: dict) -> str:
         lines.append(f"| {family} | " + " | ".join(cells) + " |")
     full = metrics["full"][f"cls {regularizer}"]
     band, control = full["in_band"], full["no_line"]
-    lines += [
-        "",
+    price = (
         f"Error in the noisy bins (CLS readout, ln units): {band['before']:.3f} before, {band['after']:.3f} after "
         f"restoration ({band['reduction']:.1%} less); the no-line control, the same bins without their lines: "
         f"{control['before']:.3f} to {control['after']:.3f} ({control['reduction']:.1%} less). Masked prediction "
         f"against the noise-free background, with the regularizer over without: {metrics['masked ratio cls']:.2f} (CLS "
-        f"readout), {metrics['masked ratio token']:.2f} (token readout).",
-        "",
-        f"Record: `records/{record['profile']}/{record['notebook']}.json` ({provenance(record)}).",
-    ]
+        f"readout), {metrics['masked ratio token']:.2f} (token readout)."
+    )
+    source = f"Record: `records/{record['profile']}/{record['notebook']}.json` ({provenance(record)})."
+    lines += ["", price, "", source]
     return "\n".join(lines)
 
 

@@ -3,6 +3,8 @@
 Equation numbers are those of the README.
 """
 
+import functools
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
@@ -45,6 +47,12 @@ def published_components(e_alpha, e_beta, freqs=PUBLISHED_FREQS):
     alpha = lorentzian(freqs, AMPLITUDE_ALPHA, corner_frequency(e_alpha, CROSS_SECTION_ALPHA))
     beta = lorentzian(freqs, AMPLITUDE_BETA, corner_frequency(e_beta, CROSS_SECTION_BETA))
     return alpha, beta
+
+
+@functools.cache
+def published_tables() -> tuple[Float[ndarray, "200 3000"], Float[ndarray, "200 3000"]]:
+    """The two Lorentzians for every energy of the preset's grid: a spectrum is one row of each, and the floor."""
+    return published_components(E_ALPHA_GRID, E_BETA_GRID)
 
 
 def published_psd(e_alpha, e_beta) -> Float[ndarray, "n 3000"]:

@@ -14,15 +14,28 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from filelock import FileLock
+from sklearn.metrics import average_precision_score
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from nblib.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history, save_checkpoint, write_history
+from nblib.checkpoints import (
+    HISTORY_COLUMNS,
+    load_checkpoint,
+    read_history,
+    save_checkpoint,
+    write_history,
+)
 from nblib.config import TrainConfig
 from nblib.losses import MASKED_ERRORS, REGULARIZERS, noisy_tokens
 from nblib.model import NoiseBERT
 from nblib.paths import runs_dir
-from nblib.records import is_live, read_json, run_conditions, write_json
+from nblib.records import (
+    available_cores,
+    is_live,
+    read_json,
+    run_conditions,
+    write_json,
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +56,12 @@ class _StepData(torch.utils.data.Dataset):
     """Item t is this process's share of the t-th global batch, whatever came before: restarts need no replay."""
 
     def __init__(self, dataset, batch_size, rank=0, world=1):
-        self.dataset, self.batch_size, self.rank, self.world = dataset, batch_size, rank, world
+        self.dataset, self.batch_size, self.rank, self.world = (
+            dataset,
+            batch_size,
+            rank,
+            world,
+        )
 
     def __getitem__(self, step):
         steps_per_epoch = -(-len(self.dataset) // self.batch_size)
@@ -64,13 +82,16 @@ def model_inputs(batch: dict[str, Tensor], config: TrainConfig, hide: Tensor | N
     return (batch["target"].masked_fill(hide, 0.0), hide | ~batch["valid"]), extra
 
 
-def loss_terms(model, batch, config: TrainConfig, spread: float, step: int = 0) -> dict[str, tuple[Tensor, Tensor]]:
+def loss_terms(
+    model, batch, config: TrainConfig, spread: float, step: int = 0
+) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
     """Sums and counts of the loss terms over a batch; a term is its sum over its count, across all processes.
 
     spread  : ln units of one standardised unit (the dataset's scale)
     step    : keys the draws of the `random` control
     returns : "mask" (error summed over masked bins, their number), "reg" (penalty summed over the spectra that define
-              it, their number), "noisy_mass" (last layer, for the record only)
+              it, their number), "noisy_mass" (last layer, for the record only);
+              and the last layer's CLS attention (batch, token), heads averaged, without gradient
     """
     inputs, extra = model_inputs(batch, config)
     out, _, cls_attn = model(*inputs, return_attention="cls", **extra)
@@ -89,11 +110,12 @@ def loss_terms(model, batch, config: TrainConfig, spread: float, step: int = 0) 
     rows = torch.stack([values for values, _ in parts]).mean(dim=0)
     defined = parts[0][1]
     mass, has_noise = REGULARIZERS["mass"](cls_attn[-1].detach().float(), noisy, reduction="none")
-    return {
+    terms = {
         "mask": (torch.where(masked, errors, 0).sum(), masked.sum()),
         "reg": (torch.where(defined, rows, 0).sum(), defined.sum()),
         "noisy_mass": (torch.where(has_noise, mass, 0).sum(), has_noise.sum()),
     }
+    return terms, cls_attn[-1].detach().float().mean(dim=1)
 
 
 def _total(terms, config, accelerator):
@@ -120,18 +142,19 @@ def learning_rate_at(step: int, config: TrainConfig) -> float:
 # ---- the run ----
 
 
-def train(config: TrainConfig, progress: bool | None = None) -> TrainResult:
+def train(config: TrainConfig, progress: bool | None = None, n_workers: int | None = None) -> TrainResult:
     """Train, resume or load the run of a config.
 
     config   : one config is one run; a complete one is loaded, an interrupted one continued
     progress : show a bar with the separate terms; None = where somebody watches (a terminal, JupyterLab)
+    n_workers : processes that draw spectra while the model trains; None = one, where there is a core for it
     returns  : TrainResult; its folder holds best.safetensors (lowest validation loss), last.safetensors (weights,
                optimizer, step), history.csv and record.json (parameters, versions, hardware, wall seconds)
     """
     folder = runs_dir("models", config.key)
     with FileLock(folder / ".lock"), torch.random.fork_rng():
         if not (folder / "record.json").exists():
-            _Run(config, folder, progress).finish()
+            _Run(config, folder, progress).finish(n_workers)
     return load_run(folder)
 
 
@@ -156,15 +179,17 @@ class _Run:
         AcceleratorState._reset_state(reset_partial_state=False)  # one process may train at several precisions
         self.accelerator = Accelerator(mixed_precision=config.precision)
         self.config, self.folder, self.progress = config, folder, progress
-        rank, world = self.accelerator.process_index, self.accelerator.num_processes
         self.data = config.dataset("train", config.n_spectra)
         held_out = config.dataset("validation", config.n_validation)
-        self.validation = _StepData(held_out, config.batch_size, rank, world)
+        self.validation = _StepData(held_out, config.batch_size)  # whole in every process: few spectra, one AP
         self.n_validation_steps = -(-config.n_validation // config.batch_size)
         model = config.build_model(self.data.freqs)
         decayed = [value for value in model.parameters() if value.ndim > 1]
         others = [value for value in model.parameters() if value.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        groups = [
+            {"params": decayed, "weight_decay": config.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
         optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, config.adam_beta2))
         self.step, self.rows, self.best, self.seconds = 0, [], math.inf, 0.0
         if (folder / "last.safetensors").exists():
@@ -173,17 +198,23 @@ class _Run:
 
     def _resume(self, model, optimizer):
         metadata = load_checkpoint(self.folder / "last.safetensors", model, optimizer)
-        self.step, self.best, self.seconds = metadata["step"], metadata["best"], metadata["seconds"]
+        self.step, self.best, self.seconds = (
+            metadata["step"],
+            metadata["best"],
+            metadata["seconds"],
+        )
         self.rows = read_history(self.folder / "history.csv", self.step)
 
-    def finish(self):
+    def finish(self, n_workers):
         """Train from where the run stands to its last step and write the record."""
+        n_workers = int(available_cores() > 1) if n_workers is None else n_workers
         config, world = self.config, self.accelerator.num_processes
         started = time.perf_counter() - self.seconds
         loader = torch.utils.data.DataLoader(
             _StepData(self.data, config.batch_size, self.accelerator.process_index, world),
             batch_size=None,
             sampler=range(self.step, config.steps),
+            num_workers=n_workers if self.step < config.steps else 0,
         )
         bar = tqdm(
             loader,
@@ -198,8 +229,8 @@ class _Run:
             self.step += 1
             if self.step % config.validate_every == 0 or self.step == config.steps:
                 averages = {name: float(np.mean([entry[name] for entry in recent])) for name in recent[0]}
-                self._validate(averages)
                 self.seconds = time.perf_counter() - started
+                self._validate(averages)
                 self._checkpoint()
                 bar.set_postfix({name: f"{self.rows[-1][name]:.3f}" for name in ("val_mask_loss", "val_reg_loss")})
                 recent = []
@@ -218,7 +249,7 @@ class _Run:
         # keyed by step and process, so that dropout is the same after a restart
         torch.manual_seed((config.seed * 1_000_003 + self.step) * 4096 + accelerator.process_index)
         self.model.train()
-        loss, values = _total(self._loss(batch, self.step), config, accelerator)
+        loss, values = _total(self._loss(batch, self.step)[0], config, accelerator)
         if not math.isfinite(values["loss"]):
             raise FloatingPointError(f"loss is {values['loss']} at step {self.step}; lower learning_rate={rate:g}")
         self.optimizer.zero_grad(set_to_none=True)
@@ -230,11 +261,28 @@ class _Run:
     @torch.no_grad()
     def _validate(self, averages):
         self.model.eval()
-        steps = range(self.n_validation_steps)
-        entries = [_total(self._loss(self.validation[s], s), self.config, self.accelerator)[1] for s in steps]
+        entries, scores, truth = [], [], []
+        for step in range(self.n_validation_steps):
+            batch = self.validation[step]
+            terms, attention = self._loss(batch, step)
+            entries.append(_total(terms, self.config, self.accelerator)[1])
+            scores.append(-attention.log().cpu().numpy().ravel())
+            truth.append(noisy_tokens(batch["noisy"], self.config.patch_size).numpy().ravel())
         held_out = {name: float(np.mean([entry[name] for entry in entries])) for name in entries[0]}
-        names = {"loss": "{}_loss", "mask": "{}mask_loss", "reg": "{}reg_loss", "noisy_mass": "{}noisy_mass"}
-        row = {"step": self.step, "learning_rate": learning_rate_at(self.step - 1, self.config)}
+        truth, scores = np.concatenate(truth), np.concatenate(scores)
+        precision = average_precision_score(truth, scores) if truth.any() else math.nan
+        names = {
+            "loss": "{}_loss",
+            "mask": "{}mask_loss",
+            "reg": "{}reg_loss",
+            "noisy_mass": "{}noisy_mass",
+        }
+        row = {
+            "step": self.step,
+            "learning_rate": learning_rate_at(self.step - 1, self.config),
+            "val_ap": precision,
+        }
+        row["seconds"] = self.seconds
         for name, pattern in names.items():
             row[pattern.format("train" if name == "loss" else "")] = averages[name]
             row[pattern.format("val" if name == "loss" else "val_")] = held_out[name]
