@@ -8,8 +8,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SNAKEMAKE := $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-incomplete --quiet rules host
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# waiting threads sleep: spinning ones halve the speed of a machine that does anything else (measured 2.2 x)
-export OMP_WAIT_POLICY ?= PASSIVE
 export PYTHONPATH :=
 
 .DEFAULT_GOAL := help

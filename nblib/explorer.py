@@ -63,4 +63,5 @@ def static_panel(readings: dict[str, Reading]) -> Figure:
     fig, axes = plt.subplots(len(readings), 2, figsize=(10, 2.9 * len(readings)), squeeze=False)
     for row, (weight, reading) in zip(axes, readings.items(), strict=True):
         draw_panel(reading, index, len(reading.cls_attn) - 1, ALL_HEADS, row, rf"$\lambda$ = {weight}")
+    plt.close(fig)  # shown once, where it is returned
     return fig

@@ -6,7 +6,10 @@ run that is complete loads it; one that was cut off goes on where its last check
 
 import math
 import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -151,11 +154,34 @@ def train(config: TrainConfig, progress: bool | None = None, n_workers: int | No
     returns  : TrainResult; its folder holds best.safetensors (lowest validation loss), last.safetensors (weights,
                optimizer, step), history.csv and record.json (parameters, versions, hardware, wall seconds)
     """
-    folder = runs_dir("models", config.key)
+    folder = _folder(config)
     with FileLock(folder / ".lock"), torch.random.fork_rng():
         if not (folder / "record.json").exists():
             _Run(config, folder, progress).finish(n_workers)
     return load_run(folder)
+
+
+def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
+    """Train several runs side by side, one core each; with an accelerator, one after the other.
+
+    Small models gain little from a second thread, so two runs of one thread finish well before two in turn.
+
+    returns : one TrainResult a config, in order; complete runs are loaded, equal configs are one run
+    """
+    waiting = [config for config in dict.fromkeys(configs) if not (_folder(config) / "record.json").exists()]
+    n_processes = min(available_cores(), len(waiting))
+    if n_processes > 1 and not torch.cuda.is_available():
+        with ProcessPoolExecutor(n_processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+            list(pool.map(_train_alone, waiting))
+    return [train(config) for config in configs]
+
+
+def _train_alone(config):
+    train(config, progress=False, n_workers=0)
+
+
+def _folder(config):
+    return runs_dir("models", config.key)
 
 
 def load_run(folder: str | Path) -> TrainResult:
