@@ -14,9 +14,9 @@ from nblib import TrainConfig
 from nblib.dataset import EXTERNAL, INTRINSIC, MASK, NoiseBERTDataset
 from nblib.figures import save_figure, use_style
 from nblib.noise import draw_external, draw_intrinsic
+from nblib.objective import loss_terms
 from nblib.paths import ROOT
 from nblib.records import run_conditions, write_json
-from nblib.train import loss_terms
 
 N_STEPS, N_REPEATS = 20, 7
 GROUPS = {

@@ -11,15 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 HISTORY_COLUMNS = (
-    *(
-        "step",
-        "seconds",
-        "learning_rate",
-        "train_loss",
-        "mask_loss",
-        "reg_loss",
-        "noisy_mass",
-    ),
+    *("step", "seconds", "learning_rate", "train_loss", "mask_loss", "reg_loss", "noisy_mass"),
     *("val_loss", "val_mask_loss", "val_reg_loss", "val_noisy_mass", "val_ap"),
 )
 

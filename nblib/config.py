@@ -17,7 +17,18 @@ from nblib.model import NoiseBERT
 from nblib.paths import resolve_data_path
 
 # modules whose code decides a result
-RESULT_CODE = ("spectra", "noise", "readers", "dataset", "model", "losses", "config", "checkpoints", "train")
+RESULT_CODE = (
+    "spectra",
+    "noise",
+    "readers",
+    "dataset",
+    "model",
+    "losses",
+    "config",
+    "checkpoints",
+    "objective",
+    "train",
+)
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 LAYER_CHOICES = ("last", "all")
 PRECISIONS = ("no", "bf16", "fp16")

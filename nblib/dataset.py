@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nblib.noise import (
     FAMILIES,
+    N_INTERVALS,
     NOISY_RATIO,
     check_family,
     check_intrinsic,
@@ -18,6 +19,7 @@ from nblib.noise import (
     draw_intrinsic,
     log_bias,
     log_variance,
+    noise_interval,
 )
 from nblib.readers import Spectra, load_spectra
 from nblib.spectra import (
@@ -31,12 +33,11 @@ from nblib.spectra import (
     wide_log_psd,
 )
 
-__all__ = ["NoiseBERTDataset", "Spectra", "load_spectra", "PRESETS", "SPLITS", "N_INTERVALS"]
+__all__ = ["NoiseBERTDataset", "Spectra", "load_spectra", "PRESETS", "SPLITS"]
 
 PRESETS = ("published", "wide", "measured")
 SPLITS = {"train": (0.0, 0.7), "validation": (0.7, 0.8), "test": (0.8, 1.0)}  # shares of the 32,000 pairs
 MASK_POLICIES = ("clean", "any")
-N_INTERVALS = 30
 N_PUBLISHED = 32_000
 DEFAULT_WIDE_SPECTRA = 32_000
 PAIR_SEED = 20  # which 32,000 of the 40,000 energy pairs, and their split: the same for every seed
@@ -289,22 +290,6 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
     def to_log_psd(self, standardised: ndarray, level: ndarray) -> ndarray:
         """ln PSD (unit^2/Hz) from standardised values; level as returned with the spectrum."""
         return np.asarray(standardised, np.float64) * self.scale.spread + np.asarray(level, np.float64)[..., None]
-
-
-def noise_interval(ratio: ndarray) -> ndarray:
-    """The interval (of 30 equal ones) that holds the most external power over background; -1 without a noisy bin.
-
-    ratio   : (batch, bin) external power over background
-    returns : (batch,) int64 in -1..29
-    """
-    noisy = (ratio > NOISY_RATIO).any(axis=1)
-    return np.where(noisy, pool_bins(ratio, N_INTERVALS, np.add).argmax(axis=1), -1)
-
-
-def pool_bins(values: ndarray, n_groups: int, ufunc: np.ufunc) -> ndarray:
-    """Reduce the last axis over n_groups runs of (nearly) equally many bins; (..., bin) -> (..., n_groups)."""
-    starts = np.arange(n_groups) * values.shape[-1] // n_groups
-    return ufunc.reduceat(values, starts, axis=-1)
 
 
 def _check_choice(what, value, known):

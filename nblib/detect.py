@@ -10,8 +10,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import median_filter
 from scipy.special import gammaincinv
 
-from nblib.dataset import N_INTERVALS
-from nblib.noise import CELL_WIDTH, NOISY_RATIO
+from nblib.noise import CELL_WIDTH, N_INTERVALS, NOISY_RATIO
 
 # Gaussian widths (standard deviation, bins) of the matched-filter bank that suits each family
 FILTER_WIDTHS = {

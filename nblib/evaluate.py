@@ -9,7 +9,7 @@ from numpy import ndarray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from nblib.config import TrainConfig
-from nblib.dataset import N_INTERVALS, NoiseBERTDataset
+from nblib.dataset import NoiseBERTDataset
 from nblib.detect import (
     FILTER_WIDTHS,
     MEDIAN_WINDOWS,
@@ -22,7 +22,9 @@ from nblib.detect import (
     running_median,
 )
 from nblib.model import NoiseBERT, patches
-from nblib.train import TrainResult, model_inputs
+from nblib.noise import N_INTERVALS
+from nblib.objective import model_inputs
+from nblib.train import TrainResult
 
 READ_BATCH = 100  # spectra a forward pass
 SWEEP_GROUPS = 7  # a restoration hides every seventh mask block at a time, about the training share

@@ -14,6 +14,7 @@ from scipy.signal import welch
 from scipy.special import digamma, polygamma
 
 NOISY_RATIO = 0.25  # external power over background from which on a bin counts as noisy
+N_INTERVALS = 30  # equal parts of the frequency axis; the label names one
 CELL_WIDTH = 20  # bins; the fixed detection cell
 MIN_CLEAN_CELLS = 0.3  # a draw that leaves a smaller share of cells clean is drawn again
 MAX_DRAWS = 100
@@ -138,6 +139,22 @@ def check_family(name: str) -> None:
     """Raise ValueError for a family that is not registered."""
     if name not in FAMILIES:
         raise ValueError(f"unknown noise family {name!r}; known: {', '.join(FAMILIES)}")
+
+
+def noise_interval(ratio: ndarray) -> ndarray:
+    """The interval (of 30 equal ones) that holds the most external power over background; -1 without a noisy bin.
+
+    ratio   : (batch, bin) external power over background
+    returns : (batch,) int64 in -1..29
+    """
+    noisy = (ratio > NOISY_RATIO).any(axis=1)
+    return np.where(noisy, pool_bins(ratio, N_INTERVALS, np.add).argmax(axis=1), -1)
+
+
+def pool_bins(values: ndarray, n_groups: int, ufunc: np.ufunc) -> ndarray:
+    """Reduce the last axis over n_groups runs of (nearly) equally many bins; (..., bin) -> (..., n_groups)."""
+    starts = np.arange(n_groups) * values.shape[-1] // n_groups
+    return ufunc.reduceat(values, starts, axis=-1)
 
 
 # ---- intrinsic noise: multiplicative factor g with mean 1 ----

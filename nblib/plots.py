@@ -6,7 +6,7 @@ import seaborn as sns
 from numpy import ndarray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from nblib.dataset import N_INTERVALS
+from nblib.noise import N_INTERVALS
 
 FREQUENCY = "Frequency [Hz]"
 PSD_LABEL = "PSD [{unit}]"

@@ -8,37 +8,26 @@ import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 from filelock import FileLock
 from sklearn.metrics import average_precision_score
-from torch import Tensor
 from tqdm.auto import tqdm
 
-from nblib.checkpoints import (
-    HISTORY_COLUMNS,
-    load_checkpoint,
-    read_history,
-    save_checkpoint,
-    write_history,
-)
+from nblib.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history, save_checkpoint, write_history
 from nblib.config import TrainConfig
-from nblib.losses import MASKED_ERRORS, REGULARIZERS, noisy_tokens
+from nblib.losses import noisy_tokens
 from nblib.model import NoiseBERT
+from nblib.objective import loss_terms, total_loss
 from nblib.paths import runs_dir
-from nblib.records import (
-    available_cores,
-    is_live,
-    read_json,
-    run_conditions,
-    write_json,
-)
+from nblib.records import available_cores, is_live, read_json, run_conditions, write_json
 
 
 @dataclass(frozen=True)
@@ -59,12 +48,7 @@ class _StepData(torch.utils.data.Dataset):
     """Item t is this process's share of the t-th global batch, whatever came before: restarts need no replay."""
 
     def __init__(self, dataset, batch_size, rank=0, world=1):
-        self.dataset, self.batch_size, self.rank, self.world = (
-            dataset,
-            batch_size,
-            rank,
-            world,
-        )
+        self.dataset, self.batch_size, self.rank, self.world = dataset, batch_size, rank, world
 
     def __getitem__(self, step):
         steps_per_epoch = -(-len(self.dataset) // self.batch_size)
@@ -75,63 +59,7 @@ class _StepData(torch.utils.data.Dataset):
         return self.dataset.batch(indices[self.rank :: self.world])
 
 
-# ---- one loss, three terms ----
-
-
-def model_inputs(batch: dict[str, Tensor], config: TrainConfig, hide: Tensor | None = None) -> tuple[tuple, dict]:
-    """Arguments of NoiseBERT.forward: the batch's masked input, or its target with the bins `hide` hidden."""
-    hide = batch["mask"] if hide is None else hide
-    extra = {} if config.preset == "published" else {"freqs": batch["freq"][0], "level": batch["level"]}
-    return (batch["target"].masked_fill(hide, 0.0), hide | ~batch["valid"]), extra
-
-
-def loss_terms(
-    model, batch, config: TrainConfig, spread: float, step: int = 0
-) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
-    """Sums and counts of the loss terms over a batch; a term is its sum over its count, across all processes.
-
-    spread  : ln units of one standardised unit (the dataset's scale)
-    step    : keys the draws of the `random` control
-    returns : "mask" (error summed over masked bins, their number), "reg" (penalty summed over the spectra that define
-              it, their number), "noisy_mass" (last layer, for the record only);
-              and the last layer's CLS attention (batch, token), heads averaged, without gradient
-    """
-    inputs, extra = model_inputs(batch, config)
-    out, _, cls_attn = model(*inputs, return_attention="cls", **extra)
-    noisy = noisy_tokens(batch["noisy"], config.patch_size)
-    errors = MASKED_ERRORS[config.masked_error](out.float(), batch["target"], spread)
-    masked = batch["mask"] & batch["valid"]
-    context = {
-        "prediction": out.float(),
-        "noisy_bins": batch["noisy"],
-        "noise_interval": batch["noise_interval"],
-        "generator": torch.Generator().manual_seed(config.seed * 1_000_003 + step),
-    }
-    layers = cls_attn if config.reg_layers == "all" else cls_attn[-1:]
-    penalty = REGULARIZERS[config.regularizer]
-    parts = [penalty(rows.float(), noisy, reduction="none", **context) for rows in layers]
-    rows = torch.stack([values for values, _ in parts]).mean(dim=0)
-    defined = parts[0][1]
-    mass, has_noise = REGULARIZERS["mass"](cls_attn[-1].detach().float(), noisy, reduction="none")
-    terms = {
-        "mask": (torch.where(masked, errors, 0).sum(), masked.sum()),
-        "reg": (torch.where(defined, rows, 0).sum(), defined.sum()),
-        "noisy_mass": (torch.where(has_noise, mass, 0).sum(), has_noise.sum()),
-    }
-    return terms, cls_attn[-1].detach().float().mean(dim=1)
-
-
-def _total(terms, config, accelerator):
-    """This process's share of the loss and the terms over all processes: {"loss", "mask", "reg", "noisy_mass"}."""
-    sums = torch.stack([total for total, _ in terms.values()])
-    counts = torch.stack([count for _, count in terms.values()]).to(sums.dtype)
-    counts = accelerator.reduce(counts, "sum").clamp(min=1)
-    shares = sums / counts  # summed over processes they are the means over the global batch
-    weights = shares.new_tensor([1.0, config.reg_weight, 0.0])
-    loss = (weights * shares).sum() * accelerator.num_processes  # gradients are averaged over processes
-    means = accelerator.reduce(shares.detach(), "sum")
-    values = dict(zip(terms, means.tolist(), strict=True))
-    return loss, {"loss": float((weights * means).sum()), **values}
+# ---- the run ----
 
 
 def learning_rate_at(step: int, config: TrainConfig) -> float:
@@ -140,9 +68,6 @@ def learning_rate_at(step: int, config: TrainConfig) -> float:
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))
-
-
-# ---- the run ----
 
 
 def train(config: TrainConfig, progress: bool | None = None, n_workers: int | None = None) -> TrainResult:
@@ -155,7 +80,10 @@ def train(config: TrainConfig, progress: bool | None = None, n_workers: int | No
                optimizer, step), history.csv and record.json (parameters, versions, hardware, wall seconds)
     """
     folder = _folder(config)
-    with FileLock(folder / ".lock"), torch.random.fork_rng():
+    state = PartialState()
+    # the first process holds the folder for all; the others look only when it does
+    with FileLock(folder / ".lock") if state.is_main_process else nullcontext(), torch.random.fork_rng():
+        state.wait_for_everyone()
         if not (folder / "record.json").exists():
             _Run(config, folder, progress).finish(n_workers)
     return load_run(folder)
@@ -201,7 +129,7 @@ def load_run(folder: str | Path) -> TrainResult:
 class _Run:
     """One training in progress."""
 
-    def __init__(self, config: TrainConfig, folder: Path, progress: bool):
+    def __init__(self, config: TrainConfig, folder: Path, progress: bool | None):
         AcceleratorState._reset_state(reset_partial_state=False)  # one process may train at several precisions
         self.accelerator = Accelerator(mixed_precision=config.precision)
         self.config, self.folder, self.progress = config, folder, progress
@@ -212,10 +140,7 @@ class _Run:
         model = config.build_model(self.data.freqs)
         decayed = [value for value in model.parameters() if value.ndim > 1]
         others = [value for value in model.parameters() if value.ndim <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": config.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
+        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, config.adam_beta2))
         self.step, self.rows, self.best, self.seconds = 0, [], math.inf, 0.0
         if (folder / "last.safetensors").exists():
@@ -224,11 +149,7 @@ class _Run:
 
     def _resume(self, model, optimizer):
         metadata = load_checkpoint(self.folder / "last.safetensors", model, optimizer)
-        self.step, self.best, self.seconds = (
-            metadata["step"],
-            metadata["best"],
-            metadata["seconds"],
-        )
+        self.step, self.best, self.seconds = (metadata[name] for name in ("step", "best", "seconds"))
         self.rows = read_history(self.folder / "history.csv", self.step)
 
     def finish(self, n_workers):
@@ -275,7 +196,7 @@ class _Run:
         # keyed by step and process, so that dropout is the same after a restart
         torch.manual_seed((config.seed * 1_000_003 + self.step) * 4096 + accelerator.process_index)
         self.model.train()
-        loss, values = _total(self._loss(batch, self.step)[0], config, accelerator)
+        loss, values = total_loss(self._loss(batch, self.step)[0], config, accelerator)
         if not math.isfinite(values["loss"]):
             raise FloatingPointError(f"loss is {values['loss']} at step {self.step}; lower learning_rate={rate:g}")
         self.optimizer.zero_grad(set_to_none=True)
@@ -291,28 +212,17 @@ class _Run:
         for step in range(self.n_validation_steps):
             batch = self.validation[step]
             terms, attention = self._loss(batch, step)
-            entries.append(_total(terms, self.config, self.accelerator)[1])
+            entries.append(total_loss(terms, self.config, self.accelerator)[1])
             scores.append(-attention.log().cpu().numpy().ravel())
             truth.append(noisy_tokens(batch["noisy"], self.config.patch_size).numpy().ravel())
         held_out = {name: float(np.mean([entry[name] for entry in entries])) for name in entries[0]}
         truth, scores = np.concatenate(truth), np.concatenate(scores)
         precision = average_precision_score(truth, scores) if truth.any() else math.nan
-        names = {
-            "loss": "{}_loss",
-            "mask": "{}mask_loss",
-            "reg": "{}reg_loss",
-            "noisy_mass": "{}noisy_mass",
-        }
-        row = {
-            "step": self.step,
-            "learning_rate": learning_rate_at(self.step - 1, self.config),
-            "val_ap": precision,
-        }
-        row["seconds"] = self.seconds
-        for name, pattern in names.items():
-            row[pattern.format("train" if name == "loss" else "")] = averages[name]
-            row[pattern.format("val" if name == "loss" else "val_")] = held_out[name]
-        self.rows.append(row)
+        row = {"step": self.step, "seconds": self.seconds, "val_ap": precision}
+        row["learning_rate"] = learning_rate_at(self.step - 1, self.config)
+        for name, column in (("mask", "mask_loss"), ("reg", "reg_loss"), ("noisy_mass", "noisy_mass")):
+            row |= {column: averages[name], f"val_{column}": held_out[name]}
+        self.rows.append(row | {"train_loss": averages["loss"], "val_loss": held_out["loss"]})
 
     def _checkpoint(self):
         model = self.accelerator.unwrap_model(self.model)

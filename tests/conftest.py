@@ -19,4 +19,3 @@ def _own_folders(tmp_path_factory):
     torch.set_num_threads(1)
     os.environ["NBLIB_RUNS"] = str(tmp_path_factory.mktemp("runs"))
     os.environ["NBLIB_FIGURES"] = str(tmp_path_factory.mktemp("figures"))
-

@@ -12,7 +12,19 @@ from nblib.report import BEGIN, END, answer
 MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted((ROOT / "nblib").glob("*.py"))}
 ORDER = (  # a module imports only from those before it
     *("paths", "spectra", "noise", "readers", "dataset", "model", "losses", "records", "config", "profiles"),
-    *("checkpoints", "train", "detect", "evaluate", "plots", "figures", "explorer", "report", "run", "__init__"),
+    *(
+        "checkpoints",
+        "objective",
+        "train",
+        "detect",
+        "evaluate",
+        "plots",
+        "figures",
+        "explorer",
+        "report",
+        "run",
+        "__init__",
+    ),
 )
 README = (ROOT / "README.md").read_text()
 

@@ -1,0 +1,67 @@
+"""One loss, three terms: what a batch says about a model, as sums and counts that add up over processes."""
+
+import torch
+from torch import Tensor
+
+from nblib.config import TrainConfig
+from nblib.losses import MASKED_ERRORS, REGULARIZERS, noisy_tokens
+
+
+def model_inputs(batch: dict[str, Tensor], config: TrainConfig, hide: Tensor | None = None) -> tuple[tuple, dict]:
+    """Arguments of NoiseBERT.forward: the batch's masked input, or its target with the bins `hide` hidden."""
+    hide = batch["mask"] if hide is None else hide
+    extra = {} if config.preset == "published" else {"freqs": batch["freq"][0], "level": batch["level"]}
+    return (batch["target"].masked_fill(hide, 0.0), hide | ~batch["valid"]), extra
+
+
+def loss_terms(
+    model, batch, config: TrainConfig, spread: float, step: int = 0
+) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
+    """Sums and counts of the loss terms over a batch; a term is its sum over its count, across all processes.
+
+    spread  : ln units of one standardised unit (the dataset's scale)
+    step    : keys the draws of the `random` control
+    returns : "mask" (error summed over masked bins, their number), "reg" (penalty summed over the spectra that define
+              it, their number), "noisy_mass" (last layer, for the record only);
+              and the last layer's CLS attention (batch, token), heads averaged, without gradient
+    """
+    inputs, extra = model_inputs(batch, config)
+    out, _, cls_attn = model(*inputs, return_attention="cls", **extra)
+    noisy = noisy_tokens(batch["noisy"], config.patch_size)
+    errors = MASKED_ERRORS[config.masked_error](out.float(), batch["target"], spread)
+    masked = batch["mask"] & batch["valid"]
+    context = {
+        "prediction": out.float(),
+        "noisy_bins": batch["noisy"],
+        "noise_interval": batch["noise_interval"],
+        "generator": torch.Generator().manual_seed(config.seed * 1_000_003 + step),
+    }
+    layers = cls_attn if config.reg_layers == "all" else cls_attn[-1:]
+    penalty = REGULARIZERS[config.regularizer]
+    parts = [penalty(rows.float(), noisy, reduction="none", **context) for rows in layers]
+    rows = torch.stack([values for values, _ in parts]).mean(dim=0)
+    defined = parts[0][1]
+    mass, has_noise = REGULARIZERS["mass"](cls_attn[-1].detach().float(), noisy, reduction="none")
+    terms = {
+        "mask": (torch.where(masked, errors, 0).sum(), masked.sum()),
+        "reg": (torch.where(defined, rows, 0).sum(), defined.sum()),
+        "noisy_mass": (torch.where(has_noise, mass, 0).sum(), has_noise.sum()),
+    }
+    return terms, cls_attn[-1].detach().float().mean(dim=1)
+
+
+def total_loss(terms, config, accelerator):
+    """This process's share of the loss (a tensor), and loss and terms over all processes as numbers.
+
+    terms   : from loss_terms
+    returns : loss to be propagated back, {"loss", "mask", "reg", "noisy_mass"}
+    """
+    sums = torch.stack([total for total, _ in terms.values()])
+    counts = torch.stack([count for _, count in terms.values()]).to(sums.dtype)
+    counts = accelerator.reduce(counts, "sum").clamp(min=1)
+    shares = sums / counts  # summed over processes they are the means over the global batch
+    weights = shares.new_tensor([1.0, config.reg_weight, 0.0])
+    loss = (weights * shares).sum() * accelerator.num_processes  # gradients are averaged over processes
+    means = accelerator.reduce(shares.detach(), "sum")
+    values = dict(zip(terms, means.tolist(), strict=True))
+    return loss, {"loss": float((weights * means).sum()), **values}
