@@ -35,14 +35,14 @@ grid: $(READY) ## run a grid of notebook parameters, resumable (GRID=...)
 
 test: $(READY) ## the whole test suite, notebooks included
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check nblib tests
+	$(BIN)/ruff format --check .
 	rm -rf build/test
 	NBLIB_RUNS=$(CURDIR)/build/test/runs NBLIB_FIGURES=$(CURDIR)/build/test/figures NBLIB_RECORDS=$(CURDIR)/records \
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks --nbval-lax -n $(CORES) --dist loadfile
 
 lint: $(READY) ## ruff, and its formatter
 	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format nblib tests
+	$(BIN)/ruff format .
 
 notebooks: $(READY) ## run the notebooks with smoke defaults and store their outputs (what the tests compare)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
