@@ -5,24 +5,29 @@ Ratios are taken within one process, the ways in turn; peak memory comes from a 
 
 import argparse
 import json
-import resource
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch import nn
 
+from nblib.figures import save_figure, use_style
 from nblib.losses import REGULARIZERS, masked_error
 from nblib.model import NoiseBERT
-from nblib.paths import ROOT
+from nblib.paths import benchmark_record
 from nblib.records import run_conditions, write_json
 
 SIZES = {"d_model": 64, "n_heads": 2, "num_layers": 2, "dim_feedforward": 128, "dropout": 0.0}
 BATCH = {150: 32, 750: 8, 3000: 2, 12_000: 1, 100_000: 1}
 WAYS = ("no capture", "CLS rows", "full weights", "torch encoder", "need_weights")
 QUADRATIC = ("full weights", "need_weights")  # ways whose memory grows with the square of the length
+LINEAR = ("no capture", "CLS rows")
+LONGEST = 12_000  # tokens up to which all ways run; beyond, the linear ones
 NOISY_SHARE = 1 / 30
 
 
@@ -95,68 +100,119 @@ def time_ways(length: int, ways, repeats: int) -> dict[str, list[float]]:
     return seconds
 
 
-def peak_memory(length: int, way: str) -> float:
-    """MiB that two steps need above the process with its model built, from a process of its own."""
-    command = [sys.executable, __file__, "--memory", way, "--lengths", str(length)]
+def alone(length: int, way: str, n_steps: int = 2) -> tuple[float, float, float]:
+    """(peak MiB, MiB above the process with its model built, seconds of the last step) of a process of its own."""
+    command = [sys.executable, __file__, "--alone", way, "--lengths", str(length), "--repeats", str(n_steps)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(answer.stdout)
+    peak, memory, seconds = map(float, answer.stdout.split())
+    return peak, memory, seconds
 
 
-def own_memory(length: int, way: str) -> float:
-    """The same, in this process."""
+def run_alone(length: int, way: str, n_steps: int) -> None:
+    """The same, in this process: print it."""
     step = build(way, length)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    step()
-    step()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    before = peak_mib()
+    for _ in range(n_steps):
+        started = time.perf_counter()
+        step()
+        seconds = time.perf_counter() - started
+    print(peak_mib(), peak_mib() - before, seconds)
 
 
-def exponent(lengths, values) -> float:
-    """Slope in log-log between the last two lengths."""
-    return float(np.diff(np.log(values[-2:]))[0] / np.diff(np.log(lengths[-2:]))[0])
+def peak_mib() -> float:
+    """Largest resident memory of this program so far (Linux; getrusage counts what the parent held before exec)."""
+    status = Path("/proc/self/status").read_text()
+    return float(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) / 1024
 
 
-def measure(lengths: list[int], repeats: int, longest_quadratic: int) -> dict:
-    """All ways at all lengths; the quadratic ones only as far as memory allows."""
+def measure(lengths: list[int], repeats: int) -> list[dict]:
+    """All ways at all lengths up to LONGEST, beyond it one step of the linear ones: a row each."""
     rows = []
     for length in lengths:
-        ways = [way for way in WAYS if length <= longest_quadratic or way not in QUADRATIC]
-        if length > longest_quadratic:
-            ways = ["no capture", "CLS rows"]
-        seconds = time_ways(length, ways, repeats if length <= 3000 else min(repeats, 3 if length <= 12_000 else 1))
-        for way, values in seconds.items():
-            paired = np.array(values) / np.array(seconds["no capture"])
-            row = {"length": length, "batch": BATCH[length], "way": way, "memory_mib": peak_memory(length, way)}
-            row |= {"seconds": float(np.median(values)), "spread": [float(min(values)), float(max(values))]}
-            row |= {
-                "ratio": float(np.median(paired)),
-                "ratio_spread": [float(q) for q in np.percentile(paired, [25, 75])],
+        paired = length <= LONGEST
+        seconds = time_ways(length, WAYS, repeats if length <= 3000 else min(repeats, 3)) if paired else {}
+        for way in WAYS if paired else LINEAR:
+            peak, memory, once = alone(length, way, 2 if paired else 1)
+            values = np.array(seconds.get(way, [once]))
+            ratios = values / np.array(seconds.get("no capture", [once]))
+            row = {
+                "length": length,
+                "batch": BATCH[length],
+                "way": way,
+                "peak_mib": peak,
+                "memory_mib": memory,
+                "n": len(values),
             }
+            row |= {"seconds": float(np.median(values)), "spread": [float(values.min()), float(values.max())]}
+            row |= {"ratio": float(np.median(ratios)) if paired else None}
+            row |= {"ratio_quartiles": [float(q) for q in np.percentile(ratios, [25, 75])] if paired else None}
             rows.append(row)
             print(
-                f"{length:7d} tokens  {way:14s} {row['seconds']:8.3f} s  x {row['ratio']:.3f} "
-                f"[{row['ratio_spread'][0]:.3f}, {row['ratio_spread'][1]:.3f}]  {row['memory_mib']:8.0f} MiB",
+                f"{length:7d} tokens  {way:14s} {row['seconds']:8.3f} s  {memory:8.0f} MiB  x {row['ratio']}",
                 flush=True,
             )
-    return {"rows": rows, "sizes": SIZES, "repeats": repeats}
+    return rows
+
+
+def summary(rows: list[dict]) -> dict:
+    """Ratios of time and memory, and exponents between the last two lengths, from the rows."""
+    table = {(row["length"], row["way"]): row for row in rows}
+    found = {}
+    for length in sorted({row["length"] for row in rows if row["ratio"] is not None}):
+        time_of, memory_of, peak_of = (
+            {way: table[length, way][key] for way in WAYS} for key in ("ratio", "memory_mib", "peak_mib")
+        )
+        found[f"{length} tokens"] = {
+            "CLS rows / no capture, time": time_of["CLS rows"],
+            "CLS rows / no capture, peak memory": peak_of["CLS rows"] / peak_of["no capture"],
+            "need_weights / CLS rows, time": time_of["need_weights"] / time_of["CLS rows"],
+            "need_weights / CLS rows, memory above start": memory_of["need_weights"] / memory_of["CLS rows"],
+            "no capture / torch encoder, time": 1 / time_of["torch encoder"],
+        }
+    found["exponents"] = {}
+    for way in WAYS:
+        points = [row for row in rows if row["way"] == way and row["batch"] == 1]
+        for key in ("seconds", "memory_mib") if len(points) > 1 else ():
+            ratio = points[-1][key] / points[0][key]
+            found["exponents"][f"{way}, {key}"] = float(
+                np.log(ratio) / np.log(points[-1]["length"] / points[0]["length"])
+            )
+    return found
+
+
+def plot(rows: list[dict]) -> None:
+    """Time a spectrum and memory a spectrum against length, log-log."""
+    use_style()
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+    for ax, key, label in (
+        (axes[0], "seconds", "Step [s per spectrum]"),
+        (axes[1], "memory_mib", "Peak memory [MiB per spectrum]"),
+    ):
+        for way, marker in zip(WAYS, "os^Dv", strict=True):
+            points = [row for row in rows if row["way"] == way]
+            lengths = [row["length"] for row in points]
+            ax.plot(lengths, [row[key] / row["batch"] for row in points], marker=marker, ms=4, label=way)
+        ax.set(xscale="log", yscale="log", xlabel="Tokens", ylabel=label)
+    axes[0].legend()
+    caption = "Training step by way of capturing attention, against length: time and peak memory above the start."
+    save_figure(fig, "bench_attention", caption, "quick")
 
 
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lengths", type=int, nargs="+", default=[150, 750, 3000, 12_000])
+    parser.add_argument("--lengths", type=int, nargs="+", default=list(BATCH), choices=list(BATCH))
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--longest-quadratic", type=int, default=12_000, help="tokens; beyond, only linear memory runs")
-    parser.add_argument("--memory", help="internal: print this way's peak memory and stop")
+    parser.add_argument("--alone", help="internal: this way's memory and time in this process")
     options = parser.parse_args()
-    if options.memory:
-        print(own_memory(options.lengths[0], options.memory))
+    if options.alone:
+        run_alone(options.lengths[0], options.alone, options.repeats)
         return
-    record = measure(options.lengths, options.repeats, options.longest_quadratic) | run_conditions()
-    path = ROOT / "records" / "benchmarks" / "attention.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    print(json.dumps(record["hardware"]))
-    print(f"wrote {write_json(path, record).relative_to(ROOT)}")
+    rows = measure(options.lengths, options.repeats)
+    record = {"rows": rows, "summary": summary(rows), "sizes": SIZES, **run_conditions()}
+    print(json.dumps(record["summary"], indent=1))
+    print(f"wrote {write_json(benchmark_record('attention'), record)}")
+    plot(rows)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from nblib.dataset import EXTERNAL, INTRINSIC, MASK, NoiseBERTDataset
 from nblib.figures import save_figure, use_style
 from nblib.noise import draw_external, draw_intrinsic
 from nblib.objective import loss_terms
-from nblib.paths import ROOT
+from nblib.paths import benchmark_record
 from nblib.records import run_conditions, write_json
 
 N_STEPS, N_REPEATS = 20, 7
@@ -114,9 +114,7 @@ def main():
     step = profile_step()
     torch.set_num_threads(1)
     record = {"step": step, "data": time_data(), **run_conditions()}
-    path = ROOT / "records" / "benchmarks" / "throughput.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, record)
+    write_json(benchmark_record("throughput"), record)
     plot(record)
     print(f"step {step['step_ms']:.1f} ms, drawing its data {step['data_ms']:.1f} ms (overlapped by a worker)")
     print(f"{record['data']['spectra_per_second']:.0f} spectra a second and core, ready for the model")

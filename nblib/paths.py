@@ -34,7 +34,14 @@ def figures_dir(profile: str, run_name: str = "") -> Path:
 
 def record_path(profile: str, notebook: str) -> Path:
     """Where the committed record of a notebook's plain run lies; findings in prose quote these files."""
-    return Path(os.environ.get("NBLIB_RECORDS", ROOT / "records")) / profile / f"{notebook}.json"
+    folder = Path(os.environ.get("NBLIB_RECORDS", ROOT / "records")) / profile
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{notebook}.json"
+
+
+def benchmark_record(name: str) -> Path:
+    """Where `make bench` keeps the record of one benchmark."""
+    return record_path("benchmarks", name)
 
 
 def resolve_data_path(path: str | Path) -> Path:

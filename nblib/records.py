@@ -141,7 +141,5 @@ def save_result(notebook: str, profile: str, run_name: str, parameters: dict, me
     }
     record |= run_conditions()
     if profile != "smoke" and not run_name:
-        kept = record_path(profile, notebook)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_json(kept, record)
+        write_json(record_path(profile, notebook), record)
     return write_json(runs_dir(profile, notebook, run_name) / "result.json", record)

@@ -80,7 +80,7 @@ def train(config: TrainConfig, progress: bool | None = None, n_workers: int | No
                optimizer, step), history.csv and record.json (parameters, versions, hardware, wall seconds)
     """
     folder = _folder(config)
-    state = PartialState()
+    state = PartialState(cpu=not torch.accelerator.is_available())  # said aloud, or torchrun's processes stay alone
     # the first process holds the folder for all; the others look only when it does
     with FileLock(folder / ".lock") if state.is_main_process else nullcontext(), torch.random.fork_rng():
         state.wait_for_everyone()
@@ -131,7 +131,7 @@ class _Run:
 
     def __init__(self, config: TrainConfig, folder: Path, progress: bool | None):
         AcceleratorState._reset_state(reset_partial_state=False)  # one process may train at several precisions
-        self.accelerator = Accelerator(mixed_precision=config.precision)
+        self.accelerator = Accelerator(mixed_precision=config.precision, cpu=not torch.accelerator.is_available())
         self.config, self.folder, self.progress = config, folder, progress
         self.data = config.dataset("train", config.n_spectra)
         held_out = config.dataset("validation", config.n_validation)
