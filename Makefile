@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run grid test lint notebooks readme lab clean
+.PHONY: help setup run grid test bench lint notebooks readme lab clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: $(READY) ## the whole test suite, notebooks included
 	rm -rf build/test
 	NBLIB_RUNS=$(CURDIR)/build/test/runs NBLIB_FIGURES=$(CURDIR)/build/test/figures NBLIB_RECORDS=$(CURDIR)/records \
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks --nbval-lax -n $(CORES) --dist loadfile
+
+bench: $(READY) ## the benchmarks, to records/benchmarks/ and figures/ (about an hour; leave the machine alone)
+	for name in attention throughput scaling time_to_quality recipe; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 lint: $(READY) ## ruff, and its formatter
 	$(BIN)/ruff check --fix .

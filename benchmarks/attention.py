@@ -44,9 +44,9 @@ class StudyLayer(nn.TransformerEncoderLayer):
 class TorchEncoder(NoiseBERT):
     """NoiseBERT with its layers replaced by torch's own of the same sizes."""
 
-    def __init__(self, length, layer):
+    def __init__(self, length, layer, dropout=0.0):
         super().__init__(length, patch_size=1, readout="token", **SIZES)
-        arguments = (SIZES["d_model"], SIZES["n_heads"], SIZES["dim_feedforward"], SIZES["dropout"])
+        arguments = (SIZES["d_model"], SIZES["n_heads"], SIZES["dim_feedforward"], dropout)
         make = {"batch_first": True, "norm_first": True}
         self.layers = nn.ModuleList(layer(*arguments, **make) for _ in range(SIZES["num_layers"]))
 

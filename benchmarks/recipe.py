@@ -1,0 +1,53 @@
+"""What the recipe of the quick profile is worth: one change at a time, validation spectra. `make bench`
+
+Two trainings at a time, one core each, so that their seconds compare.
+"""
+
+import argparse
+import json
+
+from nblib import TrainConfig, train_many
+from nblib.evaluate import detection, held_out, masked_prediction, read
+from nblib.paths import benchmark_record
+from nblib.profiles import get_profile
+from nblib.records import committed_result, run_conditions, write_json
+
+FAMILY, N_SPECTRA = "single_line", 500
+CHANGES = {
+    "as it is": {},
+    "two layers": {"num_layers": 2},
+    "two heads": {"n_heads": 2},
+    "dropout 0.1": {"dropout": 0.1},
+    "beta2 0.999": {"adam_beta2": 0.999},
+    "a third of the rate": {"learning_rate": 5e-3 / 3},
+    "tokens of 10 bins": {"patch_size": 10},
+    "batch 64, half the steps, rate x 1.4": {"batch_size": 64, "steps": 700, "learning_rate": 7e-3},
+    "batch 16, twice the steps, rate / 1.4": {"batch_size": 16, "steps": 2800, "learning_rate": 3.5e-3},
+    "bf16": {"precision": "bf16"},
+    "Whittle error": {"masked_error": "whittle"},
+    "all layers penalised": {"reg_layers": "all"},
+}
+
+
+def main():
+    """Train every variant, judge it on validation spectra, write the record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(CHANGES), default=list(CHANGES))
+    options = parser.parse_args()
+    weight = committed_result("03_full_attention_regularizer")["parameters"]["reg_weight"]
+    base = get_profile("quick").training | {"regularizer": "uniform_clean", "reg_weight": weight, "families": (FAMILY,)}
+    configs = [TrainConfig(**base | CHANGES[name]) for name in options.only]
+    rows = {}
+    for name, result in zip(options.only, train_many(configs), strict=True):
+        data = held_out(result.config, FAMILY, N_SPECTRA, "validation")
+        reading = read(result.model, data, result.config, sweep=False)
+        found = detection(reading.attention(), reading.truth, len(data.freqs))
+        rows[name] = {"ap": found["ap"], "top1": found["top1"], **masked_prediction(reading, data)}
+        rows[name] |= {"seconds": result.record["wall_seconds"], "change": CHANGES[name]}
+        print(json.dumps({name: {key: round(value, 4) for key, value in rows[name].items() if key != "change"}}))
+    record = {"rows": rows, "reg_weight": weight, "base": base, "n_validation": N_SPECTRA, **run_conditions()}
+    print(f"wrote {write_json(benchmark_record('recipe'), record)}")
+
+
+if __name__ == "__main__":
+    main()
