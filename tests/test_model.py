@@ -1,0 +1,215 @@
+"""The encoder: parity with torch's attention, the CLS row, the two readouts, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+
+from nblib.model import AttentionWithWeights, NoiseBERT, patches
+
+LENGTH, BINS = 9, 60
+SIZES = {"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 24, "dropout": 0.0}
+
+
+@pytest.fixture
+def pair():
+    """Ours and torch's attention with the same weights, and an input."""
+    torch.manual_seed(1)
+    theirs = torch.nn.MultiheadAttention(16, 4, batch_first=True).double()
+    torch.nn.init.normal_(theirs.in_proj_bias)
+    ours = AttentionWithWeights(16, 4).double()
+    ours.load_state_dict(theirs.state_dict())
+    return ours, theirs, torch.randn(3, LENGTH, 16, dtype=torch.float64, requires_grad=True)
+
+
+def make(readout="cls", **changes):
+    torch.manual_seed(0)
+    return NoiseBERT(BINS, **(SIZES | {"patch_size": 5, "readout": readout} | changes)).eval()
+
+
+def spectra(n_bins=BINS):
+    generator = torch.Generator().manual_seed(3)
+    mask = torch.zeros(2, n_bins, dtype=torch.bool)
+    mask[:, 10:20] = True
+    return torch.randn(2, n_bins, generator=generator), mask
+
+
+def test_output_and_weights_equal_torchs_attention(pair):
+    """Planted bug: logits divided by sqrt(d_model) instead of sqrt(head_dim)."""
+    ours, theirs, x = pair
+    expected, weights = theirs(x, x, x, need_weights=True, average_attn_weights=False)
+    out, attn = ours(x, return_attention=True)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(attn, weights, rtol=0, atol=1e-10)
+    torch.testing.assert_close(attn.sum(dim=-1), torch.ones_like(attn[..., 0]), rtol=0, atol=1e-12)
+
+
+def test_cls_row_is_the_full_rows_without_its_own_key(pair):
+    """Planted bug: the CLS row normalised over all keys."""
+    ours, _, x = pair
+    full = ours(x, return_attention=True)[1][:, :, 0]
+    row = ours(x, return_attention="cls")[1]
+    torch.testing.assert_close(row, full[..., 1:] / full[..., 1:].sum(dim=-1, keepdim=True), rtol=0, atol=1e-10)
+    torch.testing.assert_close(ours.cls_self_share, full[..., 0].detach(), rtol=0, atol=1e-10)
+
+
+def test_gradient_of_the_cls_row_equals_autograds_through_the_full_weights(pair):
+    """Planted bug: the key detached in the CLS row."""
+    ours, _, x = pair
+    generator = torch.Generator().manual_seed(2)
+    pull = torch.randn(3, 4, LENGTH - 1, generator=generator, dtype=torch.float64)
+    inputs = [x, ours.in_proj_weight, ours.in_proj_bias]
+    found = torch.autograd.grad((ours(x, return_attention="cls")[1] * pull).sum(), inputs)
+    full = ours(x, return_attention=True)[1][:, :, 0, 1:]
+    expected = torch.autograd.grad((full / full.sum(dim=-1, keepdim=True) * pull).sum(), inputs)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
+
+
+def test_only_cls_is_the_first_position_of_all(pair):
+    ours, _, x = pair
+    out, row = ours(x, return_attention="cls")
+    first, same_row = ours(x, return_attention="cls", only_cls=True)
+    torch.testing.assert_close(first, out[:, :1], rtol=0, atol=1e-12)
+    torch.testing.assert_close(same_row, row, rtol=0, atol=1e-12)
+    assert ours(x, return_attention=True, only_cls=True)[1].shape == (3, 4, LENGTH, LENGTH)
+
+
+def test_dropout_changes_the_output_and_not_the_captured_row():
+    torch.manual_seed(0)
+    attention = AttentionWithWeights(16, 2, dropout=0.5).train()
+    x = torch.randn(2, LENGTH, 16)
+    (out, row), (other, same) = attention(x, "cls"), attention(x, "cls")
+    assert not torch.equal(out, other)
+    assert torch.equal(row, same)
+
+
+def test_captured_rows_survive_half_precision():
+    """bfloat16 holds 8 bits: without float32 logits the 600 equal shares would not sum to one."""
+    torch.manual_seed(0)
+    attention, x = AttentionWithWeights(16, 2), torch.randn(1, 601, 16)
+    exact = attention(x, "cls")[1]
+    with torch.autocast("cpu", torch.bfloat16):
+        row = attention(x, "cls")[1]
+    assert row.dtype == torch.float32
+    torch.testing.assert_close(row.sum(dim=-1), torch.ones(1, 2), rtol=0, atol=1e-5)
+    torch.testing.assert_close(row, exact, rtol=0.1, atol=0)
+
+
+@pytest.mark.parametrize("readout", ["token", "cls"])
+@pytest.mark.parametrize("patch_size", [1, 5, 7])
+def test_outputs_are_the_same_whichever_attention_is_asked_for(readout, patch_size):
+    model = make(readout, patch_size=patch_size)
+    n_tokens = -(-BINS // patch_size)
+    out, cls_out = model(*spectra())
+    same, _, rows = model(*spectra(), "cls")
+    too, _, weights = model(*spectra(), True)
+    assert out.shape == (2, BINS)
+    assert cls_out.shape == (2, 16)
+    assert rows.shape == (2, 2, 2, n_tokens) == (*model.cls_self_share.shape, model.n_tokens)
+    assert weights.shape == (2, 2, n_tokens + 1, n_tokens + 1)
+    assert torch.equal(out, same)
+    assert torch.equal(out, too)
+
+
+def test_the_starting_studys_signature():
+    model = NoiseBERT(40, 16, 2, 2, 24, 0.1, 50)
+    out, cls_out, cls_attn = model(torch.randn(2, 40), torch.zeros(2, 40, dtype=torch.bool), return_attention="cls")
+    assert (model.patch_size, model.readout, model.max_len) == (1, "token", 50)
+    assert (out.shape, cls_out.shape, cls_attn.shape) == ((2, 40), (2, 16), (2, 2, 2, 40))
+
+
+@pytest.mark.parametrize("readout", ["token", "cls"])
+def test_masked_content_is_not_read(readout):
+    """Planted bug: the mask token added to the embedding instead of replacing it."""
+    model = make(readout)
+    x, mask = spectra()
+    changed = x.masked_fill(mask, 1e3).requires_grad_()
+    out = model(changed, mask)[0]
+    assert torch.equal(out, model(x, mask)[0])
+    out.sum().backward()
+    assert changed.grad[mask].abs().max() == 0
+    assert changed.grad[~mask].abs().max() > 0
+
+
+def test_only_the_cls_readout_depends_on_what_cls_collects():
+    """The starting study's readout left the last CLS row without a purpose; ours must not."""
+    for readout, matters in (("token", False), ("cls", True)):
+        model = make(readout)
+        out, cls_out = model(*spectra())
+        gradient = torch.autograd.grad(out.sum(), model.layers[-1].linear2.bias, retain_graph=True)[0]
+        reaches = torch.autograd.grad(out.sum() + 0 * cls_out.sum(), cls_out, allow_unused=True)[0]
+        assert gradient.abs().max() > 0
+        assert (reaches is not None and reaches.abs().max() > 0) == matters
+
+
+@pytest.mark.parametrize("readout", ["token", "cls"])
+@pytest.mark.parametrize("any_grid", [False, True])
+def test_every_parameter_learns(readout, any_grid):
+    """Processes that train together wait for every gradient."""
+    model = make(readout, any_grid=any_grid)
+    extra = {"freqs": torch.arange(1.0, BINS + 1), "level": torch.tensor([-50.0, 3.0])} if any_grid else {}
+    out = model(*spectra(), **extra)[0]
+    (out * torch.linspace(1, 2, BINS)).pow(2).sum().backward()
+    assert [name for name, value in model.named_parameters() if value.grad is None] == []
+
+
+def test_a_model_for_any_grid_sees_frequencies_and_other_lengths():
+    model = make(any_grid=True, max_len=100)
+    x, mask = spectra(33)
+    low = model(x, mask, freqs=torch.arange(1.0, 34))[0]
+    high = model(x, mask, freqs=torch.arange(1.0, 34) * 100)[0]
+    assert low.shape == (2, 33)
+    assert not torch.allclose(low, high)
+    for freqs, message in ((None, "needs freqs"), (torch.arange(1.0, 10), "9 bins and x has 33")):
+        with pytest.raises(ValueError, match=message):
+            model(x, mask, freqs=freqs)
+    with pytest.raises(ValueError, match="this model takes 5..100"):
+        model(*spectra(101), freqs=torch.arange(1.0, 102))
+
+
+def test_a_fixed_grid_is_checked():
+    """Planted bug: only the number of bins compared, so that another grid of 60 bins passed."""
+    model = make(freqs=np.arange(10.0, 70.0))
+    assert model(*spectra(), freqs=torch.arange(10.0, 70.0))[0].shape == (2, BINS)
+    with pytest.raises(ValueError, match=r"60 bins at 10\.\.69 Hz.*60 at 1\.\.60 Hz.*preset='wide'"):
+        model(*spectra(), freqs=torch.arange(1.0, 61.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"readout": "mean"}, "unknown readout 'mean'; known: token, cls"),
+        ({"patch_size": 61}, "patch_size=61, seq_len=60"),
+        ({"max_len": 59}, "max_len=59"),
+        ({"n_heads": 3}, "d_model=16 must be a multiple of n_heads=3"),
+        ({"freqs": np.arange(1.0, 5.0)}, r"freqs has shape \(4,\)"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make(**changes)
+
+
+@pytest.mark.parametrize(
+    ("x", "mask", "mode", "message"),
+    [
+        (torch.zeros(2, 59), torch.zeros(2, 59, dtype=torch.bool), False, "x has 59 bins"),
+        (torch.zeros(60), torch.zeros(60, dtype=torch.bool), False, r"both are \(batch, bin\)"),
+        (torch.zeros(2, 60), torch.zeros(2, 50, dtype=torch.bool), False, r"mask_positions \(2, 50\)"),
+        (torch.zeros(2, 60), torch.zeros(2, 60), False, "give bool"),
+        (torch.zeros(2, 60), torch.zeros(2, 60, dtype=torch.bool), "all", "known: False, 'cls', True"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(x, mask, mode, message):
+    with pytest.raises(ValueError, match=message):
+        make()(x, mask, mode)
+
+
+def test_a_last_token_that_is_not_full_repeats_its_last_bin():
+    assert patches(torch.tensor([[1, 2, 3, 4, 5]]), 3).tolist() == [[[1, 2, 3], [4, 5, 5]]]
+
+
+def test_tokens_stand_at_the_geometric_centre_of_their_bins():
+    centres = make().token_freqs(torch.arange(1.0, BINS + 1))
+    assert centres.shape == (12,)
+    assert centres[0].item() == pytest.approx(120 ** (1 / 5))
