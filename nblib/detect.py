@@ -102,7 +102,8 @@ def running_median(log_psd: Float[ndarray, "n bin"], window: int, n_segments: fl
     """ln background from a running median of ln x, corrected for the median of Gamma(K, 1/K). window in bins, odd."""
     if window < 3 or window % 2 == 0:
         raise ValueError(f"window={window} must be an odd number of bins, at least 3")
-    median = median_filter(log_psd, size=(1, window), mode="nearest")
+    # row by row: scipy's one-dimensional filter is some fifty times faster than its two-dimensional one
+    median = np.stack([median_filter(row, size=window, mode="nearest") for row in log_psd])
     return median - np.log(gammaincinv(n_segments, 0.5) / n_segments)
 
 

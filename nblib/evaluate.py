@@ -239,6 +239,16 @@ def detection(scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], 
     }
 
 
+def attended_tokens(cls_attn: Float[ndarray, "n head token"]) -> float:
+    """Effective number of tokens that CLS attends to: exp of the entropy of a row, heads averaged, mean over spectra.
+
+    returns : 1 (all on one token) to the number of tokens (even)
+    """
+    rows = cls_attn.mean(axis=1)
+    entropy = -(rows * np.log(np.maximum(rows, np.finfo(np.float32).tiny))).sum(axis=-1)
+    return float(np.exp(entropy).mean())
+
+
 def bootstrap_interval(
     scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], n_resamples: int = 200, seed: int = 0
 ) -> tuple[float, float]:

@@ -22,10 +22,10 @@ def draw_panel(reading: Reading, index: int, layer: int, head: int | str, axes, 
     lines = {"measured": reading.log_psd[index], "restored": reading.restored[index], "true": reading.background[index]}
     known = {name: np.exp(values) for name, values in lines.items() if np.isfinite(values).any()}
     plot_psd(reading.freqs, known, reading.noisy[index], ax=axes[0])
-    axes[0].set_title(f"spectrum {index}, {label}")
+    axes[0].set_title(f"spectrum {index}" + (f", {label}" if label else ""))
     n_tokens = rows.shape[1]
     plot_attention_row(reading.token_freqs, rows * n_tokens, reading.noisy_tokens[index], uniform=1.0, ax=axes[1])
-    axes[1].set(title=f"layer {layer}, head {head}", ylabel="CLS attention / uniform")
+    axes[1].set(title=f"layer {layer}, head {head}", ylabel="CLS attention / uniform", ylim=(0, None))
 
 
 def explore(readings: dict[str, Reading]):

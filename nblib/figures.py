@@ -11,8 +11,8 @@ from nblib.paths import figures_dir
 from nblib.records import write_json
 
 # dark to light, so that lines stay apart in grey; the line style says it again
-COLOURS = ("#08306b", "#c2410c", "#2a9d8f", "#e9a23b", "#8c8c8c", "#7b2d8b")
-LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)))
+COLOURS = ("#08306b", "#c2410c", "#2a9d8f", "#e9a23b", "#8c8c8c", "#7b2d8b", "#000000", "#6b8e23")
+LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
 STYLE = {
     "figure.dpi": 100,
     "savefig.dpi": 200,

@@ -72,13 +72,13 @@ def plot_loss_curves(history, floor=None, title="", ax=None):
 
 
 def plot_mass(histories: dict, uniform: float, ax=None):
-    """Share of CLS attention on noisy tokens during training, by penalty; dotted: attention spread evenly."""
+    """Share of CLS attention on noisy tokens during training (from 1e-5 on), by penalty; dotted: spread evenly."""
     ax = _axes(ax)
     for label, history in histories.items():
         ax.plot(history["step"], history["val_noisy_mass"], label=label)
     ax.axhline(uniform, color="k", ls=":", lw=1, label="even attention")
-    ax.set(xlabel="Step", ylabel="CLS attention on noisy tokens", yscale="log")
-    ax.legend(fontsize=7, ncols=2)
+    ax.set(xlabel="Step", ylabel="CLS attention on noisy tokens", yscale="log", ylim=(1e-5, None))
+    ax.legend(fontsize=7, ncols=2, loc="lower left")
     return ax
 
 
@@ -117,7 +117,7 @@ def plot_scores(scores: dict[str, float], chance: dict[str, float] | None = None
     for (name, value), style in zip((chance or {}).items(), ("--", ":", "-."), strict=False):
         ax.axvline(value, color="k", ls=style, lw=0.9, label=name)
     if chance:
-        ax.legend(fontsize=7, loc="lower right")
+        ax.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(chance))
     if not ax.yaxis_inverted():  # a shared axis may be already
         ax.invert_yaxis()
     ax.grid(axis="y", visible=False)

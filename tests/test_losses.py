@@ -61,7 +61,7 @@ def test_closed_forms(name, share):
     """Planted bugs: log_barrier with its sign reversed; ln n_clean left out of uniform_clean."""
     noisy = noise()
     value = REGULARIZERS[name](attention(share, noisy), noisy, **context(noisy))
-    assert value.item() == pytest.approx(expected(share)[name], rel=1e-6, abs=1e-9)
+    assert value.item() == pytest.approx(expected(share)[name], rel=1e-6, abs=3e-7)  # ln n_clean is float32
 
 
 def test_heads_are_averaged_and_not_their_logarithm():
