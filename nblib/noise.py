@@ -205,7 +205,7 @@ def draw_intrinsic(
     return INTRINSIC[kind](rng, freqs, n_segments)
 
 
-def check_intrinsic(kind: str, n_segments: int) -> None:
+def check_intrinsic(kind: str, n_segments: float) -> None:
     """Raise ValueError for an unknown kind or a number of segments below one."""
     if kind not in INTRINSIC:
         raise ValueError(f"unknown intrinsic noise {kind!r}; known: {', '.join(INTRINSIC)}")

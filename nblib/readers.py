@@ -145,7 +145,10 @@ def _read_npz(path):
         key = next((key for key in PSD_KEYS if key in archive), None)
         if "freq" not in archive or key is None:
             raise ValueError(f"{path.name} holds {sorted(archive)}; it needs freq and one of {', '.join(PSD_KEYS)}")
-        return archive["freq"], archive[key], archive.get("valid")
+        try:
+            return archive["freq"], archive[key], archive.get("valid")
+        except ValueError as error:  # numpy's word for an array of Python objects
+            raise EOFError(str(error)) from error
 
 
 def _read_npy(path):

@@ -4,11 +4,13 @@ import os
 
 import matplotlib
 import pytest
+from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
 
 matplotlib.use("Agg")
 CHECKED = [f"nblib.{name}" for name in ("spectra", "noise", "losses", "detect", "evaluate")]
-install_import_hook(CHECKED, "beartype.beartype")
+checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
+install_import_hook(CHECKED, "conftest.checked")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,210 @@
+"""The data set: one spectrum whatever the batch, disjoint splits, masks off the noise, the exact no-line control."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import digamma, polygamma
+
+from nblib import NoiseBERTDataset
+from nblib.noise import NOISY_RATIO
+from nblib.spectra import E_ALPHA_GRID, E_BETA_GRID, PUBLISHED_FREQS, published_psd
+
+FAMILIES = ("single_line", "vibration", "power_supply", "interference", "clock_leakage")
+
+
+def same(one, other):
+    assert one.keys() == other.keys()
+    for key in one:
+        torch.testing.assert_close(one[key], other[key], rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return NoiseBERTDataset(families=FAMILIES)
+
+
+@pytest.mark.parametrize("preset", ["published", "wide"])
+def test_a_spectrum_is_the_same_alone_in_a_batch_and_from_a_worker(preset):
+    """Planted bug: one generator for the whole batch."""
+    data = NoiseBERTDataset(preset, families=FAMILIES, n_spectra=12)
+    alone = [data[index] for index in (5, 0, 11)]
+    together = data.batch([11, 5, 3, 0])
+    for item, row in zip(alone, (1, 3, 0), strict=True):
+        same(item, {key: value[row] for key, value in together.items()})
+    loaders = [torch.utils.data.DataLoader(data, batch_size=5, num_workers=workers) for workers in (0, 2)]
+    for one, other in zip(*loaders, strict=True):
+        same(one, other)
+
+
+def test_epochs_seeds_and_splits_draw_anew(data):
+    first = data[3]["target"]
+    data.set_epoch(1)
+    second = data[3]["target"]
+    data.set_epoch(0)
+    assert torch.equal(first, data[3]["target"])
+    others = [second, NoiseBERTDataset(families=FAMILIES, seed=1)[3]["target"]]
+    others.append(NoiseBERTDataset(families=FAMILIES, split="test")[3]["target"])
+    assert not any(torch.equal(first, other) for other in others)
+
+
+def test_splits_share_no_pair_of_energies():
+    """Planted bug: splits permuted by the seed of the noise, so that a second seed trained on the first one's test."""
+    pairs = {
+        split: set(NoiseBERTDataset(split=split, seed=seed).sources) for seed, split in enumerate(("train", "test"))
+    }
+    pairs["validation"] = set(NoiseBERTDataset(split="validation").sources)
+    assert [len(pairs[split]) for split in ("train", "validation", "test")] == [22_400, 3_200, 6_400]
+    assert len(set.union(*pairs.values())) == 32_000
+
+
+def test_documented_statistics_of_all_spectra():
+    pairs = np.concatenate([NoiseBERTDataset(split=split).sources for split in ("train", "validation", "test")])
+    psd = published_psd(E_ALPHA_GRID[pairs // 200], E_BETA_GRID[pairs % 200])
+    for found, documented in (
+        (psd.max(), 3.77e-23),
+        (psd.min(), 6.74e-27),
+        (psd.mean(), 7.18e-26),
+        (psd.std(), 9.51e-25),
+    ):
+        assert found == pytest.approx(documented, rel=0.01)
+    logs = np.log(2.5e24 * psd)
+    assert logs.mean() == pytest.approx(-3.001, abs=0.01)
+    assert logs.std() == pytest.approx(0.728, abs=0.01)
+
+
+def test_background_is_the_noise_free_spectrum_in_standardised_units(data):
+    batch = data.batch(range(6))
+    found = data.to_log_psd(batch["background"].numpy(), batch["level"].numpy())
+    expected = np.log(published_psd(*batch["energies"].double().numpy().T))
+    np.testing.assert_allclose(found, expected, atol=2e-5)  # energies in float32
+
+
+def test_estimation_noise_has_the_documented_floor_and_bias():
+    data = NoiseBERTDataset(families=("none",), n_segments=8)
+    batch = data.batch(range(100))
+    scatter = (batch["target"] - batch["background"]).double()
+    assert data.error_floor == pytest.approx(polygamma(1, 8) / data.scale.spread**2)
+    assert data.log_bias[0] == pytest.approx((digamma(8) - np.log(8)) / data.scale.spread)
+    error = np.sqrt(data.error_floor / scatter.numel())
+    assert scatter.mean().item() == pytest.approx(data.log_bias[0], abs=5 * error)
+    assert scatter.var().item() == pytest.approx(data.error_floor, rel=0.02)
+
+
+def test_the_no_line_control_has_the_same_scatter():
+    """Planted bug: external and estimation noise drawn from one stream."""
+    noisy, control = (NoiseBERTDataset(families=(name,), split="test") for name in ("single_line", "none"))
+    one, other = noisy.batch(range(20)), control.batch(range(20))
+    difference = (one["target"] - other["target"]).double() * noisy.scale.spread
+    assert (difference > -1e-5).all()
+    above = difference > np.log1p(NOISY_RATIO)
+    # float32 standardised values round at the threshold
+    assert ((above != one["noisy"]) & ((difference - np.log1p(NOISY_RATIO)).abs() > 1e-5)).sum() == 0
+    assert not other["noisy"].any()
+    assert one["noisy"].any()
+    torch.testing.assert_close(one["background"], other["background"], rtol=0, atol=0)
+
+
+def test_masks_are_blocks_off_the_noise(data):
+    """Planted bug: masks drawn without looking at the noise."""
+    batch = data.batch(range(100))
+    mask, noisy = batch["mask"], batch["noisy"]
+    assert not (mask & noisy).any()
+    blocks = mask.reshape(100, 150, 20)
+    assert torch.equal(blocks.any(dim=2), blocks.all(dim=2))
+    assert mask.float().mean().item() == pytest.approx(0.15, abs=0.01)
+    assert batch["input"][mask].abs().max() == 0
+    assert torch.equal(batch["input"][~mask], batch["target"][~mask])
+    anywhere = NoiseBERTDataset(families=FAMILIES, mask_policy="any").batch(range(100))
+    assert (anywhere["mask"] & anywhere["noisy"]).any()
+
+
+def test_labels_say_where_noise_is_and_minus_one_where_there_is_none(data):
+    batch = data.batch(range(300))
+    has_noise = batch["noisy"].any(dim=1)
+    assert torch.equal(batch["noise_interval"] >= 0, has_noise)
+    assert set(batch["family"].tolist()) == {-1, 0, 1, 2, 3, 4}
+    assert (batch["family"] < 0).float().mean().item() == pytest.approx(0.2, abs=0.07)
+    labels = NoiseBERTDataset().batch(range(600))["noise_interval"]
+    assert set(labels.tolist()) == set(range(-1, 30))
+
+
+@pytest.fixture
+def measured(tmp_path):
+    freqs = np.geomspace(2, 5000, 301)
+    psd, valid = 1e-14 / freqs, np.ones(301, bool)
+    valid[50:60] = False
+    np.savez(tmp_path / "device.npz", freq=freqs, psd=np.where(valid, psd, np.nan), valid=valid)
+    return tmp_path / "device.npz"
+
+
+def test_a_measured_file_comes_back_unchanged(measured):
+    data = NoiseBERTDataset("measured", data_path=measured)
+    item = data[0]
+    assert len(data) == 1
+    assert (item["valid"].sum(), int(item["noise_interval"])) == (291, -1)
+    assert item["background"].isnan().all()
+    assert item["input"][50:60].abs().max() == 0
+    found = np.exp(data.to_log_psd(item["target"].numpy(), item["level"].numpy()))[item["valid"]]
+    np.testing.assert_allclose(found, (1e-14 / data.freqs)[item["valid"]], rtol=1e-5)
+
+
+def test_wide_spectra_take_a_files_grid_and_gaps(measured):
+    data = NoiseBERTDataset("wide", data_path=measured, families=FAMILIES)
+    batch = data.batch(range(10))
+    np.testing.assert_array_equal(batch["freq"][0], np.geomspace(2, 5000, 301))
+    assert not batch["valid"][:, 50:60].any()
+    assert not (batch["mask"] | batch["noisy"])[:, 50:60].any()
+    assert batch["target"].isfinite().all()
+    assert batch["level"].std() > 5  # any scale
+
+
+def test_the_starting_studys_file_stands_in_for_the_generator(tmp_path):
+    import pickle
+
+    energies = np.stack([E_ALPHA_GRID[:20], E_BETA_GRID[:20]], axis=1)
+    table = {"x": published_psd(*energies.T)[:, None].astype(np.float32), "y": (energies / 10).astype(np.float32)}
+    (tmp_path / "study.pkl").write_bytes(pickle.dumps(table))
+    data = NoiseBERTDataset(data_path=tmp_path / "study.pkl", families=("none",))
+    assert len(data) == 14
+    batch = data.batch(range(14))
+    expected = np.log(published_psd(*batch["energies"].double().numpy().T))
+    np.testing.assert_allclose(
+        data.to_log_psd(batch["background"].numpy(), batch["level"].numpy()), expected, atol=1e-4
+    )
+    np.savez(tmp_path / "other.npz", freq=np.arange(1.0, 101), psd=np.ones(100))
+    with pytest.raises(ValueError, match="'published' has bins at 1..3000 Hz; read this file with preset 'measured'"):
+        NoiseBERTDataset(data_path=tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"preset": "publishd"}, "unknown preset 'publishd'; known: published, wide, measured"),
+        ({"split": "dev"}, "unknown split 'dev'"),
+        ({"families": ("thunder",)}, "unknown noise family 'thunder'"),
+        ({"families": ()}, "families is empty"),
+        ({"intrinsic": "pink"}, "unknown intrinsic noise"),
+        ({"n_segments": 2.5}, "n_segments=2.5 must be a whole number"),
+        ({"mask_policy": "some"}, "unknown mask_policy"),
+        ({"seed": -1}, "seed=-1"),
+        ({"n_spectra": 0}, "n_spectra=0"),
+        ({"none_share": 1.5}, "none_share=1.5 must lie in 0..1"),
+        ({"amplitude": (3.0, 1.0)}, "0 <= low <= high"),
+        ({"mask_fraction": 1.0}, "mask_fraction=1.0"),
+        ({"mask_width": 30}, "mask_width=30 must be a multiple of patch_size=20"),
+        ({"preset": "measured"}, "needs data_path"),
+        ({"freqs": PUBLISHED_FREQS}, "freqs goes with preset 'wide'"),
+        ({"preset": "wide", "freqs": PUBLISHED_FREQS[::-1]}, "positive, increasing"),
+        ({"preset": "wide", "freqs": np.arange(1.0, 20.0)}, "the grid has 19 bins; at least 30"),
+    ],
+)
+def test_bad_arguments_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        NoiseBERTDataset(**options)
+
+
+def test_an_index_outside_is_refused():
+    data = NoiseBERTDataset(n_spectra=4)
+    for index in (4, -1):
+        with pytest.raises(IndexError, match=r"outside 0\.\.3"):
+            data[index]
