@@ -89,18 +89,13 @@ def answer(record: dict) -> str:
 def quote(notebook: str, *names: str, profile: str = "quick") -> str:
     """Figures of a committed record, one a line, and where they come from: what a notebook's answer stands on.
 
-    names  : flattened metrics, e.g. "cls.masked.mse"
-    raises : ValueError for a record or a metric that is not there
+    names  : flattened metrics, e.g. "cls.masked.mse"; one that the record lacks (other parameters) is said to be so
+    raises : ValueError where there is no record
     """
     record = committed_result(notebook, profile)
     metrics = flatten(record["metrics"])
-    missing = [name for name in names if name not in metrics]
-    if missing:
-        raise ValueError(
-            f"the {profile} record of {notebook} has no {', '.join(missing)}; run it again with `make run`"
-        )
     width = max(len(name) for name in names)
-    values = [f"{name:{width}s}  {metrics[name]:.4g}" for name in names]
+    values = [f"{name:{width}s}  " + (f"{metrics[name]:.4g}" if name in metrics else "not recorded") for name in names]
     return "\n".join([f"{notebook}, {provenance(record)}", *values])
 
 

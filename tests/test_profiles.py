@@ -1,0 +1,17 @@
+"""Profiles: each is a valid training, in order of effort."""
+
+import pytest
+
+from nblib import TrainConfig
+from nblib.profiles import PROFILES, get_profile
+
+
+def test_profiles_are_valid_and_ordered():
+    sizes = [(TrainConfig(**profile.training).steps, profile.n_test, profile.n_tune) for profile in PROFILES.values()]
+    assert sizes == sorted(sizes)
+    assert all(profile.short_steps < profile.training["steps"] for profile in PROFILES.values())
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(ValueError, match="unknown profile 'quik'; known: smoke, quick, full"):
+        get_profile("quik")

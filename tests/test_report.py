@@ -1,0 +1,100 @@
+"""Reports: tables of records, and a README that quotes them and nothing else."""
+
+import csv
+
+import pytest
+
+from nblib import report
+from nblib.records import write_json
+
+ROW = {"ap": 0.91234, "ap_interval": [0.9, 0.92], "top1": 0.8, "auroc": 0.97, "prevalence": 0.025}
+ROW |= {"top1_random": 0.057, "top1_constant": 0.065}
+BAND = {"before": 0.667, "after": 0.02, "reduction": 0.97}
+RECORD = {
+    "notebook": "03_full_attention_regularizer",
+    "profile": "quick",
+    "parameters": {"regularizer": "mass", "seed": 0},
+    "commit": "abc1234567",
+    "hardware": {"processor": "two cores", "cores": 2, "accelerator": "none"},
+    "versions": {"torch": "2.13.0"},
+    "metrics": {
+        "test": {"regularized attention": ROW},
+        "families": {"vibration": {"trained on all": ROW, "posterior (limit)": ROW}},
+        "full": {"cls mass": {"in_band": BAND, "no_line": BAND | {"after": 0.011}}},
+        "masked ratio cls": 0.98,
+        "masked ratio token": 1.004,
+    },
+}
+
+
+def test_nested_metrics_become_columns():
+    assert report.flatten({"a": {"b": 1, "c": {"d": 2}}, "e": 3}) == {"a.b": 1, "a.c.d": 2, "e": 3}
+
+
+def test_a_table_has_a_row_a_record_and_gaps_where_one_lacks_a_metric(tmp_path):
+    paths = []
+    for number, metrics in enumerate(({"ap": 0.5}, {"ap": 0.6, "more": {"top1": 1}})):
+        record = {"parameters": {"seed": number}, "metrics": metrics, "commit": "abc"}
+        paths.append(str(write_json(tmp_path / f"{number}.json", record)))
+    table = tmp_path / "new" / "grid.csv"
+    assert report.main(["--table", str(table), *paths]) == 0
+    with table.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows[0] == {"seed": "0", "ap": "0.5", "commit": "abc", "more.top1": ""}
+    assert rows[1]["more.top1"] == "1"
+
+
+def test_the_answer_is_the_record():
+    """Planted bug: the after-value of the control printed for the restoration."""
+    text = report.answer(RECORD)
+    assert "| regularized attention | 0.912 [0.900, 0.920] | 0.800 | 0.970 |" in text
+    assert "| chance | 0.025 | 0.057 (constant guess 0.065) | 0.500 |" in text
+    assert "| vibration | 0.912 / 0.800 |" in text
+    assert "0.667 before, 0.020 after restoration (97.0% less)" in text
+    assert "0.667 to 0.011" in text
+    assert "0.98 (CLS readout), 1.00 (token readout)" in text
+    assert "commit abc1234567" in text
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("NBLIB_RECORDS", str(tmp_path))
+    (tmp_path / "quick").mkdir()
+    write_json(tmp_path / "quick" / f"{RECORD['notebook']}.json", RECORD)
+    return RECORD["notebook"]
+
+
+def test_only_what_stands_between_the_markers_is_renewed(tmp_path, kept):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    report.renew_readme(readme)
+    first = readme.read_text()
+    assert first.startswith(f"before\n{report.BEGIN}\n| method")
+    assert first.endswith(f"{report.END}\nafter\n")
+    assert "old" not in first
+    report.renew_readme(readme)
+    assert readme.read_text() == first
+
+
+def test_a_quotation_names_its_source_and_what_is_not_there(kept):
+    text = report.quote(kept, "masked ratio cls", "test.regularized attention.ap", "test.nothing.ap")
+    assert text.splitlines()[0].startswith(f"{kept}, profile quick, seed 0, commit abc1234567")
+    assert text.splitlines()[1].split() == ["masked", "ratio", "cls", "0.98"]
+    assert text.splitlines()[3].endswith("not recorded")
+    with pytest.raises(ValueError, match="no record at"):
+        report.quote("05_nothing", "a")
+
+
+def test_the_list_of_outputs_counts_what_is_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("NBLIB_FIGURES", str(tmp_path / "figures"))
+    for path in ("runs/quick/00_data/00_data.ipynb", "runs/quick/00_data/result.json", "figures/00_a.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    assert report.main(["quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not line.startswith("  ")] == [
+        "1 executed notebooks",
+        "1 records",
+        "1 figures (each also as .pdf)",
+    ]
