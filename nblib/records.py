@@ -13,6 +13,7 @@ import numpy as np
 
 from nblib.paths import ROOT, record_path, runs_dir
 
+CODE = ("nblib", "notebooks", "workflow", "benchmarks")  # a record names the commit of these
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "accelerate")
 
 
@@ -54,18 +55,23 @@ def is_live() -> bool:
 
 
 def git_commit() -> str:
-    """Short commit of the checkout, "-dirty" appended when the code differs from it, "unknown" outside git."""
+    """Short commit of the checkout, "-dirty" appended when its code differs from it, "unknown" outside git.
+
+    Figures and records do not count: the run that renews them would call itself dirty.
+    """
+    commit, changes = (
+        _git(*command) for command in (("rev-parse", "--short=10", "HEAD"), ("status", "-s", "--", *CODE))
+    )
+    return "unknown" if commit is None else commit + ("-dirty" if changes else "")
+
+
+def _git(*arguments):
+    """What git prints, None where it fails or is not there."""
     try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return answer.stdout.strip() or "unknown"
+        answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
 
 
 def _plain(value):

@@ -30,7 +30,7 @@ OTHER = {
 
 @pytest.mark.parametrize("name", [field.name for field in fields(TrainConfig) if field.name != "data_path"])
 def test_every_parameter_is_part_of_the_key(name):
-    """Planted bug: the key made of the non-default parameters' names only."""
+    """Planted bug: adam_beta2 left out of the key."""
     value = OTHER[name] if name in OTHER else getattr(TrainConfig(), name) * 2 or 1
     changed = replace(TrainConfig(), **{name: value})
     assert changed.key != TrainConfig().key

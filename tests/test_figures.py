@@ -28,6 +28,7 @@ def test_the_same_figure_is_the_same_file(folder):
     save_figure(draw(), "one", "A line.", "quick")
     assert sorted(first) == ["one.pdf", "one.png"]
     assert first == {path.name: path.read_bytes() for path in folder.glob("one.*")}
+    assert b"CreationDate" not in first["one.pdf"]  # two saves within a second would share it
 
 
 def test_the_index_keeps_every_entry(folder):

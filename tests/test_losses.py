@@ -132,12 +132,13 @@ def test_a_step_down_takes_attention_off_the_noise(name):
 @pytest.mark.parametrize("name", sorted(REGULARIZERS))
 @pytest.mark.parametrize("n_noisy", [0, 1, N_TOKENS - 1, N_TOKENS])
 def test_every_batch_has_a_finite_value_and_gradient(name, n_noisy):
-    """Planted bug: log_odds without its guard for rows where nothing is noisy (NaN gradients)."""
+    """Planted bug: log_odds without its guard for rows of one kind only (infinite rows)."""
     noisy = noise()
     noisy[0] = torch.arange(N_TOKENS) < n_noisy
     logits = torch.zeros(2, 2, N_TOKENS, requires_grad=True)
     value = REGULARIZERS[name](logits.softmax(dim=-1), noisy, **context(noisy))
     assert value.isfinite()
+    assert REGULARIZERS[name](logits.softmax(dim=-1), noisy, "none", **context(noisy))[0].isfinite().all()
     if value.requires_grad:
         value.backward()
         assert logits.grad.isfinite().all()

@@ -96,7 +96,7 @@ def test_arrays_of_objects_are_not_unpickled(tmp_path, ending):
     precious = tmp_path / "precious"
     objects = np.array([Burglar(precious, argument="touch {}"), None], dtype=object)
     path = tmp_path / f"bad{ending}"
-    np.savez(path, freq=FREQS, psd=objects) if ending == ".npz" else np.save(path, objects, allow_pickle=True)
+    np.savez(path, freq=FREQS, psd=objects) if ending == ".npz" else np.save(path, objects)
     with pytest.raises(ValueError, match=f"bad{ending} is truncated or not a {ending} file"):
         load_spectra(path)
     assert not precious.exists()

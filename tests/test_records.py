@@ -57,12 +57,16 @@ def test_the_commit_says_whether_files_differ_from_it(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "ROOT", tmp_path)
     assert records.git_commit() == "unknown"
     identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
-    (tmp_path / "code.py").write_text("a = 1\n")
+    code = tmp_path / "nblib" / "code.py"
+    code.parent.mkdir()
+    code.write_text("a = 1\n")
     for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     clean = records.git_commit()
     assert len(clean) == 10
-    (tmp_path / "code.py").write_text("a = 2\n")
+    (tmp_path / "figure.png").touch()
+    assert records.git_commit() == clean
+    code.write_text("a = 2\n")
     assert records.git_commit() == f"{clean}-dirty"
 
 
