@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 from nblib.paths import ROOT, record_path, runs_dir
 
 CODE = ("nblib", "notebooks", "workflow", "benchmarks")  # a record names the commit of these
+STARTED = time.perf_counter()  # of the notebook or program that imports this
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "accelerate")
 
 
@@ -136,7 +138,7 @@ def save_result(notebook: str, profile: str, run_name: str, parameters: dict, me
 
     parameters : the notebook's parameters by name
     metrics : what it measured, numbers or nested dicts of numbers
-    returns : path of the record, which also holds versions, commit and hardware; that of a plain quick or full run is
+    returns : path of the record, which also holds wall seconds, versions, commit and hardware; that of a plain quick or full run is
               kept in records/ as well, to be committed
     """
     record = {
@@ -144,6 +146,7 @@ def save_result(notebook: str, profile: str, run_name: str, parameters: dict, me
         "profile": profile,
         "parameters": parameters,
         "metrics": metrics,
+        "wall_seconds": round(time.perf_counter() - STARTED, 1),
     }
     record |= run_conditions()
     if profile != "smoke" and not run_name:

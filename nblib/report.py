@@ -3,10 +3,11 @@
 
 import argparse
 import csv
+import re
 import sys
 from pathlib import Path
 
-from nblib.paths import ROOT, figures_dir, runs_dir
+from nblib.paths import NOTEBOOKS, ROOT, figures_dir, runs_dir
 from nblib.records import committed_result, provenance, read_json
 
 BEGIN, END = "<!-- figures: make readme -->", "<!-- end of figures -->"
@@ -99,14 +100,14 @@ def quote(notebook: str, *names: str, profile: str = "quick") -> str:
     return "\n".join([f"{notebook}, {provenance(record)}", *values])
 
 
-def renew_readme(path: Path) -> None:
-    """Put the current answer between the README's markers."""
-    text = path.read_text(encoding="utf-8")
+def renewed(text: str) -> str:
+    """A README with the figures of the committed records: the answer between the markers, and each notebook's time."""
     before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    path.write_text(
-        f"{before}{BEGIN}\n{answer(committed_result('03_full_attention_regularizer'))}\n{END}{after}", encoding="utf-8"
-    )
+    text = f"{before}{BEGIN}\n{answer(committed_result('03_full_attention_regularizer'))}\n{END}{rest.split(END)[1]}"
+    for notebook in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")):
+        minutes = committed_result(notebook)["wall_seconds"] / 60
+        text = re.sub(rf"(?m)^(\| \[{notebook}\].*\| )[^|]*( \|)$", rf"\g<1>{minutes:.1f} min\g<2>", text)
+    return text
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,7 +118,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="a profile, or with --table the records")
     options = parser.parse_args(arguments)
     if options.readme:
-        renew_readme(ROOT / "README.md")
+        readme = ROOT / "README.md"
+        readme.write_text(renewed(readme.read_text(encoding="utf-8")), encoding="utf-8")
     elif options.table:
         write_table(options.table, [Path(name) for name in options.names])
     else:

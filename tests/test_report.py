@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from nblib import report
+from nblib.paths import NOTEBOOKS
 from nblib.records import write_json
 
 ROW = {"ap": 0.91234, "ap_interval": [0.9, 0.92], "top1": 0.8, "auroc": 0.97, "prevalence": 0.025}
@@ -17,6 +18,7 @@ RECORD = {
     "commit": "abc1234567",
     "hardware": {"processor": "two cores", "cores": 2, "accelerator": "none"},
     "versions": {"torch": "2.13.0"},
+    "wall_seconds": 90.0,
     "metrics": {
         "test": {"regularized attention": ROW},
         "families": {"vibration": {"trained on all": ROW, "posterior (limit)": ROW}},
@@ -60,20 +62,21 @@ def test_the_answer_is_the_record():
 def kept(tmp_path, monkeypatch):
     monkeypatch.setenv("NBLIB_RECORDS", str(tmp_path))
     (tmp_path / "quick").mkdir()
-    write_json(tmp_path / "quick" / f"{RECORD['notebook']}.json", RECORD)
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        write_json(tmp_path / "quick" / f"{path.stem}.json", RECORD)
     return RECORD["notebook"]
 
 
-def test_only_what_stands_between_the_markers_is_renewed(tmp_path, kept):
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    report.renew_readme(readme)
-    first = readme.read_text()
-    assert first.startswith(f"before\n{report.BEGIN}\n| method")
+def test_only_figures_are_renewed(kept):
+    """Planted bug: the time written into every row of the table."""
+    rows = "| [03_full_attention_regularizer](x) | why? | old |\n| [07_other](x) | what? | old |\n"
+    first = report.renewed(f"before\n{rows}{report.BEGIN}\nold\n{report.END}\nafter\n")
+    assert first.startswith(
+        "before\n| [03_full_attention_regularizer](x) | why? | 1.5 min |\n| [07_other](x) | what? | old |"
+    )
+    assert f"{report.BEGIN}\n| method" in first
     assert first.endswith(f"{report.END}\nafter\n")
-    assert "old" not in first
-    report.renew_readme(readme)
-    assert readme.read_text() == first
+    assert report.renewed(first) == first
 
 
 def test_a_quotation_names_its_source_and_what_is_not_there(kept):
