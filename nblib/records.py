@@ -138,8 +138,8 @@ def save_result(notebook: str, profile: str, run_name: str, parameters: dict, me
 
     parameters : the notebook's parameters by name
     metrics : what it measured, numbers or nested dicts of numbers
-    returns : path of the record, which also holds wall seconds, versions, commit and hardware; that of a plain quick or full run is
-              kept in records/ as well, to be committed
+    returns : path of the record, which also holds wall seconds, versions, commit and hardware; that of a plain quick
+              or full run is kept in records/ as well, to be committed
     """
     record = {
         "notebook": notebook,
