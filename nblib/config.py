@@ -98,6 +98,9 @@ class TrainConfig:
                 raise ValueError(f"{name}={getattr(self, name)} must be a finite number above 0")
         if not 0 <= self.adam_beta2 < 1:
             raise ValueError(f"adam_beta2={self.adam_beta2} must lie in 0..1, 1 left out")
+        for field in fields(self):  # 3 and 3.0 are one run
+            if field.type is float:
+                object.__setattr__(self, field.name, float(getattr(self, field.name)))
         for name in ("families", "amplitude"):  # lists arrive from JSON and from papermill
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))

@@ -62,6 +62,11 @@ def test_the_code_behind_a_result_is_part_of_the_key_and_prose_is_not(tmp_path, 
     assert code_digest() != before
 
 
+def test_equal_configs_are_one_run():
+    """Planted bug: 3 and 3.0 kept as given, which have two spellings in JSON."""
+    assert TrainConfig(reg_weight=3, learning_rate=1).key == TrainConfig(reg_weight=3.0, learning_rate=1.0).key
+
+
 def test_lists_from_json_are_tuples():
     assert TrainConfig(families=["vibration"], amplitude=[1.0, 2.0]) == TrainConfig(
         families="vibration", amplitude=(1.0, 2.0)
