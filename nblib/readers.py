@@ -15,6 +15,7 @@ from nblib.paths import resolve_data_path
 from nblib.spectra import PUBLISHED_FREQS
 
 PSD_KEYS = ("psd", "psd_mean")
+ROWS_A_CHECK = 1000  # spectra looked at together, so that a file larger than memory can be checked
 SAFE_GLOBALS = {
     (module, name)
     for module in ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
@@ -42,7 +43,7 @@ def load_spectra(path: str | Path) -> Spectra:
     """Read one file of spectra, checked; the file itself is never changed and nothing in it is executed.
 
     path    : .txt/.csv/.dat/.tsv (two columns: Hz, unit^2/Hz), .npz (freq and psd or psd_mean, optionally valid),
-              .npy ((bin, 2) or (2, bin)), .pkl/.pickle ({"x": (N, 1, 3000), "y": (N, 2)} = PSD, (Ea/10, Eb/10))
+              .npy ((bin, 2), or (1 + N, bin): frequencies, then N spectra, which stay on disk), .pkl/.pickle ({"x": (N, 1, 3000), "y": (N, 2)} = PSD, (Ea/10, Eb/10))
     returns : Spectra; a leading 0 Hz bin (DC) is dropped with a warning
     raises  : ValueError that names the value, the rule and the fix
     """
@@ -61,10 +62,11 @@ def load_spectra(path: str | Path) -> Spectra:
 
 def _checked(name, freqs, psd, valid=None, energies=None) -> Spectra:
     """One rule book for every format."""
-    freqs, psd = _as_floats(name, "freq", freqs), np.atleast_2d(_as_floats(name, "psd", psd))
+    freqs = _as_floats(name, "freq", freqs)
+    psd = np.atleast_2d(psd if isinstance(psd, np.memmap) else _as_floats(name, "psd", psd))
     if freqs.ndim != 1 or psd.ndim != 2 or psd.shape[1] != len(freqs):
         raise ValueError(f"{name}: psd has shape {psd.shape} and freq {freqs.shape}; one PSD value per frequency")
-    valid = np.ones(psd.shape, bool) if valid is None else np.array(np.broadcast_to(np.asarray(valid, bool), psd.shape))
+    valid = np.broadcast_to(np.asarray(True if valid is None else valid, bool), psd.shape)
     if len(freqs) > 1 and freqs[0] == 0:
         warnings.warn(f"{name}: the 0 Hz bin (DC) is dropped", stacklevel=3)
         freqs, psd, valid = freqs[1:], psd[:, 1:], valid[:, 1:]
@@ -79,13 +81,15 @@ def _checked(name, freqs, psd, valid=None, energies=None) -> Spectra:
             f"{name}: frequencies must increase, but {freqs[at + 1]:g} Hz follows {freqs[at]:g} Hz; sort the rows by "
             "frequency and remove repeats"
         )
-    bad = valid & ~(np.isfinite(psd) & (psd > 0))
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise ValueError(
-            f"{name}: psd is {psd[row, column]} at {freqs[column]:g} Hz (spectrum {row}; {bad.sum()} such bins); a PSD "
-            "is positive and finite: remove those rows, or store an .npz with a `valid` mask"
-        )
+    for start in range(0, len(psd), ROWS_A_CHECK):
+        rows = psd[start : start + ROWS_A_CHECK]
+        bad = valid[start : start + ROWS_A_CHECK] & ~(np.isfinite(rows) & (rows > 0))
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            raise ValueError(
+                f"{name}: psd is {rows[row, column]} at {freqs[column]:g} Hz (spectrum {start + row}; {bad.sum()} such "
+                "bins nearby); a PSD is positive and finite: remove those, or store an .npz with a `valid` mask"
+            )
     return Spectra(freqs, psd, valid, energies)
 
 
@@ -130,9 +134,9 @@ def _read_text(path):
     return table[:, 0], table[:, 1]
 
 
-def _numpy_load(path):
+def _numpy_load(path, mmap_mode=None):
     try:
-        return np.load(path, allow_pickle=False)
+        return np.load(path, allow_pickle=False, mmap_mode=mmap_mode)
     except ValueError as error:  # numpy's word for a cut or foreign file, or for one that holds Python objects
         raise EOFError(str(error).splitlines()[0]) from error
 
@@ -152,13 +156,15 @@ def _read_npz(path):
 
 
 def _read_npy(path):
-    table = _numpy_load(path)
+    table = _numpy_load(path, mmap_mode="r")
     if not isinstance(table, np.ndarray):
         raise EOFError("it is an .npz archive")
-    if table.ndim != 2 or 2 not in table.shape:
-        raise ValueError(f"{path.name} has shape {table.shape}; it needs (bin, 2): frequency [Hz] and PSD [unit^2/Hz]")
-    columns = table.T if table.shape[1] == 2 else table
-    return columns[0], columns[1]
+    if table.ndim != 2 or len(table) < 2 or table.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{path.name} has shape {table.shape} and type {table.dtype}; it needs numbers, (bin, 2): frequency [Hz] and "
+            "PSD [unit^2/Hz], or (1 + N, bin): frequencies, then N spectra"
+        )
+    return (table[:, 0], table[:, 1]) if table.shape[1] == 2 else (table[0], table[1:])
 
 
 class _ArraysOnly(pickle.Unpickler):

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+from nblib import NoiseBERTDataset
 from nblib.paths import REAL_DATA_VARIABLE, real_data_dir
 from nblib.readers import load_spectra
 from nblib.spectra import PUBLISHED_FREQS
@@ -68,6 +69,27 @@ def test_the_starting_studys_layout(tmp_path, protocol):
     np.testing.assert_allclose(spectra.energies, energies.astype(float) * 10)  # meV
 
 
+def test_many_spectra_stay_on_disk(tmp_path):
+    """Planted bug: the whole file read into memory."""
+    table = np.exp(np.random.default_rng(0).normal(-50, 1, (2501, 40))).astype(np.float32)
+    table[0] = np.arange(1, 41)
+    np.save(tmp_path / "many.npy", table)
+    spectra = load_spectra(tmp_path / "many.npy")
+    assert isinstance(spectra.psd, np.memmap)
+    assert not spectra.psd.flags.writeable
+    assert spectra.valid.strides == (0, 0)
+    np.testing.assert_array_equal(spectra.psd[1700], table[1701])
+    data = NoiseBERTDataset("measured", data_path=tmp_path / "many.npy")
+    assert len(data) == 2500
+    item = data[1700]
+    found = data.to_log_psd(item["target"].numpy(), item["level"].numpy())
+    np.testing.assert_allclose(found, np.log(table[1701].astype(float)), atol=1e-5)
+    table[2200, 7] = 0
+    np.save(tmp_path / "many.npy", table)
+    with pytest.raises(ValueError, match=r"psd is 0\.0 at 8 Hz \(spectrum 2199;"):
+        load_spectra(tmp_path / "many.npy")
+
+
 class Burglar:
     """A pickle that would create a file, were it executed."""
 
@@ -116,7 +138,7 @@ def test_arrays_of_objects_are_not_unpickled(tmp_path, ending):
         ("1,4\n1,3\n", "1 Hz follows 1 Hz"),
         ("-1,4\n1,3\n", "finite and positive, the first is -1 Hz"),
         ("1,4\n2,nan\n", "psd is nan at 2 Hz"),
-        ("1,4\n2,0\n3,-1\n", r"psd is 0\.0 at 2 Hz \(spectrum 0; 2 such bins\)"),
+        ("1,4\n2,0\n3,-1\n", r"psd is 0\.0 at 2 Hz \(spectrum 0; 2 such bins nearby\)"),
         ("1,4\n2,inf\n", "psd is inf at 2 Hz"),
         ("1,4\n", "holds 1 bin; a spectrum has at least 2"),
     ],
@@ -153,7 +175,7 @@ def test_truncated_files(tmp_path, ending, share):
 
 def test_other_contents_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", f=FREQS, psd=PSD)
-    np.save(tmp_path / "b.npy", np.zeros((4, 3)))
+    np.save(tmp_path / "b.npy", np.zeros((4, 3, 2)))
     (tmp_path / "c.pkl").write_bytes(pickle.dumps({"x": np.ones((2, 1, 100)), "y": np.ones((2, 2))}))
     (tmp_path / "d.pkl").write_bytes(pickle.dumps([1, 2]))
     (tmp_path / "e.csv").write_bytes(b"\xff\xfe\x00\x01")
@@ -162,7 +184,7 @@ def test_other_contents_are_refused(tmp_path):
     np.savez(tmp_path / "h.npz", freq=FREQS, psd=np.array(["a"] * 4))
     for name, message in {
         "a.npz": r"holds \['f', 'psd'\]; it needs freq and one of psd, psd_mean",
-        "b.npy": r"has shape \(4, 3\)",
+        "b.npy": r"has shape \(4, 3, 2\)",
         "c.pkl": r"x \(2, 1, 100\)",
         "d.pkl": "holds no",
         "e.csv": "is not text",
