@@ -43,7 +43,8 @@ def load_spectra(path: str | Path) -> Spectra:
     """Read one file of spectra, checked; the file itself is never changed and nothing in it is executed.
 
     path    : .txt/.csv/.dat/.tsv (two columns: Hz, unit^2/Hz), .npz (freq and psd or psd_mean, optionally valid),
-              .npy ((bin, 2), or (1 + N, bin): frequencies, then N spectra, which stay on disk), .pkl/.pickle ({"x": (N, 1, 3000), "y": (N, 2)} = PSD, (Ea/10, Eb/10))
+              .npy ((bin, 2), or (1 + N, bin): frequencies, then N spectra, which stay on disk), .pkl/.pickle
+              ({"x": (N, 1, 3000), "y": (N, 2)} = PSD, (Ea/10, Eb/10))
     returns : Spectra; a leading 0 Hz bin (DC) is dropped with a warning
     raises  : ValueError that names the value, the rule and the fix
     """
@@ -161,8 +162,8 @@ def _read_npy(path):
         raise EOFError("it is an .npz archive")
     if table.ndim != 2 or len(table) < 2 or table.dtype.kind not in "fiu":
         raise ValueError(
-            f"{path.name} has shape {table.shape} and type {table.dtype}; it needs numbers, (bin, 2): frequency [Hz] and "
-            "PSD [unit^2/Hz], or (1 + N, bin): frequencies, then N spectra"
+            f"{path.name} has shape {table.shape} and type {table.dtype}; it needs numbers, (bin, 2): frequency [Hz] "
+            "and PSD [unit^2/Hz], or (1 + N, bin): frequencies, then N spectra"
         )
     return (table[:, 0], table[:, 1]) if table.shape[1] == 2 else (table[0], table[1:])
 
