@@ -59,7 +59,7 @@ def answer(record: dict) -> str:
     """The README's tables, from the committed record of notebook 03: detection by method, families, and the price."""
     metrics, regularizer = record["metrics"], record["parameters"]["regularizer"]
     lines = ["| method, `single_line`, locked test | AP [95 %] | top-1 of 30 | AUROC |", "|---|---|---|---|"]
-    for method, row in metrics["test"].items():
+    for method, row in sorted(metrics["test"].items(), key=lambda item: -item[1]["ap"]):
         low, high = row["ap_interval"]
         lines.append(f"| {method} | {row['ap']:.3f} [{low:.3f}, {high:.3f}] | {row['top1']:.3f} | {row['auroc']:.3f} |")
     chance = metrics["test"]["regularized attention"]
