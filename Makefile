@@ -48,7 +48,7 @@ lint: $(READY) ## ruff, and its formatter
 	$(BIN)/ruff format .
 
 notebooks: $(READY) ## run the notebooks with smoke defaults and store their outputs (what the tests compare)
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 readme: $(READY) ## renew the README's figures from records/
 	$(BIN)/python -m nblib.report --readme
