@@ -78,7 +78,7 @@ def plot_mass(histories: dict, uniform: float, ax=None):
         ax.plot(history["step"], history["val_noisy_mass"], label=label)
     ax.axhline(uniform, color="k", ls=":", lw=1, label="even attention")
     ax.set(xlabel="Step", ylabel="CLS attention on noisy tokens", yscale="log", ylim=(1e-5, None))
-    ax.legend(fontsize=7, ncols=2, loc="lower left")
+    ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
 
 

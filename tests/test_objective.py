@@ -49,8 +49,8 @@ def test_the_loss_is_masked_error_plus_lambda_times_the_penalty():
     terms, _ = loss_terms(model, batch, config, data.scale.spread)
     loss, values = total_loss(terms, config, ALONE)
     means = {name: (total / count).item() for name, (total, count) in terms.items()}
-    assert float(loss) == pytest.approx(means["mask"] + 3 * means["reg"], rel=1e-6)
-    assert values == pytest.approx({"loss": float(loss), **means}, rel=1e-6)
+    assert loss.item() == pytest.approx(means["mask"] + 3 * means["reg"], rel=1e-6)
+    assert values == pytest.approx({"loss": loss.item(), **means}, rel=1e-6)
 
 
 def test_all_layers_means_their_mean():

@@ -10,22 +10,11 @@ from nblib.records import committed_result
 from nblib.report import renewed
 
 MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted((ROOT / "nblib").glob("*.py"))}
-ORDER = (  # a module imports only from those before it
-    *("paths", "spectra", "noise", "readers", "dataset", "model", "losses", "records", "config", "profiles"),
-    *(
-        "checkpoints",
-        "objective",
-        "train",
-        "detect",
-        "evaluate",
-        "plots",
-        "figures",
-        "explorer",
-        "report",
-        "run",
-        "__init__",
-    ),
-)
+# a module imports only from those before it
+ORDER = (
+    "paths spectra noise readers dataset model losses records config profiles checkpoints objective train detect "
+    "evaluate plots figures explorer report run __init__ __main__"
+).split()
 README = (ROOT / "README.md").read_text()
 
 
