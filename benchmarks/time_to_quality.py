@@ -1,8 +1,8 @@
 """Wall time until attention detects, ours beside the starting study's configuration given the same time. `make bench`
 
-Ours: the quick profile's model and penalty in two processes of one core. The study's: point tokens, token readout, the
-mean penalty, need_weights=True, two threads. Validation average precision per token, simulated labels, wall time from
-the first step on.
+Ours: the quick profile's model and penalty. The study's: point tokens, token readout, the mean penalty,
+need_weights=True. Both in one process of two threads; validation average precision per cell, simulated labels, wall time
+from the first step on.
 """
 
 import argparse
@@ -41,12 +41,10 @@ def ours(weight: float, seed: int) -> TrainConfig:
 
 
 def curve(weight: float, seed: int) -> dict[str, list[float]]:
-    """Train ours from nothing in two processes of one thread: seconds and validation AP."""
+    """Train ours from nothing: seconds and validation AP."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"NBLIB_RUNS": folder, "OMP_NUM_THREADS": "1"}
-        launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        command = [sys.executable, *launch, __file__, "--worker", str(weight), str(seed)]
-        subprocess.run(command, check=True, env=environment, capture_output=True)
+        command = [sys.executable, __file__, "--worker", str(weight), str(seed)]
+        subprocess.run(command, check=True, env=os.environ | {"NBLIB_RUNS": folder}, capture_output=True)
         with next(Path(folder).glob("models/*/history.csv")).open(newline="") as stream:
             rows = list(csv.DictReader(stream))
     return {name: [float(row[column]) for row in rows] for name, column in (("seconds", "seconds"), ("ap", "val_ap"))}
@@ -115,10 +113,10 @@ def main():
     """Ours for every seed, then the study's for as long as ours took."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--worker", nargs=2, help="internal: be one of two processes (lambda, seed)")
+    parser.add_argument("--worker", nargs=2, help="internal: train ours in this process (lambda, seed)")
     options = parser.parse_args()
     if options.worker:
-        train(ours(float(options.worker[0]), int(options.worker[1])), progress=False, n_workers=0)
+        train(ours(float(options.worker[0]), int(options.worker[1])), progress=False)
         return
     weight = committed_result("03_full_attention_regularizer")["parameters"]["reg_weight"]
     curves = [curve(weight, seed) for seed in options.seeds]
