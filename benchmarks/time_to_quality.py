@@ -1,8 +1,8 @@
 """Wall time until attention detects, ours beside the starting study's configuration given the same time. `make bench`
 
 Ours: the quick profile's model and penalty. The study's: point tokens, token readout, the mean penalty,
-need_weights=True. Both in one process of two threads; validation average precision per cell, simulated labels, wall time
-from the first step on.
+need_weights=True. Both in one process of two threads; validation average precision per cell, simulated labels, wall
+time from the first step on.
 """
 
 import argparse

@@ -92,7 +92,7 @@ def train(config: TrainConfig, progress: bool | None = None, n_workers: int | No
 def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
     """Train several runs side by side, one core each; with an accelerator, one after the other.
 
-    Small models gain little from a second thread, so two runs of one thread finish well before two in turn.
+    Steps of models this small leave threads waiting: cores are better spent on several runs than on one.
 
     returns : one TrainResult a config, in order; complete runs are loaded, equal configs are one run
     """
