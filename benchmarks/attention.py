@@ -193,6 +193,9 @@ def plot(rows: list[dict]) -> None:
             lengths = [row["length"] for row in points]
             ax.plot(lengths, [row[key] / row["batch"] for row in points], marker=marker, ms=4, label=way)
         ax.set(xscale="log", yscale="log", xlabel="Tokens", ylabel=label)
+        ticks = sorted({row["length"] for row in rows})
+        ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        ax.xaxis.minorticks_off()
     axes[0].legend()
     caption = "Training step by way of capturing attention, against length: time and peak memory above the start."
     save_figure(fig, "bench_attention", caption, "quick")
