@@ -192,6 +192,7 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
 
 
 def test_the_command_line_is_a_config(capsys):
+    """Planted bug: the profile's parameters left out."""
     config = parse_config("smoke", ["reg_weight=3", "families=[vibration]", "regularizer=mass"])
     assert (config.reg_weight, config.families, config.steps) == (3, ("vibration",), 100)
     for arguments, message in (
