@@ -27,6 +27,7 @@ RESULT_CODE = (
     "config",
     "checkpoints",
     "objective",
+    "optimizer",
     "train",
 )
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
@@ -42,8 +43,9 @@ class TrainConfig:
     mask_fraction, mask_width, n_spectra, data_path, seed. Model (see NoiseBERT): patch_size, readout, d_model, n_heads,
     num_layers, dim_feedforward, dropout. Loss: masked_error ("squared" or "whittle"), regularizer (name in
     losses.REGULARIZERS), reg_weight (lambda >= 0), reg_layers ("last" or "all"). Optimisation: steps, batch_size (over
-    all processes), learning_rate (peak; AdamW, linear warm-up, cosine to zero), adam_beta2, warmup_share, weight_decay,
-    clip_norm, precision ("no", "bf16", "fp16"), validate_every (steps), n_validation (spectra).
+    all processes), learning_rate and muon_learning_rate (peaks, of AdamW and of Muon, see optimizer.MuonAdamW; linear
+    warm-up, cosine to zero), adam_beta2, warmup_share, weight_decay, clip_norm, precision ("no", "bf16", "fp16"),
+    validate_every (steps), n_validation (spectra).
     raises : ValueError that names the value, the rule and the fix, before anything is trained
     """
 
@@ -72,7 +74,8 @@ class TrainConfig:
     reg_layers: str = "last"
     steps: int = 2000
     batch_size: int = 32
-    learning_rate: float = 5e-3
+    learning_rate: float = 1e-2
+    muon_learning_rate: float = 1e-2
     adam_beta2: float = 0.95
     warmup_share: float = 0.1
     weight_decay: float = 0.01
@@ -93,7 +96,7 @@ class TrainConfig:
         for name in ("reg_weight", "weight_decay", "warmup_share"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)} must be a finite number of at least 0")
-        for name in ("learning_rate", "clip_norm"):
+        for name in ("learning_rate", "muon_learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)} must be a finite number above 0")
         if not 0 <= self.adam_beta2 < 1:

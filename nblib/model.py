@@ -71,7 +71,7 @@ class AttentionWithWeights(nn.Module):
         # (batch, head, L): one product a key, in float32 at least so that small attention survives half precision
         with torch.autocast(key.device.type, enabled=False):
             wide = torch.promote_types(key.dtype, torch.float32)
-            logits = (cls_query.to(wide) * key.to(wide)).sum(dim=-1) / math.sqrt(key.shape[-1])
+            logits = (key.to(wide) @ cls_query.to(wide).transpose(-1, -2))[..., 0] / math.sqrt(key.shape[-1])
             self.cls_self_share = logits.detach().softmax(dim=-1)[..., 0]
             return logits[..., 1:].softmax(dim=-1)
 

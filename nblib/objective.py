@@ -58,10 +58,10 @@ def total_loss(terms, config, accelerator):
     """
     sums = torch.stack([total for total, _ in terms.values()])
     counts = torch.stack([count for _, count in terms.values()]).to(sums.dtype)
-    counts = accelerator.reduce(counts, "sum").clamp(min=1)
-    shares = sums / counts  # summed over processes they are the means over the global batch
-    weights = shares.new_tensor([1.0, config.reg_weight, 0.0])
-    loss = (weights * shares).sum() * accelerator.num_processes  # gradients are averaged over processes
-    means = accelerator.reduce(shares.detach(), "sum")
+    totals, counts = accelerator.reduce(torch.stack([sums.detach(), counts]), "sum")  # one message a step
+    counts = counts.clamp(min=1)
+    weights = sums.new_tensor([1.0, config.reg_weight, 0.0])
+    loss = (weights * sums / counts).sum() * accelerator.num_processes  # gradients are averaged over processes
+    means = totals / counts
     values = dict(zip(terms, means.tolist(), strict=True))
     return loss, {"loss": float((weights * means).sum()), **values}

@@ -26,6 +26,7 @@ from nblib.config import TrainConfig
 from nblib.losses import noisy_tokens
 from nblib.model import NoiseBERT
 from nblib.objective import loss_terms, total_loss
+from nblib.optimizer import MuonAdamW
 from nblib.paths import runs_dir
 from nblib.records import available_cores, is_live, read_json, run_conditions, write_json
 
@@ -62,12 +63,12 @@ class _StepData(torch.utils.data.Dataset):
 # ---- the run ----
 
 
-def learning_rate_at(step: int, config: TrainConfig) -> float:
-    """Linear warm-up over warmup_share of the steps, then a cosine to zero."""
+def rate_share_at(step: int, config: TrainConfig) -> float:
+    """Learning rate over its peak: linear warm-up over warmup_share of the steps, then a cosine to zero."""
     warmup = max(1, round(config.warmup_share * config.steps))
     if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))
 
 
 def train(config: TrainConfig, progress: bool | None = None, n_workers: int | None = None) -> TrainResult:
@@ -138,10 +139,7 @@ class _Run:
         self.validation = _StepData(held_out, config.batch_size)  # whole in every process: few spectra, one AP
         self.n_validation_steps = -(-config.n_validation // config.batch_size)
         model = config.build_model(self.data.freqs)
-        decayed = [value for value in model.parameters() if value.ndim > 1]
-        others = [value for value in model.parameters() if value.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, config.adam_beta2))
+        optimizer = MuonAdamW(model, config)
         self.step, self.rows, self.best, self.seconds = 0, [], math.inf, 0.0
         if (folder / "last.safetensors").exists():
             self._resume(model, optimizer)
@@ -190,15 +188,16 @@ class _Run:
 
     def _train_step(self, batch):
         config, accelerator = self.config, self.accelerator
-        rate = learning_rate_at(self.step, config)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        self.optimizer.optimizer.set_rate(rate_share_at(self.step, config))
         # keyed by step and process, so that dropout is the same after a restart
         torch.manual_seed((config.seed * 1_000_003 + self.step) * 4096 + accelerator.process_index)
         self.model.train()
         loss, values = total_loss(self._loss(batch, self.step)[0], config, accelerator)
         if not math.isfinite(values["loss"]):
-            raise FloatingPointError(f"loss is {values['loss']} at step {self.step}; lower learning_rate={rate:g}")
+            raise FloatingPointError(
+                f"loss is {values['loss']} at step {self.step}; lower learning_rate={config.learning_rate:g} or "
+                f"muon_learning_rate={config.muon_learning_rate:g}"
+            )
         self.optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(self.model.parameters(), config.clip_norm)
@@ -219,7 +218,7 @@ class _Run:
         truth, scores = np.concatenate(truth), np.concatenate(scores)
         precision = average_precision_score(truth, scores) if truth.any() else math.nan
         row = {"step": self.step, "seconds": self.seconds, "val_ap": precision}
-        row["learning_rate"] = learning_rate_at(self.step - 1, self.config)
+        row["learning_rate"] = self.config.learning_rate * rate_share_at(self.step - 1, self.config)
         for name, column in (("mask", "mask_loss"), ("reg", "reg_loss"), ("noisy_mass", "noisy_mass")):
             row |= {column: averages[name], f"val_{column}": held_out[name]}
         self.rows.append(row | {"train_loss": averages["loss"], "val_loss": held_out["loss"]})

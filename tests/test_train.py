@@ -12,7 +12,7 @@ import torch
 from nblib import NoiseBERTDataset, TrainConfig, train, train_many
 from nblib.__main__ import main, parse_config
 from nblib.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history
-from nblib.train import _Run, _StepData, learning_rate_at, load_run
+from nblib.train import _Run, _StepData, load_run, rate_share_at
 
 TINY = TrainConfig(
     **{"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 16, "families": ("single_line",)},
@@ -38,10 +38,10 @@ def assert_same_run(one, other):
 
 
 def test_learning_rate_rises_then_falls_to_zero():
-    config = replace(TINY, steps=100, warmup_share=0.1, learning_rate=1.0)
-    assert [learning_rate_at(step, config) for step in (0, 4, 9, 10)] == pytest.approx([0.1, 0.5, 1.0, 1.0])
-    assert learning_rate_at(55, config) == pytest.approx(0.5)
-    assert learning_rate_at(100, config) == pytest.approx(0)
+    config = replace(TINY, steps=100, warmup_share=0.1)
+    assert [rate_share_at(step, config) for step in (0, 4, 9, 10)] == pytest.approx([0.1, 0.5, 1.0, 1.0])
+    assert rate_share_at(55, config) == pytest.approx(0.5)
+    assert rate_share_at(100, config) == pytest.approx(0)
 
 
 def test_a_short_run_learns_and_leaves_its_record():
