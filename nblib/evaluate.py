@@ -26,7 +26,7 @@ from nblib.noise import N_INTERVALS
 from nblib.objective import model_inputs
 from nblib.train import TrainResult
 
-READ_BATCH = 100  # spectra a forward pass
+READ_BATCH = 40  # spectra a forward pass; larger ones leave the cache
 SWEEP_GROUPS = 7  # a restoration hides every seventh mask block at a time, about the training share
 TOP1_MAX_NOISY = 10  # noisy intervals; spectra with more are left out of top-1
 

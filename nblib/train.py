@@ -91,7 +91,7 @@ def train(config: TrainConfig, progress: bool | None = None, n_workers: int | No
 
 
 def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
-    """Train several runs side by side, one core each; with an accelerator, one after the other.
+    """Train several runs side by side, one core each, and a remainder on all; with an accelerator, one by one.
 
     Steps of models this small leave threads waiting: cores are better spent on several runs than on one.
 
@@ -100,8 +100,9 @@ def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
     waiting = [config for config in dict.fromkeys(configs) if not (_folder(config) / "record.json").exists()]
     n_processes = min(available_cores(), len(waiting))
     if n_processes > 1 and not torch.cuda.is_available():
+        even = len(waiting) - len(waiting) % n_processes  # the rest would leave cores idle: they get all threads below
         with ProcessPoolExecutor(n_processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-            list(pool.map(_train_alone, waiting))
+            list(pool.map(_train_alone, waiting[:even]))
     return [train(config) for config in configs]
 
 
