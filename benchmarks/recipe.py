@@ -15,14 +15,21 @@ from nblib.records import committed_result, run_conditions, write_json
 FAMILY, N_SPECTRA = "single_line", 500
 CHANGES = {
     "as it is": {},
+    "AdamW alone": {"muon_learning_rate": 0.0, "learning_rate": 5e-3},
+    "AdamW alone, 1400 steps": {"muon_learning_rate": 0.0, "learning_rate": 5e-3, "steps": 1400},
+    "Muon's rate doubled": {"muon_learning_rate": 2e-2},
+    "Muon's rate halved": {"muon_learning_rate": 5e-3},
+    "AdamW's rate halved": {"learning_rate": 5e-3},
     "two layers": {"num_layers": 2},
     "two heads": {"n_heads": 2},
     "dropout 0.1": {"dropout": 0.1},
-    "beta2 0.999": {"adam_beta2": 0.999},
-    "a third of the rate": {"learning_rate": 5e-3 / 3},
     "tokens of 10 bins": {"patch_size": 10},
-    "batch 64, half the steps, rate x 1.4": {"batch_size": 64, "steps": 700, "learning_rate": 7e-3},
-    "batch 16, twice the steps, rate / 1.4": {"batch_size": 16, "steps": 2800, "learning_rate": 3.5e-3},
+    "batch 64, half the steps, rates x 1.4": {
+        **{"batch_size": 64, "steps": 500, "learning_rate": 1.4e-2, "muon_learning_rate": 1.4e-2},
+    },
+    "batch 16, twice the steps, rates / 1.4": {
+        **{"batch_size": 16, "steps": 2000, "learning_rate": 7e-3, "muon_learning_rate": 7e-3},
+    },
     "bf16": {"precision": "bf16"},
     "Whittle error": {"masked_error": "whittle"},
     "all layers penalised": {"reg_layers": "all"},

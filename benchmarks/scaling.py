@@ -15,51 +15,83 @@ from nblib import TrainConfig, train
 from nblib.paths import benchmark_record
 from nblib.records import run_conditions, write_json
 
-STEPS = 120
+STEPS = {32: 120, 128: 40}  # by global batch
 COLUMNS = ("train_loss", "mask_loss", "reg_loss", "val_loss")
 
 
-def one_run(n_processes: int) -> dict:
-    """Train in n processes of one thread each, in a folder of its own: steps a second, and the losses by row."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"NBLIB_RUNS": folder, "OMP_NUM_THREADS": "1"}
-        launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n_processes)]
-        command = [sys.executable, *launch, __file__, "--worker"]
-        subprocess.run(command, check=True, env=environment, capture_output=True)
-        with next(Path(folder).glob("models/*/history.csv")).open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
+def start(n_processes: int, batch: int, folder: str) -> subprocess.Popen:
+    """Begin a training in n processes of one thread each, in a folder of its own."""
+    environment = os.environ | {"NBLIB_RUNS": folder, "OMP_NUM_THREADS": "1"}
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n_processes)]
+    command = [sys.executable, *launch, __file__, "--worker", str(batch)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def outcome(running: subprocess.Popen, folder: str) -> dict:
+    """Wait for a training: steps a second, and the losses by row."""
+    if running.wait() != 0:
+        raise RuntimeError(f"a training of the benchmark ended with {running.returncode}; run --worker by hand")
+    with next(Path(folder).glob("models/*/history.csv")).open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
     steps, seconds = (np.array([float(row[name]) for row in rows]) for name in ("step", "seconds"))
     rate = (steps[-1] - steps[0]) / (seconds[-1] - seconds[0])  # the first rows hold the start
     return {"steps_per_second": float(rate), "losses": [[float(row[name]) for name in COLUMNS] for row in rows]}
 
 
-def worker() -> None:
-    """What every process runs: the quick profile's model and global batch."""
-    config = TrainConfig(regularizer="uniform_clean", reg_weight=3.0, steps=STEPS, validate_every=20, n_validation=32)
+def one_run(n_processes: int, batch: int) -> dict:
+    """One training by n processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        return outcome(start(n_processes, batch, folder), folder)
+
+
+def two_apart(batch: int) -> float:
+    """Steps a second of two trainings side by side that know nothing of each other: what the memory bus leaves."""
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        running = [(start(1, batch, folder), folder) for folder in (one, other)]
+        return sum(outcome(*pair)["steps_per_second"] for pair in running)
+
+
+def worker(batch: int) -> None:
+    """What every process runs: the quick profile's model at this global batch."""
+    steps = STEPS[batch]
+    config = TrainConfig(
+        regularizer="uniform_clean",
+        reg_weight=10.0,
+        steps=steps,
+        batch_size=batch,
+        validate_every=steps // 4,
+        n_validation=32,
+    )
     train(config, progress=False, n_workers=0)
 
 
+def compare(batch: int, repeats: int) -> dict:
+    """One process, two together and two apart, in turn: ratios of throughput, and the losses of one and two."""
+    runs = [(one_run(1, batch), one_run(2, batch), two_apart(batch)) for _ in range(repeats)]
+    together = [two["steps_per_second"] / one["steps_per_second"] for one, two, _ in runs]
+    apart = [free / one["steps_per_second"] for one, _, free in runs]
+    losses = [np.array(run["losses"]) for run in runs[0][:2]]
+    return {
+        "two processes / one": {"median": float(np.median(together)), "all": together},
+        "two trainings apart / one": {"median": float(np.median(apart)), "all": apart},
+        "steps per second, one": [one["steps_per_second"] for one, _, _ in runs],
+        "largest relative difference of a loss": float(np.abs(losses[1] / losses[0] - 1).max()),
+        "steps": STEPS[batch],
+    }
+
+
 def main():
-    """Alternate one and two processes, write the record."""
+    """Every global batch in turn, write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--worker", action="store_true", help="internal: be one of the processes")
+    parser.add_argument("--worker", type=int, choices=STEPS, help="internal: be one of the processes, global batch")
     options = parser.parse_args()
     if options.worker:
-        worker()
+        worker(options.worker)
         return
-    runs = [{count: one_run(count) for count in (1, 2)} for _ in range(options.repeats)]
-    ratios = [pair[2]["steps_per_second"] / pair[1]["steps_per_second"] for pair in runs]
-    losses = {count: np.array(runs[0][count]["losses"]) for count in (1, 2)}
-    record = {
-        "throughput ratio": {"median": float(np.median(ratios)), "all": ratios},
-        "steps per second": {str(count): [pair[count]["steps_per_second"] for pair in runs] for count in (1, 2)},
-        "largest relative difference of a loss": float(np.abs(losses[2] / losses[1] - 1).max()),
-        "steps": STEPS,
-        **run_conditions(),
-    }
-    print(json.dumps({name: record[name] for name in list(record)[:3]}, indent=1))
-    print(f"wrote {write_json(benchmark_record('scaling'), record)}")
+    record = {f"global batch {batch}": compare(batch, options.repeats) for batch in STEPS}
+    print(json.dumps(record, indent=1))
+    print(f"wrote {write_json(benchmark_record('scaling'), record | run_conditions())}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from nblib.dataset import EXTERNAL, INTRINSIC, MASK, NoiseBERTDataset
 from nblib.figures import save_figure, use_style
 from nblib.noise import draw_external, draw_intrinsic
 from nblib.objective import loss_terms
+from nblib.optimizer import MuonAdamW
 from nblib.paths import benchmark_record
 from nblib.records import run_conditions, write_json
 
@@ -57,7 +58,8 @@ def profile_step() -> dict:
     config = TrainConfig(regularizer="uniform_clean", reg_weight=3.0)
     data = config.dataset("train")
     model = config.build_model(data.freqs)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    optimizer = MuonAdamW(model, config)
+    optimizer.set_rate(0.01)
 
     def step(batch):
         terms, _ = loss_terms(model, batch, config, data.scale.spread)

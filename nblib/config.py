@@ -93,10 +93,10 @@ class TrainConfig:
         for name in ("steps", "batch_size", "validate_every", "n_validation", "num_layers", "dim_feedforward"):
             if int(getattr(self, name)) != getattr(self, name) or getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be a whole number of at least 1")
-        for name in ("reg_weight", "weight_decay", "warmup_share"):
+        for name in ("reg_weight", "muon_learning_rate", "weight_decay", "warmup_share"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)} must be a finite number of at least 0")
-        for name in ("learning_rate", "muon_learning_rate", "clip_norm"):
+        for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)} must be a finite number above 0")
         if not 0 <= self.adam_beta2 < 1:

@@ -9,29 +9,36 @@ from nblib.config import TrainConfig
 class MuonAdamW(torch.optim.Optimizer):
     """torch's Muon on the matrices inside the layers, torch's AdamW on everything else, one state and one step.
 
-    Matrices are in_proj, out_proj and the feed-forward weights: those that Muon's orthogonal steps are made for.
-    Every group carries its peak rate as "initial_lr". A gradient scaler and a checkpoint see one optimizer.
+    Muon takes in_proj, out_proj and the feed-forward weights: those that its orthogonal steps are made for; with
+    muon_learning_rate = 0 AdamW has everything. Every group carries its peak rate as "initial_lr". A gradient scaler
+    and a checkpoint see one optimizer.
     Source of Muon: K. Jordan et al. 2024, as in torch.optim.Muon.
     """
 
     def __init__(self, model: nn.Module, config: TrainConfig):
-        matrices = [value for value in model.layers.parameters() if value.ndim == 2]
+        with_muon = config.muon_learning_rate > 0
+        matrices = [value for value in model.layers.parameters() if value.ndim == 2 and with_muon]
         chosen = {id(value) for value in matrices}
         rest = [value for value in model.parameters() if id(value) not in chosen]
         decayed = {"params": [value for value in rest if value.ndim > 1], "weight_decay": config.weight_decay}
         others = {"params": [value for value in rest if value.ndim <= 1], "weight_decay": 0.0}
         betas = (0.9, config.adam_beta2)
-        self._muon = torch.optim.Muon(matrices, config.muon_learning_rate, config.weight_decay, momentum=0.95)
-        self._adamw = torch.optim.AdamW([decayed, others], config.learning_rate, betas)
-        super().__init__([*self._muon.param_groups, *self._adamw.param_groups], {})
+        self._parts = [torch.optim.AdamW([decayed, others], config.learning_rate, betas)]
+        if with_muon:
+            muon = torch.optim.Muon(matrices, config.muon_learning_rate, config.weight_decay, momentum=0.95)
+            self._parts.append(muon)
+        super().__init__([group for part in self._parts for group in part.param_groups], {})
         for group in self.param_groups:
             group["initial_lr"] = group["lr"]
         self._share()
 
     def _share(self):
-        """Let both parts work on this optimizer's groups and state."""
-        self._muon.param_groups, self._adamw.param_groups = self.param_groups[:1], self.param_groups[1:]
-        self._muon.state = self._adamw.state = self.state
+        """Let the parts work on this optimizer's groups and state."""
+        start = 0
+        for part in self._parts:
+            stop = start + len(part.param_groups)
+            part.param_groups, part.state = self.param_groups[start:stop], self.state
+            start = stop
 
     def load_state_dict(self, state_dict: dict) -> None:
         """As torch.optim.Optimizer's."""
@@ -45,6 +52,6 @@ class MuonAdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure=None) -> None:
-        """One step of both."""
-        self._muon.step(closure)
-        self._adamw.step()
+        """One step of every part, on the gradients as they stand; a closure is not called."""
+        for part in self._parts:
+            part.step()

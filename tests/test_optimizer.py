@@ -1,6 +1,7 @@
 """The pair of optimizers steps as torch's own two would, and comes back from its state."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -46,12 +47,24 @@ def test_it_steps_as_muon_on_the_layers_matrices_and_adamw_on_the_rest():
     assert all(torch.equal(one[name], other[name]) for name in other)
 
 
+def test_without_muon_adamw_has_everything():
+    ours, theirs = small_model(), small_model()
+    groups = [
+        {"params": [value for value in theirs.parameters() if value.ndim == 2], "weight_decay": 0.1},
+        {"params": [value for value in theirs.parameters() if value.ndim == 1], "weight_decay": 0.0},
+    ]
+    alone = MuonAdamW(ours, replace(CONFIG, muon_learning_rate=0.0))
+    one = after_steps(ours, [alone])
+    other = after_steps(theirs, [torch.optim.AdamW(groups, lr=3e-3, betas=(0.9, 0.9))])
+    assert all(torch.equal(one[name], other[name]) for name in other)
+
+
 def test_the_rate_is_a_share_of_each_groups_peak():
     optimizer = MuonAdamW(small_model(), CONFIG)
     optimizer.set_rate(0.5)
-    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-2, 1.5e-3, 1.5e-3])
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1.5e-3, 1.5e-3, 1e-2])
     optimizer.set_rate(1.0)
-    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([2e-2, 3e-3, 3e-3])
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([3e-3, 3e-3, 2e-2])
 
 
 def test_it_goes_on_from_its_state():
