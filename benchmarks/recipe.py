@@ -7,7 +7,8 @@ import argparse
 import json
 
 from nblib import TrainConfig, train_many
-from nblib.evaluate import detection, held_out, masked_prediction, read
+from nblib.evaluate import held_out, masked_prediction, read
+from nblib.metrics import detection
 from nblib.paths import benchmark_record
 from nblib.profiles import get_profile
 from nblib.records import committed_result, run_conditions, write_json

@@ -32,6 +32,8 @@ RESULT_CODE = (
 )
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 LAYER_CHOICES = ("last", "all")
+LABELS = ("simulated", "residual")
+NEEDS_TRUTH = ("simple", "first_bin")  # penalties whose formula takes the simulated labels themselves
 PRECISIONS = ("no", "bf16", "fp16")
 
 
@@ -42,7 +44,9 @@ class TrainConfig:
     Data (see NoiseBERTDataset): preset, families, none_share, amplitude, intrinsic, n_segments, mask_policy,
     mask_fraction, mask_width, n_spectra, data_path, seed. Model (see NoiseBERT): patch_size, readout, d_model, n_heads,
     num_layers, dim_feedforward, dropout. Loss: masked_error ("squared" or "whittle"), regularizer (name in
-    losses.REGULARIZERS), reg_weight (lambda >= 0), reg_layers ("last" or "all"). Optimisation: steps, batch_size (over
+    losses.REGULARIZERS), reg_weight (lambda >= 0), reg_layers ("last" or "all"), labels ("simulated": the truth of the
+    draw; "residual": from the model's own residual, see objective.noise_labels; needs readout "cls" and mask_policy
+    "any") and labels_after (share of the steps before "residual" labels count). Optimisation: steps, batch_size (over
     all processes), learning_rate and muon_learning_rate (peaks, of AdamW and of Muon, see optimizer.MuonAdamW; linear
     warm-up, cosine to zero), adam_beta2, warmup_share, weight_decay, clip_norm, precision ("no", "bf16", "fp16"),
     validate_every (steps), n_validation (spectra).
@@ -72,6 +76,8 @@ class TrainConfig:
     regularizer: str = "none"
     reg_weight: float = 1.0
     reg_layers: str = "last"
+    labels: str = "simulated"
+    labels_after: float = 0.3
     steps: int = 2000
     batch_size: int = 32
     learning_rate: float = 1e-2
@@ -87,7 +93,7 @@ class TrainConfig:
     def __post_init__(self):
         check_regularizer(self.regularizer)
         check_masked_error(self.masked_error)
-        for name, known in (("reg_layers", LAYER_CHOICES), ("precision", PRECISIONS)):
+        for name, known in (("reg_layers", LAYER_CHOICES), ("labels", LABELS), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; known: {', '.join(known)}")
         for name in ("steps", "batch_size", "validate_every", "n_validation", "num_layers", "dim_feedforward"):
@@ -101,6 +107,16 @@ class TrainConfig:
                 raise ValueError(f"{name}={getattr(self, name)} must be a finite number above 0")
         if not 0 <= self.adam_beta2 < 1:
             raise ValueError(f"adam_beta2={self.adam_beta2} must lie in 0..1, 1 left out")
+        if not 0 <= self.labels_after <= 1:
+            raise ValueError(f"labels_after={self.labels_after} must be a share in 0..1")
+        if self.labels == "residual":
+            if self.readout != "cls" or self.mask_policy != "any":
+                raise ValueError(
+                    f"labels='residual' with readout={self.readout!r} and mask_policy={self.mask_policy!r}: only a "
+                    "'cls' readout leaves lines in its residual, and only 'any' places masks without the truth"
+                )
+            if self.regularizer in NEEDS_TRUTH:
+                raise ValueError(f"regularizer {self.regularizer!r} takes simulated labels; choose one on attention")
         for field in fields(self):  # 3 and 3.0 are one run
             if field.type is float:
                 object.__setattr__(self, field.name, float(getattr(self, field.name)))

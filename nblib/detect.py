@@ -3,12 +3,18 @@
 Every score is higher where noise is more likely. All backgrounds and spectra here are natural-log PSDs (unit^2/Hz).
 """
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.fft import irfft, next_fast_len, rfft
-from scipy.ndimage import median_filter
+from scipy.fft import next_fast_len
+from scipy.ndimage import median_filter, uniform_filter1d
+from scipy.signal import find_peaks
 from scipy.special import gammaincinv
+from torch import Tensor
 
 from nblib.noise import CELL_WIDTH, N_INTERVALS, NOISY_RATIO
 
@@ -21,6 +27,7 @@ FILTER_WIDTHS = {
     "clock_leakage": (1, 2),
 }
 ALL_WIDTHS = (1, 2, 3, 5, 8, 12, 18, 26, 36)  # when the family is not known
+NORMAL_QUARTILE = 0.6745  # of the standard normal: median |deviation| over standard deviation
 MEDIAN_WINDOWS = (51, 101, 201, 301, 401, 601)  # bins; tuned on validation spectra
 
 
@@ -73,13 +80,38 @@ def matched_filter(
     widths    : standard deviations, bins
     returns   : in standard deviations of the intrinsic noise (1/sqrt(K) per bin)
     """
-    residual = np.expm1(log_ratio) * np.sqrt(n_segments)
-    best = np.full_like(residual, -np.inf)
+    return _filter_bank(torch.from_numpy(log_ratio), widths, n_segments)[0].numpy()
+
+
+def noise_without_labels(
+    log_ratio: Float[Tensor, "n bin"], widths=ALL_WIDTHS, n_segments: float = 8, threshold: float = 5.0
+) -> Bool[Tensor, "n bin"]:
+    """Bins that look noisy in the residual alone: a line stands out there, and above NOISY_RATIO of the background.
+
+    log_ratio : ln x - ln S, S the model's own background; a constant offset per spectrum does not matter
+    threshold : of the matched filter's largest response, in robust standard deviations of the same spectrum's responses
+    """
+    median_gamma = math.log(gammaincinv(n_segments, 0.5) / n_segments)
+    centred = log_ratio - log_ratio.median(dim=-1, keepdim=True).values + median_gamma
+    response, height = _filter_bank(centred, widths, n_segments)
+    above = response - response.median(dim=-1, keepdim=True).values
+    deviation = above.abs().median(dim=-1, keepdim=True).values / NORMAL_QUARTILE
+    return (above > threshold * deviation) & (height > NOISY_RATIO)
+
+
+def _filter_bank(log_ratio, widths, n_segments):
+    """Largest response over widths, and the height (over background) of the line that gives it, per bin."""
+    residual = torch.expm1(log_ratio)
+    longest = len(_gaussian_template(max(widths)))
+    filtered, summed = _correlator(residual, longest), _correlator(torch.ones_like(residual[:1]), longest)
+    best, height = torch.full_like(residual, -torch.inf), torch.zeros_like(residual)
     for width in widths:
         template = _gaussian_template(width)
-        power = _correlate(np.ones((1, residual.shape[1])), template**2)
-        best = np.maximum(best, _correlate(residual, template) / np.sqrt(power))
-    return best
+        power = summed(template**2).sqrt()
+        response = filtered(template) / power
+        height = torch.where(response > best, response / power, height)
+        best = torch.maximum(best, response)
+    return best * math.sqrt(n_segments), height
 
 
 def _gaussian_template(width):
@@ -87,12 +119,21 @@ def _gaussian_template(width):
     return np.exp(-0.5 * (np.arange(-half, half + 1) / width) ** 2)
 
 
-def _correlate(rows, template):
-    """Correlation of each row with a symmetric template, zeros beyond the ends, same length."""
-    n_bins, half = rows.shape[-1], len(template) // 2
-    size = next_fast_len(n_bins + len(template) - 1, real=True)
-    full = irfft(rfft(rows, size, axis=-1) * rfft(template, size), size, axis=-1)
-    return full[..., half : half + n_bins]
+def _correlator(rows, longest):
+    """template -> correlation of each row with it, zeros beyond the ends, same length; the rows are transformed once.
+
+    template : symmetric, at most `longest` bins
+    """
+    n_bins = rows.shape[-1]
+    size = next_fast_len(n_bins + longest - 1, real=True)
+    transformed = torch.fft.rfft(rows, size)
+
+    def correlate(template):
+        kernel = torch.fft.rfft(torch.as_tensor(template, dtype=rows.dtype, device=rows.device), size)
+        half = len(template) // 2
+        return torch.fft.irfft(transformed * kernel, size)[..., half : half + n_bins]
+
+    return correlate
 
 
 # ---- baselines and limits ----
@@ -107,45 +148,87 @@ def running_median(log_psd: Float[ndarray, "n bin"], window: int, n_segments: fl
     return median - np.log(gammaincinv(n_segments, 0.5) / n_segments)
 
 
+def find_peaks_score(log_psd: Float[ndarray, "n bin"], width: int) -> Float[ndarray, "n bin"]:
+    """scipy.signal.find_peaks on a smoothed ln PSD: the prominence (ln units) at each peak's bin, 0 elsewhere.
+
+    width : bins of the moving average, odd
+    """
+    smooth = uniform_filter1d(log_psd, width, axis=-1, mode="nearest")
+    scores = np.zeros_like(smooth)
+    for row, score in zip(smooth, scores, strict=True):
+        peaks, found = find_peaks(row, prominence=0.0)
+        score[peaks] = found["prominences"]
+    return scores
+
+
+@dataclass(frozen=True)
+class LinePrior:
+    """The generator's prior of `single_line`: what the limit and the GLRT may know. Widths are in bins."""
+
+    none_share: float = 0.2
+    amplitude: tuple[float, float] = (0.5, 3.0)
+    width: tuple[float, float] = (3.0, 36.0)
+    n_amplitudes: int = 10
+    n_widths: int = 14
+
+    def lines(self):
+        """Midpoint grid: (width, height) pairs."""
+        for width in _midpoints(*self.width, self.n_widths):
+            for height in _midpoints(*self.amplitude, self.n_amplitudes):
+                yield width, height
+
+
+def _midpoints(low, high, n):
+    return low + (high - low) * (np.arange(n) + 0.5) / n
+
+
+def _line_log_ratios(log_ratio, n_segments, prior):
+    """(width, height, ln likelihood ratio (n, bin) of a line centred at each bin), eq. 11, over the prior's grid."""
+    ratio = torch.from_numpy(np.exp(log_ratio))
+    longest = len(_gaussian_template(prior.width[1]))
+    filtered, summed = _correlator(ratio, longest), _correlator(torch.ones_like(ratio[:1]), longest)
+    for width, height in prior.lines():
+        line = height * _gaussian_template(width)
+        log_ratios = n_segments * (filtered(line / (1 + line)) - summed(np.log1p(line)))
+        yield width, height, log_ratios.numpy()
+
+
+def likelihood_ratio(
+    log_ratio: Float[ndarray, "n bin"], n_segments: float = 8, prior: LinePrior = LinePrior()
+) -> Float[ndarray, "n cell"]:
+    """GLRT: ln likelihood ratio of eq. 11, the largest over the lines of the prior centred in the cell."""
+    best = np.full_like(log_ratio, -np.inf)
+    for _, _, log_ratios in _line_log_ratios(log_ratio, n_segments, prior):
+        np.maximum(best, log_ratios, out=best)
+    return cells_max(best)
+
+
 def line_posterior(
-    log_ratio: Float[ndarray, "n bin"],
-    n_segments: float = 8,
-    none_share: float = 0.2,
-    amplitude: tuple[float, float] = (0.5, 3.0),
-    n_amplitudes: int = 10,
-    n_widths: int = 14,
+    log_ratio: Float[ndarray, "n bin"], n_segments: float = 8, prior: LinePrior = LinePrior()
 ) -> Float[ndarray, "n cell"]:
     """The limit for `single_line`: P(cell holds a noisy bin | spectrum, true background, the generator's prior).
 
     The likelihood ratio K sum_k [y_k r_k / (1 + r_k) - ln(1 + r_k)] of eq. 11 (y = x/S, r the line over the
-    background) is averaged over the prior of centre, width (3..36 bins) and amplitude on a midpoint grid.
+    background) is averaged over the prior of centre, width and amplitude on a midpoint grid.
 
     log_ratio : ln x - ln S with the true S
     returns   : probabilities in [0, 1]
     """
     n_spectra, n_bins = log_ratio.shape
-    ratio, edges = np.exp(log_ratio), cell_edges(n_bins)
+    edges = cell_edges(n_bins)
     ends = np.append(edges[1:], n_bins)
-    widths = 3 + 33 * (np.arange(n_widths) + 0.5) / n_widths
-    heights = amplitude[0] + (amplitude[1] - amplitude[0]) * (np.arange(n_amplitudes) + 0.5) / n_amplitudes
     log_scale = np.zeros((n_spectra, 1))  # running maximum, so that exp never overflows
     total, noisy = np.zeros((n_spectra, 1)), np.zeros((n_spectra, len(edges)))
-    for width in widths:
-        template = _gaussian_template(width)
-        for height in heights:
-            line = height * template
-            cost = _correlate(np.ones((1, n_bins)), np.log1p(line))
-            log_ratios = n_segments * (_correlate(ratio, line / (1 + line)) - cost)
-            new_scale = np.maximum(log_scale, log_ratios.max(axis=1, keepdims=True))
-            total, noisy = total * np.exp(log_scale - new_scale), noisy * np.exp(log_scale - new_scale)
-            log_scale = new_scale
-            weights = np.exp(log_ratios - log_scale)  # by line centre
-            cumulative = np.pad(np.cumsum(weights, axis=1), ((0, 0), (1, 0)))
-            total += cumulative[:, -1:]
-            if height > NOISY_RATIO:
-                reach = int(width * np.sqrt(2 * np.log(height / NOISY_RATIO)))
-                first, last = np.clip(edges - reach, 0, n_bins), np.clip(ends + reach, 0, n_bins)
-                noisy += cumulative[:, last] - cumulative[:, first]
-    n_hypotheses = n_widths * n_amplitudes * n_bins
-    line_odds = (1 - none_share) / n_hypotheses
-    return line_odds * noisy / (line_odds * total + none_share * np.exp(-log_scale))
+    for width, height, log_ratios in _line_log_ratios(log_ratio, n_segments, prior):
+        new_scale = np.maximum(log_scale, log_ratios.max(axis=1, keepdims=True))
+        total, noisy = total * np.exp(log_scale - new_scale), noisy * np.exp(log_scale - new_scale)
+        log_scale = new_scale
+        weights = np.exp(log_ratios - log_scale)  # by line centre
+        cumulative = np.pad(np.cumsum(weights, axis=1), ((0, 0), (1, 0)))
+        total += cumulative[:, -1:]
+        if height > NOISY_RATIO:
+            reach = int(width * np.sqrt(2 * np.log(height / NOISY_RATIO)))
+            first, last = np.clip(edges - reach, 0, n_bins), np.clip(ends + reach, 0, n_bins)
+            noisy += cumulative[:, last] - cumulative[:, first]
+    line_odds = (1 - prior.none_share) / (prior.n_widths * prior.n_amplitudes * n_bins)
+    return line_odds * noisy / (line_odds * total + prior.none_share * np.exp(-log_scale))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score
 
 from nblib.config import TrainConfig
 from nblib.dataset import NoiseBERTDataset
@@ -16,19 +16,17 @@ from nblib.detect import (
     attention_score,
     cells_any,
     cells_max,
-    intervals_max,
     line_posterior,
     matched_filter,
     running_median,
 )
+from nblib.metrics import detection
 from nblib.model import NoiseBERT, patches
-from nblib.noise import N_INTERVALS
 from nblib.objective import model_inputs
 from nblib.train import TrainResult
 
 READ_BATCH = 40  # spectra a forward pass; larger ones leave the cache
 SWEEP_GROUPS = 7  # a restoration hides every seventh mask block at a time, about the training share
-TOP1_MAX_NOISY = 10  # noisy intervals; spectra with more are left out of top-1
 
 
 @dataclass(frozen=True)
@@ -197,77 +195,6 @@ def tune_window(tuning: Reading, widths) -> int:
         cells = cells_max(matched_filter(residual, widths, tuning.n_segments))
         precision[window] = average_precision_score(tuning.truth.ravel(), cells.ravel())
     return max(precision, key=precision.get)
-
-
-# ---- detection ----
-
-
-def top1_rate(scores: ndarray, truth: ndarray, n_bins: int) -> dict[str, float]:
-    """Share of spectra whose best-scored interval (of 30) is a noisy one, beside two guesses.
-
-    scores, truth : (n, cell); spectra with 1 to 10 noisy intervals count, NaN where there is none
-    returns : "top1", "top1_constant" (the best single interval for all, chosen on these very spectra, so generous),
-              "top1_random" (expected), "n_top1" (spectra that count)
-    """
-    noisy = intervals_max(truth, n_bins)
-    counts = noisy.sum(axis=1)
-    chosen = (counts >= 1) & (counts <= TOP1_MAX_NOISY)
-    if not chosen.any():
-        return {"top1": np.nan, "top1_constant": np.nan, "top1_random": np.nan, "n_top1": 0}
-    best = intervals_max(scores, n_bins)[chosen].argmax(axis=1)
-    hits = noisy[chosen][np.arange(chosen.sum()), best]
-    return {
-        "top1": float(hits.mean()),
-        "top1_constant": float(noisy[chosen].mean(axis=0).max()),
-        "top1_random": float(counts[chosen].mean() / N_INTERVALS),
-        "n_top1": int(chosen.sum()),
-    }
-
-
-def detection(scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], n_bins: int) -> dict[str, float]:
-    """AUROC, average precision with its prevalence, and top-1 of 30; unadjusted, per cell.
-
-    returns : "auroc" and "ap" are NaN when the truth holds one class only; chance is 0.5 and the prevalence
-    """
-    flat_truth, flat_scores = truth.ravel(), scores.ravel()
-    both = flat_truth.any() and not flat_truth.all()
-    return {
-        "auroc": float(roc_auc_score(flat_truth, flat_scores)) if both else np.nan,
-        "ap": float(average_precision_score(flat_truth, flat_scores)) if both else np.nan,
-        "prevalence": float(flat_truth.mean()),
-        **top1_rate(scores, truth, n_bins),
-    }
-
-
-def attended_tokens(cls_attn: Float[ndarray, "n head token"]) -> float:
-    """Effective number of tokens that CLS attends to: exp of the entropy of a row, heads averaged, mean over spectra.
-
-    returns : 1 (all on one token) to the number of tokens (even)
-    """
-    rows = cls_attn.mean(axis=1)
-    entropy = -(rows * np.log(np.maximum(rows, np.finfo(np.float32).tiny))).sum(axis=-1)
-    return float(np.exp(entropy).mean())
-
-
-def bootstrap_interval(
-    scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], n_resamples: int = 200, seed: int = 0
-) -> tuple[float, float]:
-    """95 % percentile interval of the average precision when test spectra are drawn again with replacement.
-
-    It covers the choice of test spectra, not that of the training seed. NaN where no cell is noisy.
-    """
-    if not truth.any():
-        return (np.nan, np.nan)
-    order = np.argsort(-scores.ravel(), kind="stable")
-    spectrum = np.repeat(np.arange(len(scores)), scores.shape[1])[order]
-    hits = truth.ravel()[order]
-    rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(n_resamples):
-        weights = np.bincount(rng.integers(0, len(scores), len(scores)), minlength=len(scores))[spectrum]
-        found, seen = np.cumsum(weights * hits), np.cumsum(weights)
-        values.append((weights * hits * found / np.maximum(seen, 1)).sum() / max(found[-1], 1))
-    return tuple(float(bound) for bound in np.percentile(values, [2.5, 97.5]))
 
 
 # ---- masked error and restoration ----

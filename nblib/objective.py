@@ -4,7 +4,10 @@ import torch
 from torch import Tensor
 
 from nblib.config import TrainConfig
+from nblib.detect import noise_without_labels
 from nblib.losses import MASKED_ERRORS, REGULARIZERS, noisy_tokens
+
+MAX_NOISY_SHARE = 0.3  # of the bins of a spectrum; labels from a residual that claim more are not believed
 
 
 def model_inputs(batch: dict[str, Tensor], config: TrainConfig, hide: Tensor | None = None) -> tuple[tuple, dict]:
@@ -20,19 +23,23 @@ def loss_terms(
     """Sums and counts of the loss terms over a batch; a term is its sum over its count, across all processes.
 
     spread  : ln units of one standardised unit (the dataset's scale)
-    step    : keys the draws of the `random` control
+    step    : keys the draws of the `random` control, and says in training whether "residual" labels count yet
     returns : "mask" (error summed over masked bins, their number), "reg" (penalty summed over the spectra that define
               it, their number), "noisy_mass" (last layer, for the record only);
               and the last layer's CLS attention (batch, token), heads averaged, without gradient
     """
     inputs, extra = model_inputs(batch, config)
     out, _, cls_attn = model(*inputs, return_attention="cls", **extra)
-    noisy = noisy_tokens(batch["noisy"], config.patch_size)
     errors = MASKED_ERRORS[config.masked_error](out.float(), batch["target"], spread)
     masked = batch["mask"] & batch["valid"]
+    noisy_bins = batch["noisy"]
+    if config.labels == "residual":
+        started = not model.training or step >= config.labels_after * config.steps
+        noisy_bins = noise_labels(out.detach().float(), batch, config, spread, started)
+    noisy = noisy_tokens(noisy_bins, config.patch_size)
     context = {
         "prediction": out.float(),
-        "noisy_bins": batch["noisy"],
+        "noisy_bins": noisy_bins,
         "noise_interval": batch["noise_interval"],
         "generator": torch.Generator().manual_seed(config.seed * 1_000_003 + step),
     }
@@ -41,13 +48,31 @@ def loss_terms(
     parts = [penalty(rows.float(), noisy, reduction="none", **context) for rows in layers]
     rows = torch.stack([values for values, _ in parts]).mean(dim=0)
     defined = parts[0][1]
-    mass, has_noise = REGULARIZERS["mass"](cls_attn[-1].detach().float(), noisy, reduction="none")
+    truth = noisy_tokens(batch["noisy"], config.patch_size)
+    mass, has_noise = REGULARIZERS["mass"](cls_attn[-1].detach().float(), truth, reduction="none")
     terms = {
         "mask": (torch.where(masked, errors, 0).sum(), masked.sum()),
         "reg": (torch.where(defined, rows, 0).sum(), defined.sum()),
         "noisy_mass": (torch.where(has_noise, mass, 0).sum(), has_noise.sum()),
     }
     return terms, cls_attn[-1].detach().float().mean(dim=1)
+
+
+def noise_labels(
+    prediction: Tensor, batch: dict[str, Tensor], config: TrainConfig, spread: float, started: bool = True
+) -> Tensor:
+    """Noisy bins by the model's own residual, no truth used: (batch, bin) bool.
+
+    A CLS readout draws smooth spectra, so that a line stays in the residual, where the matched filter finds it. All
+    bins of a spectrum count as noisy, which leaves it without a penalty, before the labels have started, and where so
+    many seem noisy that the prediction must be wrong.
+    Source of the idea, in speech: Lee et al., Interspeech 2022, 10.21437/Interspeech.2022-362.
+    """
+    if not started:
+        return torch.ones_like(batch["noisy"])
+    log_ratio = ((batch["target"] - prediction) * spread).masked_fill(~batch["valid"], 0.0)
+    noisy = noise_without_labels(log_ratio, n_segments=config.n_segments)
+    return noisy | (noisy.float().mean(dim=-1, keepdim=True) > MAX_NOISY_SHARE)
 
 
 def total_loss(terms, config, accelerator):

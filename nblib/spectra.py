@@ -6,7 +6,7 @@ Equation numbers are those of the README.
 import functools
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 BOLTZMANN = 8.6e-5  # eV/K, as in the starting study
@@ -105,32 +105,43 @@ def whittle_log_likelihood(
     return -n_segments * (np.log(model) + psd / model).sum(axis=-1)
 
 
+def energy_slopes(
+    e_alpha: Float[ndarray, " n"], e_beta: Float[ndarray, " n"]
+) -> tuple[Float[ndarray, "n 3000"], Float[ndarray, "n 2 3000"]]:
+    """Noise-free ln PSD (ln A^2/Hz) and its slopes d ln S/d Ea, d ln S/d Eb (1/meV). e_alpha, e_beta : (n,) meV."""
+    parts = published_components(e_alpha, e_beta)
+    psd = parts[0] + parts[1] + FLOOR
+    thermal = BOLTZMANN * TEMPERATURE * 1e3  # meV; d ln f_c / dE = -1 / (kB T)
+    slopes = []
+    for part, energy, section in zip(parts, (e_alpha, e_beta), (CROSS_SECTION_ALPHA, CROSS_SECTION_BETA), strict=True):
+        squared = (PUBLISHED_FREQS / corner_frequency(energy, section)[:, None]) ** 2
+        slopes.append(-(part / psd) * 2 * squared / (1 + squared) / thermal)
+    return np.log(psd), np.stack(slopes, axis=1)
+
+
 def cramer_rao_energies(
-    e_alpha: float, e_beta: float, n_segments: float = 8, keep=None, free_amplitudes: bool = False
-) -> Float[ndarray, " 2"]:
+    e_alpha: float | Float[ndarray, " n"],
+    e_beta: float | Float[ndarray, " n"],
+    n_segments: float = 8,
+    keep: Bool[ndarray, "*n 3000"] | None = None,
+    free_amplitudes: bool = False,
+) -> Float[ndarray, "*m 2"]:
     """Smallest standard deviation any unbiased estimator of (Ea, Eb) can have, eq. 5.
 
-    e_alpha, e_beta : meV
+    e_alpha, e_beta : meV, one pair or n
     n_segments : K averaged segments
-    keep : (3000,) bool, the bins used; None for all
+    keep : the bins used, (3000,) or a row a pair; None for all
     free_amplitudes : True when Aa, Ab and C are unknown as well
     returns : (sigma_Ea, sigma_Eb) in meV, from I_ij = K sum_k (d ln S/d theta_i)(d ln S/d theta_j)
     """
-    alpha, beta = (part[0] for part in published_components(np.array([e_alpha]), np.array([e_beta])))
-    psd = alpha + beta + FLOOR
-    thermal = BOLTZMANN * TEMPERATURE * 1e3  # meV; d ln f_c / dE = -1 / (kB T)
-    corners = (
-        corner_frequency(np.array([e_alpha]), CROSS_SECTION_ALPHA),
-        corner_frequency(np.array([e_beta]), CROSS_SECTION_BETA),
-    )
-    slopes = []
-    for part, corner in zip((alpha, beta), corners, strict=True):
-        squared = (PUBLISHED_FREQS / corner) ** 2
-        slopes.append(-(part / psd) * 2 * squared / (1 + squared) / thermal)
+    shape = np.shape(e_alpha)
+    e_alpha, e_beta = (np.reshape(np.asarray(energy, dtype=np.float64), -1) for energy in (e_alpha, e_beta))
+    log_psd, jacobian = energy_slopes(e_alpha, e_beta)
     if free_amplitudes:
-        slopes += [alpha / psd, beta / psd, FLOOR / psd]  # by ln Aa, ln Ab, ln C
-    jacobian = np.stack(slopes)  # (parameter, bin)
-    if keep is not None:
-        jacobian = jacobian[:, keep]
-    information = n_segments * jacobian @ jacobian.T
-    return np.sqrt(np.diag(np.linalg.inv(information))[:2])
+        parts = (*published_components(e_alpha, e_beta), np.full_like(log_psd, FLOOR))
+        by_log_amplitude = np.stack([part / np.exp(log_psd) for part in parts], axis=1)
+        jacobian = np.concatenate([jacobian, by_log_amplitude], axis=1)  # (n, parameter, bin)
+    kept = jacobian if keep is None else jacobian * np.reshape(keep, (-1, 1, jacobian.shape[-1]))
+    information = n_segments * kept @ jacobian.transpose(0, 2, 1)
+    sigma = np.sqrt(np.diagonal(np.linalg.inv(information), axis1=1, axis2=2)[:, :2])
+    return sigma.reshape(*shape, 2)

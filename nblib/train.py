@@ -6,7 +6,7 @@ run that is complete loads it; one that was cut off goes on where its last check
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -45,7 +45,7 @@ class TrainResult:
 # ---- data by step ----
 
 
-class _StepData(torch.utils.data.Dataset):
+class StepData(torch.utils.data.Dataset):
     """Item t is this process's share of the t-th global batch, whatever came before: restarts need no replay."""
 
     def __init__(self, dataset, batch_size, rank=0, world=1):
@@ -98,12 +98,20 @@ def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
     returns : one TrainResult a config, in order; complete runs are loaded, equal configs are one run
     """
     waiting = [config for config in dict.fromkeys(configs) if not (_folder(config) / "record.json").exists()]
-    n_processes = min(available_cores(), len(waiting))
-    if n_processes > 1 and not torch.cuda.is_available():
-        even = len(waiting) - len(waiting) % n_processes  # the rest would leave cores idle: they get all threads below
-        with ProcessPoolExecutor(n_processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-            list(pool.map(_train_alone, waiting[:even]))
+    side_by_side(_train_alone, waiting)
     return [train(config) for config in configs]
+
+
+def side_by_side(function: Callable, items: Sequence) -> None:
+    """Call function(item) in processes of one core each, except for a remainder that would leave cores idle.
+
+    With an accelerator or one core nothing is called. What is left, the caller does itself, on all threads.
+    """
+    n_processes = min(available_cores(), len(items))
+    if n_processes > 1 and not torch.cuda.is_available():
+        even = len(items) - len(items) % n_processes
+        with ProcessPoolExecutor(n_processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+            list(pool.map(function, items[:even]))
 
 
 def _train_alone(config):
@@ -137,7 +145,7 @@ class _Run:
         self.config, self.folder, self.progress = config, folder, progress
         self.data = config.dataset("train", config.n_spectra)
         held_out = config.dataset("validation", config.n_validation)
-        self.validation = _StepData(held_out, config.batch_size)  # whole in every process: few spectra, one AP
+        self.validation = StepData(held_out, config.batch_size)  # whole in every process: few spectra, one AP
         self.n_validation_steps = -(-config.n_validation // config.batch_size)
         model = config.build_model(self.data.freqs)
         optimizer = MuonAdamW(model, config)
@@ -157,7 +165,7 @@ class _Run:
         config, world = self.config, self.accelerator.num_processes
         started = time.perf_counter() - self.seconds
         loader = torch.utils.data.DataLoader(
-            _StepData(self.data, config.batch_size, self.accelerator.process_index, world),
+            StepData(self.data, config.batch_size, self.accelerator.process_index, world),
             batch_size=None,
             sampler=range(self.step, config.steps),
             num_workers=n_workers if self.step < config.steps else 0,

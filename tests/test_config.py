@@ -22,6 +22,7 @@ OTHER = {
     "masked_error": "whittle",
     "regularizer": "mass",
     "reg_layers": "all",
+    "labels": "residual",
     "precision": "bf16",
     "adam_beta2": 0.9,
     "none_share": 0.5,
@@ -32,8 +33,9 @@ OTHER = {
 def test_every_parameter_is_part_of_the_key(name):
     """Planted bug: adam_beta2 left out of the key."""
     value = OTHER[name] if name in OTHER else getattr(TrainConfig(), name) * 2 or 1
-    changed = replace(TrainConfig(), **{name: value})
-    assert changed.key != TrainConfig().key
+    base = TrainConfig(mask_policy="any") if name == "labels" else TrainConfig()
+    changed = replace(base, **{name: value})
+    assert changed.key != base.key
     assert TrainConfig.from_dict(asdict(changed)).key == changed.key
 
 
@@ -110,3 +112,18 @@ def test_a_model_depends_on_the_seed_alone():
     assert torch.equal(torch.rand(3), expected)
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["embed.weight"], other["embed.weight"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": "guessed"}, "unknown labels 'guessed'; known: simulated, residual"),
+        ({"labels": "residual"}, "only 'any' places masks without the truth"),
+        ({"labels": "residual", "mask_policy": "any", "readout": "token"}, "only a 'cls' readout leaves lines"),
+        ({"labels": "residual", "mask_policy": "any", "regularizer": "first_bin"}, "'first_bin' takes simulated"),
+        ({"labels_after": 1.5}, "labels_after=1.5 must be a share"),
+    ],
+)
+def test_labels_that_would_use_the_truth_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**changes)

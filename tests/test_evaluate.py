@@ -10,18 +10,15 @@ from nblib import TrainConfig
 from nblib.detect import MEDIAN_WINDOWS
 from nblib.evaluate import (
     assess,
-    attended_tokens,
-    bootstrap_interval,
-    detection,
     held_out,
     in_band_error,
     masked_prediction,
     read,
     references,
     restore,
-    top1_rate,
     tune_window,
 )
+from nblib.metrics import attended_tokens, bootstrap_interval, detection, top1_rate
 from nblib.spectra import published_psd
 from nblib.train import TrainResult
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nblib import TrainConfig
-from nblib.objective import loss_terms, model_inputs, total_loss
+from nblib.objective import loss_terms, model_inputs, noise_labels, total_loss
 
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 16, "families": ("single_line", "vibration")}
 ALONE = SimpleNamespace(reduce=lambda values, how: values, num_processes=1)
@@ -85,3 +85,44 @@ def test_the_mass_that_is_recorded_does_not_push():
     assert not attention.requires_grad
     torch.testing.assert_close(attention.sum(dim=-1), torch.ones(8))
     assert 0 < terms["noisy_mass"][0] / terms["noisy_mass"][1] < 1
+
+
+LABEL_FREE = {"labels": "residual", "mask_policy": "any", "regularizer": "uniform_clean", "steps": 100}
+
+
+def test_label_free_training_never_reads_the_truth():
+    """Planted bug: the penalty's noisy tokens taken from batch["noisy"]."""
+    config, data, model, batch = setting(**LABEL_FREE)
+    told = loss_terms(model, batch, config, data.scale.spread, step=50)[0]
+    blind = batch | {"noisy": torch.zeros_like(batch["noisy"]), "noise_interval": torch.full((8,), -1)}
+    untold = loss_terms(model, blind, config, data.scale.spread, step=50)[0]
+    for name in ("mask", "reg"):
+        assert torch.equal(told[name][0], untold[name][0])
+        assert told[name][1] == untold[name][1]
+
+
+def test_labels_from_the_residual_start_when_told_and_always_count_in_validation():
+    config, data, model, batch = setting(**LABEL_FREE)
+    model.coefficients = model.basis = model.mean_shape = None
+    model._decode = lambda cls_out, where: batch["background"].unflatten(1, (-1, 20)) + 0 * cls_out.sum()
+    counts = {
+        (mode, step): loss_terms(model.train(mode), batch, config, data.scale.spread, step)[0]["reg"][1].item()
+        for mode in (True, False)
+        for step in (29, 30)
+    }
+    assert counts == {(True, 29): 0, (True, 30): 8, (False, 29): 8, (False, 30): 8}
+
+
+def test_labels_from_the_residual_find_the_lines_and_distrust_a_wrong_prediction():
+    """Planted bug: a prediction that is wrong over half the spectrum believed."""
+    config, data, _, _ = setting(**LABEL_FREE | {"families": ("single_line",)})
+    batch = data.batch(range(200))
+    found = noise_labels(batch["background"], batch, config, data.scale.spread)
+    strong = batch["noisy"].sum(dim=1) > 20
+    share = (found & batch["noisy"])[strong].sum() / batch["noisy"][strong].sum()
+    assert share > 0.8
+    assert (found & ~batch["noisy"]).float().mean() < 0.005
+    wrong = batch["background"].clone()
+    wrong[:, :1000] -= 3.0
+    assert noise_labels(wrong, batch, config, data.scale.spread).all()
+    assert noise_labels(batch["background"], batch, config, data.scale.spread, started=False).all()

@@ -12,9 +12,9 @@ from nblib.report import renewed
 MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted((ROOT / "nblib").glob("*.py"))}
 # a module imports only from those before it
 ORDER = [
-    *("paths", "spectra", "noise", "readers", "dataset", "model", "losses", "records", "config", "profiles"),
-    *("checkpoints", "objective", "train", "detect", "evaluate", "plots", "figures", "explorer", "report", "run"),
-    *("__init__", "__main__"),
+    *("paths", "spectra", "energies", "noise", "readers", "dataset", "detect", "metrics", "model", "losses"),
+    *("records", "config", "profiles", "checkpoints", "objective", "optimizer", "train", "supervised", "evaluate"),
+    *("plots", "figures", "explorer", "report", "run", "__init__", "__main__"),
 ]
 README = (ROOT / "README.md").read_text()
 

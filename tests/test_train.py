@@ -12,7 +12,7 @@ import torch
 from nblib import NoiseBERTDataset, TrainConfig, train, train_many
 from nblib.__main__ import main, parse_config
 from nblib.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history
-from nblib.train import _Run, _StepData, load_run, rate_share_at
+from nblib.train import StepData, _Run, load_run, rate_share_at
 
 TINY = TrainConfig(
     **{"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 16, "families": ("single_line",)},
@@ -155,7 +155,7 @@ def test_half_precision_trains():
 def test_processes_share_every_epoch_without_repeats(world):
     """Planted bug: shards cut as rank * share, which lost the rest of a batch that does not divide."""
     data = NoiseBERTDataset(n_spectra=37, families=("single_line",))
-    shards = [_StepData(data, 8, rank, world) for rank in range(world)]
+    shards = [StepData(data, 8, rank, world) for rank in range(world)]
     seen = []
     for step in range(10):  # two epochs of five batches, the last of five spectra
         drawn = [shard[step]["target"] for shard in shards]
@@ -164,7 +164,7 @@ def test_processes_share_every_epoch_without_repeats(world):
     first, second = set.union(*seen[:5]), set.union(*seen[5:])
     assert len(first) == len(second) == 37
     assert not first & second  # another epoch, other noise
-    alone = _StepData(data, 8)[3]["target"]
+    alone = StepData(data, 8)[3]["target"]
     together = torch.cat([shard[3]["target"] for shard in shards])
     assert {tuple(row[:3].tolist()) for row in alone} == {tuple(row[:3].tolist()) for row in together}
 
