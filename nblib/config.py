@@ -157,10 +157,10 @@ class TrainConfig:
             return NoiseBERT(len(freqs), freqs=freqs, any_grid=self.preset != "published", **arguments)
 
 
-def code_digest() -> str:
+def code_digest(modules: tuple[str, ...] = RESULT_CODE) -> str:
     """Digest of the modules that decide a result; comments, docstrings and layout do not count."""
     digest = hashlib.sha256()
-    for name in RESULT_CODE:
+    for name in modules:
         tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:

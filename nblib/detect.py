@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.fft import next_fast_len
@@ -28,6 +29,7 @@ FILTER_WIDTHS = {
 }
 ALL_WIDTHS = (1, 2, 3, 5, 8, 12, 18, 26, 36)  # when the family is not known
 NORMAL_QUARTILE = 0.6745  # of the standard normal: median |deviation| over standard deviation
+PEAK_REACH = 20  # bins; nearer maxima are one line
 MEDIAN_WINDOWS = (51, 101, 201, 301, 401, 601)  # bins; tuned on validation spectra
 
 
@@ -86,32 +88,47 @@ def matched_filter(
 def noise_without_labels(
     log_ratio: Float[Tensor, "n bin"], widths=ALL_WIDTHS, n_segments: float = 8, threshold: float = 5.0
 ) -> Bool[Tensor, "n bin"]:
-    """Bins that look noisy in the residual alone: a line stands out there, and above NOISY_RATIO of the background.
+    """Bins that look noisy in the residual alone: those where a line that stands out is above NOISY_RATIO.
+
+    A line stands at each local maximum (within PEAK_REACH bins) of the matched filter's response above the threshold,
+    with the width and height of the template that gives it.
 
     log_ratio : ln x - ln S, S the model's own background; a constant offset per spectrum does not matter
-    threshold : of the matched filter's largest response, in robust standard deviations of the same spectrum's responses
+    threshold : of the response, in robust standard deviations of the same spectrum's responses
     """
+    n_bins = log_ratio.shape[-1]
     median_gamma = math.log(gammaincinv(n_segments, 0.5) / n_segments)
     centred = log_ratio - log_ratio.median(dim=-1, keepdim=True).values + median_gamma
-    response, height = _filter_bank(centred, widths, n_segments)
+    response, height, width = _filter_bank(centred, widths, n_segments)
     above = response - response.median(dim=-1, keepdim=True).values
     deviation = above.abs().median(dim=-1, keepdim=True).values / NORMAL_QUARTILE
-    return (above > threshold * deviation) & (height > NOISY_RATIO)
+    highest = F.max_pool1d(response[:, None], 2 * PEAK_REACH + 1, stride=1, padding=PEAK_REACH)[:, 0]
+    row, bin_ = ((above > threshold * deviation) & (height > NOISY_RATIO) & (response == highest)).nonzero(
+        as_tuple=True
+    )
+    reach = (width * (2 * (height / NOISY_RATIO).log()).sqrt())[row, bin_].long()
+    steps = response.new_zeros(len(response), n_bins + 1)  # +1 where a line begins, -1 behind its end
+    one = steps.new_ones(len(row))
+    steps.index_put_((row, (bin_ - reach).clamp(min=0)), one, accumulate=True)
+    steps.index_put_((row, (bin_ + reach + 1).clamp(max=n_bins)), -one, accumulate=True)
+    return steps[:, :-1].cumsum(dim=-1) > 0.5
 
 
 def _filter_bank(log_ratio, widths, n_segments):
-    """Largest response over widths, and the height (over background) of the line that gives it, per bin."""
+    """Largest response over widths, and the height (over background) and width of the line that gives it, per bin."""
     residual = torch.expm1(log_ratio)
     longest = len(_gaussian_template(max(widths)))
     filtered, summed = _correlator(residual, longest), _correlator(torch.ones_like(residual[:1]), longest)
-    best, height = torch.full_like(residual, -torch.inf), torch.zeros_like(residual)
+    best = torch.full_like(residual, -torch.inf)
+    height, chosen = torch.zeros_like(residual), torch.zeros_like(residual)
     for width in widths:
         template = _gaussian_template(width)
         power = summed(template**2).sqrt()
         response = filtered(template) / power
-        height = torch.where(response > best, response / power, height)
+        wins = response > best
+        height, chosen = torch.where(wins, response / power, height), chosen.masked_fill(wins, width)
         best = torch.maximum(best, response)
-    return best * math.sqrt(n_segments), height
+    return best * math.sqrt(n_segments), height, chosen
 
 
 def _gaussian_template(width):

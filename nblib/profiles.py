@@ -15,7 +15,7 @@ class Profile:
 
 PROFILES = {
     "smoke": Profile({"steps": 100, "batch_size": 16, "validate_every": 20, "n_validation": 32}, 20, 60, 40),
-    "quick": Profile({"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256}, 150, 2000, 500),
+    "quick": Profile({"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256}, 120, 1500, 500),
     "full": Profile(
         {"steps": 20_000, "batch_size": 32, "validate_every": 500, "n_validation": 512, "patch_size": 1},
         2000,

@@ -13,7 +13,18 @@ MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted((ROOT / "nb
 # a module imports only from those before it
 ORDER = [
     *("paths", "spectra", "energies", "noise", "readers", "dataset", "detect", "metrics", "model", "losses"),
-    *("records", "config", "profiles", "checkpoints", "objective", "optimizer", "train", "supervised", "evaluate"),
+    *(
+        "records",
+        "config",
+        "profiles",
+        "checkpoints",
+        "objective",
+        "optimizer",
+        "train",
+        "supervised",
+        "evaluate",
+        "faithfulness",
+    ),
     *("plots", "figures", "explorer", "report", "run", "__init__", "__main__"),
 ]
 README = (ROOT / "README.md").read_text()
