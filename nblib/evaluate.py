@@ -122,6 +122,20 @@ def read(model: NoiseBERT, dataset: NoiseBERTDataset, config: TrainConfig, sweep
 
 
 @torch.no_grad()
+def attention_of(model: NoiseBERT, dataset: NoiseBERTDataset, config: TrainConfig) -> Float[ndarray, "n cell"]:
+    """The attention score alone, nothing hidden: one pass instead of the nine of a reading with its sweep."""
+    model.eval()
+    device, parts = next(model.parameters()).device, []
+    for start in range(0, len(dataset), READ_BATCH):
+        batch = dataset.batch(range(start, min(start + READ_BATCH, len(dataset))))
+        batch = {name: value.to(device) for name, value in batch.items() if name != "energies"}
+        inputs, extra = model_inputs(batch, config, hide=torch.zeros_like(batch["mask"]))
+        rows = model(*inputs, return_attention="cls", **extra)[2][-1]
+        parts.append(attention_score(rows.float().cpu().numpy(), len(dataset.freqs)))
+    return np.concatenate(parts)
+
+
+@torch.no_grad()
 def restore(model, batch, config: TrainConfig, mask_width: int):
     """Every bin predicted while its block was hidden, SWEEP_GROUPS interleaved groups in turn: (batch, bin)."""
     block = torch.arange(batch["target"].shape[1], device=batch["target"].device) // mask_width

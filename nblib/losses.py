@@ -204,3 +204,15 @@ def random(cls_attn, noisy, *, generator, **context):
     keys = torch.rand(noisy.shape, generator=generator).to(noisy.device)
     ranks = keys.argsort(dim=-1).argsort(dim=-1)
     return _uniform_over(cls_attn, ranks >= noisy.sum(dim=-1, keepdim=True))
+
+
+def logit_gradient(name: str, mass: float, n_noisy: int, n_tokens: int) -> float:
+    """Push of a penalty: sum over noisy tokens of |dR / d logit|, one head, attention even within both groups.
+
+    name : of a penalty on attention alone; mass : attention on the noisy tokens, between 0 and 1
+    """
+    noisy = torch.arange(n_tokens) < n_noisy
+    shares = torch.where(noisy, mass / n_noisy, (1 - mass) / (n_tokens - n_noisy)).double()
+    logits = shares.log().requires_grad_(True)
+    penalty = REGULARIZERS[name](logits.softmax(dim=-1)[None, None], noisy[None])
+    return float(torch.autograd.grad(penalty, logits)[0][noisy].abs().sum())

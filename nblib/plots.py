@@ -188,3 +188,28 @@ def plot_precision_recall(scores: dict[str, ndarray], truth: ndarray, ax=None):
     ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision")
     ax.legend(fontsize=7)
     return ax
+
+
+def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
+    """Detection against masked error: a line a penalty with lambda growing along it, single points for other choices.
+
+    lines : penalty -> entries in order of reg_weights; none, others' values : one entry each. An entry holds "ap" and
+        "masked", each {"iqm", "low", "high"}
+    """
+    ax = _axes(ax, (7, 4))
+    for (name, entries), marker in zip(lines.items(), "osv^DP", strict=False):
+        x, y = ([entry[key]["iqm"] for entry in entries] for key in ("masked", "ap"))
+        ax.errorbar(x, y, _spans(entries, "ap"), _spans(entries, "masked"), marker=marker, capsize=2, lw=1, label=name)
+        for weight, *place in zip(reg_weights, x, y, strict=True):
+            ax.annotate(f"{weight:g}", place, xytext=(4, 4), textcoords="offset points", fontsize=7)
+    for (name, entry), marker in zip(({"none": none} | others).items(), "x+*1234h<>", strict=False):
+        ax.scatter(entry["masked"]["iqm"], entry["ap"]["iqm"], marker=marker, color="k", s=40, label=name)
+    ax.set(xlabel="Masked error against the background [ln]", ylabel="Average precision by attention", ylim=(0, 1))
+    ax.legend(fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax
+
+
+def _spans(entries, key):
+    """Distances of intervals from their middle, (2, n), for errorbar; 0 where there is no interval."""
+    found = [(entry[key]["iqm"] - entry[key]["low"], entry[key]["high"] - entry[key]["iqm"]) for entry in entries]
+    return np.nan_to_num(np.transpose(found)).clip(min=0)

@@ -5,22 +5,35 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Profile:
-    """How much of everything: training parameters of a full run, steps of a short run, and sizes of evaluations."""
+    """How much of everything: training parameters of a full run, steps of a short run, sizes of evaluations, seeds.
+
+    n_seeds : of a claim; n_sweep_seeds, sweep_steps : of a point of a sweep
+    """
 
     training: dict
     short_steps: int
     n_test: int
     n_tune: int
+    n_seeds: int
+    n_sweep_seeds: int
+    sweep_steps: int
 
 
 PROFILES = {
-    "smoke": Profile({"steps": 100, "batch_size": 16, "validate_every": 20, "n_validation": 32}, 20, 60, 40),
-    "quick": Profile({"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256}, 120, 1500, 500),
+    "smoke": Profile(
+        training={"steps": 100, "batch_size": 16, "validate_every": 20, "n_validation": 32},
+        **{"short_steps": 20, "n_test": 60, "n_tune": 40},
+        **{"n_seeds": 1, "n_sweep_seeds": 1, "sweep_steps": 10},
+    ),
+    "quick": Profile(
+        training={"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256},
+        **{"short_steps": 120, "n_test": 1000, "n_tune": 500},
+        **{"n_seeds": 10, "n_sweep_seeds": 5, "sweep_steps": 400},
+    ),
     "full": Profile(
-        {"steps": 20_000, "batch_size": 32, "validate_every": 500, "n_validation": 512, "patch_size": 1},
-        2000,
-        6400,
-        1000,
+        training={"steps": 20_000, "batch_size": 32, "validate_every": 500, "n_validation": 512, "patch_size": 1},
+        **{"short_steps": 2000, "n_test": 6400, "n_tune": 1000},
+        **{"n_seeds": 10, "n_sweep_seeds": 5, "sweep_steps": 4000},
     ),
 }
 

@@ -27,14 +27,17 @@ READ_BATCH = 100
 class LineCNN(nn.Module):
     """1-D convolutional network: standardised ln PSD (batch, bin) to one logit a token (batch, token).
 
-    Residual convolutions over 9 bins at dilations 1 to 16, so that a bin sees 270 bins around it; the largest over a
-    token's bins decides.
+    Residual convolutions over 9 steps of `stride` bins at dilations 1 to 8, so that a token sees 500 bins around it;
+    the largest logit within a token decides.
+    raises : ValueError when patch_size is no multiple of stride
     """
 
-    def __init__(self, patch_size: int, channels: int = 24, dilations: Sequence[int] = (1, 2, 4, 8, 16)):
+    def __init__(self, patch_size: int, channels: int = 32, dilations: Sequence[int] = (1, 2, 4, 8), stride: int = 4):
         super().__init__()
-        self.patch_size = patch_size
-        self.first = nn.Conv1d(1, channels, 9, padding="same")
+        if patch_size % stride:
+            raise ValueError(f"patch_size={patch_size} must be a multiple of stride={stride}")
+        self.steps_per_token = patch_size // stride
+        self.first = nn.Conv1d(1, channels, 9, padding=4, stride=stride)
         self.layers = nn.ModuleList(
             nn.Conv1d(channels, channels, 9, padding="same", dilation=dilation) for dilation in dilations
         )
@@ -45,7 +48,7 @@ class LineCNN(nn.Module):
         hidden = self.first(x[:, None])
         for layer in self.layers:
             hidden = hidden + layer(F.gelu(hidden))
-        return patches(self.head(F.gelu(hidden))[:, 0], self.patch_size).amax(dim=-1)
+        return patches(self.head(F.gelu(hidden))[:, 0], self.steps_per_token).amax(dim=-1)
 
 
 class TokenHead(nn.Module):

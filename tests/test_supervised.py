@@ -27,12 +27,15 @@ def test_a_detector_learns_and_comes_back_from_its_file(kind, tmp_path, monkeypa
 
 
 def test_the_network_sees_the_distance_it_says():
+    """Token 75 is bins 1500 to 1519. Planted bug: dilations left out."""
     model = LineCNN(20)
     x = torch.zeros(1, 3000, requires_grad=True)
     model(x)[0, 75].backward()
     seen = np.flatnonzero(x.grad[0].numpy())
-    assert 1500 - 140 <= seen.min() < 1450
-    assert 1570 < seen.max() <= 1520 + 140
+    assert 1500 - 250 <= seen.min() < 1500 - 200
+    assert 1520 + 180 < seen.max() <= 1520 + 250
+    with pytest.raises(ValueError, match="patch_size=10 must be a multiple of stride=4"):
+        LineCNN(10)
 
 
 def test_other_kinds_and_readouts_are_refused():
