@@ -27,7 +27,7 @@ PROFILES = {
     ),
     "quick": Profile(
         training={"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256},
-        **{"short_steps": 120, "n_test": 1000, "n_tune": 500},
+        **{"short_steps": 120, "n_test": 1500, "n_tune": 500},
         **{"n_seeds": 10, "n_sweep_seeds": 5, "sweep_steps": 400},
     ),
     "full": Profile(
