@@ -41,7 +41,7 @@ test: $(READY) ## the whole test suite, notebooks included
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks --nbval-lax -n $(CORES) --dist loadfile
 
 bench: $(READY) ## the benchmarks, to records/benchmarks/ and figures/ (about an hour; leave the machine alone)
-	for name in attention growth throughput scaling time_to_quality recipe; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in attention growth throughput scaling time_to_quality log_tokens recipe; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 lint: $(READY) ## ruff, and its formatter
 	$(BIN)/ruff check --fix .

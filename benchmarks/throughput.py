@@ -1,4 +1,4 @@
-"""Where a quick-profile step spends its time, and how fast spectra are made. `make bench`
+"""Where a quick-profile step spends its time, what its settings cost, how fast spectra are made. `make bench`
 
 Writes records/benchmarks/throughput.json and the figure bench_step_profile.
 """
@@ -28,6 +28,16 @@ GROUPS = {
 }
 
 
+# settings of a step: threads, autocast to bfloat16, torch.compile
+SETTINGS = {
+    "two threads": (2, False, False),
+    "one thread": (1, False, False),
+    "one thread, torch.compile": (1, False, True),
+    "two threads, torch.compile": (2, False, True),
+    "two threads, bf16": (2, True, False),
+}
+
+
 def time_data(n_spectra: int = 320) -> dict:
     """Spectra a second on one core, and where the time of one goes (microseconds), medians over repeats."""
     data = NoiseBERTDataset(families=("single_line",))
@@ -53,30 +63,42 @@ def time_data(n_spectra: int = 320) -> dict:
     return {"microseconds": micros, "spectra_per_second": 1e6 / micros["all"]}
 
 
+class Step:
+    """One training step of the quick profile's model after another, on batches drawn beforehand."""
+
+    def __init__(self, compiled: bool = False):
+        self.config = TrainConfig(regularizer="uniform_clean", reg_weight=10.0)
+        self.data = self.config.dataset("train")
+        self.model = self.config.build_model(self.data.freqs)
+        self.optimizer = MuonAdamW(self.model, self.config)
+        self.optimizer.set_rate(0.01)
+        self.forward = torch.compile(self.model) if compiled else self.model
+
+    def batch(self, number: int) -> dict:
+        """The number-th 32 spectra."""
+        return self.data.batch(range(32 * number, 32 * number + 32))
+
+    def __call__(self, batch: dict, bf16: bool = False) -> float:
+        """Seconds of a step."""
+        started = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            terms, _ = loss_terms(self.forward, batch, self.config, self.data.scale.spread)
+        self.optimizer.zero_grad()
+        (terms["mask"][0] / terms["mask"][1] + 10 * terms["reg"][0] / terms["reg"][1]).backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        return time.perf_counter() - started
+
+
 def profile_step() -> dict:
     """Milliseconds of one training step on this process's threads: by group of operators, and the data beside it."""
-    config = TrainConfig(regularizer="uniform_clean", reg_weight=3.0)
-    data = config.dataset("train")
-    model = config.build_model(data.freqs)
-    optimizer = MuonAdamW(model, config)
-    optimizer.set_rate(0.01)
-
-    def step(batch):
-        terms, _ = loss_terms(model, batch, config, data.scale.spread)
-        optimizer.zero_grad()
-        (terms["mask"][0] / terms["mask"][1] + terms["reg"][0] / terms["reg"][1]).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-
-    batches = [data.batch(range(32 * i, 32 * i + 32)) for i in range(N_STEPS)]
+    step, seconds, drawing = Step(), [], []
+    batches = [step.batch(number) for number in range(N_STEPS)]
     step(batches[0])
-    seconds, drawing = [], []
     for number, batch in enumerate(batches):
+        seconds.append(step(batch))
         started = time.perf_counter()
-        step(batch)
-        seconds.append(time.perf_counter() - started)
-        started = time.perf_counter()
-        data.batch(range(32 * number, 32 * number + 32))
+        step.batch(number)
         drawing.append(time.perf_counter() - started)
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
         for batch in batches[:5]:
@@ -88,11 +110,23 @@ def profile_step() -> dict:
         for group, names in GROUPS.items()
     }
     shares["the rest"] = 1 - sum(shares.values())
-    return {
-        "step_ms": float(np.median(seconds) * 1e3),
-        "data_ms": float(np.median(drawing) * 1e3),
-        "shares": shares,
-    }
+    return {"step_ms": float(np.median(seconds) * 1e3), "data_ms": float(np.median(drawing) * 1e3), "shares": shares}
+
+
+def time_settings() -> dict:
+    """Milliseconds of a step by setting, in turn, medians; and the seconds that compiling takes before the first."""
+    steps = {name: Step(compiled) for name, (_, _, compiled) in SETTINGS.items()}
+    batch = next(iter(steps.values())).batch(0)
+    first, seconds = {}, {name: [] for name in SETTINGS}
+    for turn in range(N_STEPS + 1):
+        for name, (threads, bf16, _) in SETTINGS.items():
+            torch.set_num_threads(threads)
+            spent = steps[name](batch, bf16)
+            if turn:
+                seconds[name].append(spent)
+            else:
+                first[name] = spent
+    return {name: {"step_ms": float(np.median(seconds[name]) * 1e3), "first_s": first[name]} for name in SETTINGS}
 
 
 def plot(record: dict) -> None:
@@ -114,13 +148,15 @@ def plot(record: dict) -> None:
 def main():
     """Measure, write the record and the figure."""
     step = profile_step()
+    settings = time_settings()
     torch.set_num_threads(1)
-    record = {"step": step, "data": time_data(), **run_conditions()}
+    record = {"step": step, "settings": settings, "data": time_data(), **run_conditions()}
     write_json(benchmark_record("throughput"), record)
     plot(record)
     print(f"step {step['step_ms']:.1f} ms, drawing its data {step['data_ms']:.1f} ms (overlapped by a worker)")
     print(f"{record['data']['spectra_per_second']:.0f} spectra a second and core, ready for the model")
     print({name: round(value, 1) for name, value in record["data"]["microseconds"].items()})
+    print({name: f"{row['step_ms']:.1f} ms, the first {row['first_s']:.1f} s" for name, row in settings.items()})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.state import AcceleratorState
 from filelock import FileLock
 from sklearn.metrics import average_precision_score
@@ -141,7 +141,12 @@ class _Run:
 
     def __init__(self, config: TrainConfig, folder: Path, progress: bool | None):
         AcceleratorState._reset_state(reset_partial_state=False)  # one process may train at several precisions
-        self.accelerator = Accelerator(mixed_precision=config.precision, cpu=not torch.accelerator.is_available())
+        self.accelerator = Accelerator(
+            mixed_precision=config.precision,
+            cpu=not torch.accelerator.is_available(),
+            # the only buffer is the frequency grid, the same in every process: nothing to send before a step
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
+        )
         self.config, self.folder, self.progress = config, folder, progress
         self.data = config.dataset("train", config.n_spectra)
         held_out = config.dataset("validation", config.n_validation)

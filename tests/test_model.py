@@ -83,6 +83,18 @@ def test_dropout_changes_the_output_and_not_the_captured_row():
     assert torch.equal(row, same)
 
 
+def test_capture_is_one_graph_under_torch_compile():
+    """Planted bug: a Python branch on the attention's values, which breaks the graph."""
+    model = make()
+    x, mask = spectra()
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    found, expected = compiled(x, mask, "cls"), model(x, mask, "cls")
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+    gradients = [torch.autograd.grad(out[2].log().sum(), model.cls_token)[0] for out in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+
 def test_captured_rows_survive_half_precision():
     """bfloat16 holds 8 bits: without float32 logits the 600 equal shares would not sum to one."""
     torch.manual_seed(0)
