@@ -134,21 +134,25 @@ def faithfulness(model: NoiseBERT, config: TrainConfig, family: str, n_spectra: 
     """All tests on the locked test spectra, as ratios of means: spectrum over twin; and the swap and the probe.
 
     returns : "erase" and "gradient" (below 1: the noisy interval is used less than the same one without its line),
+              "erase elsewhere" (the noisy interval over as many clean bins half the axis away in the same spectrum),
               "swap" (0: attention does not reach the prediction), "line in CLS" (R^2, half of the spectra fitted on)
     """
-    sums = dict.fromkeys(("erase", "erase twin", "gradient", "gradient twin", "swap"), 0.0)
+    sums = dict.fromkeys(("erase", "erase twin", "elsewhere", "gradient", "gradient twin", "swap"), 0.0)
     count = 0
     for batch, twin in twins(config, family, n_spectra):
         noisy = batch["noisy"]
         for name, part in (("", batch), (" twin", twin)):
             sums[f"erase{name}"] += output_change_on_erasing(model, part, noisy, config).sum()
             sums[f"gradient{name}"] += gradient_on(model, part, noisy, config).sum()
+        elsewhere = noisy.roll(noisy.shape[1] // 2, dims=1) & ~noisy
+        sums["elsewhere"] += output_change_on_erasing(model, batch, elsewhere, config).sum()
         sums["swap"] += output_change_on_swapping(model, batch, config).sum()
         count += len(noisy)
     vectors, strength = cls_and_strength(model, config, family, n_spectra, "test")
     order = np.arange(len(vectors))
     return {
         "erase": float(sums["erase"] / sums["erase twin"]),
+        "erase elsewhere": float(sums["erase"] / sums["elsewhere"]),
         "gradient": float(sums["gradient"] / sums["gradient twin"]),
         "swap": float(sums["swap"] / count),
         "line in CLS": line_in_cls(vectors, strength, order % 2 == 0, order % 2 == 1),

@@ -16,15 +16,15 @@ class MuonAdamW(torch.optim.Optimizer):
     """
 
     def __init__(self, model: nn.Module, config: TrainConfig):
-        with_muon = config.muon_learning_rate > 0
-        matrices = [value for value in model.layers.parameters() if value.ndim == 2 and with_muon]
+        layers = model.layers.parameters() if config.muon_learning_rate > 0 else ()
+        matrices = [value for value in layers if value.ndim == 2]
         chosen = {id(value) for value in matrices}
         rest = [value for value in model.parameters() if id(value) not in chosen]
         decayed = {"params": [value for value in rest if value.ndim > 1], "weight_decay": config.weight_decay}
         others = {"params": [value for value in rest if value.ndim <= 1], "weight_decay": 0.0}
         betas = (0.9, config.adam_beta2)
         self._parts = [torch.optim.AdamW([decayed, others], config.learning_rate, betas)]
-        if with_muon:
+        if matrices:  # a convolutional network has none
             muon = torch.optim.Muon(matrices, config.muon_learning_rate, config.weight_decay, momentum=0.95)
             self._parts.append(muon)
         super().__init__([group for part in self._parts for group in part.param_groups], {})

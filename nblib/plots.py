@@ -211,5 +211,71 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
 
 def _spans(entries, key):
     """Distances of intervals from their middle, (2, n), for errorbar; 0 where there is no interval."""
-    found = [(entry[key]["iqm"] - entry[key]["low"], entry[key]["high"] - entry[key]["iqm"]) for entry in entries]
-    return np.nan_to_num(np.transpose(found)).clip(min=0)
+    found = [[entry[key][bound] for bound in ("low", "iqm", "high")] for entry in entries]
+    return np.nan_to_num(np.abs(np.diff(np.array(found, dtype=np.float64), axis=1)).T)  # JSON says None for NaN
+
+
+def plot_gradients(shares: ndarray, pushes: dict[str, ndarray], even: float, ax=None):
+    """Push of penalties, the sum over noisy tokens of |dR / d logit|, against the attention on them; dotted: even."""
+    ax = _axes(ax)
+    for name, push in pushes.items():
+        ax.plot(shares, push, label=name)
+    ax.axvline(even, color="k", ls=":", lw=0.8, label="even attention")
+    ax.set(xscale="log", yscale="log", xlabel="CLS attention on noisy tokens", ylabel="Push on their logits")
+    ax.set(ylim=(1e-6, 3))
+    ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax
+
+
+def plot_spans(rows: dict[str, dict], marks: dict[str, float] | None = None, label="", ax=None):
+    """Points with intervals by label, the first on top; vertical lines mark reference values.
+
+    rows : label -> {"iqm", "low", "high"}, NaN or None where there is no interval; marks : name -> value
+    """
+    ax = _axes(ax, (6, 0.6 + 0.24 * len(rows)))
+    entries = list(rows.values())
+    values = [entry["iqm"] for entry in entries]
+    spans = _spans([{"row": entry} for entry in entries], "row")
+    ax.errorbar(values, np.arange(len(rows)), xerr=spans, fmt="o", ms=4, capsize=2, lw=1)
+    for (name, value), style in zip((marks or {}).items(), ("--", ":", "-."), strict=False):
+        ax.axvline(value, color="k", ls=style, lw=0.9, label=name)
+    if marks:
+        ax.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(marks))
+    ax.set_yticks(np.arange(len(rows)), list(rows))
+    if not ax.yaxis_inverted():  # a shared axis may be already
+        ax.invert_yaxis()
+    ax.set(xlabel=label)
+    return ax
+
+
+def plot_curves(curves: dict[str, dict[float, dict]], xlabel="", ylabel="", marks=None, ax=None):
+    """Spans against a positive number on a logarithmic axis, a line a label; horizontal lines mark reference values.
+
+    curves : label -> {x: {"iqm", "low", "high"}}; marks : name -> value
+    """
+    ax = _axes(ax)
+    for (name, points), marker in zip(curves.items(), "osv^DPX*", strict=False):
+        spans = _spans([{"row": entry} for entry in points.values()], "row")
+        values = [entry["iqm"] for entry in points.values()]
+        ax.errorbar(list(points), values, yerr=spans, marker=marker, ms=3.5, capsize=2, lw=1, label=name)
+    for (name, value), style in zip((marks or {}).items(), ("--", ":"), strict=False):
+        ax.axhline(value, color="k", ls=style, lw=0.9, label=name)
+    ticks = sorted({x for points in curves.values() for x in points})
+    ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.xaxis.minorticks_off()
+    ax.legend(fontsize=7)
+    return ax
+
+
+def plot_shares(rows: dict[str, dict[str, float]], label="", ax=None):
+    """A number for every pair as a table in grey (seaborn): rows down, their keys to the right."""
+    columns = list(next(iter(rows.values())))
+    ax = _axes(ax, (1.4 + 1.1 * len(columns), 0.8 + 0.32 * len(rows)))
+    values = np.array([[row[column] for column in columns] for row in rows.values()])
+    names = [column.replace("_", " ") for column in columns]
+    style = {"cmap": "Greys", "vmin": 0, "vmax": 1.4, "annot": True, "fmt": ".2f", "linewidths": 0.5}
+    sns.heatmap(values, ax=ax, xticklabels=names, yticklabels=list(rows), cbar_kws={"label": label}, **style)
+    ax.tick_params(labelsize=7, rotation=0)
+    ax.grid(visible=False)
+    return ax

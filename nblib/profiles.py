@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Profile:
     """How much of everything: training parameters of a full run, steps of a short run, sizes of evaluations, seeds.
 
-    n_seeds : of a claim; n_sweep_seeds, sweep_steps : of a point of a sweep
+    n_seeds : of a claim; n_control_seeds : of a control; n_other_seeds : of a model trained on something else;
+    n_sweep_seeds, sweep_steps : of a point of a sweep
     """
 
     training: dict
@@ -15,6 +16,8 @@ class Profile:
     n_test: int
     n_tune: int
     n_seeds: int
+    n_control_seeds: int
+    n_other_seeds: int
     n_sweep_seeds: int
     sweep_steps: int
 
@@ -23,17 +26,17 @@ PROFILES = {
     "smoke": Profile(
         training={"steps": 100, "batch_size": 16, "validate_every": 20, "n_validation": 32},
         **{"short_steps": 20, "n_test": 60, "n_tune": 40},
-        **{"n_seeds": 1, "n_sweep_seeds": 1, "sweep_steps": 10},
+        **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 10},
     ),
     "quick": Profile(
         training={"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256},
         **{"short_steps": 120, "n_test": 1500, "n_tune": 500},
-        **{"n_seeds": 10, "n_sweep_seeds": 5, "sweep_steps": 400},
+        **{"n_seeds": 10, "n_control_seeds": 5, "n_other_seeds": 3, "n_sweep_seeds": 5, "sweep_steps": 200},
     ),
     "full": Profile(
         training={"steps": 20_000, "batch_size": 32, "validate_every": 500, "n_validation": 512, "patch_size": 1},
         **{"short_steps": 2000, "n_test": 6400, "n_tune": 1000},
-        **{"n_seeds": 10, "n_sweep_seeds": 5, "sweep_steps": 4000},
+        **{"n_seeds": 10, "n_control_seeds": 5, "n_other_seeds": 3, "n_sweep_seeds": 5, "sweep_steps": 2000},
     ),
 }
 

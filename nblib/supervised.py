@@ -57,7 +57,11 @@ class TokenHead(nn.Module):
     def __init__(self, config: TrainConfig, freqs: ndarray):
         super().__init__()
         self.encoder = config.build_model(freqs)
-        self.layers = self.encoder.layers  # the matrices that MuonAdamW gives to Muon
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The encoder's, whose matrices MuonAdamW gives to Muon."""
+        return self.encoder.layers
 
     def forward(self, x: Float[Tensor, "batch bin"]) -> Float[Tensor, "batch token"]:
         """Logits."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -105,17 +105,18 @@ def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
 def side_by_side(function: Callable, items: Sequence) -> None:
     """Call function(item) in processes of one core each, except for a remainder that would leave cores idle.
 
-    With an accelerator or one core nothing is called. What is left, the caller does itself, on all threads.
+    With an accelerator, one core, or in such a process itself nothing is called. What is left, the caller does itself,
+    on all threads.
     """
     n_processes = min(available_cores(), len(items))
-    if n_processes > 1 and not torch.cuda.is_available():
+    if n_processes > 1 and not torch.cuda.is_available() and parent_process() is None:
         even = len(items) - len(items) % n_processes
         with ProcessPoolExecutor(n_processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
             list(pool.map(function, items[:even]))
 
 
 def _train_alone(config):
-    train(config, progress=False, n_workers=0)
+    train(config, progress=False)
 
 
 def _folder(config):
@@ -166,7 +167,8 @@ class _Run:
 
     def finish(self, n_workers):
         """Train from where the run stands to its last step and write the record."""
-        n_workers = int(available_cores() > 1) if n_workers is None else n_workers
+        if n_workers is None:  # a process beside others has no core to spare
+            n_workers = int(available_cores() > 1 and parent_process() is None)
         config, world = self.config, self.accelerator.num_processes
         started = time.perf_counter() - self.seconds
         loader = torch.utils.data.DataLoader(

@@ -24,6 +24,9 @@ ORDER = [
         "supervised",
         "evaluate",
         "faithfulness",
+        "evidence",
+        "yardsticks",
+        "studies",
     ),
     *("plots", "figures", "explorer", "report", "run", "__init__", "__main__"),
 ]
