@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run grid test bench lint notebooks readme lab clean
+.PHONY: help setup run evidence figures grid test bench lint notebooks readme lab clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,14 @@ setup: $(READY) ## create the environment and install (about two minutes)
 run: $(READY) ## execute notebooks 00-04, write figures/ and runs/ (only what changed)
 	$(SNAKEMAKE) --config profile=$(PROFILE) $(if $(DATA),data_path=$(DATA)) -- report
 	@$(BIN)/python -m nblib.report $(PROFILE)
+
+evidence: $(READY) ## notebooks 05 and 06: the sweep and the benchmark over seeds (about an hour and a half, resumable)
+	$(SNAKEMAKE) --config profile=$(PROFILE) -- evidence
+
+figures: $(READY) ## draw the figures of 05, 06 and the benchmarks again from records/, training nothing
+	for name in 05_lambda_sweep 06_benchmark; do \
+	  $(BIN)/python -m nblib.run notebooks/$$name.ipynb build/figures/$$name.ipynb -p profile quick -p from_record true || exit 1; done
+	for name in attention growth throughput time_to_quality; do $(BIN)/python benchmarks/$$name.py --redraw || exit 1; done
 
 grid: $(READY) ## run a grid of notebook parameters, resumable (GRID=...)
 	$(SNAKEMAKE) --configfile $(GRID) --keep-going -- grid

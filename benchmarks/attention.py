@@ -20,7 +20,7 @@ from nblib.figures import save_figure, use_style
 from nblib.losses import REGULARIZERS, masked_error
 from nblib.model import NoiseBERT
 from nblib.paths import benchmark_record
-from nblib.records import run_conditions, write_json
+from nblib.records import read_json, run_conditions, write_json
 
 SIZES = {"d_model": 64, "n_heads": 2, "num_layers": 2, "dim_feedforward": 128, "dropout": 0.0}
 BATCH = {150: 32, 750: 8, 3000: 2, 12_000: 1, 100_000: 1}
@@ -207,7 +207,11 @@ def main():
     parser.add_argument("--lengths", type=int, nargs="+", default=list(BATCH), choices=list(BATCH))
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--alone", help="internal: this way's memory and time in this process")
+    parser.add_argument("--redraw", action="store_true", help="draw the recorded figure again, measure nothing")
     options = parser.parse_args()
+    if options.redraw:
+        plot(read_json(benchmark_record("attention"))["rows"])
+        return
     if options.alone:
         run_alone(options.lengths[0], options.alone, options.repeats)
         return

@@ -22,7 +22,7 @@ from nblib.figures import save_figure, use_style
 from nblib.objective import loss_terms
 from nblib.optimizer import MuonAdamW
 from nblib.paths import benchmark_record
-from nblib.records import run_conditions, write_json
+from nblib.records import read_json, run_conditions, write_json
 
 BINS = (300, 1000, 3000, 10_000, 30_000, 100_000)
 SPECTRA = (1000, 10_000, 100_000, 400_000)  # of STREAM_BINS bins, on disk as float32
@@ -119,7 +119,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spectra", type=int, nargs="+", default=SPECTRA, help="numbers of spectra on disk")
     parser.add_argument("--alone", nargs=2, help="internal: one point in this process (kind, size or file)")
+    parser.add_argument("--redraw", action="store_true", help="draw the recorded figure again, measure nothing")
     options = parser.parse_args()
+    if options.redraw:
+        plot(read_json(benchmark_record("growth")))
+        return
     torch.set_num_threads(1)
     if options.alone:
         kind, value = options.alone

@@ -3,6 +3,7 @@
 Writes records/benchmarks/throughput.json and the figure bench_step_profile.
 """
 
+import argparse
 import time
 
 import matplotlib.pyplot as plt
@@ -17,7 +18,7 @@ from nblib.noise import draw_external, draw_intrinsic
 from nblib.objective import loss_terms
 from nblib.optimizer import MuonAdamW
 from nblib.paths import benchmark_record
-from nblib.records import run_conditions, write_json
+from nblib.records import read_json, run_conditions, write_json
 
 N_STEPS, N_REPEATS = 20, 7
 GROUPS = {
@@ -147,6 +148,11 @@ def plot(record: dict) -> None:
 
 def main():
     """Measure, write the record and the figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--redraw", action="store_true", help="draw the recorded figure again, measure nothing")
+    if parser.parse_args().redraw:
+        plot(read_json(benchmark_record("throughput")))
+        return
     step = profile_step()
     settings = time_settings()
     torch.set_num_threads(1)

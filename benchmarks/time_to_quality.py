@@ -27,7 +27,7 @@ from nblib.figures import save_figure, use_style
 from nblib.losses import REGULARIZERS, masked_error
 from nblib.paths import benchmark_record
 from nblib.profiles import get_profile
-from nblib.records import committed_result, run_conditions, write_json
+from nblib.records import committed_result, read_json, run_conditions, write_json
 
 GOAL = 0.85
 STUDY = {"patch_size": 1, "readout": "token", "regularizer": "mean", "num_layers": 2, "n_heads": 2, "dropout": 0.1}
@@ -114,7 +114,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--worker", nargs=2, help="internal: train ours in this process (lambda, seed)")
+    parser.add_argument("--redraw", action="store_true", help="draw the recorded figure again, measure nothing")
     options = parser.parse_args()
+    if options.redraw:
+        record = read_json(benchmark_record("time_to_quality"))
+        plot(record["curves"], record["study"])
+        return
     if options.worker:
         train(ours(float(options.worker[0]), int(options.worker[1])), progress=False)
         return

@@ -61,7 +61,7 @@ def line_free(config: TrainConfig, n_spectra: int, split: str, **changes) -> Noi
 
 
 def alarm_set(config: TrainConfig, sizes: Sizes, split: str, **changes) -> NoiseBERTDataset:
-    """Line-free spectra as calibration asks for them; fewer where their estimation noise is not that of the threshold."""
+    """Line-free spectra as calibration asks for them; fewer where their estimation noise is not the threshold's."""
     return line_free(config, sizes.n_correlated if "intrinsic" in changes else sizes.n_line_free, split, **changes)
 
 

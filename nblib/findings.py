@@ -16,12 +16,17 @@ SCORES = ("attention", "residual", "combined", "logit")
 TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
 CLAIMED = ("simulated labels", "label-free")
 ENERGIES = ("Ea", "Eb")
+FAITHFULNESS = ("erase", "erase elsewhere", "gradient", "swap", "line in CLS")
 
 
 def _judged_whole(metrics) -> Iterator[tuple[str, dict]]:
     for trial, found in metrics["trials"].items():
         if TRIALS[trial].judged == "whole":
             yield trial, found
+
+
+def _without_seed(value, low=np.nan, high=np.nan):
+    return {"iqm": value, "low": low, "high": high, "n": 0}
 
 
 def detection_table(metrics: dict) -> dict[str, dict]:
@@ -36,9 +41,7 @@ def detection_table(metrics: dict) -> dict[str, dict]:
                 label = trial if score == "logit" else f"{trial}, {score}"
                 rows[label] = {key: across_seeds(found, score, key) for key in ("ap", "top1")}
     for method, row in metrics["references"]["methods"].items():
-        low, high = row["ap_interval"]
-        rows[method] = {"ap": {"iqm": row["ap"], "low": low, "high": high, "n": 0}}
-        rows[method]["top1"] = {"iqm": row["top1"], "low": np.nan, "high": np.nan, "n": 0}
+        rows[method] = {"ap": _without_seed(row["ap"], *row["ap_interval"]), "top1": _without_seed(row["top1"])}
     return dict(sorted(rows.items(), key=lambda item: -item[1]["ap"]["iqm"]))
 
 
@@ -51,10 +54,7 @@ def strength_curves(metrics: dict) -> dict[str, dict[float, dict]]:
         if trial in CLAIMED or TRIALS[trial].kind != "attention"
     }
     for method in (MEDIAN, TRUE):
-        curves[method] = {
-            float(strength): {"iqm": row[method]["ap"], "low": np.nan, "high": np.nan, "n": 0}
-            for strength, row in strengths.items()
-        }
+        curves[method] = {float(strength): _without_seed(row[method]["ap"]) for strength, row in strengths.items()}
     return curves
 
 
@@ -89,7 +89,7 @@ def noise_table(metrics: dict) -> dict[str, dict[str, dict]]:
         table[label] = {"attention": across_seeds(metrics["trials"][trial], "attention", "ap")}
         for method in (MEDIAN, TRUE, LIMIT):
             if method in references["methods"]:
-                table[label][method] = {"iqm": references["methods"][method]["ap"], "n": 0}
+                table[label][method] = _without_seed(references["methods"][method]["ap"])
     return table
 
 
@@ -99,7 +99,7 @@ def energy_table(metrics: dict) -> dict[str, list[dict]]:
     limit = known["bound, truly clean bins"]
     rows = {}
     for label in ("all bins", "truly clean bins", "posterior median, truly clean bins", "running median, kept bins"):
-        rows[label] = [{"iqm": known[label][i] / limit[i], "low": np.nan, "high": np.nan, "n": 0} for i in range(2)]
+        rows[label] = [_without_seed(known[label][i] / limit[i]) for i in range(2)]
     for trial, found in _judged_whole(metrics):
         for key in ("kept bins", "linear probe"):
             if key in next(iter(found.values()))["energies"]:
@@ -116,16 +116,26 @@ def alarm_table(metrics: dict) -> dict[str, dict[str, dict]]:
         score = "attention" if "attention" in next(iter(found.values())) else "logit"
         rows[trial] = {key: across_seeds(found, score, key) for key in keys}
     median = metrics["references"][MEDIAN]
-    rows[MEDIAN] = {key: {"iqm": median[key], "low": np.nan, "high": np.nan, "n": 0} for key in keys}
+    rows[MEDIAN] = {key: _without_seed(median[key]) for key in keys}
     return rows
+
+
+def harm_curves(metrics: dict) -> dict[str, list[dict[float, dict]]]:
+    """Mean error of energies fitted on all bins over its bound: family -> (Ea, Eb) -> strength of the noise -> span."""
+    curves = {}
+    for name, rows in metrics["harm"].items():
+        noisy = {float(strength): row for strength, row in rows.items() if float(strength)}
+        curves[name.replace("_", " ")] = [
+            {strength: _without_seed(row["error"][i] / row["bound"][i]) for strength, row in noisy.items()}
+            for i in range(2)
+        ]
+    return curves
 
 
 def faithfulness_table(metrics: dict) -> dict[str, dict[str, dict]]:
     """Spans of every faithfulness test by attention model: trial -> test -> span."""
     return {
-        trial: {
-            test: across_seeds(found, "faithfulness", test) for test in ("erase", "gradient", "swap", "line in CLS")
-        }
+        trial: {test: across_seeds(found, "faithfulness", test) for test in FAITHFULNESS}
         for trial, found in _judged_whole(metrics)
         if TRIALS[trial].kind == "attention"
     }
@@ -175,9 +185,15 @@ def claims(metrics: dict) -> list[dict]:
             ):
                 span = across_seeds(trials[trial], "energies", key, i, over=energies[limit][i])
                 claim(f"{trial}, {energy}: {key} / {limit}", f"<= {most}", span, span["iqm"] <= most)
+    effects = (
+        ("erase", "effect of erasing the noise / the same bins without it"),
+        ("erase elsewhere", "effect of erasing the noise / as many clean bins elsewhere"),
+        ("gradient", "gradient on the noise / on the same bins without it"),
+    )
     for trial in (*CLAIMED, "no penalty", "token readout"):
-        span = across_seeds(trials[trial], "faithfulness", "erase")
-        claim(f"{trial}: effect of erasing the noise / of erasing the same bins clean", "< 1", span, span["high"] < 1)
+        for test, what in effects:
+            span = across_seeds(trials[trial], "faithfulness", test)
+            claim(f"{trial}: {what}", "< 1", span, span["high"] < 1)
     return rows
 
 

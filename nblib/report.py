@@ -3,14 +3,12 @@
 
 import argparse
 import csv
-import re
 import sys
 from pathlib import Path
 
-from nblib.paths import NOTEBOOKS, ROOT, figures_dir, runs_dir
+from nblib.paths import ROOT, figures_dir, runs_dir
+from nblib.readme import renewed
 from nblib.records import committed_result, provenance, read_json
-
-BEGIN, END = "<!-- figures: make readme -->", "<!-- end of figures -->"
 
 
 def flatten(value, prefix: str = "") -> dict[str, object]:
@@ -55,64 +53,6 @@ def list_outputs(profile: str) -> str:
     return "\n".join(lines)
 
 
-def answer(evidence: dict, record: dict) -> str:
-    """The README's tables: detection, energies and prediction over seeds (06), families and one seed's price (03)."""
-    lines = [*_detection_rows(evidence["metrics"]), "", *_family_rows(record["metrics"]["families"]), ""]
-    lines += _prices(evidence["metrics"], record["metrics"], record["parameters"]["regularizer"])
-    for entry in (evidence, record):
-        lines += ["", f"Record: `records/{entry['profile']}/{entry['notebook']}.json` ({provenance(entry)})."]
-    return "\n".join(lines)
-
-
-def _detection_rows(metrics):
-    """Every method by average precision: over seeds where it is trained, over test spectra where it is not."""
-    reference, limit = (
-        metrics["references"]["methods"][name]["ap"] for name in ("true background", "posterior (limit)")
-    )
-    rows = {
-        name: (*(row["ap"][key] for key in ("iqm", "low", "high")), row["top1"]["iqm"])
-        for name, row in metrics["table"].items()
-    }
-    for name, row in metrics["references"]["methods"].items():
-        rows[name] = (row["ap"], *row["ap_interval"], row["top1"])
-    columns = "AP [95 %] | of true background | of limit | top-1 |"
-    lines = [f"| `single_line`, locked test, {metrics['n_seeds']} seeds | {columns}", "|---|---|---|---|---|"]
-    for name, (ap, low, high, top1) in sorted(rows.items(), key=lambda item: -item[1][0]):
-        lines.append(
-            f"| {name} | {ap:.3f} [{low:.3f}, {high:.3f}] | {ap / reference:.3f} | {ap / limit:.3f} | {top1:.3f} |"
-        )
-    chance = metrics["references"]["methods"]["random"]
-    guesses = f"{chance['top1_random']:.3f}, constant guess {chance['top1_constant']:.3f}"
-    return [*lines, f"| chance | {chance['prevalence']:.3f} | | | {guesses} |"]
-
-
-def _family_rows(families):
-    methods = [name for name in next(iter(families.values())) if not name.startswith("posterior")]
-    lines = ["| AP / top-1 by family, one seed | " + " | ".join(methods) + " |", "|---" * (len(methods) + 1) + "|"]
-    for family, rows in families.items():
-        cells = [f"{rows[method]['ap']:.3f} / {rows[method]['top1']:.3f}" for method in methods]
-        lines.append(f"| {family} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def _prices(evidence, metrics, regularizer):
-    full = metrics["full"][f"cls {regularizer}"]
-    band, control = full["in_band"], full["no_line"]
-    energies = {name: "/".join(f"{value:.3f}" for value in pair) for name, pair in evidence["energies"].items()}
-    return [
-        f"Energies, mean error Ea/Eb in meV, amplitudes known: {energies['all bins']} fitted on all bins of noisy "
-        f"spectra, {energies['kept bins, simulated labels']} on the bins that attention keeps, {energies['truly clean bins']} on "
-        f"truly clean bins (bound {energies['bound, truly clean bins']}); linear probe of CLS "
-        f"{energies['linear probe, simulated labels']}.",
-        "",
-        f"Error in the noisy bins (CLS readout, ln units, one seed): {band['before']:.3f} before, {band['after']:.3f} after "
-        f"restoration ({band['reduction']:.1%} less); the no-line control, the same bins without their lines: "
-        f"{control['before']:.3f} to {control['after']:.3f} ({control['reduction']:.1%} less). Masked prediction "
-        f"against the noise-free background, with the regularizer over without: {metrics['masked ratio cls']:.2f} (CLS "
-        f"readout), {metrics['masked ratio token']:.2f} (token readout).",
-    ]
-
-
 def quote(notebook: str, *names: str, profile: str = "quick") -> str:
     """Figures of a committed record, one a line, and where they come from: what a notebook's answer stands on.
 
@@ -124,17 +64,6 @@ def quote(notebook: str, *names: str, profile: str = "quick") -> str:
     width = max(len(name) for name in names)
     values = [f"{name:{width}s}  " + (f"{metrics[name]:.4g}" if name in metrics else "not recorded") for name in names]
     return "\n".join([f"{notebook}, {provenance(record)}", *values])
-
-
-def renewed(text: str) -> str:
-    """A README with the figures of the committed records: the answer between the markers, and each notebook's time."""
-    before, rest = text.split(BEGIN)
-    tables = answer(committed_result("06_benchmark"), committed_result("03_full_attention_regularizer"))
-    text = f"{before}{BEGIN}\n{tables}\n{END}{rest.split(END)[1]}"
-    for notebook in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")):
-        minutes = committed_result(notebook)["wall_seconds"] / 60
-        text = re.sub(rf"(?m)^(\| \[{notebook}\].*\| )[^|]*( \|)$", rf"\g<1>{minutes:.1f} min\g<2>", text)
-    return text
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -86,5 +86,6 @@ def test_a_probe_scores_what_it_was_not_fitted_on():
 def test_the_whole_set_of_an_untrained_model(setting):
     config, model, _ = setting
     found = faithfulness(model, config, "single_line", 30)
-    assert set(found) == {"erase", "gradient", "swap", "line in CLS"}
+    assert set(found) == {"erase", "erase elsewhere", "gradient", "swap", "line in CLS"}
     assert 0.3 < found["erase"] < 3
+    assert 0.1 < found["erase elsewhere"] < 10

@@ -25,8 +25,8 @@ def _code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
 
 
-def test_there_are_five_notebooks():
-    assert [path.stem[:2] for path in PATHS] == ["00", "01", "02", "03", "04"]
+def test_there_are_seven_notebooks():
+    assert [path.stem[:2] for path in PATHS] == ["00", "01", "02", "03", "04", "05", "06"]
 
 
 def test_one_clean_run_from_top_to_bottom(notebook):

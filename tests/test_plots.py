@@ -15,6 +15,8 @@ TRUTH = RNG.random((20, 150)) < 0.1
 SCORES = {"one": RNG.random((20, 150)), "perfect": TRUTH + 0.0}
 STEPS = np.arange(10.0, 60.0, 10.0)
 HISTORY = {"step": STEPS, "mask_loss": 2 / STEPS, "val_mask_loss": 3 / STEPS, "val_noisy_mass": 1 / STEPS}
+SPAN = {"iqm": 0.5, "low": 0.4, "high": None, "n": 3}
+POINT = {"ap": SPAN, "masked": SPAN}
 CALLS = {
     "plot_psd": lambda ax: plots.plot_psd(FREQS, {"measured": 1 / FREQS, "true": 2 / FREQS}, NOISY, ax=ax),
     "plot_ratio": lambda ax: plots.plot_ratio(FREQS, NOISY * 1.0, 0.25, "line", ax=ax),
@@ -26,6 +28,11 @@ CALLS = {
     "plot_heatmap": lambda ax: plots.plot_heatmap(ROWS, FREQS, ax=ax),
     "plot_weights": lambda ax: plots.plot_weights(np.full((151, 151), 1 / 151), ax=ax),
     "plot_roc": lambda ax: plots.plot_roc(SCORES, TRUTH, ax=ax),
+    "plot_front": lambda ax: plots.plot_front({"mean": [POINT, POINT]}, POINT, {"token": POINT}, (1, 10), ax=ax),
+    "plot_gradients": lambda ax: plots.plot_gradients(FREQS / 3001, {"mean": FREQS}, 0.03, ax=ax),
+    "plot_spans": lambda ax: plots.plot_spans({"a": SPAN, "b": SPAN}, {"chance": 0.1}, "AP", ax=ax),
+    "plot_curves": lambda ax: plots.plot_curves({"a": {0.5: SPAN, 2.0: SPAN}}, "Strength", "AP", ax=ax),
+    "plot_shares": lambda ax: plots.plot_shares({"a": {"x": 0.5, "y": 1.0}}, "share", ax=ax),
     "plot_precision_recall": lambda ax: plots.plot_precision_recall(SCORES, TRUTH, ax=ax),
 }
 
@@ -50,8 +57,8 @@ def test_a_plot_labels_its_axes_and_draws_where_it_is_told(name):
     ax = plt.subplots()[1]
     assert CALLS[name](ax) is ax
     for axes in (own, ax):
-        assert axes.get_xlabel()
-        assert axes.get_ylabel() or name == "plot_scores"  # there the methods name the bars
+        assert axes.get_xlabel() or name == "plot_shares"  # there rows and columns have names
+        assert axes.get_ylabel() or name in ("plot_scores", "plot_spans", "plot_shares")  # the methods are named
     over_frequency = ("plot_psd", "plot_ratio", "plot_attention_row", "plot_heatmap")
     assert ("Hz" in ax.get_xlabel()) == (name in over_frequency)
 
@@ -94,3 +101,18 @@ def test_curves_of_a_perfect_score_reach_the_corner():
     roc, precision = lines(CALLS["plot_roc"](None))["perfect"], lines(CALLS["plot_precision_recall"](None))["perfect"]
     assert roc[1][roc[0] <= 1e-5].max() == 1
     assert precision[1][precision[0] == 1].max() == 1
+
+
+def test_spans_stand_where_they_should_and_know_missing_ends():
+    """Planted bug: low and high swapped."""
+    ax = CALLS["plot_spans"](None)
+    (bars,) = ax.containers
+    segments = bars[2][0].get_segments()
+    assert segments[0][0].tolist() == pytest.approx([0.4, 0.0])
+    assert segments[0][1].tolist() == pytest.approx([0.5, 0.0])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_a_table_of_shares_says_its_numbers():
+    texts = [text.get_text() for text in CALLS["plot_shares"](None).texts]
+    assert texts == ["0.50", "1.00"]

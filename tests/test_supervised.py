@@ -18,7 +18,7 @@ def test_a_detector_learns_and_comes_back_from_its_file(kind, tmp_path, monkeypa
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
     data = NoiseBERTDataset(split="test", n_spectra=60, none_share=0.0)
     truth = cells_any(data.batch(range(60))["noisy"].numpy())
-    configs = [TrainConfig(**SMALL, steps=steps, n_spectra=640) for steps in (1, 60)]
+    configs = [TrainConfig(**SMALL, steps=steps, n_spectra=640) for steps in (1, 250)]
     short, model = (train_supervised(kind, config) for config in configs)
     before, after = (detection(supervised_score(trained, data), truth, 3000)["ap"] for trained in (short, model))
     assert after > before + 0.1
