@@ -6,8 +6,8 @@ import re
 import pytest
 
 from nblib.paths import ROOT
-from nblib.records import committed_result
 from nblib.readme import renewed
+from nblib.records import committed_result
 
 MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted((ROOT / "nblib").glob("*.py"))}
 # a module imports only from those before it

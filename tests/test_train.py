@@ -1,6 +1,7 @@
 """Training: learns, resumes bit by bit, loads what is done, and shares its batches between processes."""
 
 import math
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ import torch
 from nblib import NoiseBERTDataset, TrainConfig, train, train_many
 from nblib.__main__ import main, parse_config
 from nblib.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history
-from nblib.train import StepData, _Run, load_run, rate_share_at
+from nblib.train import StepData, _Run, load_run, rate_share_at, side_by_side
 
 TINY = TrainConfig(
     **{"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 16, "families": ("single_line",)},
@@ -124,6 +125,19 @@ def test_side_by_side_is_the_same_as_in_turn(tmp_path, monkeypatch):
     for one, other in zip(one_by_one, together, strict=True):
         assert_same_run(one, other)
     assert len(list((tmp_path / "again" / "models").iterdir())) == 2
+
+
+def test_a_process_beside_others_starts_no_more(tmp_path, monkeypatch):
+    """Planted bug: four trainings on two cores, two in each of two processes."""
+    module = sys.modules["nblib.train"]  # the package's `train` is the function
+    monkeypatch.setattr(module, "available_cores", lambda: 2)
+    folders = [str(tmp_path / name) for name in "ab"]
+    with monkeypatch.context() as inside:
+        inside.setattr(module, "parent_process", lambda: object())
+        side_by_side(os.mkdir, folders)
+    assert not list(tmp_path.iterdir())
+    side_by_side(os.mkdir, folders)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_the_callers_random_numbers_are_left_alone():
