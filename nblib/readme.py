@@ -37,16 +37,19 @@ def _sentences(metrics):
         f"1. Attention that is pushed off noise finds it: AP {say(ap['simulated labels, attention'])} with simulated "
         f"noise labels and {say(ap['label-free, attention'])} without any label, against "
         f"{say(ap['no penalty, attention'])} without the penalty, {say(ap['running median'])} for a tuned running "
-        f"median, {say(ap['supervised token head'])} for the same encoder supervised, and a limit of "
-        f"{ap['posterior (limit)']['iqm']:.3f}.",
+        f"median, and a limit of "
+        f"{ap['posterior (limit)']['iqm']:.3f}; with labels at hand, a supervised CNN does a little better, "
+        f"{say(ap['supervised CNN'])}, and the matched filter on the residual of a model without any penalty stands at "
+        f"{say(ap['no penalty, residual'])}.",
         f"2. Leaving out what it flags lowers the error of fitted energies from "
         f"{_pair(energies['all bins'])} to {_pair(energies['simulated labels, kept bins'])} times the bound (Ea, Eb); "
         f"a linear probe of CLS stays at {_pair(energies['simulated labels, linear probe'])}, so the fit, not the "
         "network, should read the physics.",
         f"3. That attention looks away from noise does not mean that the prediction ignores it: erasing the noisy bins "
-        f"still changes the rest {say(tests['simulated labels']['erase'], 1)} times as much as erasing the same bins "
-        f"without their line ({say(tests['no penalty']['erase'], 1)} without the penalty), and in the token readout "
-        f"the attention does not reach the output at all (swap {tests['token readout']['swap']['iqm']:.0f}).",
+        f"changes the rest {say(tests['simulated labels']['erase'], 1)} times as much as erasing the same bins without "
+        f"their line, {say(tests['no penalty']['erase'], 1)} times without the penalty and "
+        f"{say(tests['token readout']['erase'], 1)} times in the token readout, where attention does not even reach "
+        f"the output (swap {tests['token readout']['swap']['iqm']:.0f}).",
     ]
 
 
