@@ -58,9 +58,8 @@ class Widening:
         """As the data set's: means of values and frequencies, "any" of masks and noise, "all" of validity."""
         whole = self.data.batch(indices)
         joined = {name: self._mean(whole[name].numpy()).astype(np.float32) for name in ("target", "background")}
-        joined |= {
-            name: np.logical_or.reduceat(whole[name].numpy(), self.starts, axis=-1) for name in ("mask", "noisy")
-        }
+        for name, join in (("mask", np.logical_or), ("noisy", np.logical_or), ("valid", np.logical_and)):
+            joined[name] = join.reduceat(whole[name].numpy(), self.starts, axis=-1)
         return whole | {name: torch.from_numpy(values) for name, values in joined.items()}
 
 
