@@ -75,8 +75,8 @@ def _detection_rows(metrics):
 def _claim_rows(metrics):
     lines = ["| asked | of | measured [95 % over seeds] | seeds | |", "|---|---|---|---|---|"]
     for row in findings.claims(metrics):
-        met = "met" if row["met"] else "**missed**"
-        lines.append(f"| {row['what']} | {row['target']} | {say(row['span'])} | {row['span']['n']} | {met} |")
+        measured = f"{say(row['span'])} | {row['span']['n']}"
+        lines.append(f"| {row['what']} | {row['target']} | {measured} | {findings.verdict(row)} |")
     return lines
 
 
@@ -146,12 +146,16 @@ def _step_costs(record, quality):
 
 
 def _growth_costs(scaling, growth):
-    for name, row in scaling.items():
-        if name.startswith("global batch"):
-            together, apart = (row[f"two {kind} / one"]["median"] for kind in ("processes", "trainings apart"))
-            first = next(iter(row["largest relative difference of a loss"].values()))
-            measured = f"{together:.2f} (two separate trainings {apart:.2f}; losses differ by {first:.0e} at first)"
-            yield f"two processes of one core / one, {name}", ">= 1.8", measured
+    for name in sorted(
+        (name for name in scaling if name.startswith("global batch")), key=lambda name: int(name.split()[2])
+    ):
+        row, differences = scaling[name], scaling[name]["largest relative difference of a loss"]
+        together, apart = (row[f"two {kind} / one"]["median"] for kind in ("processes", "trainings apart"))
+        step = min(differences, key=int)
+        measured = (
+            f"{together:.2f}; two separate trainings {apart:.2f}; losses at step {step} {differences[step]:.0e} apart"
+        )
+        yield f"two processes of one core / one, {name}", ">= 1.8", measured
     bins, spectra = (growth["exponents"][kind] for kind in ("bins", "spectra"))
     measured = f"time {bins['seconds']:.2f}, memory {bins['memory_mib']:.2f}"
     yield "exponents against bins, 10,000 to 100,000", "", measured

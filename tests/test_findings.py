@@ -86,3 +86,10 @@ def test_weak_lines_are_harder(metrics):
 def test_spans_as_text():
     assert findings.say({"iqm": 0.98412, "low": 0.98, "high": 0.99, "n": 5}) == "0.984 [0.980, 0.990]"
     assert findings.say({"iqm": 0.5, "low": None, "high": None, "n": 1}, 1) == "0.5"
+
+
+def test_nothing_is_asked_of_a_control(metrics):
+    """Planted bug: the token readout, expected to fail, counted among the claims missed."""
+    verdicts = {row["what"].split(":")[0]: findings.verdict(row) for row in findings.claims(metrics)}
+    assert verdicts["token readout"] == verdicts["no penalty"] == "control"
+    assert {verdicts[name] for name in findings.CLAIMED} <= {"met", "MISSED"}

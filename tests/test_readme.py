@@ -43,7 +43,7 @@ def test_the_answer_is_the_record():
     row = next(line for line in text.splitlines() if line.startswith("| label-free, residual |"))
     assert [cell.strip() for cell in row.split("|")[2:4]] == ["10", findings.say(ap)]
     assert f"| {ap['iqm'] / limit['iqm']:.3f} |" in row
-    assert text.count("**missed**") == sum(not claim["met"] for claim in findings.claims(EVIDENCE["metrics"]))
+    assert text.count("| MISSED |") == sum(claim["met"] is False for claim in findings.claims(EVIDENCE["metrics"]))
     assert f"AP {findings.say(table['simulated labels, attention']['ap'])} with simulated" in text
     assert "| vibration | 0.912 / 0.800 |" in text
     assert "0.667 before, 0.020 after restoration (97.0% less)" in text
@@ -62,7 +62,7 @@ def test_costs_are_the_records():
         f"| need_weights=True / CLS rows, 3000 tokens: time, memory | >= 2.5, >= 6 | {time:.1f}, {memory:.1f} |" in text
     )
     ratio = BENCHMARKS["scaling"]["global batch 512"]["two processes / one"]["median"]
-    assert re.search(rf"global batch 512 \| >= 1\.8 \| {ratio:.2f} ", text)
+    assert re.search(rf"global batch 512 \| >= 1\.8 \| {ratio:.2f}; ", text)
     assert all(record["commit"] in text for record in BENCHMARKS.values())
 
 
