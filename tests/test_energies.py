@@ -22,7 +22,7 @@ def test_the_fit_is_the_maximum_that_scipy_finds(measured):
     """Planted bug: the score's x/S - 1 taken as ln x - ln S."""
     truth, log_psd = measured
     for energies, log_row, found in zip(truth[:5], log_psd, fit_energies(log_psd[:5]), strict=False):
-        cost = lambda pair, row=log_row: -whittle_log_likelihood(np.exp(row), published_psd(*pair)[0], 1)  # noqa: E731
+        cost = lambda pair, row=log_row: -whittle_log_likelihood(np.exp(row)[None], published_psd(*pair), 1)[0]  # noqa: E731
         best = minimize(cost, energies, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9})
         np.testing.assert_allclose(found, best.x, atol=2e-3)
 
