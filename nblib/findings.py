@@ -20,9 +20,9 @@ FAITHFULNESS = ("erase", "erase elsewhere", "gradient", "swap", "line in CLS")
 
 
 def _judged_whole(metrics) -> Iterator[tuple[str, dict]]:
-    for trial, found in metrics["trials"].items():
-        if TRIALS[trial].judged == "whole":
-            yield trial, found
+    for trial in TRIALS:  # a record's own keys are sorted
+        if trial in metrics["trials"] and TRIALS[trial].judged == "whole":
+            yield trial, metrics["trials"][trial]
 
 
 def _without_seed(value, low=np.nan, high=np.nan):
@@ -63,10 +63,11 @@ def family_shares(metrics: dict) -> dict[str, dict[str, float]]:
 
     "not seen" is, for each family, the model trained on all the others.
     """
-    references = metrics["references"]["families"]
+    references = {name: metrics["references"]["families"][name] for name in FILTER_WIDTHS}
     rows = {MEDIAN: {name: row[MEDIAN]["ap"] / row[TRUE]["ap"] for name, row in references.items()}}
-    for trial, found in metrics["trials"].items():
-        if trial in (*CLAIMED, "all families") or TRIALS[trial].kind != "attention":
+    for trial in TRIALS:
+        found = metrics["trials"].get(trial)
+        if found and (trial in (*CLAIMED, "all families") or TRIALS[trial].kind != "attention"):
             rows[trial] = {name: _family_share(metrics, found, name)["iqm"] for name in references}
     left_out = {name: metrics["trials"].get(f"all but {name}") for name in references}
     if all(left_out.values()):
