@@ -23,6 +23,7 @@ RESULT_CODE = (
     "readers",
     "dataset",
     "model",
+    "posterior",
     "losses",
     "config",
     "checkpoints",
@@ -32,7 +33,7 @@ RESULT_CODE = (
 )
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 LAYER_CHOICES = ("last", "all")
-LABELS = ("simulated", "residual")
+LABELS = ("simulated", "pseudo")
 NEEDS_TRUTH = ("simple", "first_bin")  # penalties whose formula takes the simulated labels themselves
 PRECISIONS = ("no", "bf16", "fp16")
 
@@ -77,7 +78,9 @@ class TrainConfig:
     reg_weight: float = 1.0
     reg_layers: str = "last"
     labels: str = "simulated"
-    labels_after: float = 0.3
+    labels_after: float = 0.1
+    soft_labels: bool = True
+    weigh_error: bool = True
     steps: int = 2000
     batch_size: int = 32
     learning_rate: float = 1e-2
@@ -109,10 +112,10 @@ class TrainConfig:
             raise ValueError(f"adam_beta2={self.adam_beta2} must lie in 0..1, 1 left out")
         if not 0 <= self.labels_after <= 1:
             raise ValueError(f"labels_after={self.labels_after} must be a share in 0..1")
-        if self.labels == "residual":
+        if self.labels == "pseudo":
             if self.readout != "cls" or self.mask_policy != "any":
                 raise ValueError(
-                    f"labels='residual' with readout={self.readout!r} and mask_policy={self.mask_policy!r}: only a "
+                    f"labels='pseudo' with readout={self.readout!r} and mask_policy={self.mask_policy!r}: only a "
                     "'cls' readout leaves lines in its residual, and only 'any' places masks without the truth"
                 )
             if self.regularizer in NEEDS_TRUTH:

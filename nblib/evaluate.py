@@ -101,8 +101,9 @@ def read(model: NoiseBERT, dataset: NoiseBERTDataset, config: TrainConfig, sweep
         inputs, extra = model_inputs(batch, config)
         filled = model(*inputs, **extra)[0]
         inputs, extra = model_inputs(batch, config, hide=torch.zeros_like(batch["mask"]))
-        _, cls_out, cls_attn = model(*inputs, return_attention="cls", **extra)
-        restored = restore(model, batch, config, dataset.mask_width) if sweep else torch.full_like(filled, torch.nan)
+        restored, cls_out, cls_attn = model(*inputs, return_attention="cls", **extra)
+        if model.readout == "token":  # such a model copies what it sees
+            restored = restore(model, batch, config, dataset.mask_width) if sweep else torch.full_like(filled, torch.nan)
         level = batch["level"].cpu().numpy()
         log_psds = {
             name: dataset.to_log_psd(value.cpu().numpy() - shift, level)

@@ -73,23 +73,19 @@ def gradient_on(model: NoiseBERT, batch: dict[str, Tensor], bins: Tensor, config
 
 @contextmanager
 def forced_attention(model: NoiseBERT, rows: Float[Tensor, "n head token"]):
-    """Inside, the last layer's CLS attends as `rows` say (its own key gets nothing), whatever the spectrum."""
-    attention = model.layers[-1].attention
-    own = attention.forward
+    """Inside, CLS collects the tokens' values in a "cls" readout as `rows` say, whatever the spectrum."""
+    readout = model.layers[-1]
+    own = readout.rows
 
-    def forward(x, return_attention=False, only_cls=False):
-        value = attention._project(x, only_cls=False)[2][:, :, 1:]  # (n, head, token, head_dim)
-        mixed = attention.out_proj((rows[:, :, None] @ value).transpose(1, 2).flatten(2))
-        if only_cls:
-            return mixed, rows
-        out, _ = own(x)
-        return torch.cat([mixed, out[:, 1:]], dim=1), rows
+    def forced(queries, tokens, hidden):
+        found = own(queries, tokens, hidden)
+        return rows[:, :, None].expand_as(found)
 
-    attention.forward = forward
+    readout.rows = forced
     try:
         yield
     finally:
-        del attention.forward
+        del readout.rows
 
 
 @torch.no_grad()

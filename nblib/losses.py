@@ -26,12 +26,15 @@ def mean_over_defined(rows: Float[Tensor, " batch"], defined: Bool[Tensor, " bat
 def regularizer(rows: Callable) -> Callable:
     """Register rows(...) -> (value per spectrum, bool per spectrum) under its name, averaged as above.
 
-    The registered function takes (cls_attn, noisy, reduction="mean", **context); reduction="none" returns the rows.
+    The registered function takes (cls_attn, noisy, reduction="mean", hidden=None, **context); reduction="none" returns
+    the rows. Tokens that are `hidden` (batch, token) from the model, or missing, are neither noisy nor clean. The rows
+    are written for noisy and clean tokens, both given as bool.
     """
 
     @functools.wraps(rows)
-    def penalty(cls_attn, noisy, reduction="mean", **context):
-        values, defined = rows(cls_attn, noisy, **context)
+    def penalty(cls_attn, noisy, reduction="mean", hidden=None, **context):
+        shown = torch.ones_like(noisy) if hidden is None else ~hidden
+        values, defined = rows(cls_attn, noisy & shown, ~noisy & shown, **context)
         return mean_over_defined(values, defined) if reduction == "mean" else (values, defined)
 
     REGULARIZERS[rows.__name__] = penalty
@@ -98,8 +101,8 @@ def _log(cls_attn):
     return cls_attn.clamp(min=torch.finfo(cls_attn.dtype).tiny).log()
 
 
-def _both_kinds(noisy):
-    return noisy.any(dim=-1) & ~noisy.all(dim=-1)
+def _both_kinds(noisy, clean):
+    return noisy.any(dim=-1) & clean.any(dim=-1)
 
 
 def _log_mean_exp(logits, keep):
@@ -115,23 +118,26 @@ def _mass(cls_attn, noisy):
 
 
 def _uniform_over(cls_attn, kept):
-    """-mean over the tokens kept of ln a, minus ln(their number): 0 at its best, averaged over heads."""
+    """-mean over the tokens kept of ln a, minus ln(their number): 0 at its best, averaged over heads.
+
+    kept : (batch, token) bool, or shares in [0, 1]
+    """
     n_kept = kept.sum(dim=-1).clamp(min=1)
-    logs = torch.where(kept[:, None], _log(cls_attn), 0).sum(dim=-1) / n_kept[:, None]
-    return -logs.mean(dim=1) - n_kept.log(), kept.any(dim=-1)
+    logs = torch.where(kept[:, None] > 0, kept[:, None] * _log(cls_attn), 0).sum(dim=-1) / n_kept[:, None]
+    return -logs.mean(dim=1) - n_kept.log(), kept.sum(dim=-1) >= 1
 
 
 # ---- the penalties: cls_attn (batch, head, token), noisy (batch, token) ----
 
 
 @regularizer
-def none(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+def none(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
     """0: no penalty."""
     return cls_attn.new_zeros(len(cls_attn)), noisy.any(dim=-1)
 
 
 @regularizer
-def simple(cls_attn, noisy, *, prediction, noisy_bins, **context):
+def simple(cls_attn, noisy, clean, *, prediction, noisy_bins, **context):
     """Mean |prediction| on noisy bins; attention is not used. prediction, noisy_bins : (batch, bin)."""
     n_noisy = noisy_bins.sum(dim=-1)
     rows = torch.where(noisy_bins, prediction.abs(), 0).sum(dim=-1) / n_noisy.clamp(min=1)
@@ -139,71 +145,76 @@ def simple(cls_attn, noisy, *, prediction, noisy_bins, **context):
 
 
 @regularizer
-def mean(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+def mean(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
     """Mean attention on noisy tokens, averaged over heads: the starting study's penalty. Gradient A(1-A)/k."""
-    return (_mass(cls_attn, noisy) / noisy.sum(dim=-1).clamp(min=1)[:, None]).mean(dim=1), _both_kinds(noisy)
+    return (_mass(cls_attn, noisy) / noisy.sum(dim=-1).clamp(min=1)[:, None]).mean(dim=1), _both_kinds(noisy, clean)
 
 
 @regularizer
-def first_bin(cls_attn, noisy, *, noise_interval, n_intervals=30, **context):
+def first_bin(cls_attn, noisy, clean, *, noise_interval, n_intervals=30, **context):
     """Attention on the token of the labelled interval's first bin: the starting study's code, literally.
 
     noise_interval : (batch,) int, -1 for none
     """
     token = (noise_interval.clamp(min=0) * cls_attn.shape[-1]) // n_intervals
     picked = cls_attn.gather(2, token[:, None, None].expand(-1, cls_attn.shape[1], 1))[..., 0]
-    return picked.mean(dim=1), (noise_interval >= 0) & ~noisy.all(dim=-1)
+    return picked.mean(dim=1), (noise_interval >= 0) & clean.any(dim=-1)
 
 
 @regularizer
-def mass(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+def mass(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
     """A = share of attention on noisy tokens, averaged over heads, in [0, 1]. Gradient A(1-A)."""
-    return _mass(cls_attn, noisy).mean(dim=1), _both_kinds(noisy)
+    return _mass(cls_attn, noisy).mean(dim=1), _both_kinds(noisy, clean)
 
 
 @regularizer
-def log_barrier(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+def log_barrier(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
     """-ln(1 - A), averaged over heads (Pruthi et al., ACL 2020). Gradient A."""
-    clean_mass = _mass(cls_attn, ~noisy)
-    return -_log(clean_mass).mean(dim=1), _both_kinds(noisy)
+    return -_log(_mass(cls_attn, ~noisy)).mean(dim=1), _both_kinds(noisy, clean)
 
 
 @regularizer
-def log_odds(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+def log_odds(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
     """[LSE_noisy - ln k - LSE_clean + ln(L - k) + margin]+ on the logits. Gradient 1 until the margin.
 
     ln a differs from the logits by one constant a row, which cancels.
     """
     logits = _log(cls_attn)
-    gap = _log_mean_exp(logits, noisy) - _log_mean_exp(logits, ~noisy)
-    return F.relu(gap + MARGIN).mean(dim=1), _both_kinds(noisy)
+    gap = _log_mean_exp(logits, noisy) - _log_mean_exp(logits, clean)
+    return F.relu(gap + MARGIN).mean(dim=1), _both_kinds(noisy, clean)
 
 
 @regularizer
-def uniform_clean(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
-    """Divergence from uniform attention over the clean tokens: 0 at its best. Gradient A on the noisy tokens."""
-    return _uniform_over(cls_attn, ~noisy)
+def uniform_clean(
+    cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, *, clean_share=None, **context
+):
+    """Divergence from uniform attention over the clean tokens: 0 at its best. Gradient A on the noisy tokens.
+
+    clean_share : (batch, token) probability that a token is clean, where it is not known for certain
+    """
+    return _uniform_over(cls_attn, clean if clean_share is None else clean_share * (noisy | clean))
 
 
 @regularizer
-def ranking(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], **context):
+def ranking(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
     """Mean over (noisy, clean) pairs of softplus(logit_noisy - logit_clean + 1), averaged over heads."""
     logits = _log(cls_attn)
     pairs = F.softplus(logits[..., :, None] - logits[..., None, :] + MARGIN)  # (batch, head, token, token)
-    wanted = (noisy[:, :, None] & ~noisy[:, None, :])[:, None]
+    wanted = (noisy[:, :, None] & clean[:, None, :])[:, None]
     n_pairs = wanted.sum(dim=(2, 3)).clamp(min=1)
-    return (torch.where(wanted, pairs, 0).sum(dim=(2, 3)) / n_pairs).mean(dim=1), _both_kinds(noisy)
+    return (torch.where(wanted, pairs, 0).sum(dim=(2, 3)) / n_pairs).mean(dim=1), _both_kinds(noisy, clean)
 
 
 @regularizer
-def random(cls_attn, noisy, *, generator, **context):
+def random(cls_attn, noisy, clean, *, generator, **context):
     """The control: `uniform_clean` with as many tokens as are noisy, drawn at random each step.
 
     generator : torch.Generator on the CPU
     """
-    keys = torch.rand(noisy.shape, generator=generator).to(noisy.device)
+    shown = noisy | clean
+    keys = torch.rand(noisy.shape, generator=generator).to(noisy.device).masked_fill(~shown, 2.0)
     ranks = keys.argsort(dim=-1).argsort(dim=-1)
-    return _uniform_over(cls_attn, ranks >= noisy.sum(dim=-1, keepdim=True))
+    return _uniform_over(cls_attn, shown & (ranks >= noisy.sum(dim=-1, keepdim=True)))
 
 
 def logit_gradient(name: str, mass: float, n_noisy: int, n_tokens: int) -> float:

@@ -19,7 +19,6 @@ class AttentionWithWeights(nn.Module):
     dropout          : on the attention weights, during training
 
     Parameters are named and shaped as torch.nn.MultiheadAttention's, so its state_dict loads unchanged.
-    After a call with return_attention="cls", `cls_self_share` (batch, head) holds what CLS kept for itself.
     """
 
     def __init__(self, d_model: int, n_heads: int, dropout: float = 0.0):
@@ -30,40 +29,29 @@ class AttentionWithWeights(nn.Module):
         self.in_proj_weight = nn.Parameter(torch.empty(3 * d_model, d_model))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * d_model))
         self.out_proj = nn.Linear(d_model, d_model)
-        self.cls_self_share: Tensor | None = None
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(
-        self, x: Tensor, return_attention: bool | str = False, only_cls: bool = False
-    ) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor, return_attention: bool | str = False) -> tuple[Tensor, Tensor | None]:
         """Attend.
 
         x : (batch, L, d_model), CLS first
         return_attention : False; "cls" = CLS's row over the other keys, renormalised, before dropout,
             (batch, head, L-1), in O(L) memory; True = all weights before dropout (batch, head, L, L)
-        only_cls : compute the output of position 0 alone, (batch, 1, d_model): what a CLS readout needs
         returns : output (batch, L, d_model) - the same whichever is asked - and the attention or None
         """
-        query, key, value = self._project(x, only_cls)  # (batch, head, query, head_dim)
+        query, key, value = self._project(x)  # (batch, head, query, head_dim)
         dropout = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
         out = self.out_proj(mixed.transpose(1, 2).flatten(2))  # (batch, query, d_model)
         if return_attention == "cls":
             return out, self._cls_row(query[:, :, :1], key)
         if return_attention:
-            query = self._project(x, only_cls=False)[0] if only_cls else query
             return out, (query @ key.transpose(-1, -2) / math.sqrt(key.shape[-1])).softmax(dim=-1)
         return out, None
 
-    def _project(self, x, only_cls):
-        batch, length, d_model = x.shape
-        if only_cls:
-            query = F.linear(x[:, :1], self.in_proj_weight[:d_model], self.in_proj_bias[:d_model])
-            key_value = F.linear(x, self.in_proj_weight[d_model:], self.in_proj_bias[d_model:])
-            key, value = key_value.chunk(2, dim=-1)
-        else:
-            query, key, value = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+    def _project(self, x):
+        query, key, value = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
         return tuple(part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (query, key, value))
 
     def _cls_row(self, cls_query, key):
@@ -72,12 +60,11 @@ class AttentionWithWeights(nn.Module):
         with torch.autocast(key.device.type, enabled=False):
             wide = torch.promote_types(key.dtype, torch.float32)
             logits = (key.to(wide) @ cls_query.to(wide).transpose(-1, -2))[..., 0] / math.sqrt(key.shape[-1])
-            self.cls_self_share = logits.detach().softmax(dim=-1)[..., 0]
             return logits[..., 1:].softmax(dim=-1)
 
 
 class EncoderLayer(nn.Module):
-    """Pre-norm transformer layer; with only_cls it computes position 0 alone."""
+    """Pre-norm transformer layer."""
 
     def __init__(self, d_model: int, n_heads: int, dim_feedforward: int, dropout: float):
         super().__init__()
@@ -86,11 +73,56 @@ class EncoderLayer(nn.Module):
         self.linear1, self.linear2 = nn.Linear(d_model, dim_feedforward), nn.Linear(dim_feedforward, d_model)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x, return_attention=False, only_cls=False):
-        attended, attn = self.attention(self.norm1(x), return_attention, only_cls)
-        x = (x[:, :1] if only_cls else x) + self.dropout(attended)
+    def forward(self, x, return_attention=False):
+        attended, attn = self.attention(self.norm1(x), return_attention)
+        x = x + self.dropout(attended)
         hidden = self.dropout(F.relu(self.linear1(self.norm2(x))))
         return x + self.dropout(self.linear2(hidden)), attn
+
+
+class ReadoutAttention(nn.Module):
+    """CLS's attention in the last layer of a "cls" readout: the encoder says where to look, the values what is seen.
+
+    Query and keys come from the encoder's tokens. The values are given, so that nothing the layers mixed can pass;
+    CLS has no key and no value of its own, and hidden tokens get exactly 0.
+    """
+
+    def __init__(self, d_model: int, n_heads: int, dropout: float = 0.0):
+        super().__init__()
+        self.n_heads, self.dropout = n_heads, dropout
+        self.norm = nn.LayerNorm(d_model)
+        self.query, self.key = nn.Linear(d_model, d_model), nn.Linear(d_model, d_model)
+
+    def forward(
+        self, x: Tensor, values: Tensor, hidden: Tensor, return_attention: bool | str = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Collect the values.
+
+        x : (batch, L, d_model) the encoder's last states, CLS first
+        values : (batch, L-1, d_model) the tokens' own embeddings
+        hidden : (batch, L-1) bool, True = masked out
+        return_attention : False; "cls" = CLS's row over the tokens before dropout, (batch, head, L-1); True = what
+            every position would attend to (batch, head, L, L), its CLS column 0
+        returns : the weighted sum of values (batch, d_model) and the attention or None
+        """
+        row = self.rows(x[:, :1], x[:, 1:], hidden)[:, :, 0]  # (batch, head, token)
+        weights = F.dropout(row, self.dropout, self.training).to(values.dtype)
+        heads = values.unflatten(-1, (self.n_heads, -1))  # (batch, token, head, head_dim)
+        collected = torch.einsum("bht,bthd->bhd", weights, heads).flatten(1)
+        if return_attention == "cls":
+            return collected, row
+        if return_attention:
+            return collected, F.pad(self.rows(x, x[:, 1:], hidden), (1, 0))
+        return collected, None
+
+    def rows(self, queries: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
+        """Softmax over the tokens that are not hidden, (batch, head, query, token); even where all of them are."""
+        query, key = self.query(self.norm(queries)), self.key(self.norm(tokens))
+        query, key = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (query, key))
+        with torch.autocast(key.device.type, enabled=False):  # small attention must survive half precision
+            wide = torch.promote_types(key.dtype, torch.float32)
+            logits = query.to(wide) @ key.to(wide).transpose(-1, -2) / math.sqrt(key.shape[-1])
+            return logits.masked_fill(hidden[:, None, None], torch.finfo(wide).min).softmax(dim=-1)
 
 
 class NoiseBERT(nn.Module):
@@ -146,9 +178,14 @@ class NoiseBERT(nn.Module):
         else:
             self.position = nn.Parameter(torch.randn(-(-max_len // patch_size), d_model) * 0.02)
         sizes = (d_model, n_heads, dim_feedforward, dropout)
-        self.layers = nn.ModuleList(EncoderLayer(*sizes) for _ in range(num_layers))
+        n_mixing = num_layers - 1 if readout == "cls" else num_layers
+        self.layers = nn.ModuleList(EncoderLayer(*sizes) for _ in range(n_mixing))
         self.norm = nn.LayerNorm(d_model)
         if readout == "cls":
+            self.layers.append(ReadoutAttention(d_model, n_heads, dropout))
+            self.value_patch = nn.Linear(patch_size, dim_feedforward)
+            self.value_where = nn.Linear(2 * N_FOURIER, dim_feedforward)
+            self.value = nn.Linear(dim_feedforward, d_model)
             self.coefficients = _two_layers(d_model, dim_feedforward, d_model)
             self.basis = _two_layers(2 * N_FOURIER, dim_feedforward, patch_size * d_model)
             self.mean_shape = nn.Linear(2 * N_FOURIER, patch_size)
@@ -184,8 +221,8 @@ class NoiseBERT(nn.Module):
         self._check(x, mask_positions, return_attention)
         grid = self._grid(x, freqs)
         n_bins = x.shape[1]
-        tokens = patches(x, self.patch_size)  # (batch, token, patch)
         hidden = patches(mask_positions, self.patch_size).any(dim=-1, keepdim=True)
+        tokens = patches(x, self.patch_size).masked_fill(hidden, 0.0)  # (batch, token, patch)
         where = self._frequency_features(grid)  # (batch or 1, token, 2 * N_FOURIER)
         embedded = torch.where(hidden, self.mask_token.to(x.dtype), self.embed(tokens)) + self.frequency(where)
         cls = self.cls_token.expand(len(x), 1, -1)
@@ -194,41 +231,37 @@ class NoiseBERT(nn.Module):
             cls = cls + self.level(level[:, None, None] / 100)  # ln levels of real spectra reach -100
         else:
             embedded = embedded + self.position[: embedded.shape[1]]
-        encoded, rows, weights = self._encode(torch.cat([cls, embedded], dim=1), return_attention)
-        cls_out = encoded[:, 0]
-        out = self._decode(cls_out, where) if self.readout == "cls" else self.head(encoded[:, 1:])
+        sequence, attention = torch.cat([cls, embedded], dim=1), []
+        for number, layer in enumerate(self.layers[: -1 if self.readout == "cls" else None], start=1):
+            wanted = return_attention if return_attention == "cls" or number == len(self.layers) else False
+            sequence, attn = layer(sequence, wanted)
+            attention.append(attn)
+        if self.readout == "cls":
+            values = self._own_values(tokens, where)
+            cls_out, attn = self.layers[-1](sequence, values, hidden[..., 0], return_attention)
+            attention.append(attn)
+            out = self._decode(cls_out, where)
+        else:
+            encoded = self.norm(sequence)
+            cls_out, out = encoded[:, 0], self.head(encoded[:, 1:])
         out = out.flatten(1)[:, :n_bins]
         if return_attention == "cls":
-            return out, cls_out, torch.stack(rows)
-        return (out, cls_out, weights) if return_attention else (out, cls_out)
+            return out, cls_out, torch.stack(attention)
+        return (out, cls_out, attention[-1]) if return_attention else (out, cls_out)
 
-    def _encode(self, sequence, return_attention):
-        """Run the layers; a CLS readout needs the last layer at position 0 only."""
-        rows, weights = [], None
-        last = len(self.layers) - 1
-        for number, layer in enumerate(self.layers):
-            mode = return_attention if return_attention == "cls" or number == last else False
-            sequence, attn = layer(sequence, mode, only_cls=self.readout == "cls" and number == last)
-            if mode == "cls":
-                rows.append(attn)
-            elif mode:
-                weights = attn
-        return self.norm(sequence), rows, weights
+    def _own_values(self, tokens, where):
+        """What a token says of itself: nonlinear in its patch and frequency, before any mixing, (batch, token, d)."""
+        return self.value(F.gelu(self.value_patch(tokens) + self.value_where(where)))
 
     def _decode(self, cls_out, where):
         """The spectrum as d_model functions of frequency, their coefficients read from CLS: (batch, token, patch)."""
         basis = self.basis(where).unflatten(-1, (self.patch_size, -1))  # (batch or 1, token, patch, d_model)
-        weights = self.coefficients(cls_out) / math.sqrt(basis.shape[-1])  # (batch, d_model)
+        weights = self.coefficients(self.norm(cls_out)) / math.sqrt(basis.shape[-1])  # (batch, d_model)
         if len(basis) == 1:  # one grid for the whole batch
             shapes = (weights @ basis[0].flatten(0, 1).T).unflatten(1, (-1, self.patch_size))
         else:
             shapes = torch.einsum("bd,btpd->btp", weights, basis)
         return shapes + self.mean_shape(where)
-
-    @property
-    def cls_self_share(self) -> Tensor:
-        """(layer, batch, head) attention that CLS kept for itself in the last call with "cls"; no gradient."""
-        return torch.stack([layer.attention.cls_self_share for layer in self.layers])
 
     def token_freqs(self, freqs: Tensor) -> Tensor:
         """Geometric centre of each token, (..., bin) Hz -> (..., token) Hz."""

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from nblib.config import TrainConfig
-from nblib.detect import noise_without_labels
 from nblib.losses import MASKED_ERRORS, REGULARIZERS, noisy_tokens
+from nblib.posterior import noise_probability
 
 MAX_NOISY_SHARE = 0.3  # of the bins of a spectrum; labels from a residual that claim more are not believed
 
@@ -31,27 +31,35 @@ def loss_terms(
     inputs, extra = model_inputs(batch, config)
     out, _, cls_attn = model(*inputs, return_attention="cls", **extra)
     errors = MASKED_ERRORS[config.masked_error](out.float(), batch["target"], spread)
-    masked = batch["mask"] & batch["valid"]
-    noisy_bins = batch["noisy"]
-    if config.labels == "residual":
-        started = not model.training or step >= config.labels_after * config.steps
-        noisy_bins = noise_labels(out.detach().float(), batch, config, spread, started)
-    noisy = noisy_tokens(noisy_bins, config.patch_size)
+    weights = (batch["mask"] & batch["valid"]).float()
+    truth = noisy_tokens(batch["noisy"], config.patch_size)
     context = {
         "prediction": out.float(),
-        "noisy_bins": noisy_bins,
+        "noisy_bins": batch["noisy"],
         "noise_interval": batch["noise_interval"],
+        "hidden": noisy_tokens(inputs[1], config.patch_size),
         "generator": torch.Generator().manual_seed(config.seed * 1_000_003 + step),
     }
+    noisy = truth
+    if config.labels == "pseudo":
+        noisy = torch.ones_like(truth)
+        if not model.training or step >= config.labels_after * config.steps:
+            probability = noise_labels(out.detach().float(), batch, config, spread)
+            believed = probability.mean(dim=-1, keepdim=True) <= MAX_NOISY_SHARE
+            noisy = (probability > 0.5) | ~believed
+            if config.soft_labels:
+                context["clean_share"] = torch.where(believed, 1 - probability, 0)
+            if config.weigh_error:
+                trusted = torch.where(believed, 1 - probability, 1)
+                weights = weights * trusted.repeat_interleave(config.patch_size, dim=1)[:, : weights.shape[1]]
     layers = cls_attn if config.reg_layers == "all" else cls_attn[-1:]
     penalty = REGULARIZERS[config.regularizer]
     parts = [penalty(rows.float(), noisy, reduction="none", **context) for rows in layers]
     rows = torch.stack([values for values, _ in parts]).mean(dim=0)
     defined = parts[0][1]
-    truth = noisy_tokens(batch["noisy"], config.patch_size)
     mass, has_noise = REGULARIZERS["mass"](cls_attn[-1].detach().float(), truth, reduction="none")
     terms = {
-        "mask": (torch.where(masked, errors, 0).sum(), masked.sum()),
+        "mask": (torch.where(weights > 0, weights * errors, 0).sum(), weights.sum()),
         "reg": (torch.where(defined, rows, 0).sum(), defined.sum()),
         "noisy_mass": (torch.where(has_noise, mass, 0).sum(), has_noise.sum()),
     }
@@ -59,20 +67,15 @@ def loss_terms(
 
 
 def noise_labels(
-    prediction: Tensor, batch: dict[str, Tensor], config: TrainConfig, spread: float, started: bool = True
+    prediction: Tensor, batch: dict[str, Tensor], config: TrainConfig, spread: float
 ) -> Tensor:
-    """Noisy bins by the model's own residual, no truth used: (batch, bin) bool.
+    """Probability that a token holds a noisy bin, by the model's own residual, no truth used: (batch, token).
 
-    A CLS readout draws smooth spectra, so that a line stays in the residual, where the matched filter finds it. All
-    bins of a spectrum count as noisy, which leaves it without a penalty, before the labels have started, and where so
-    many seem noisy that the prediction must be wrong.
+    A CLS readout draws smooth spectra, so that a line stays in the residual, where the line posterior finds it.
     Source of the idea, in speech: Lee et al., Interspeech 2022, 10.21437/Interspeech.2022-362.
     """
-    if not started:
-        return torch.ones_like(batch["noisy"])
     log_ratio = ((batch["target"] - prediction) * spread).masked_fill(~batch["valid"], 0.0)
-    noisy = noise_without_labels(log_ratio, n_segments=config.n_segments)
-    return noisy | (noisy.float().mean(dim=-1, keepdim=True) > MAX_NOISY_SHARE)
+    return noise_probability(log_ratio, config.n_segments, config.patch_size).float()
 
 
 def total_loss(terms, config, accelerator):

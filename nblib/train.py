@@ -228,8 +228,13 @@ class _Run:
             batch = self.validation[step]
             terms, attention = self._loss(batch, step)
             entries.append(total_loss(terms, self.config, self.accelerator)[1])
-            scores.append(-attention.log().cpu().numpy().ravel())
-            truth.append(noisy_tokens(batch["noisy"], self.config.patch_size).numpy().ravel())
+            shown, noisy = (
+                ~noisy_tokens(batch["mask"] | ~batch["valid"], self.config.patch_size),
+                noisy_tokens(batch["noisy"], self.config.patch_size),
+            )
+            tiny = torch.finfo(attention.dtype).tiny
+            scores.append(-attention.cpu()[shown].clamp(min=tiny).log().numpy())
+            truth.append(noisy[shown].numpy())
         held_out = {name: float(np.mean([entry[name] for entry in entries])) for name in entries[0]}
         truth, scores = np.concatenate(truth), np.concatenate(scores)
         precision = average_precision_score(truth, scores) if truth.any() else math.nan
