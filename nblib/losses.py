@@ -12,8 +12,6 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from nblib.model import patches
-
 REGULARIZERS: dict[str, Callable] = {}
 MARGIN = 1.0  # logits; of log_odds and ranking
 
@@ -87,14 +85,6 @@ def masked_error(
     check_masked_error(kind)
     errors = MASKED_ERRORS[kind](prediction, target, spread)
     return torch.where(masked, errors, 0).sum() / masked.sum().clamp(min=1)
-
-
-# ---- what the penalties share ----
-
-
-def noisy_tokens(noisy: Bool[Tensor, "batch bin"], patch_size: int) -> Bool[Tensor, "batch token"]:
-    """A token is noisy where it holds a noisy bin."""
-    return patches(noisy, patch_size).any(dim=-1)
 
 
 def _log(cls_attn):
@@ -186,7 +176,12 @@ def log_odds(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "b
 
 @regularizer
 def uniform_clean(
-    cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, *, clean_share=None, **context
+    cls_attn: Float[Tensor, "batch head token"],
+    noisy: Bool[Tensor, "batch token"],
+    clean,
+    *,
+    clean_share=None,
+    **context,
 ):
     """Divergence from uniform attention over the clean tokens: 0 at its best. Gradient A on the noisy tokens.
 

@@ -1,0 +1,118 @@
+"""How probable is external noise at each place, given a spectrum and an estimate of its background? On torch tensors.
+
+A line of any width and height in a broad prior may stand anywhere; nothing about the noise family is known. The prior
+is coarse, so that a training can afford it at every step.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.special import gammaincinv
+from torch import Tensor
+
+from nblib.spectra.cells import CELL_WIDTH, NOISY_RATIO
+
+LARGEST_LOG_RATIO = 600.0  # exp of it is still a float64
+SUPPORT = 3.5  # standard deviations at which a template ends
+
+
+@dataclass(frozen=True)
+class BroadPrior:
+    """Lines of any kind: log-spaced widths and heights, and how many a spectrum holds.
+
+    widths  : standard deviations in bins, by the number of bins that are averaged before they are sought
+    heights : peak over background; those below NOISY_RATIO are lines that do not count as noise
+    n_lines : expected lines of a spectrum
+    reach   : bins; lines nearer than this to a place are explanations of the same excess, of which one is true
+    """
+
+    widths: tuple[tuple[int, tuple[float, ...]], ...] = ((2, (1.5, 3.0)), (5, (5.5, 9.0, 15.0, 25.0, 42.0)))
+    heights: tuple[float, ...] = (0.18, 0.36, 0.72, 1.4, 2.8)
+    n_lines: float = 1.0
+    reach: int = 250
+
+
+BROAD_PRIOR = BroadPrior()
+
+
+def line_log_odds(
+    log_ratio: Float[Tensor, "n bin"],
+    n_segments: float = 8,
+    block: int = CELL_WIDTH,
+    prior: BroadPrior = BROAD_PRIOR,
+    centred: bool = True,
+) -> Float[Tensor, "n block"]:
+    """ln odds that a block of bins holds a noisy bin: evidence of the lines that reach it over that of all else near.
+
+    The likelihood ratio of a line, K sum_k [y_k r_k / (1 + r_k) - ln(1 + r_k)] with y = x/S, is eq. 11.
+
+    log_ratio : ln x - ln S, S the true, fitted or modelled background
+    block     : bins; 1 gives the odds of every bin
+    centred   : take each spectrum's median out first, so that an offset of the whole background does not matter
+    returns   : natural logarithm, float64
+    """
+    n_bins = log_ratio.shape[-1]
+    if centred:
+        log_ratio = log_ratio - log_ratio.median(dim=-1, keepdim=True).values + _log_median(n_segments)
+    first = np.arange(0, n_bins, block)
+    last = np.minimum(first + block, n_bins) - 1
+    reaching = torch.zeros(len(log_ratio), len(first), dtype=torch.float64, device=log_ratio.device)
+    near = torch.zeros_like(reaching)
+    n_kinds = len(prior.heights) * sum(len(widths) for _, widths in prior.widths)
+    for pool, widths in prior.widths:
+        ratio = F.avg_pool1d(log_ratio.exp()[:, None], pool, ceil_mode=True)  # (n, 1, centre)
+        centres = (np.arange(ratio.shape[-1]) + 0.5) * pool - 0.5
+        for width in widths:
+            evidence = _evidence(ratio, width / pool, prior.heights, n_segments * pool)  # (n, height, centre)
+            total = F.pad(evidence.cumsum(dim=-1), (1, 0)) * (prior.n_lines * pool / (n_kinds * n_bins))
+            near += _between(total.sum(dim=1), centres, first - prior.reach, last + prior.reach)
+            for line, height in zip(total.unbind(dim=1), prior.heights, strict=True):
+                if height > NOISY_RATIO:
+                    reach = width * math.sqrt(2 * math.log(height / NOISY_RATIO))
+                    reaching += _between(line, centres, first - reach, last + reach)
+    rest = (near - reaching).clamp(min=0) + 1  # 1: no line at all
+    return reaching.clamp(min=torch.finfo(reaching.dtype).tiny).log() - rest.log()
+
+
+def noise_probability(log_ratio, n_segments=8, block=CELL_WIDTH, prior=BROAD_PRIOR, centred=True):
+    """Probability that a block holds a noisy bin: line_log_odds through a sigmoid, same arguments."""
+    return line_log_odds(log_ratio, n_segments, block, prior, centred).sigmoid()
+
+
+@functools.cache
+def _log_median(n_segments):
+    return math.log(gammaincinv(n_segments, 0.5) / n_segments)
+
+
+def _evidence(ratio, width, heights, n_segments):
+    """Likelihood ratio of a Gaussian line of each height at each centre, (n, height, centre), float64."""
+    half = math.ceil(SUPPORT * width)
+    shape = torch.exp(-0.5 * (torch.arange(-half, half + 1, device=ratio.device) / width) ** 2)
+    lines = torch.tensor(heights, device=ratio.device)[:, None] * shape  # (height, template)
+    weights = (lines / (1 + lines)).to(ratio.dtype)[:, None]
+    costs = torch.log1p(lines).to(ratio.dtype)[:, None]
+    cost = F.conv1d(torch.ones_like(ratio[:1]), costs, padding=half)
+    log_ratios = n_segments * (F.conv1d(ratio, weights, padding=half) - cost)
+    return log_ratios.double().clamp(max=LARGEST_LOG_RATIO).exp()
+
+
+def _between(cumulative, centres, low, high):
+    """Sum of what is centred between two frequencies in bins, of every block: (n, block)."""
+    start, stop = np.searchsorted(centres, low, side="left"), np.searchsorted(centres, high, side="right")
+    return cumulative[:, torch.from_numpy(stop)] - cumulative[:, torch.from_numpy(start)]
+
+
+def line_score(
+    log_ratio: Float[ndarray, "n bin"], n_segments: float = 8, prior: BroadPrior = BROAD_PRIOR
+) -> Float[ndarray, "n cell"]:
+    """line_log_odds of every cell, on numpy arrays."""
+    parts = [
+        torch.from_numpy(np.asarray(log_ratio[i : i + 200], dtype=np.float64)) for i in range(0, len(log_ratio), 200)
+    ]
+    return np.concatenate([line_log_odds(part, n_segments, CELL_WIDTH, prior).numpy() for part in parts])

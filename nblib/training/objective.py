@@ -1,0 +1,88 @@
+"""One loss, three terms: what a batch says about a model, as sums and counts that add up over processes."""
+
+import torch
+from torch import Tensor
+
+from nblib.detection.posterior import noise_probability
+from nblib.losses import MASKED_ERRORS, REGULARIZERS
+from nblib.model import noisy_tokens
+from nblib.prediction import model_inputs
+from nblib.training.config import TrainConfig
+
+MAX_NOISY_SHARE = 0.3  # of the bins of a spectrum; labels from a residual that claim more are not believed
+
+
+def loss_terms(
+    model, batch, config: TrainConfig, spread: float, step: int = 0
+) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
+    """Sums and counts of the loss terms over a batch; a term is its sum over its count, across all processes.
+
+    spread  : ln units of one standardised unit (the dataset's scale)
+    step    : keys the draws of the `random` control, and says in training whether "pseudo" labels count yet
+    returns : "mask" (error summed over masked bins, their number), "reg" (penalty summed over the spectra that define
+              it, their number), "noisy_mass" (last layer, for the record only);
+              and the last layer's CLS attention (batch, token), heads averaged, without gradient
+    """
+    inputs, extra = model_inputs(batch, config.preset != "published")
+    out, _, cls_attn = model(*inputs, return_attention="cls", **extra)
+    errors = MASKED_ERRORS[config.masked_error](out.float(), batch["target"], spread)
+    weights = (batch["mask"] & batch["valid"]).float()
+    truth = noisy_tokens(batch["noisy"], config.patch_size)
+    context = {
+        "prediction": out.float(),
+        "noisy_bins": batch["noisy"],
+        "noise_interval": batch["noise_interval"],
+        "hidden": noisy_tokens(inputs[1], config.patch_size),
+        "generator": torch.Generator().manual_seed(config.seed * 1_000_003 + step),
+    }
+    noisy = truth
+    if config.labels == "pseudo":
+        noisy = torch.ones_like(truth)
+        if not model.training or step >= config.labels_after * config.steps:
+            probability = noise_labels(out.detach().float(), batch, config, spread)
+            believed = probability.mean(dim=-1, keepdim=True) <= MAX_NOISY_SHARE
+            noisy = (probability > 0.5) | ~believed
+            if config.soft_labels:
+                context["clean_share"] = torch.where(believed, 1 - probability, 0)
+            if config.weigh_error:
+                trusted = torch.where(believed, 1 - probability, 1)
+                weights = weights * trusted.repeat_interleave(config.patch_size, dim=1)[:, : weights.shape[1]]
+    layers = cls_attn if config.reg_layers == "all" else cls_attn[-1:]
+    penalty = REGULARIZERS[config.regularizer]
+    parts = [penalty(rows.float(), noisy, reduction="none", **context) for rows in layers]
+    rows = torch.stack([values for values, _ in parts]).mean(dim=0)
+    defined = parts[0][1]
+    mass, has_noise = REGULARIZERS["mass"](cls_attn[-1].detach().float(), truth, reduction="none")
+    terms = {
+        "mask": (torch.where(weights > 0, weights * errors, 0).sum(), weights.sum()),
+        "reg": (torch.where(defined, rows, 0).sum(), defined.sum()),
+        "noisy_mass": (torch.where(has_noise, mass, 0).sum(), has_noise.sum()),
+    }
+    return terms, cls_attn[-1].detach().float().mean(dim=1)
+
+
+def noise_labels(prediction: Tensor, batch: dict[str, Tensor], config: TrainConfig, spread: float) -> Tensor:
+    """Probability that a token holds a noisy bin, by the model's own residual, no truth used: (batch, token).
+
+    A CLS readout draws smooth spectra, so that a line stays in the residual, where the line posterior finds it.
+    Source of the idea, in speech: Lee et al., Interspeech 2022, 10.21437/Interspeech.2022-362.
+    """
+    log_ratio = ((batch["target"] - prediction) * spread).masked_fill(~batch["valid"], 0.0)
+    return noise_probability(log_ratio, config.n_segments, config.patch_size).float()
+
+
+def total_loss(terms, config, accelerator):
+    """This process's share of the loss (a tensor), and loss and terms over all processes as numbers.
+
+    terms   : from loss_terms
+    returns : loss to be propagated back, {"loss", "mask", "reg", "noisy_mass"}
+    """
+    sums = torch.stack([total for total, _ in terms.values()])
+    counts = torch.stack([count for _, count in terms.values()]).to(sums.dtype)
+    totals, counts = accelerator.reduce(torch.stack([sums.detach(), counts]), "sum")  # one message a step
+    counts = counts.clamp(min=1)
+    weights = sums.new_tensor([1.0, config.reg_weight, 0.0])
+    loss = (weights * sums / counts).sum() * accelerator.num_processes  # gradients are averaged over processes
+    means = totals / counts
+    values = dict(zip(terms, means.tolist(), strict=True))
+    return loss, {"loss": float((weights * means).sum()), **values}
