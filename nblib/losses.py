@@ -32,7 +32,7 @@ def regularizer(rows: Callable) -> Callable:
     @functools.wraps(rows)
     def penalty(cls_attn, noisy, reduction="mean", hidden=None, **context):
         shown = torch.ones_like(noisy) if hidden is None else ~hidden
-        values, defined = rows(cls_attn, noisy & shown, ~noisy & shown, **context)
+        values, defined = rows(cls_attn, noisy & shown, clean=~noisy & shown, **context)
         return mean_over_defined(values, defined) if reduction == "mean" else (values, defined)
 
     REGULARIZERS[rows.__name__] = penalty
@@ -121,13 +121,13 @@ def _uniform_over(cls_attn, kept):
 
 
 @regularizer
-def none(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
+def none(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], *, clean, **context):
     """0: no penalty."""
     return cls_attn.new_zeros(len(cls_attn)), noisy.any(dim=-1)
 
 
 @regularizer
-def simple(cls_attn, noisy, clean, *, prediction, noisy_bins, **context):
+def simple(cls_attn, noisy, *, clean, prediction, noisy_bins, **context):
     """Mean |prediction| on noisy bins; attention is not used. prediction, noisy_bins : (batch, bin)."""
     n_noisy = noisy_bins.sum(dim=-1)
     rows = torch.where(noisy_bins, prediction.abs(), 0).sum(dim=-1) / n_noisy.clamp(min=1)
@@ -135,13 +135,13 @@ def simple(cls_attn, noisy, clean, *, prediction, noisy_bins, **context):
 
 
 @regularizer
-def mean(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
+def mean(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], *, clean, **context):
     """Mean attention on noisy tokens, averaged over heads: the starting study's penalty. Gradient A(1-A)/k."""
     return (_mass(cls_attn, noisy) / noisy.sum(dim=-1).clamp(min=1)[:, None]).mean(dim=1), _both_kinds(noisy, clean)
 
 
 @regularizer
-def first_bin(cls_attn, noisy, clean, *, noise_interval, n_intervals=30, **context):
+def first_bin(cls_attn, noisy, *, clean, noise_interval, n_intervals=30, **context):
     """Attention on the token of the labelled interval's first bin: the starting study's code, literally.
 
     noise_interval : (batch,) int, -1 for none
@@ -152,19 +152,19 @@ def first_bin(cls_attn, noisy, clean, *, noise_interval, n_intervals=30, **conte
 
 
 @regularizer
-def mass(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
+def mass(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], *, clean, **context):
     """A = share of attention on noisy tokens, averaged over heads, in [0, 1]. Gradient A(1-A)."""
     return _mass(cls_attn, noisy).mean(dim=1), _both_kinds(noisy, clean)
 
 
 @regularizer
-def log_barrier(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
+def log_barrier(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], *, clean, **context):
     """-ln(1 - A), averaged over heads (Pruthi et al., ACL 2020). Gradient A."""
     return -_log(_mass(cls_attn, ~noisy)).mean(dim=1), _both_kinds(noisy, clean)
 
 
 @regularizer
-def log_odds(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
+def log_odds(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], *, clean, **context):
     """[LSE_noisy - ln k - LSE_clean + ln(L - k) + margin]+ on the logits. Gradient 1 until the margin.
 
     ln a differs from the logits by one constant a row, which cancels.
@@ -191,7 +191,7 @@ def uniform_clean(
 
 
 @regularizer
-def ranking(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
+def ranking(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], *, clean, **context):
     """Mean over (noisy, clean) pairs of softplus(logit_noisy - logit_clean + 1), averaged over heads."""
     logits = _log(cls_attn)
     pairs = F.softplus(logits[..., :, None] - logits[..., None, :] + MARGIN)  # (batch, head, token, token)
@@ -201,7 +201,7 @@ def ranking(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "ba
 
 
 @regularizer
-def random(cls_attn, noisy, clean, *, generator, **context):
+def random(cls_attn, noisy, *, clean, generator, **context):
     """The control: `uniform_clean` with as many tokens as are noisy, drawn at random each step.
 
     generator : torch.Generator on the CPU

@@ -44,7 +44,7 @@ def output_change_on_erasing(model: NoiseBERT, batch: dict[str, Tensor], erased:
     """
     whole = _predict(model, batch, torch.zeros_like(erased))
     change = (_predict(model, batch, erased) - whole).masked_fill(_whole_tokens(erased, model.patch_size), 0.0)
-    return (change**2).mean(dim=1).sqrt().numpy()
+    return _rms(change)
 
 
 def _whole_tokens(bins, patch_size):
@@ -71,35 +71,82 @@ def gradient_on(model: NoiseBERT, batch: dict[str, Tensor], bins: Tensor) -> Flo
 
 
 @contextmanager
-def forced_attention(model: NoiseBERT, rows: Float[Tensor, "n head token"]):
-    """Inside, CLS collects the tokens' values in a "cls" readout as `rows` say, whatever the spectrum."""
-    readout = model.layers[-1]
-    own = readout.rows
+def forced_attention(model: NoiseBERT, rows: Float[Tensor, "n head token"]) -> Iterator[None]:
+    """Inside, CLS collects the tokens' values in the last layer as `rows` say, whatever the spectrum."""
+    attention = model.layers[-1] if model.readout == "cls" else model.layers[-1].attention
+    name = "rows" if model.readout == "cls" else "forward"
+    own = getattr(attention, name)
 
-    def forced(queries, tokens, hidden):
-        found = own(queries, tokens, hidden)
-        return rows[:, :, None].expand_as(found)
+    def forced_rows(queries, tokens, hidden):
+        return rows[:, :, None].expand_as(own(queries, tokens, hidden))
 
-    readout.rows = forced
+    def forced_forward(x, return_attention=False):
+        value = attention._project(x)[2][:, :, 1:]  # (n, head, token, head_dim)
+        mixed = attention.out_proj((rows[:, :, None] @ value).transpose(1, 2).flatten(2))
+        return torch.cat([mixed, own(x)[0][:, 1:]], dim=1), rows
+
+    setattr(attention, name, forced_rows if model.readout == "cls" else forced_forward)
     try:
         yield
     finally:
-        del readout.rows
+        delattr(attention, name)
+
+
+def _seen(model, batch):
+    """What a model predicts of a batch with nothing hidden, and CLS's rows of the last layer."""
+    inputs, extra = model_inputs(batch, model.any_grid, hide=torch.zeros_like(batch["mask"]))
+    out, _, cls_attn = model(*inputs, return_attention="cls", **extra)
+    return out, cls_attn[-1]
+
+
+def _predict_with(model, batch, rows):
+    with forced_attention(model, rows):
+        return _predict(model, batch, torch.zeros_like(batch["mask"]))
+
+
+def _rms(change):
+    """Root mean square over the bins of each spectrum: (n,)."""
+    return (change**2).mean(dim=1).sqrt().numpy()
 
 
 @torch.no_grad()
 def output_change_on_swapping(model: NoiseBERT, batch: dict[str, Tensor]) -> Float[ndarray, " n"]:
     """Root mean square change of the prediction when CLS attends as it does in another spectrum of the batch.
 
-    The other is the next one; against its own rows forced in the same way, so that CLS's own key plays no part.
+    The other is the next one; against its own rows forced in the same way.
     """
-    inputs, extra = model_inputs(batch, model.any_grid, hide=torch.zeros_like(batch["mask"]))
-    rows = model(*inputs, return_attention="cls", **extra)[2][-1]
-    with forced_attention(model, rows):
-        own = model(*inputs, **extra)[0]
-    with forced_attention(model, rows.roll(1, dims=0)):
-        other = model(*inputs, **extra)[0]
-    return ((other - own) ** 2).mean(dim=1).sqrt().numpy()
+    rows = _seen(model, batch)[1]
+    return _rms(_predict_with(model, batch, rows.roll(1, dims=0)) - _predict_with(model, batch, rows))
+
+
+@torch.no_grad()
+def output_change_by_path(
+    model: NoiseBERT, batch: dict[str, Tensor], twin: dict[str, Tensor]
+) -> dict[str, Float[ndarray, " n"]]:
+    """What the line does to the prediction, and through which path: rms over all bins, ln-standardised units.
+
+    returns : "line" (spectrum against its line-free twin), "rows" (the twin's rows with the spectrum's own values,
+              against its own rows) and "values" (its own rows with the twin's values, against its own values)
+    """
+    (own, rows), (without, twin_rows) = _seen(model, batch), _seen(model, twin)
+    forced = _predict_with(model, batch, rows)  # equal to `own` in a "cls" readout
+    return {
+        "line": _rms(own - without),
+        "rows": _rms(_predict_with(model, batch, twin_rows) - forced),
+        "values": _rms(_predict_with(model, twin, rows) - forced),
+    }
+
+
+@torch.no_grad()
+def error_with_even_attention(model: NoiseBERT, batch: dict[str, Tensor], bias: Tensor) -> tuple[float, float]:
+    """Sum of |error| in the noisy bins as predicted, and with CLS's attention forced even.
+
+    bias : (bin,) E[ln x - ln S], standardised as the batch
+    """
+    own, rows = _seen(model, batch)
+    even = _predict_with(model, batch, torch.full_like(rows, 1 / rows.shape[-1]))
+    errors = [(out - bias - batch["background"])[batch["noisy"]].abs() for out in (own, even)]
+    return tuple(float(error.sum()) for error in errors)
 
 
 def line_in_cls(
@@ -126,29 +173,41 @@ def cls_and_strength(model: NoiseBERT, config: TrainConfig, family: str, n_spect
 
 
 def faithfulness(model: NoiseBERT, config: TrainConfig, family: str, n_spectra: int) -> dict[str, float]:
-    """All tests on the locked test spectra, as ratios of means: spectrum over twin; and the swap and the probe.
+    """All tests on the locked test spectra: means over spectra in ln units, and their ratios to the line-free twin.
 
-    returns : "erase" and "gradient" (below 1: the noisy interval is used less than the same one without its line),
-              "erase elsewhere" (the noisy interval over as many clean bins half the axis away in the same spectrum),
-              "swap" (0: attention does not reach the prediction), "line in CLS" (R^2, half of the spectra fitted on)
+    returns : "erase ln", "erase twin ln" and "erase elsewhere ln" (change of the prediction elsewhere when the noisy
+              bins are erased; the same bins of the twin; as many clean bins half the axis away), their ratios "erase"
+              and "erase elsewhere" (below 1: the noise is used less than what is clean), "gradient" (the same for the
+              gradient's norm), "line ln", "rows ln", "values ln" (see output_change_by_path), "swap ln" (0: attention
+              does not reach the prediction), "even" (error in the noisy bins with even attention over the model's
+              own) and "line in CLS" (R^2, half of the spectra fitted on)
     """
-    sums = dict.fromkeys(("erase", "erase twin", "elsewhere", "gradient", "gradient twin", "swap"), 0.0)
-    count = 0
+    sums: dict[str, float] = {}
+    count, data = 0, held_out(config, family, n_spectra)
+    bias = torch.from_numpy(data.log_bias if model.masked_error == "squared" else np.zeros(len(data.freqs))).float()
+
+    def add(name, values):
+        sums[name] = sums.get(name, 0.0) + float(np.sum(values))
+
     for batch, twin in line_free_twins(config, family, n_spectra):
         noisy = batch["noisy"]
         for name, part in (("", batch), (" twin", twin)):
-            sums[f"erase{name}"] += output_change_on_erasing(model, part, noisy).sum()
-            sums[f"gradient{name}"] += gradient_on(model, part, noisy).sum()
+            add(f"erase{name} ln", output_change_on_erasing(model, part, noisy))
+            add(f"gradient{name}", gradient_on(model, part, noisy))
         elsewhere = noisy.roll(noisy.shape[1] // 2, dims=1) & ~noisy
-        sums["elsewhere"] += output_change_on_erasing(model, batch, elsewhere).sum()
-        sums["swap"] += output_change_on_swapping(model, batch).sum()
+        add("erase elsewhere ln", output_change_on_erasing(model, batch, elsewhere))
+        add("swap ln", output_change_on_swapping(model, batch))
+        for name, change in output_change_by_path(model, batch, twin).items():
+            add(f"{name} ln", change)
+        for name, total in zip(("own", "even"), error_with_even_attention(model, batch, bias), strict=True):
+            add(name, total)
         count += len(noisy)
     vectors, strength = cls_and_strength(model, config, family, n_spectra, "test")
     order = np.arange(len(vectors))
-    return {
-        "erase": float(sums["erase"] / sums["erase twin"]),
-        "erase elsewhere": float(sums["erase"] / sums["elsewhere"]),
-        "gradient": float(sums["gradient"] / sums["gradient twin"]),
-        "swap": float(sums["swap"] / count),
+    return {name: value / count * data.scale.spread for name, value in sums.items() if name.endswith(" ln")} | {
+        "erase": sums["erase ln"] / sums["erase twin ln"],
+        "erase elsewhere": sums["erase ln"] / sums["erase elsewhere ln"],
+        "gradient": sums["gradient"] / sums["gradient twin"],
+        "even": sums["even"] / sums["own"],
         "line in CLS": line_in_cls(vectors, strength, order % 2 == 0, order % 2 == 1),
     }

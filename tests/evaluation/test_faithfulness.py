@@ -6,11 +6,13 @@ import torch
 
 from nblib import TrainConfig
 from nblib.evaluation.faithfulness import (
+    error_with_even_attention,
     faithfulness,
     forced_attention,
     gradient_on,
     line_free_twins,
     line_in_cls,
+    output_change_by_path,
     output_change_on_erasing,
     output_change_on_swapping,
 )
@@ -57,22 +59,52 @@ def test_forced_rows_are_what_cls_then_attends(setting):
     with torch.no_grad():
         _, own = model(*inputs, **extra)
     assert not torch.allclose(one, own)
-    assert "forward" not in vars(model.layers[-1].attention)
+    assert {"forward", "rows"}.isdisjoint(vars(model.layers[-1]) | vars(getattr(model.layers[-1], "attention", model)))
+
+
+def test_rows_and_values_are_told_apart(setting):
+    """A model that sees no values changes by its rows alone, one that attends evenly by its values alone.
+
+    Planted bug: the twin's rows forced on the twin's values.
+    """
+    config, model, (batch, twin) = setting
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
+    if config.readout == "token":
+        change = output_change_by_path(model, batch, twin)
+        assert (change["rows"] == 0).all()
+        assert (change["line"] > 0).all()
+        return
+    with torch.no_grad():
+        model.value_patch.weight.zero_()
+        blind = output_change_by_path(model, batch, twin)
+        assert (blind["values"] == 0).all()
+        torch.testing.assert_close(torch.tensor(blind["rows"]), torch.tensor(blind["line"]), rtol=0, atol=1e-6)
+        assert (blind["rows"] > 0).all()
+        model.load_state_dict(kept)
+        model.layers[-1].query.weight.zero_()
+        model.layers[-1].query.bias.zero_()
+        even = output_change_by_path(model, batch, twin)
+        assert (even["rows"] == 0).all()
+        assert (even["values"] > 0).all()
+        model.load_state_dict(kept)
+    bias = torch.zeros(batch["target"].shape[1])
+    assert error_with_even_attention(model, batch, bias)[1] != error_with_even_attention(model, batch, bias)[0]
 
 
 def test_what_the_model_cannot_see_changes_nothing(setting):
     """A model that is blind to values, its [MASK] like any token. Planted bug: erased tokens counted as change."""
     config, model, (batch, _) = setting
-    kept = model.embed.weight.detach().clone()
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
     assert (gradient_on(model, batch, batch["noisy"]) > 0).all()
     assert (output_change_on_erasing(model, batch, batch["noisy"]) > 0).all()
     with torch.no_grad():
         model.embed.weight.zero_()
-        mask, bias = model.mask_token.clone(), model.embed.bias.clone()
-        model.mask_token.copy_(bias)
+        model.mask_token.copy_(model.embed.bias)
+        if config.readout == "cls":  # a hidden token is left out, so a blind model must not look at all
+            model.value_patch.weight.zero_()
+            model.value_where.weight.zero_()
         assert (output_change_on_erasing(model, batch, batch["noisy"]) < 1e-6).all()
-        model.mask_token.copy_(mask)
-        model.embed.weight.copy_(kept)
+        model.load_state_dict(kept)
 
 
 def test_a_probe_scores_what_it_was_not_fitted_on():
@@ -86,6 +118,9 @@ def test_a_probe_scores_what_it_was_not_fitted_on():
 def test_the_whole_set_of_an_untrained_model(setting):
     config, model, _ = setting
     found = faithfulness(model, config, "single_line", 30)
-    assert set(found) == {"erase", "erase elsewhere", "gradient", "swap", "line in CLS"}
+    lengths = {f"{name} ln" for name in ("erase", "erase twin", "erase elsewhere", "line", "rows", "values", "swap")}
+    assert set(found) == lengths | {"erase", "erase elsewhere", "gradient", "even", "line in CLS"}
+    assert found["erase"] == pytest.approx(found["erase ln"] / found["erase twin ln"])
     assert 0.3 < found["erase"] < 3
     assert 0.1 < found["erase elsewhere"] < 10
+    assert (found["swap ln"] == 0) == (config.readout == "token")
