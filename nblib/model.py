@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 READOUTS = ("token", "cls")
 ATTENTION_MODES = (False, "cls", True)
+STEM_WIDTH, STEM_STRIDE = 9, 2  # bins, of the convolution that finds lines narrower than a token
 N_FOURIER = 16  # sine/cosine pairs of ln f that tell a token where it stands
 
 
@@ -155,6 +156,7 @@ class NoiseBERT(nn.Module):
         *,
         freqs: np.ndarray | None = None,
         any_grid: bool = False,
+        stem_channels: int = 0,
         masked_error: str = "squared",
     ):
         super().__init__()
@@ -173,6 +175,9 @@ class NoiseBERT(nn.Module):
             raise ValueError(f"freqs has shape {tuple(grid.shape)}; the model's seq_len={seq_len} needs as many")
         self.register_buffer("freqs", grid, persistent=True)
         self.embed = nn.Linear(patch_size, d_model)
+        if stem_channels:
+            self.stem = nn.Conv1d(1, stem_channels, STEM_WIDTH, STEM_STRIDE, padding=STEM_WIDTH // 2)
+            self.embed_stem = nn.Linear(stem_channels, d_model)
         self.mask_token = nn.Parameter(torch.randn(d_model) * 0.02)
         self.cls_token = nn.Parameter(torch.randn(d_model) * 0.02)
         self.frequency = nn.Linear(2 * N_FOURIER, d_model)
@@ -190,8 +195,8 @@ class NoiseBERT(nn.Module):
             self.value_where = nn.Linear(2 * N_FOURIER, dim_feedforward)
             self.value = nn.Linear(dim_feedforward, d_model)
             self.coefficients = _two_layers(d_model, dim_feedforward, d_model)
-            self.basis = _two_layers(2 * N_FOURIER, dim_feedforward, patch_size * d_model)
-            self.mean_shape = nn.Linear(2 * N_FOURIER, patch_size)
+            self.basis = _two_layers(2 * N_FOURIER, dim_feedforward, d_model)
+            self.mean_shape = nn.Linear(2 * N_FOURIER, 1)
         else:
             self.head = nn.Linear(d_model, patch_size)
 
@@ -226,8 +231,11 @@ class NoiseBERT(nn.Module):
         n_bins = x.shape[1]
         hidden = patches(mask_positions, self.patch_size).any(dim=-1, keepdim=True)
         tokens = patches(x, self.patch_size).masked_fill(hidden, 0.0)  # (batch, token, patch)
-        where = self._frequency_features(grid)  # (batch or 1, token, 2 * N_FOURIER)
-        embedded = torch.where(hidden, self.mask_token.to(x.dtype), self.embed(tokens)) + self.frequency(where)
+        where = self._frequency_features(self.token_freqs(grid))  # (batch or 1, token, 2 * N_FOURIER)
+        embedded = self.embed(tokens)
+        if hasattr(self, "stem"):
+            embedded = embedded + self._narrow_features(tokens)
+        embedded = torch.where(hidden, self.mask_token.to(x.dtype), embedded) + self.frequency(where)
         cls = self.cls_token.expand(len(x), 1, -1)
         if self.any_grid:
             level = x.new_zeros(len(x)) if level is None else level.to(x.dtype)
@@ -243,38 +251,39 @@ class NoiseBERT(nn.Module):
             values = self._own_values(tokens, where)
             cls_out, attn = self.layers[-1](sequence, values, hidden[..., 0], return_attention)
             attention.append(attn)
-            out = self._decode(cls_out, where)
+            out = self._decode(cls_out, self._frequency_features(grid))
         else:
             encoded = self.norm(sequence)
-            cls_out, out = encoded[:, 0], self.head(encoded[:, 1:])
-        out = out.flatten(1)[:, :n_bins]
+            cls_out, out = encoded[:, 0], self.head(encoded[:, 1:]).flatten(1)[:, :n_bins]
         if return_attention == "cls":
             return out, cls_out, torch.stack(attention)
         return (out, cls_out, attention[-1]) if return_attention else (out, cls_out)
+
+    def _narrow_features(self, tokens):
+        """The largest responses of a convolution within each token, which find a narrow line wherever it stands."""
+        fine = (tokens - tokens.mean(dim=-1, keepdim=True)).flatten(1)[:, None]  # (batch, 1, bin)
+        responses = patches(F.gelu(self.stem(fine)), self.patch_size // STEM_STRIDE).amax(dim=-1)
+        return self.embed_stem(responses.transpose(1, 2))  # (batch, token, d_model)
 
     def _own_values(self, tokens, where):
         """What a token says of itself: nonlinear in its patch and frequency, before any mixing, (batch, token, d)."""
         return self.value(F.gelu(self.value_patch(tokens) + self.value_where(where)))
 
     def _decode(self, cls_out, where):
-        """The spectrum as d_model functions of frequency, their coefficients read from CLS: (batch, token, patch)."""
-        basis = self.basis(where).unflatten(-1, (self.patch_size, -1))  # (batch or 1, token, patch, d_model)
+        """The spectrum as d_model smooth functions of frequency, their coefficients read from CLS: (batch, bin)."""
+        basis = self.basis(where)  # (batch or 1, bin, d_model)
         weights = self.coefficients(self.norm(cls_out)) / math.sqrt(basis.shape[-1])  # (batch, d_model)
-        if len(basis) == 1:  # one grid for the whole batch
-            shapes = (weights @ basis[0].flatten(0, 1).T).unflatten(1, (-1, self.patch_size))
-        else:
-            shapes = torch.einsum("bd,btpd->btp", weights, basis)
-        return shapes + self.mean_shape(where)
+        shapes = weights @ basis[0].T if len(basis) == 1 else torch.einsum("bd,bnd->bn", weights, basis)
+        return shapes + self.mean_shape(where)[..., 0]
 
     def token_freqs(self, freqs: Tensor) -> Tensor:
         """Geometric centre of each token, (..., bin) Hz -> (..., token) Hz."""
         return patches(freqs.log(), self.patch_size).mean(dim=-1).exp()
 
-    def _frequency_features(self, grid):
-        """Sines and cosines of ln f, from one turn over twelve decades down to a few bins: (batch, token, 2F)."""
-        log_freqs = self.token_freqs(grid).log()
-        scales = torch.logspace(-1, 1.8, N_FOURIER, dtype=grid.dtype, device=grid.device)
-        phases = log_freqs[..., None] * scales
+    def _frequency_features(self, freqs):
+        """Sines and cosines of ln f, from one turn over twelve decades down to a few bins: (..., 2 * N_FOURIER)."""
+        scales = torch.logspace(-1, 1.8, N_FOURIER, dtype=freqs.dtype, device=freqs.device)
+        phases = freqs.log()[..., None] * scales
         return torch.cat([phases.sin(), phases.cos()], dim=-1).to(self.mask_token.dtype)
 
     def _grid(self, x, freqs):

@@ -28,6 +28,9 @@ class LinePrior:
                 yield width, height
 
 
+BROAD_LINES = LinePrior(0.5, (0.2, 5.0), (1.0, 60.0))  # for who does not know the generator: any line, or none
+
+
 def _midpoints(low, high, n):
     return low + (high - low) * (np.arange(n) + 0.5) / n
 

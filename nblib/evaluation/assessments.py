@@ -25,7 +25,7 @@ from nblib.evaluation.test_sets import (
 )
 from nblib.prediction import Predictions, attention_of, predict
 from nblib.project.profiles import Sizes
-from nblib.spectra.cells import CELL_WIDTH
+from nblib.spectra.cells import kept_bins
 from nblib.spectra.filters import FILTER_WIDTHS
 from nblib.training.config import TrainConfig
 from nblib.training.loop import TrainResult
@@ -34,14 +34,6 @@ from nblib.training.loop import TrainResult
 def scored(scores: Float[ndarray, "n cell"], reading: Predictions) -> dict[str, float]:
     """Detection metrics of scores on a reading's spectra."""
     return detection(scores, reading.truth, reading.log_psd.shape[1])
-
-
-def kept_bins(flagged: Bool[ndarray, "n cell"], n_bins: int) -> Bool[ndarray, "n bin"]:
-    """Bins outside the flagged cells and their neighbours, into which a line's wings reach."""
-    wide = flagged.copy()
-    wide[:, 1:] |= flagged[:, :-1]
-    wide[:, :-1] |= flagged[:, 1:]
-    return ~np.repeat(wide, CELL_WIDTH, axis=1)[:, :n_bins]
 
 
 # ---- parts of an assessment ----

@@ -53,3 +53,11 @@ def intervals_max(cells: ndarray, n_bins: int) -> ndarray:
     ends = np.append(starts[1:], n_bins)
     parts = [cells[..., first // CELL_WIDTH : -(-last // CELL_WIDTH)] for first, last in zip(starts, ends, strict=True)]
     return np.stack([part.max(axis=-1) for part in parts], axis=-1)
+
+
+def kept_bins(flagged: Bool[ndarray, "n cell"], n_bins: int) -> Bool[ndarray, "n bin"]:
+    """Bins outside the flagged cells and their neighbours, into which a line's wings reach."""
+    wide = flagged.copy()
+    wide[:, 1:] |= flagged[:, :-1]
+    wide[:, :-1] |= flagged[:, 1:]
+    return ~np.repeat(wide, CELL_WIDTH, axis=1)[:, :n_bins]

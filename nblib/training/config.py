@@ -55,6 +55,7 @@ class TrainConfig:
     n_heads: int = 4
     num_layers: int = 3
     dim_feedforward: int = 128
+    stem_channels: int = 0
     dropout: float = 0.0  # 0.1 takes twice the time: no fused attention with dropout on a CPU
     masked_error: str = "squared"
     regularizer: str = "none"
@@ -145,6 +146,7 @@ class TrainConfig:
             "patch_size",
             "readout",
             "masked_error",
+            "stem_channels",
         )
         arguments = {name: getattr(self, name) for name in names}
         with torch.random.fork_rng():
