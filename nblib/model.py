@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 READOUTS = ("token", "cls")
 ATTENTION_MODES = (False, "cls", True)
-STEM_WIDTH, STEM_STRIDE = 9, 2  # bins, of the convolution that finds lines narrower than a token
+CONTRAST_POOLS = (1, 2, 4, 8, 16)  # bins averaged before a contrast is taken
+CONTRAST_WIDTHS = (1.5, 6.0)  # standard deviations, in pools, of the line and of what it is held against
 N_FOURIER = 16  # sine/cosine pairs of ln f that tell a token where it stands
 
 
@@ -156,7 +157,7 @@ class NoiseBERT(nn.Module):
         *,
         freqs: np.ndarray | None = None,
         any_grid: bool = False,
-        stem_channels: int = 0,
+        contrasts: bool = True,
         masked_error: str = "squared",
     ):
         super().__init__()
@@ -175,9 +176,8 @@ class NoiseBERT(nn.Module):
             raise ValueError(f"freqs has shape {tuple(grid.shape)}; the model's seq_len={seq_len} needs as many")
         self.register_buffer("freqs", grid, persistent=True)
         self.embed = nn.Linear(patch_size, d_model)
-        if stem_channels:
-            self.stem = nn.Conv1d(1, stem_channels, STEM_WIDTH, STEM_STRIDE, padding=STEM_WIDTH // 2)
-            self.embed_stem = nn.Linear(stem_channels, d_model)
+        if contrasts:
+            self.embed_contrasts = nn.Linear(len(CONTRAST_POOLS), d_model)
         self.mask_token = nn.Parameter(torch.randn(d_model) * 0.02)
         self.cls_token = nn.Parameter(torch.randn(d_model) * 0.02)
         self.frequency = nn.Linear(2 * N_FOURIER, d_model)
@@ -233,8 +233,8 @@ class NoiseBERT(nn.Module):
         tokens = patches(x, self.patch_size).masked_fill(hidden, 0.0)  # (batch, token, patch)
         where = self._frequency_features(self.token_freqs(grid))  # (batch or 1, token, 2 * N_FOURIER)
         embedded = self.embed(tokens)
-        if hasattr(self, "stem"):
-            embedded = embedded + self._narrow_features(tokens)
+        if hasattr(self, "embed_contrasts"):
+            embedded = embedded + self.embed_contrasts(contrasts(x, ~mask_positions, self.patch_size))
         embedded = torch.where(hidden, self.mask_token.to(x.dtype), embedded) + self.frequency(where)
         cls = self.cls_token.expand(len(x), 1, -1)
         if self.any_grid:
@@ -258,12 +258,6 @@ class NoiseBERT(nn.Module):
         if return_attention == "cls":
             return out, cls_out, torch.stack(attention)
         return (out, cls_out, attention[-1]) if return_attention else (out, cls_out)
-
-    def _narrow_features(self, tokens):
-        """The largest responses of a convolution within each token, which find a narrow line wherever it stands."""
-        fine = (tokens - tokens.mean(dim=-1, keepdim=True)).flatten(1)[:, None]  # (batch, 1, bin)
-        responses = patches(F.gelu(self.stem(fine)), self.patch_size // STEM_STRIDE).amax(dim=-1)
-        return self.embed_stem(responses.transpose(1, 2))  # (batch, token, d_model)
 
     def _own_values(self, tokens, where):
         """What a token says of itself: nonlinear in its patch and frequency, before any mixing, (batch, token, d)."""
@@ -340,3 +334,29 @@ def patches(values: Tensor, patch_size: int) -> Tensor:
 def noisy_tokens(noisy: Bool[Tensor, "batch bin"], patch_size: int) -> Bool[Tensor, "batch token"]:
     """A token is noisy where it holds a noisy bin."""
     return patches(noisy, patch_size).any(dim=-1)
+
+
+@torch.no_grad()
+def contrasts(x: Tensor, shown: Tensor, patch_size: int) -> Tensor:
+    """How far a token stands out of what is near, at five widths from 1.5 to 24 bins: (batch, token, width).
+
+    The mean over a Gaussian less that over one four times as wide, in about standard deviations; the largest in the
+    token, so that a narrow line shows wherever it stands in it.
+
+    x : (batch, bin) standardised ln PSD; shown : (batch, bin) bool, what is hidden or missing counts nowhere
+    """
+    n_bins, found = x.shape[1], []
+    weight = shown.to(x.dtype)
+    stacked = torch.stack([x.masked_fill(~shown, 0.0), weight], dim=1).flatten(0, 1)[:, None]  # (2 batch, 1, bin)
+    for pool in CONTRAST_POOLS:
+        pooled = F.avg_pool1d(stacked, pool, ceil_mode=True) if pool > 1 else stacked
+        means = []
+        for width in CONTRAST_WIDTHS:
+            half = math.ceil(3 * width)
+            steps = torch.arange(-half, half + 1, dtype=x.dtype, device=x.device)
+            kernel = torch.exp(-0.5 * (steps / width) ** 2)[None, None]
+            total, norm = F.conv1d(pooled, kernel, padding=half)[:, 0].unflatten(0, (-1, 2)).unbind(dim=1)
+            means.append(total / norm.clamp(min=1e-3))
+        contrast = (means[0] - means[1]) * math.sqrt(CONTRAST_WIDTHS[0] * pool)  # (batch, pool)
+        found.append(patches(contrast.repeat_interleave(pool, dim=1)[:, :n_bins], patch_size).amax(dim=-1))
+    return torch.stack(found, dim=-1)

@@ -1,13 +1,17 @@
 """How well scores per cell find the noise, with chance levels, thresholds and intervals. All unadjusted."""
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.stats import bootstrap, trim_mean
+from scipy.stats import t as student_t
+from scipy.stats import trim_mean
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from nblib.spectra.cells import N_INTERVALS, intervals_max
 
+N_GROUPS = 20  # of test spectra, for the jackknife over them
 TOP1_MAX_NOISY = 10  # noisy intervals; spectra with more are left out of top-1
 
 
@@ -108,14 +112,43 @@ def interquartile_mean(values: Float[ndarray, "*n seed"], axis: int = -1) -> Flo
     return np.asarray(trim_mean(values, 0.25, axis=axis))
 
 
-def over_seeds(values: Float[ndarray, " seed"]) -> dict[str, float]:
-    """Interquartile mean over seeds and its 95 % percentile bootstrap interval; no interval below three seeds.
+def over_seeds(
+    values: Float[ndarray, " seed"], left_out: Float[ndarray, "seed group"] | None = None
+) -> dict[str, float]:
+    """Interquartile mean over seeds and its 95 % interval, which covers seeds and, with left_out, test spectra.
 
-    Give paired differences to compare two methods trained and tested with the same seeds.
+    The seeds' share of the variance is that of a trimmed mean (Tukey and McLaughlin 1963); the spectra's, common to
+    all seeds that are tested on the same ones, comes from a jackknife over groups of spectra. Each share has its own
+    quantile of Student's t (Cochran and Cox 1950), which covers a little more than it says. Without left_out the interval says nothing about another choice of test spectra. Give
+    paired differences or ratios, and theirs left_out, to compare two methods.
+
+    left_out : the same numbers with one group of test spectra left out in turn, see without_group
+    returns  : "iqm", "low", "high" (NaN below three seeds) and "n"
     """
     values = np.asarray(values, dtype=np.float64)
-    low = high = np.nan
-    if len(values) >= 3:
-        found = bootstrap((values,), interquartile_mean, method="percentile", rng=0).confidence_interval
-        low, high = found.low, found.high
-    return {"iqm": float(interquartile_mean(values)), "low": float(low), "high": float(high), "n": len(values)}
+    centre, n_seeds = float(interquartile_mean(values)), len(values)
+    if n_seeds < 3 or not np.isfinite(values).all():
+        return {"iqm": centre, "low": np.nan, "high": np.nan, "n": n_seeds}
+    n_cut = int(0.25 * n_seeds)
+    order = np.sort(values)
+    winsorized = np.clip(values, order[n_cut], order[n_seeds - 1 - n_cut])
+    variances = [float(winsorized.var(ddof=1)) / (n_seeds * (1 - 2 * n_cut / n_seeds) ** 2)]
+    freedom = [n_seeds - 2 * n_cut - 1]
+    if left_out is not None:
+        groups = interquartile_mean(np.asarray(left_out, dtype=np.float64).T)
+        variances.append((len(groups) - 1) / len(groups) * float(((groups - groups.mean()) ** 2).sum()))
+        freedom.append(len(groups) - 1)
+    parts = zip(variances, freedom, strict=True)
+    reach = np.sqrt(sum(float(student_t.ppf(0.975, n_free)) ** 2 * variance for variance, n_free in parts))
+    return {"iqm": centre, "low": centre - reach, "high": centre + reach, "n": n_seeds}
+
+
+def without_group(
+    statistic: Callable[[ndarray], float], n_spectra: int, n_groups: int = N_GROUPS
+) -> Float[ndarray, " group"]:
+    """A statistic with each group of test spectra left out in turn: what a jackknife over spectra needs.
+
+    statistic : of the indices of the spectra that are kept; group g holds spectra g, g + n_groups, ...
+    """
+    place = np.arange(n_spectra)
+    return np.array([statistic(np.flatnonzero(place % n_groups != group)) for group in range(n_groups)])

@@ -105,6 +105,48 @@ def clock_leakage(rng, freqs, amplitude):
     return ratio
 
 
+PROFILES = {  # of a distance from the centre in widths
+    "bump": lambda distance: np.exp(-0.5 * distance**2),
+    "resonance": lambda distance: 1 / (1 + distance**2),
+    "plateau": lambda distance: np.exp(-(np.minimum(np.abs(distance), 3.0) ** 8)),
+}
+SHAPE_WIDTHS = (0.7, 1 / 12)  # of `shapes`: from this many bins to this share of the axis
+COMB_SHARE = 0.35  # of the draws of `shapes` that hold a comb
+
+
+def _shape(rng, places, centres, width):
+    """One profile, drawn anew, at every centre: to one side it may be wider, (centre, bin)."""
+    profile = PROFILES[rng.choice(list(PROFILES))]
+    skew = np.exp(rng.uniform(-1.0, 1.0)) if rng.random() < 0.3 else 1.0
+    distance = (places - centres[:, None]) / width
+    return profile(np.where(distance < 0, distance, distance / skew))
+
+
+@family
+def shapes(rng, freqs, amplitude):
+    """No family in particular: up to four bumps, resonances, plateaus and skewed forms of any width, and combs.
+
+    Widths are log-uniform from 0.7 bins to a twelfth of the axis. A comb of 3 to 40 equal lines stands in a third of
+    the draws, its heights constant or falling. Nothing is taken from the other families: to train on for noise that is
+    not known.
+    """
+    n_bins = len(freqs)
+    places, widest = np.arange(n_bins), SHAPE_WIDTHS[1] * n_bins
+    ratio = np.zeros(n_bins)
+    has_comb = rng.random() < COMB_SHARE
+    if has_comb:
+        spacing = np.exp(rng.uniform(np.log(20.0), np.log(n_bins / 3)))
+        orders = np.arange(rng.integers(3, 41))
+        centres = rng.uniform(0, n_bins / 2) + spacing * orders
+        width = np.exp(rng.uniform(np.log(SHAPE_WIDTHS[0]), np.log(max(spacing / 10, 1.0))))
+        heights = rng.uniform(*amplitude) * (orders + 1.0) ** -rng.choice([0.0, rng.uniform(0.0, 1.0)])
+        ratio += heights @ _shape(rng, places, centres, width)
+    for _ in range(rng.integers(0 if has_comb else 1, 3 if has_comb else 5)):
+        width = np.exp(rng.uniform(np.log(SHAPE_WIDTHS[0]), np.log(widest)))
+        ratio += rng.uniform(*amplitude) * _shape(rng, places, rng.uniform(0, n_bins, 1), width)[0]
+    return ratio
+
+
 def draw_external(
     rng: np.random.Generator, freqs: Float[ndarray, " bin"], name: str, amplitude: tuple[float, float] = (0.5, 3.0)
 ) -> Float[ndarray, " bin"]:

@@ -44,7 +44,7 @@ class TrainConfig:
     intrinsic: str = "welch"
     n_segments: int = 8
     mask_policy: str = "clean"
-    mask_fraction: float = 0.15
+    mask_fraction: float = 0.3
     mask_width: int = 20
     n_spectra: int | None = None
     data_path: str | None = None
@@ -53,9 +53,9 @@ class TrainConfig:
     readout: str = "cls"
     d_model: int = 64
     n_heads: int = 4
-    num_layers: int = 3
+    num_layers: int = 2
     dim_feedforward: int = 128
-    stem_channels: int = 0
+    contrasts: bool = True
     dropout: float = 0.0  # 0.1 takes twice the time: no fused attention with dropout on a CPU
     masked_error: str = "squared"
     regularizer: str = "none"
@@ -146,7 +146,7 @@ class TrainConfig:
             "patch_size",
             "readout",
             "masked_error",
-            "stem_channels",
+            "contrasts",
         )
         arguments = {name: getattr(self, name) for name in names}
         with torch.random.fork_rng():
