@@ -9,10 +9,10 @@ from numpy import ndarray
 from torch import Tensor
 
 from nblib.dataset import NoiseBERTDataset
+from nblib.detection.likelihood import BROAD_LINES, line_posterior
 from nblib.detection.scores import attention_score
 from nblib.model import NoiseBERT, patches
-from nblib.spectra.cells import cell_labels, cell_scores
-from nblib.spectra.filters import matched_filter
+from nblib.spectra.cells import cell_labels
 
 READ_BATCH = 40  # spectra a forward pass; larger ones leave the cache
 SWEEP_GROUPS = 7  # a restoration hides every seventh mask block at a time, about the training share
@@ -26,7 +26,8 @@ class Predictions:
     noisy               : (n, bin) truth
     masked              : (n, bin) the data set's masks
     filled              : (n, bin) model's ln background with the data set's masks hidden
-    restored            : (n, bin) model's ln background, each bin predicted while hidden
+    restored            : (n, bin) model's ln background: in a CLS readout in one pass with nothing hidden, in a token
+                          readout each bin predicted while hidden
     cls_attn            : (layer, n, head, token), nothing hidden
     cls_out             : (n, d_model), nothing hidden
     energies            : (n, 2) meV
@@ -66,16 +67,16 @@ class Predictions:
         """Attention score of one layer."""
         return attention_score(self.cls_attn[layer], self.log_psd.shape[1])
 
-    def residual(self, widths) -> Float[ndarray, "n cell"]:
-        """Matched filter of the data against the model's restored background."""
-        return cell_scores(matched_filter(self.log_psd - self.restored, widths, self.n_segments))
+    def residual(self) -> Float[ndarray, "n cell"]:
+        """Posterior of a line, of which nothing is known, in the data against the model's restored background."""
+        return line_posterior(self.log_psd - self.restored, self.n_segments, BROAD_LINES)
 
 
 @torch.no_grad()
 def predict(model: NoiseBERT, dataset: NoiseBERTDataset, sweep: bool = True) -> Predictions:
     """Run a model over a data set.
 
-    sweep  : False leaves `restored` NaN and saves four fifths of the time, where only attention is wanted
+    sweep  : False leaves `restored` of a token readout NaN and saves four fifths of the time
     """
     model.eval()
     device = next(model.parameters()).device
@@ -112,7 +113,7 @@ def predict(model: NoiseBERT, dataset: NoiseBERTDataset, sweep: bool = True) -> 
 
 @torch.no_grad()
 def attention_of(model: NoiseBERT, dataset: NoiseBERTDataset) -> Float[ndarray, "n cell"]:
-    """The attention score alone, nothing hidden: one pass instead of the nine of a reading with its sweep."""
+    """The attention score alone, nothing hidden: one pass."""
     model.eval()
     device, parts = next(model.parameters()).device, []
     for start in range(0, len(dataset), READ_BATCH):

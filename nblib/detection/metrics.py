@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from nblib.spectra.cells import N_INTERVALS, intervals_max
 
+TRIMMED_SCATTER = 7 / 6  # variance of an interquartile mean of 5 to 10 normal values over that of their mean, at most
 N_GROUPS = 20  # of test spectra, for the jackknife over them
 TOP1_MAX_NOISY = 10  # noisy intervals; spectra with more are left out of top-1
 
@@ -117,10 +118,11 @@ def over_seeds(
 ) -> dict[str, float]:
     """Interquartile mean over seeds and its 95 % interval, which covers seeds and, with left_out, test spectra.
 
-    The seeds' share of the variance is that of a trimmed mean (Tukey and McLaughlin 1963); the spectra's, common to
+    The seeds' share of the variance is that of the mean, a sixth larger because extremes are left out; the spectra's, common to
     all seeds that are tested on the same ones, comes from a jackknife over groups of spectra. Each share has its own
-    quantile of Student's t (Cochran and Cox 1950), which covers a little more than it says. Without left_out the interval says nothing about another choice of test spectra. Give
-    paired differences or ratios, and theirs left_out, to compare two methods.
+    quantile of Student's t (Cochran and Cox 1950), which covers a little more than it says. Without left_out the
+    interval says nothing about another choice of test spectra. Give paired differences or ratios, and theirs
+    left_out, to compare two methods.
 
     left_out : the same numbers with one group of test spectra left out in turn, see without_group
     returns  : "iqm", "low", "high" (NaN below three seeds) and "n"
@@ -129,11 +131,8 @@ def over_seeds(
     centre, n_seeds = float(interquartile_mean(values)), len(values)
     if n_seeds < 3 or not np.isfinite(values).all():
         return {"iqm": centre, "low": np.nan, "high": np.nan, "n": n_seeds}
-    n_cut = int(0.25 * n_seeds)
-    order = np.sort(values)
-    winsorized = np.clip(values, order[n_cut], order[n_seeds - 1 - n_cut])
-    variances = [float(winsorized.var(ddof=1)) / (n_seeds * (1 - 2 * n_cut / n_seeds) ** 2)]
-    freedom = [n_seeds - 2 * n_cut - 1]
+    variances = [TRIMMED_SCATTER * float(values.var(ddof=1)) / n_seeds]
+    freedom = [n_seeds - 1]
     if left_out is not None:
         groups = interquartile_mean(np.asarray(left_out, dtype=np.float64).T)
         variances.append((len(groups) - 1) / len(groups) * float(((groups - groups.mean()) ** 2).sum()))
@@ -141,6 +140,20 @@ def over_seeds(
     parts = zip(variances, freedom, strict=True)
     reach = np.sqrt(sum(float(student_t.ppf(0.975, n_free)) ** 2 * variance for variance, n_free in parts))
     return {"iqm": centre, "low": centre - reach, "high": centre + reach, "n": n_seeds}
+
+
+def average_precision_without_groups(
+    scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], n_groups: int = N_GROUPS
+) -> Float[ndarray, " group"]:
+    """Average precision with each group of spectra left out in turn; the cells are sorted once. See without_group."""
+    order = np.argsort(-scores.ravel(), kind="stable")
+    group = np.repeat(np.arange(len(scores)) % n_groups, scores.shape[1])[order]
+    hits, found = truth.ravel()[order], []
+    for left_out in range(n_groups):
+        rows = hits[group != left_out]
+        precision = np.cumsum(rows) / np.arange(1, len(rows) + 1)
+        found.append(precision[rows].mean() if rows.any() else np.nan)
+    return np.array(found)
 
 
 def without_group(

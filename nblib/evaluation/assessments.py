@@ -9,7 +9,14 @@ from torch import nn
 
 from nblib.dataset import NoiseBERTDataset
 from nblib.detection.calibration import KEEP_RATE, calibration, combined_score
-from nblib.detection.metrics import attended_tokens, detection
+from nblib.detection.metrics import (
+    N_GROUPS,
+    attended_tokens,
+    average_precision_without_groups,
+    detection,
+    top1_rate,
+    without_group,
+)
 from nblib.evaluation.energies import bound, energy_error, fit_energies, fit_probe, probe
 from nblib.evaluation.faithfulness import faithfulness
 from nblib.evaluation.supervised import supervised_score
@@ -31,9 +38,12 @@ from nblib.training.config import TrainConfig
 from nblib.training.loop import TrainResult
 
 
-def scored(scores: Float[ndarray, "n cell"], reading: Predictions) -> dict[str, float]:
-    """Detection metrics of scores on a reading's spectra."""
-    return detection(scores, reading.truth, reading.log_psd.shape[1])
+def scored(scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], n_bins: int) -> dict[str, float | ndarray]:
+    """Detection metrics, and "ap_left_out" and "top1_left_out": what they are without each group of spectra."""
+    return detection(scores, truth, n_bins) | {
+        "ap_left_out": average_precision_without_groups(scores, truth),
+        "top1_left_out": without_group(lambda kept: top1_rate(scores[kept], truth[kept], n_bins)["top1"], len(truth)),
+    }
 
 
 # ---- parts of an assessment ----
@@ -90,8 +100,8 @@ def energies_on_kept(
 def quick_assessment(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
     """A point of a sweep, on validation spectra: detection by attention, tokens attended, masked prediction."""
     data = held_out(result.config, name, sizes.n_tune, "validation")
-    reading = predict(result.model, data, sweep=False)
-    attention = scored(reading.attention(), reading) | {"tokens": attended_tokens(reading.cls_attn[-1])}
+    reading, n_bins = predict(result.model, data, sweep=False), len(data.freqs)
+    attention = scored(reading.attention(), reading.truth, n_bins) | {"tokens": attended_tokens(reading.cls_attn[-1])}
     return {"attention": attention, "masked": masked_prediction(reading, data)}
 
 
@@ -103,7 +113,7 @@ def assess_elsewhere(result: TrainResult, name: str, sizes: Sizes) -> dict[str, 
 
     data = held_out(result.config, name, sizes.n_test)
     return {
-        "attention": detection(attend(data), noisy_cells(data), len(data.freqs)),
+        "attention": scored(attend(data), noisy_cells(data), len(data.freqs)),
         "families": by_family(attend, result.config, sizes.n_family),
         "positions": by_position(attend, result.config, sizes.n_test),
     }
@@ -111,7 +121,7 @@ def assess_elsewhere(result: TrainResult, name: str, sizes: Sizes) -> dict[str, 
 
 def assess_model(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
     """Everything about one model: detection, calibration, families, strengths, prediction, energies, faithfulness."""
-    model, config, widths = result.model, result.config, FILTER_WIDTHS[name]
+    model, config = result.model, result.config
 
     def attend(data):
         return attention_of(model, data)
@@ -119,19 +129,20 @@ def assess_model(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict
     test_data = held_out(config, name, sizes.n_test)
     test = predict(model, test_data)
     free = predict(model, line_free(config, sizes.n_tune, "validation"))
-    attention, residual = test.attention(), test.residual(widths)
-    both = combined_score([attention, residual], [free.attention(), free.residual(widths)])
+    n_bins = len(test.freqs)
+    attention, residual = test.attention(), test.residual()
+    both = combined_score([attention, residual], [free.attention(), free.residual()])
     alarms = calibration(
         lambda split, **changes: attend(alarm_set(config, sizes, split, **changes)), attention, test.truth
     )
     energies = energies_on_kept(test_data, attention > alarms[f"threshold at {KEEP_RATE:.0%}"], sizes.n_energies)
-    seen = predict(model, config.dataset("train", sizes.n_probe, families=(name,)), config, sweep=False)
+    seen = predict(model, config.dataset("train", sizes.n_probe, families=(name,)), sweep=False)
     noisy = np.flatnonzero(test.noisy.any(axis=1))[: sizes.n_energies]
     probed = probe(test.cls_out[noisy], fit_probe(seen.cls_out, seen.energies))
     return {
-        "attention": scored(attention, test) | alarms,
-        "residual": scored(residual, test),
-        "combined": scored(both, test),
+        "attention": scored(attention, test.truth, n_bins) | alarms,
+        "residual": scored(residual, test.truth, n_bins),
+        "combined": scored(both, test.truth, n_bins),
         "masked": masked_prediction(test, test_data),
         "in_band": in_band_error(test, test.noisy),
         "no_line": in_band_error(predict(model, held_out(config, "none", sizes.n_test)), test.noisy),
@@ -153,7 +164,7 @@ def assess_supervised(model: nn.Module, config: TrainConfig, name: str, sizes: S
     scores, truth = score(data), noisy_cells(data)
     alarms = calibration(lambda split, **changes: score(alarm_set(config, sizes, split, **changes)), scores, truth)
     return {
-        "logit": detection(scores, truth, len(data.freqs)) | alarms,
+        "logit": scored(scores, truth, len(data.freqs)) | alarms,
         "families": by_family(score, config, sizes.n_family),
         "positions": by_position(score, config, sizes.n_test),
         "strengths": by_strength(score, config, name, sizes.n_family),
@@ -174,7 +185,7 @@ def assess(result: TrainResult, family: str, n_spectra: int, split: str = "test"
     n_bins = len(dataset.freqs)
     return reading, {
         "attention": detection(reading.attention(), reading.truth, n_bins),
-        "residual": detection(reading.residual(FILTER_WIDTHS[family]), reading.truth, n_bins),
+        "residual": detection(reading.residual(), reading.truth, n_bins),
         "masked": masked_prediction(reading, dataset),
         "in_band": in_band_error(reading, reading.noisy),
         "no_line": in_band_error(without_lines, reading.noisy),
@@ -188,13 +199,21 @@ def in_band_error(reading: Predictions, bins: Bool[ndarray, "n bin"]) -> dict[st
     """Mean |ln error| against the noise-free background in the noisy bins: as measured, and as restored.
 
     bins : which bins count; for the no-line control the noisy bins of the same spectra with their lines
-    returns : "before", "after" in ln units and "reduction" = 1 - after / before; NaN where no bin counts
+    returns : "before", "after" in ln units, "after_left_out" (without each group of spectra) and "reduction" = 1 -
+              after / before; NaN where no bin counts
     """
-    if not bins.any():
-        return {"before": np.nan, "after": np.nan, "reduction": np.nan}
-    before = float(np.abs(reading.log_psd - reading.background)[bins].mean())
-    after = float(np.abs(reading.restored - reading.background)[bins].mean())
-    return {"before": before, "after": after, "reduction": 1 - after / before}
+    before = mean_over_bins(np.abs(reading.log_psd - reading.background), bins)[0]
+    after, left_out = mean_over_bins(np.abs(reading.restored - reading.background), bins)
+    return {"before": before, "after": after, "after_left_out": left_out, "reduction": 1 - after / before}
+
+
+def mean_over_bins(values: Float[ndarray, "n bin"], bins: Bool[ndarray, "n bin"]) -> tuple[float, ndarray]:
+    """Mean over some bins of all spectra, and without each group of spectra; NaN where no bin counts."""
+    sums, counts = np.where(bins, values, 0).sum(axis=1), bins.sum(axis=1)
+    if not counts.any():
+        return np.nan, np.full(N_GROUPS, np.nan)
+    left_out = without_group(lambda kept: sums[kept].sum() / max(counts[kept].sum(), 1), len(values))
+    return float(sums.sum() / counts.sum()), left_out
 
 
 def masked_prediction(reading: Predictions, dataset: NoiseBERTDataset) -> dict[str, float]:

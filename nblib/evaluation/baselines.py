@@ -8,10 +8,11 @@ from numpy import ndarray
 from sklearn.metrics import average_precision_score
 
 from nblib.detection.calibration import KEEP_RATE, calibration
-from nblib.detection.likelihood import likelihood_ratio, line_posterior
+from nblib.detection.likelihood import BROAD_LINES, likelihood_ratio, line_posterior
 from nblib.detection.metrics import bootstrap_interval, detection
 from nblib.detection.scores import find_peaks_score
-from nblib.evaluation.assessments import energies_on_kept, scored
+from nblib.evaluation.assessments import energies_on_kept, mean_over_bins, scored
+from nblib.evaluation.background_fit import fit_background, refit_background
 from nblib.evaluation.energies import bound, energy_error, fit_energies, posterior_medians
 from nblib.evaluation.test_sets import (
     STRENGTHS,
@@ -25,7 +26,7 @@ from nblib.evaluation.test_sets import (
 from nblib.prediction import Predictions, predict
 from nblib.project.profiles import Sizes
 from nblib.spectra.cells import cell_labels, cell_scores
-from nblib.spectra.filters import FILTER_WIDTHS, matched_filter, running_median
+from nblib.spectra.filters import ALL_WIDTHS, FILTER_WIDTHS, matched_filter, running_median
 from nblib.spectra.physics import published_psd
 from nblib.training.config import TrainConfig
 
@@ -52,10 +53,14 @@ def baseline_methods(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, 
     )
     scores, window = baseline_scores(test, tuning, name)
     widths = {
-        width: scored(cell_scores(find_peaks_score(tuning.log_psd, width)), tuning)["ap"] for width in PEAK_WIDTHS
+        width: average_precision_score(
+            tuning.truth.ravel(), cell_scores(find_peaks_score(tuning.log_psd, width)).ravel()
+        )
+        for width in PEAK_WIDTHS
     }
     width = max(widths, key=widths.get)
     seen = config.dataset("train", sizes.n_probe, families=(name,)).batch(range(sizes.n_probe))["noisy"].numpy()
+    scores |= fit_scores(test)
     scores |= {
         "find_peaks": cell_scores(find_peaks_score(test.log_psd, width)),
         "untrained attention": test.attention(),
@@ -68,7 +73,7 @@ def baseline_methods(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, 
     else:
         scores.pop("posterior (limit)", None)
     methods = {
-        method: scored(values, test) | {"ap_interval": bootstrap_interval(values, test.truth)}
+        method: scored(values, test.truth, len(test.freqs)) | {"ap_interval": bootstrap_interval(values, test.truth)}
         for method, values in scores.items()
     }
     return {"methods": methods, "tuned": {"window": window, "find_peaks width": width}}
@@ -98,7 +103,9 @@ def assess_baselines(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, 
             for n_spectra, split in ((sizes.n_family, "test"), (sizes.n_tune, "validation"))
         )
         rows = baseline_scores(here, tuning, kind)[0]
-        found["families"][kind] = {method: scored(values, here) for method, values in rows.items()}
+        found["families"][kind] = {
+            method: detection(values, here.truth, len(here.freqs)) for method, values in rows.items()
+        }
     return found | _reference_fits(config, name, sizes, found["tuned"]["window"])
 
 
@@ -118,22 +125,35 @@ def _reference_fits(config, name, sizes, window):
         lambda split, **changes: median_score(alarm_set(config, sizes, split, **changes)), scores, truth
     )
     kept = energies_on_kept(data, scores > alarms[f"threshold at {KEEP_RATE:.0%}"], sizes.n_energies)
+    return {"running median": alarms} | _energy_fits(data, kept, sizes.n_energies)
+
+
+def _energy_fits(data, kept, n_energies):
     log_psd, energies, noisy = measured(data)
-    chosen = np.flatnonzero(noisy.any(axis=1))[: sizes.n_energies]
+    chosen = np.flatnonzero(noisy.any(axis=1))[:n_energies]
     log_psd, energies, clean = log_psd[chosen], energies[chosen], ~noisy[chosen]
-    fitted = fit_energies(log_psd, clean)
-    miss = np.abs(np.log(published_psd(*fitted.T)) - np.log(published_psd(*energies.T)))
+    background, fitted = fit_background(log_psd, clean)
+    miss = np.abs(background - np.log(published_psd(*energies.T)))
+    free = ", amplitudes free"
     errors = {
         "all bins": energy_error(fit_energies(log_psd), energies),
         "truly clean bins": energy_error(fitted, energies),
+        "refit": energy_error(refit_background(log_psd, data.n_segments)[1], energies),
         "posterior median, truly clean bins": energy_error(
             posterior_medians(log_psd, data.n_segments, clean), energies
         ),
         "bound, all bins": bound(energies, data.n_segments),
         "bound, truly clean bins": bound(energies, data.n_segments, clean),
+        f"truly clean bins{free}": energy_error(fit_background(log_psd, clean, True)[1], energies),
+        f"refit{free}": energy_error(refit_background(log_psd, data.n_segments, True)[1], energies),
+        f"bound, truly clean bins{free}": bound(energies, data.n_segments, clean, True),
     }
-    fits = {"energies": errors | {f"running median, {key}": value for key, value in kept.items()}}
-    return fits | {"running median": alarms, "fit in-band": float(miss[~clean].mean())}
+    in_band, left_out = mean_over_bins(miss, ~clean)
+    return {
+        "energies": errors | {f"running median, {key}": value for key, value in kept.items()},
+        "fit in-band": in_band,
+        "fit in-band left_out": left_out,
+    }
 
 
 def energy_bias_by_strength(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dict]:
@@ -164,21 +184,40 @@ def baseline_scores(
 
     tuning  : validation spectra on which the window is chosen by average precision, never the test
     family  : chooses the filter widths, for every matched filter alike
-    returns : "running median", "true background" and, for single_line, "posterior (limit)"
+    returns : "running median" (the family's filter widths), "running median, all widths", "true background" and, for
+              single_line, "posterior (limit)"
     """
-    widths, n_segments = FILTER_WIDTHS[family], reading.n_segments
-    window = tune_window(tuning, widths)
-    backgrounds = {
-        "running median": running_median(reading.log_psd, window, n_segments),
-        "true background": reading.background,
+    n_segments = reading.n_segments
+    known = FILTER_WIDTHS[family]
+    chosen = {"running median": known, "running median, all widths": ALL_WIDTHS}
+    windows = {name: tune_window(tuning, widths) for name, widths in chosen.items()}
+    residuals = {
+        name: (reading.log_psd - running_median(reading.log_psd, windows[name], n_segments), widths)
+        for name, widths in chosen.items()
     }
+    residuals["true background"] = (reading.log_psd - reading.background, known)
     scores = {
-        name: cell_scores(matched_filter(reading.log_psd - estimate, widths, n_segments))
-        for name, estimate in backgrounds.items()
+        name: cell_scores(matched_filter(residual, widths, n_segments))
+        for name, (residual, widths) in residuals.items()
     }
     if family == "single_line":
         scores["posterior (limit)"] = line_posterior(reading.log_psd - reading.background, n_segments)
-    return scores, window
+    return scores, windows["running median"]
+
+
+def fit_scores(reading: Predictions) -> dict[str, Float[ndarray, "n cell"]]:
+    """What who knows the form of the background can do: line posterior (broad prior) on a fit of all bins, and again.
+
+    returns : by method; "amplitudes free": both amplitudes and the floor are fitted as well as the energies
+    """
+    found = {}
+    for suffix, free in (("", False), (", amplitudes free", True)):
+        fitted = fit_background(reading.log_psd, None, free)[0]
+        again = refit_background(reading.log_psd, reading.n_segments, free)[0]
+        for name, background in (("fit of all bins", fitted), ("refit without flagged cells", again)):
+            ratio = reading.log_psd - background
+            found[f"{name}, posterior{suffix}"] = line_posterior(ratio, reading.n_segments, BROAD_LINES)
+    return found
 
 
 def tune_window(tuning: Predictions, widths) -> int:

@@ -104,11 +104,16 @@ def energy_error(found: Float[ndarray, "n 2"], truth: Float[ndarray, "n 2"]) -> 
 
 
 def bound(
-    truth: Float[ndarray, "n 2"], n_segments: float = 8, keep: Bool[ndarray, "n 3000"] | None = None
+    truth: Float[ndarray, "n 2"],
+    n_segments: float = 8,
+    keep: Bool[ndarray, "n 3000"] | None = None,
+    free_amplitudes: bool = False,
 ) -> Float[ndarray, " 2"]:
     """Mean |error| at the Cramer-Rao bound of the bins used, eq. 5, meV: for unbiased estimators."""
     parts = [
-        cramer_rao_energies(*truth[i : i + BLOCK].T, n_segments, None if keep is None else keep[i : i + BLOCK])
+        cramer_rao_energies(
+            *truth[i : i + BLOCK].T, n_segments, None if keep is None else keep[i : i + BLOCK], free_amplitudes
+        )
         for i in range(0, len(truth), BLOCK)
     ]
     return MAE_OF_SIGMA * np.concatenate(parts).mean(axis=0)
