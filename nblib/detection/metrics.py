@@ -118,11 +118,11 @@ def over_seeds(
 ) -> dict[str, float]:
     """Interquartile mean over seeds and its 95 % interval, which covers seeds and, with left_out, test spectra.
 
-    The seeds' share of the variance is that of the mean, a sixth larger because extremes are left out; the spectra's, common to
-    all seeds that are tested on the same ones, comes from a jackknife over groups of spectra. Each share has its own
-    quantile of Student's t (Cochran and Cox 1950), which covers a little more than it says. Without left_out the
-    interval says nothing about another choice of test spectra. Give paired differences or ratios, and theirs
-    left_out, to compare two methods.
+    The seeds' share of the variance is that of the mean, a sixth larger because extremes are left out. The spectra's,
+    common to all seeds that are tested on the same ones, comes from a jackknife over groups of spectra. Each share
+    has its own quantile of Student's t (Cochran and Cox 1950), which covers a little more than it says. Without
+    left_out the interval says nothing about another choice of test spectra. Give paired differences or ratios, and
+    theirs left_out, to compare two methods.
 
     left_out : the same numbers with one group of test spectra left out in turn, see without_group
     returns  : "iqm", "low", "high" (NaN below three seeds) and "n"

@@ -21,7 +21,10 @@ TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
 
 CLAIMED = ("simulated labels", "label-free")
 ENERGIES = ("Ea", "Eb")
-FAITHFULNESS = ("erase", "erase elsewhere", "gradient", "swap", "line in CLS")
+FAITHFULNESS = (
+    *(f"{name} ln" for name in ("erase", "erase twin", "erase elsewhere", "line", "rows", "values", "swap")),
+    *("erase", "erase elsewhere", "gradient", "even", "line in CLS"),
+)
 
 
 def _judged_whole(metrics) -> Iterator[tuple[str, dict]]:
@@ -66,18 +69,16 @@ def strength_curves(metrics: dict) -> dict[str, dict[float, dict]]:
 def family_shares(metrics: dict) -> dict[str, dict[str, float]]:
     """AP on each noise family as a share of the matched filter on the true background: method -> family -> share.
 
-    "not seen" is, for each family, the model trained on all the others.
+    "shapes" was trained on no family in particular; "the family alone" is, for each family, the model trained on it.
     """
     references = {name: metrics["baselines"]["families"][name] for name in FILTER_WIDTHS}
     rows = {MEDIAN: {name: row[MEDIAN]["ap"] / row[TRUE]["ap"] for name, row in references.items()}}
     for trial in TRIALS:
         found = metrics["trials"].get(trial)
-        if found and (trial in (*CLAIMED, "all families") or TRIALS[trial].kind != "attention"):
+        if found and (trial in (*CLAIMED, "shapes") or TRIALS[trial].kind != "attention"):
             rows[trial] = {name: _family_share(metrics, found, name)["iqm"] for name in references}
-    left_out = {name: metrics["trials"].get(f"all but {name}") for name in references}
-    if all(left_out.values()):
-        shares = {name: _family_share(metrics, found, name)["iqm"] for name, found in left_out.items()}
-        rows["all families, the tested one not seen"] = shares
+    alone = {name: metrics["trials"].get(f"{name} alone", metrics["trials"]["simulated labels"]) for name in references}
+    rows["the family alone"] = {name: _family_share(metrics, found, name)["iqm"] for name, found in alone.items()}
     return rows
 
 
@@ -104,7 +105,8 @@ def energy_table(metrics: dict) -> dict[str, list[dict]]:
     known = metrics["baselines"]["energies"]
     limit = known["bound, truly clean bins"]
     rows = {}
-    for label in ("all bins", "truly clean bins", "posterior median, truly clean bins", "running median, kept bins"):
+    fits = ("all bins", "refit", "truly clean bins", "posterior median, truly clean bins", "running median, kept bins")
+    for label in fits:
         rows[label] = [_without_seed(known[label][i] / limit[i]) for i in range(2)]
     for trial, found in _judged_whole(metrics):
         for key in ("kept bins", "linear probe"):
@@ -155,14 +157,25 @@ def format_interval(span: dict, digits: int = 3) -> str:
     return f"{text} [{low:.{digits}f}, {high:.{digits}f}]" if known else text
 
 
-def across_seeds(found: dict[str, dict], *path: str, over: float = 1.0) -> dict[str, float]:
+def across_seeds(
+    found: dict[str, dict], *path: str, over: float = 1.0, over_left_out: list[float] | None = None
+) -> dict[str, float]:
     """Interquartile mean over seeds and 95 % interval of a number, see metrics.over_seeds.
 
-    found : {seed: nested numbers}; path : keys to the number; over : what it is divided by
+    The interval covers the test spectra as well where the record holds the number without each group of spectra, under
+    its name and "_left_out".
+
+    found : {seed: nested numbers}; path : keys to the number; over : what it is divided by; over_left_out : the same
+        without each group of the same spectra
     """
-    values = []
+    values, left_out = [], []
     for entry in found.values():
-        for key in path:
+        for key in path[:-1]:
             entry = entry[key]
-        values.append(np.nan if entry is None else entry / over)
-    return over_seeds(np.array(values))
+        value = entry[path[-1]]
+        values.append(np.nan if value is None else value / over)
+        if isinstance(entry, dict) and f"{path[-1]}_left_out" in entry:
+            left_out.append(
+                np.array(entry[f"{path[-1]}_left_out"]) / (over if over_left_out is None else over_left_out)
+            )
+    return over_seeds(np.array(values), np.array(left_out) if len(left_out) == len(values) else None)

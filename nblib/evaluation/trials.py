@@ -29,7 +29,6 @@ class Trial:
         return "elsewhere" if self.seeds == "n_other_seeds" else "whole"
 
 
-ALL = tuple(FILTER_WIDTHS)
 TRIALS = {
     "simulated labels": Trial(PENALTY, "n_seeds"),
     "label-free": Trial(PENALTY | WITHOUT_TRUTH | {"labels": "pseudo"}, "n_seeds"),
@@ -38,12 +37,11 @@ TRIALS = {
     "token readout": Trial(PENALTY | {"readout": "token"}, "n_control_seeds"),
     "supervised CNN": Trial({"readout": "token"}, "n_control_seeds", "cnn"),
     "supervised token head": Trial({"readout": "token"}, "n_control_seeds", "token_head"),
-    "all families": Trial(PENALTY | {"families": ALL}, "n_other_seeds"),
+    "shapes": Trial(PENALTY | {"families": ("shapes",)}, "n_other_seeds"),
     **{
-        f"all but {name}": Trial(
-            PENALTY | {"families": tuple(other for other in ALL if other != name)}, "n_other_seeds"
-        )
-        for name in ALL
+        f"{name} alone": Trial(PENALTY | {"families": (name,)}, "n_other_seeds")
+        for name in FILTER_WIDTHS
+        if name != "single_line"  # that is "simulated labels"
     },
     "lower half": Trial(PENALTY | {"families": ("lower_line",)}, "n_other_seeds"),
     "K = 2": Trial(PENALTY | {"n_segments": 2}, "n_other_seeds"),
