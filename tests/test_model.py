@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from nblib.model import AttentionWithWeights, NoiseBERT, ReadoutAttention, patches
+from nblib.model import AttentionWithWeights, NoiseBERT, ReadoutAttention, contrasts, patches
 
 LENGTH, BINS = 9, 60
 SIZES = {"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 24, "dropout": 0.0}
@@ -271,3 +271,20 @@ def test_tokens_stand_at_the_geometric_centre_of_their_bins():
     centres = make().token_freqs(torch.arange(1.0, BINS + 1))
     assert centres.shape == (12,)
     assert centres[0].item() == pytest.approx(120 ** (1 / 5))
+
+
+def test_a_contrast_stands_out_at_the_lines_width_wherever_it_is():
+    """Planted bug: hidden bins counted as zeros, so that every edge of a mask looks like a line."""
+    places = torch.arange(600.0)
+    shown = torch.ones(1, 600, dtype=torch.bool)
+    flat = contrasts(torch.full((1, 600), 3.0), shown, 20)
+    torch.testing.assert_close(flat, torch.zeros(1, 30, 5), rtol=0, atol=1e-5)
+    for width, best in ((1.5, 0), (24.0, 4)):
+        for centre in (230.0, 239.5):
+            line = 2 * torch.exp(-0.5 * ((places - centre) / width) ** 2)[None]
+            found = contrasts(line, shown, 20)
+            assert found.flatten().argmax() % 5 == best
+            assert found[0, :, best].argmax() in (11, 12)
+    hidden = shown.clone()
+    hidden[:, 300:340] = False
+    torch.testing.assert_close(contrasts(torch.full((1, 600), 3.0), hidden, 20), flat, rtol=0, atol=1e-5)

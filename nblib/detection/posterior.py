@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nblib.spectra.cells import CELL_WIDTH, NOISY_RATIO
 
-LARGEST_LOG_RATIO = 600.0  # exp of it is still a float64
+EXACT_LOG_RATIO, COMPRESSION, LARGEST_LOG_RATIO = 400.0, 35.0, 700.0  # stronger lines keep their order in a float64
 SUPPORT = 3.5  # standard deviations at which a template ends
 
 
@@ -99,7 +99,9 @@ def _evidence(ratio, width, heights, n_segments):
     costs = torch.log1p(lines).to(ratio.dtype)[:, None]
     cost = F.conv1d(torch.ones_like(ratio[:1]), costs, padding=half)
     log_ratios = n_segments * (F.conv1d(ratio, weights, padding=half) - cost)
-    return log_ratios.double().clamp(max=LARGEST_LOG_RATIO).exp()
+    log_ratios = log_ratios.double()
+    above = COMPRESSION * ((log_ratios - EXACT_LOG_RATIO).clamp(min=0) / COMPRESSION).log1p()
+    return (log_ratios.clamp(max=EXACT_LOG_RATIO) + above).clamp(max=LARGEST_LOG_RATIO).exp()
 
 
 def _between(cumulative, centres, low, high):

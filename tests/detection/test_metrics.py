@@ -51,7 +51,7 @@ def crossed(rng, n_seeds, seed_spread, spectra_spread, n_spectra=40):
 @pytest.mark.parametrize("n_seeds", [3, 5, 10])
 @pytest.mark.parametrize("spectra_spread", [0.0, 0.3, 2.0])
 def test_an_interval_covers_seeds_and_spectra_as_often_as_it_says(n_seeds, spectra_spread):
-    """Simulated: the nominal 0.95 within what 400 draws can tell, or a little more. Planted bug: the spectra's share left out."""
+    """Simulated: 0.95 within what 400 draws can tell, or a little more. Planted bug: the spectra left out."""
     rng = np.random.default_rng(n_seeds)
     draws = [over_seeds(*crossed(rng, n_seeds, 1.0, spectra_spread)) for _ in range(400)]
     covered = np.mean([row["low"] < 0 < row["high"] for row in draws])

@@ -161,3 +161,19 @@ def test_overlapping_tapered_segments_correlate_neighbouring_bins():
 def test_unknown_estimation_noise_is_refused(kind, n_segments, message):
     with pytest.raises(ValueError, match=message):
         log_bias(PUBLISHED, kind, n_segments)
+
+
+def test_shapes_have_any_width_and_one_in_three_is_a_comb():
+    """Planted bug: widths uniform instead of log-uniform, so that narrow ones hardly occur."""
+    freqs = np.arange(1.0, 3001.0)
+    ratios = np.array([draw_external(np.random.default_rng([i]), freqs, "shapes") for i in range(300)])
+    edges = np.diff((ratios > NOISY_RATIO).astype(int), axis=1, prepend=0, append=0)
+    n_runs = (edges == 1).sum(axis=1)
+    lengths = [
+        end - start for row in edges for start, end in zip(*map(np.flatnonzero, (row == 1, row == -1)), strict=True)
+    ]
+    assert (ratios >= 0).all()
+    assert min(lengths) <= 3
+    assert np.quantile(lengths, 0.3) < 20
+    assert max(lengths) > 300
+    assert 0.1 < (n_runs > 6).mean() < 0.4
