@@ -63,8 +63,6 @@ class TrainConfig:
     reg_layers: str = "last"
     labels: str = "simulated"
     labels_after: float = 0.1
-    soft_labels: bool = True
-    weigh_error: bool = True
     steps: int = 2000
     batch_size: int = 32
     learning_rate: float = 1e-2

@@ -9,8 +9,6 @@ from nblib.model import noisy_tokens
 from nblib.prediction import model_inputs
 from nblib.training.config import TrainConfig
 
-MAX_NOISY_SHARE = 0.3  # of the bins of a spectrum; labels from a residual that claim more are not believed
-
 
 def loss_terms(
     model, batch, config: TrainConfig, spread: float, step: int = 0
@@ -19,8 +17,8 @@ def loss_terms(
 
     spread  : ln units of one standardised unit (the dataset's scale)
     step    : keys the draws of the `random` control, and says in training whether "pseudo" labels count yet
-    returns : "mask" (error summed over masked bins, their number), "reg" (penalty summed over the spectra that define
-              it, their number), "noisy_mass" (last layer, for the record only);
+    returns : "mask" (error summed over masked bins, their number; weighted where labels are "pseudo"), "reg" (penalty
+              summed over the spectra that define it, their number), "noisy_mass" (last layer, for the record only);
               and the last layer's CLS attention (batch, token), heads averaged, without gradient
     """
     inputs, extra = model_inputs(batch, config.preset != "published")
@@ -36,17 +34,12 @@ def loss_terms(
         "generator": torch.Generator().manual_seed(config.seed * 1_000_003 + step),
     }
     noisy = truth
-    if config.labels == "pseudo":
-        noisy = torch.ones_like(truth)
-        if not model.training or step >= config.labels_after * config.steps:
-            probability = noise_labels(out.detach().float(), batch, config, spread)
-            believed = probability.mean(dim=-1, keepdim=True) <= MAX_NOISY_SHARE
-            noisy = (probability > 0.5) | ~believed
-            if config.soft_labels:
-                context["clean_share"] = torch.where(believed, 1 - probability, 0)
-            if config.weigh_error:
-                trusted = torch.where(believed, 1 - probability, 1)
-                weights = weights * trusted.repeat_interleave(config.patch_size, dim=1)[:, : weights.shape[1]]
+    if config.labels == "pseudo" and model.training and step < config.labels_after * config.steps:
+        noisy = torch.ones_like(truth)  # no label yet: without a clean token there is no penalty
+    elif config.labels == "pseudo":
+        noise = pseudo_labels(out.detach().float(), batch, config, spread)
+        noisy, context["clean_share"] = noise > 0.5, 1 - noise
+        weights = weights * (1 - noise).repeat_interleave(config.patch_size, dim=1)[:, : weights.shape[1]]
     layers = cls_attn if config.reg_layers == "all" else cls_attn[-1:]
     penalty = REGULARIZERS[config.regularizer]
     parts = [penalty(rows.float(), noisy, reduction="none", **context) for rows in layers]
@@ -61,7 +54,7 @@ def loss_terms(
     return terms, cls_attn[-1].detach().float().mean(dim=1)
 
 
-def noise_labels(prediction: Tensor, batch: dict[str, Tensor], config: TrainConfig, spread: float) -> Tensor:
+def pseudo_labels(prediction: Tensor, batch: dict[str, Tensor], config: TrainConfig, spread: float) -> Tensor:
     """Probability that a token holds a noisy bin, by the model's own residual, no truth used: (batch, token).
 
     A CLS readout draws smooth spectra, so that a line stays in the residual, where the line posterior finds it.

@@ -8,7 +8,7 @@ import torch
 from nblib import TrainConfig
 from nblib.model import noisy_tokens
 from nblib.prediction import model_inputs
-from nblib.training.objective import loss_terms, noise_labels, total_loss
+from nblib.training.objective import loss_terms, pseudo_labels, total_loss
 
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 16, "families": ("single_line", "vibration")}
 ALONE = SimpleNamespace(reduce=lambda values, how: values, num_processes=1)
@@ -61,7 +61,7 @@ def test_all_layers_means_their_mean():
     together = loss_terms(model, batch, config, data.scale.spread)[0]["reg"][0]
     top = loss_terms(model, batch, last, data.scale.spread)[0]["reg"][0]
     model.layers = model.layers[:1]
-    model.readout = "token"  # the first layer as it stands inside: all positions
+    model.readout = "token"  # the first layer as it stands inside
     model.head = torch.nn.Linear(16, 20)
     first = loss_terms(model, batch, last, data.scale.spread)[0]["reg"][0]
     torch.testing.assert_close(together, (top + first) / 2)
@@ -103,28 +103,39 @@ def test_label_free_training_never_reads_the_truth():
         assert told[name][1] == untold[name][1]
 
 
-def test_labels_from_the_residual_start_when_told_and_always_count_in_validation():
-    config, data, model, batch = setting(**LABEL_FREE)
+def drawing(prediction, **changes):
+    """The label-free setting with a model that draws what it is told to."""
+    config, data, model, batch = setting(**LABEL_FREE | changes)
     model.coefficients = model.basis = model.mean_shape = None
-    model._decode = lambda cls_out, where: batch["background"].unflatten(1, (-1, 20)) + 0 * cls_out.sum()
+    model._decode = lambda cls_out, where: prediction(batch) + 0 * cls_out.sum()
+    return config, data, model, batch
+
+
+def test_pseudo_labels_start_when_told_and_always_count_in_validation():
+    config, data, model, batch = drawing(lambda batch: batch["background"])
     counts = {
         (mode, step): loss_terms(model.train(mode), batch, config, data.scale.spread, step)[0]["reg"][1].item()
         for mode in (True, False)
-        for step in (29, 30)
+        for step in (9, 10)
     }
-    assert counts == {(True, 29): 0, (True, 30): 8, (False, 29): 8, (False, 30): 8}
+    assert counts == {(True, 9): 0, (True, 10): 8, (False, 9): 8, (False, 10): 8}
 
 
-def test_labels_from_the_residual_find_the_lines_and_distrust_a_wrong_prediction():
-    """Planted bug: a prediction that is wrong over almost half the spectrum believed."""
+def test_masked_errors_count_less_where_noise_is_probable():
+    """Planted bug: the error weighted by the probability of noise instead of cleanness."""
+    config, data, model, batch = drawing(lambda batch: batch["background"], mask_fraction=0.9, none_share=0.0)
+    late, early = (loss_terms(model.train(), batch, config, data.scale.spread, step)[0]["mask"] for step in (10, 9))
+    assert early[1] == batch["mask"].sum()
+    assert 0.8 < late[1] / early[1] < 1
+    assert late[0] / late[1] < 0.9 * early[0] / early[1]
+
+
+def test_pseudo_labels_find_the_lines_whatever_the_level_of_the_prediction():
+    """Planted bug: the spread of a standardised unit left out."""
     config, data, _, _ = setting(**LABEL_FREE | {"families": ("single_line",)})
     batch = data.batch(range(200))
-    found = noise_labels(batch["background"], batch, config, data.scale.spread)
-    found, truth = noisy_tokens(found, 20), noisy_tokens(batch["noisy"], 20)
-    assert (found & truth).sum() / truth.sum() > 0.93
-    assert (found & truth).sum() / found.sum() > 0.9
-    wrong = batch["background"].clone()
-    wrong[:, :1400] -= 3.0
-    distrusted = noise_labels(wrong, batch, config, data.scale.spread).all(dim=1)
-    assert distrusted.float().mean() > 0.9  # without the limit on their share it would be none
-    assert noise_labels(batch["background"], batch, config, data.scale.spread, started=False).all()
+    truth = noisy_tokens(batch["noisy"], 20)
+    for offset in (0.0, 0.5):
+        found = pseudo_labels(batch["background"] + offset, batch, config, data.scale.spread) > 0.5
+        assert (found & truth).sum() / truth.sum() > 0.9
+        assert (found & truth).sum() / found.sum() > 0.9
