@@ -1,7 +1,6 @@
 """One increasing axis of positive frequencies: falling, two-sided, repeated, overlapping and interleaved axes."""
 
 import numpy as np
-from numpy import ndarray
 
 from nblib.spectra.formats import Raw, Refusal
 
@@ -12,7 +11,7 @@ MOST_SPANS = 12
 def one_axis(raw: Raw, span: str | None) -> None:
     """Put the bins of `raw` in order of frequency; changes raw.freqs, raw.values, raw.valid, raw.lines and raw.said.
 
-    span   : of overlapping spans keep the "first" or the "last" in the file, or "cut" = each frequency from the finer one
+    span   : of overlapping spans keep the "first" or the "last" in the file, "cut" = each frequency from the finer
     raises : Refusal that names the line and the way out
     """
     if span is not None and span not in SPANS:
@@ -51,7 +50,8 @@ def _drop_rows_without_frequency(raw):
         raise Refusal("no frequency is a number; the first column must hold frequencies in Hz")
     if np.isfinite(raw.values[..., lost]).any():
         raise Refusal(
-            f"the frequency at {raw.place(int(np.argmax(lost)))} is missing but its level is not; complete or remove that row"
+            f"the frequency at {raw.place(int(np.argmax(lost)))} is missing but its level is not; complete or "
+            "remove that row"
         )
     raw.said.append(f"{lost.sum()} rows without numbers are left out, first {raw.place(int(np.argmax(lost)))}")
     _keep(raw, np.flatnonzero(~lost))
@@ -67,7 +67,7 @@ def _span_line(raw):
 
 
 def _fold(raw):
-    """One-sided spectrum S(f) + S(-f) of a two-sided one; DC and the Nyquist bin are not doubled (scipy's convention)."""
+    """One-sided spectrum S(f) + S(-f) of a two-sided one; DC and Nyquist are not doubled (scipy's convention)."""
     advice = "Of a two-sided spectrum keep f > 0 and double the power"
     order = np.argsort(raw.freqs, kind="stable")
     freqs = raw.freqs[order]
@@ -79,8 +79,8 @@ def _fold(raw):
     if turns > 1 or (np.diff(freqs) <= 0).any() or len(positive) < 2 or matched.sum() < 0.8 * len(positive):
         at = int(np.argmax(raw.freqs < 0))
         raise Refusal(
-            f"frequencies must be positive, but {raw.place(at)} has {raw.freqs[at]:g} Hz, and the negative ones do not mirror the others. "
-            + advice
+            f"frequencies must be positive, but {raw.place(at)} has {raw.freqs[at]:g} Hz, and the negative ones "
+            "do not mirror the others. " + advice
         )
     _keep(raw, order)
     nyquist = [0] if -freqs[0] > freqs[-1] + 0.5 * width else []
@@ -104,17 +104,19 @@ def _compare_halves(raw, high, low, advice):
     if log_ratio.size and np.abs(log_ratio).max() > 0.01:
         if abs(np.median(log_ratio)) > 0.4 or np.abs(log_ratio).max() > max(3.0, 8 * np.median(np.abs(log_ratio))):
             raise Refusal(
-                f"the axis is two-sided and the halves differ (up to {np.exp(np.abs(log_ratio).max()):.3g} times): a complex (IQ) signal, "
+                f"the axis is two-sided and the halves differ (up to {np.exp(np.abs(log_ratio).max()):.3g} "
+                "times): a complex (IQ) signal, "
                 f"whose negative frequencies are others? {advice}"
             )
-        said += f"; the halves differ by {np.exp(np.median(np.abs(log_ratio))):.2g} times (median), as only a complex signal's do"
+        said += f"; the halves differ by {np.exp(np.median(np.abs(log_ratio))):.2g} times (median), as only a "
+        "complex signal's do"
     raw.said.append(said)
 
 
 def _mirrored(raw):
     """A two-sided spectrum on 0..f_s: the second half repeats the first, backwards."""
     values = np.atleast_2d(raw.values)
-    if not 16 <= values.shape[-1] or isinstance(raw.values, np.memmap) or len(values) > 100:
+    if not values.shape[-1] >= 16 or isinstance(raw.values, np.memmap) or len(values) > 100:
         return
     freqs, width = raw.freqs, raw.freqs[1] - raw.freqs[0]
     if not np.allclose(np.diff(freqs), width, rtol=1e-3) or abs(freqs[0] - width) > 0.01 * width:
@@ -132,7 +134,7 @@ def _mirrored(raw):
 
 
 def _spans(raw, starts, span):
-    """The axis starts again: two spans of different resolution, several traces, repeated (rounded) or unsorted frequencies."""
+    """The axis starts again: spans of different resolution, several traces, repeated (rounded) or unsorted bins."""
     freqs = raw.freqs
     pieces = np.split(np.arange(len(freqs)), starts)
     steps = [float(np.median(np.diff(freqs[piece]))) if len(piece) > 2 else 0.0 for piece in pieces]
@@ -145,12 +147,14 @@ def _spans(raw, starts, span):
         if len(repeated):
             at = int(repeated[0])
             raise Refusal(
-                f"{len(repeated)} frequencies repeat, first {freqs[at]:g} Hz ({raw.place(at)} and {raw.place(at + 1)}): written with too few "
+                f"{len(repeated)} frequencies repeat, first {freqs[at]:g} Hz ({raw.place(at)} and "
+                f"{raw.place(at + 1)}): written with too few "
                 "digits, or merged from two spans? Export with more digits, or each span to its own file"
             )
         at = int(starts[0])
         raise Refusal(
-            f"frequencies must increase, but {freqs[at]:g} Hz follows {freqs[at - 1]:g} Hz ({raw.place(at)}); sort the rows"
+            f"frequencies must increase, but {freqs[at]:g} Hz follows {freqs[at - 1]:g} Hz ({raw.place(at)}); "
+            "sort the rows"
         )
     place = raw.place(int(starts[0]))
     same_axis = all(len(piece) == len(pieces[0]) and np.allclose(freqs[piece], freqs[pieces[0]]) for piece in pieces)
@@ -185,7 +189,7 @@ def _cut(freqs, pieces, steps):
 
 
 def _interleaved(raw):
-    """Two spans sorted into one another: bins of the finer one split by bins of the coarser; a change of width is only said."""
+    """Two spans sorted into one another: the coarser one splits bins of the finer; a change of width is only said."""
     steps = np.diff(raw.freqs)
     if len(steps) < 6:
         return
@@ -196,8 +200,10 @@ def _interleaved(raw):
     if split.sum() >= 3:
         at = int(np.argmax(split)) + 2
         raise Refusal(
-            f"two spans of different resolution are sorted into one another: {raw.freqs[at]:g} Hz ({raw.place(at)}) splits a bin, and so do "
-            f"{split.sum() - 1} others. Export each span to its own file, or write one after the other and choose with --span"
+            f"two spans of different resolution are sorted into one another: {raw.freqs[at]:g} Hz "
+            f"({raw.place(at)}) splits a bin, and so do "
+            f"{split.sum() - 1} others. Export each span to its own file, or write one after the other and choose "
+            "with --span"
         )
     width = (
         np.array([np.median(steps[max(0, at - 8) : at]) for at in range(8, len(steps) - 7)])
@@ -217,6 +223,7 @@ def _interleaved(raw):
     if change.any():
         at = int(np.argmax(change)) + 8
         raw.said.append(
-            f"the bin width changes from {width[at - 8]:.4g} to {ahead[at - 8]:.4g} Hz near {raw.freqs[at]:g} Hz: spans of different "
+            f"the bin width changes from {width[at - 8]:.4g} to {ahead[at - 8]:.4g} Hz near {raw.freqs[at]:g} Hz: "
+            "spans of different "
             "resolution, merged; lines stand out less in the wider bins"
         )

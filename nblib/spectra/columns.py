@@ -1,4 +1,4 @@
-"""Which column or array is the frequency, and which is the spectrum: by name where there are names, else by behaviour."""
+"""Which column is the frequency and which the spectrum: by name where there are names, else by behaviour."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,8 @@ from nblib.spectra.formats import Column, Raw, Refusal, Table
 from nblib.spectra.units import level_of
 
 FREQUENCY = re.compile(
-    r"^\W*f(?:[\s_(\[,]|$)|freq|fr[eé]q|frecuen|frequen|hz|hertz|^\W*x(?:[\s_(\[]|$)|x_value|周波数|częst|^\W*w(?:[\s(\[]|$)|omega|rad/s",
+    r"^\W*f(?:[\s_(\[,]|$)|freq|fr[eé]q|frecuen|frequen|hz|hertz|^\W*x(?:[\s_(\[]|$)|x_value"
+    r"|周波数|częst|^\W*w(?:[\s(\[]|$)|omega|rad/s",
     re.IGNORECASE,
 )
 INDEX = re.compile(
@@ -18,7 +19,9 @@ INDEX = re.compile(
 )
 TIME = re.compile(r"^\W*(?:t(?:[\s_(\[]|$)|time|zeit|temps|timestamp|seconds?\b)", re.IGNORECASE)
 BESIDES = re.compile(
-    r"phase|phi\b|deg(?:rees)?\b|coherence|std|sigma|err(?:or)?\b|uncert|lower|upper|confidence|count|time|flag|valid|mask|window",
+    r"phase(?![\s_]*noise)|phi\b|deg(?:rees)?\b|coherence|\bstd|sigma|err(?:or)?\b|uncert|lower|upper|confidence|"
+    r"\bcounts?\b(?!\s*(?:\^|²|\*))|"
+    r"\btime|flag|valid|mask|window",
     re.IGNORECASE,
 )
 POWER = re.compile(r"psd|spectral|pxx|density|spectrum|leistung|power", re.IGNORECASE)
@@ -34,7 +37,8 @@ def choose(table: Table, column: Column = None) -> Raw:
     values, names = table.values, _padded(table.names, table.values.shape[1])
     if values.shape[1] == 1:
         raise Refusal(
-            "it has 1 column; a spectrum needs two: frequency [Hz] and PSD [unit^2/Hz]. A time series is read with --series --rate HZ"
+            "it has 1 column; a spectrum needs two: frequency [Hz] and PSD [unit^2/Hz]. A time series is read "
+            "with --series --rate HZ"
         )
     given = bool(table.names)
     filled = [at for at in range(values.shape[1]) if not np.isnan(values[:, at]).all() or values.shape[1] == 2]
@@ -129,13 +133,19 @@ def _only(names, rest, axis, values):
         raise Refusal(
             f"columns {_listed(names, rest)}: real and imaginary parts; a PSD is real: export the power |V|^2/Hz"
         )
+    if len(rest) == 1 and not plain:
+        raise Refusal(
+            f"its only column beside the frequency is {names[rest[0]]!r}, which is no spectrum; give --column "
+            f"{rest[0] + 1} if it is"
+        )
     for some in (plain, power):
         if len(some) == 1:
             return some
     listed = _listed(names, rest)
     hint = "" if any(names) else f" ({HINT})"
     raise Refusal(
-        f"it has {len(rest)} columns beside the frequency (column {axis + 1}): {listed}; choose with --column NAME or NUMBER{hint}"
+        f"it has {len(rest)} columns beside the frequency (column {axis + 1}): {listed}; choose with --column "
+        f"NAME or NUMBER{hint}"
     )
 
 
@@ -160,12 +170,13 @@ def _position(one, names: Sequence[str], rest, axis) -> int:
 
 
 def from_matrix(values: ndarray, column: Column = None) -> Raw:
-    """A plain two-dimensional array: (bin, column) with the frequency first, or (1 + N, bin): frequencies, then N spectra."""
+    """A plain matrix: (bin, column) with the frequency first, or (1 + N, bin): frequencies, then N spectra."""
     if values.dtype.kind == "c":
         raise Refusal("it holds complex values; a PSD is real: export the power |X|^2/Hz")
     if values.ndim != 2 or min(values.shape) < 2 or values.dtype.kind not in "fiu":
         raise Refusal(
-            f"it has shape {values.shape} and type {values.dtype}; it needs numbers, (bin, 2): frequency [Hz] and PSD [unit^2/Hz], or "
+            f"it has shape {values.shape} and type {values.dtype}; it needs numbers, (bin, 2): frequency [Hz] and "
+            "PSD [unit^2/Hz], or "
             "(1 + N, bin): frequencies, then N spectra. A time series is read with --series"
         )
     down, across = np.asarray(values[:, 0], float), np.asarray(values[0], float)

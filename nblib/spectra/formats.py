@@ -11,7 +11,7 @@ Column = str | int | Sequence[str | int] | None
 
 
 class Refusal(ValueError):
-    """A file that is not read, and why: the text names what was found and what to do; the file's name is put before it."""
+    """A file that is not read: the text says what was found and what to do; the file's name is put before it."""
 
 
 @dataclass
@@ -88,7 +88,8 @@ class Series:
         """One line: what was read."""
         unit = f" {self.unit}" if self.unit else ""
         spread = float(np.nanstd(self.samples))
-        return f"{len(self.samples)} samples at {self.rate:g} Hz ({len(self.samples) / self.rate:g} s), rms {spread:.3g}{unit}"
+        length = len(self.samples) / self.rate
+        return f"{len(self.samples)} samples at {self.rate:g} Hz ({length:g} s), rms {spread:.3g}{unit}"
 
 
 READERS: dict[str, Callable[[Path, Column], Raw]] = {}
@@ -96,7 +97,7 @@ SERIES_READERS: dict[str, Callable[[Path, float | None, Column], Series]] = {}
 
 
 def reader(*endings: str):
-    """Decorator: a function (path, column) -> Raw that reads spectra from files with these endings ("" = text of any other).
+    """Decorator: a function (path, column) -> Raw that reads spectra from these endings ("" = text of any other).
 
     It raises Refusal where the file cannot be understood; any other error is reported as a damaged file. It may execute
     nothing that the file holds and never writes to it.
@@ -141,6 +142,7 @@ def sniffed(path: Path) -> str:
         return suffix
     if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF", b"\x89PNG", b"\xff\xd8\xff")):
         raise Refusal(
-            f"it ends in {suffix!r} and is no text (a spreadsheet, archive or picture?); export the spectrum as CSV, .npz or .npy"
+            f"it ends in {suffix!r} and is no text (a spreadsheet, archive or picture?); export the spectrum as "
+            "CSV, .npz or .npy"
         )
     return ""

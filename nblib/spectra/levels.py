@@ -57,7 +57,8 @@ def check_span(raw: Raw) -> None:
     rate = stated(raw.header, r"sampl\w*[\s_-]*(?:rate|freq)|data[\s_-]*rate|(?<![a-z])fs(?![a-z])")
     if stop and not 0.9 < top / stop < 1.1 and re.search("stop|max|upper|end", " ".join(raw.header), re.IGNORECASE):
         raw.said.append(
-            f"the header states a span up to {stop:g} Hz, but the axis ends at {top:g} Hz: another unit? Give --unit kHz or MHz"
+            f"the header states a span up to {stop:g} Hz, but the axis ends at {top:g} Hz: another unit? Give "
+            "--unit kHz or MHz"
         )
     if rate and top > 0.51 * rate:
         raw.said.append(
@@ -94,7 +95,8 @@ def _decided(level: Level, asd, db, raw):
         if db or not _tiny(raw):
             return "db"
         raw.said.append(
-            f"the header says decibels, but every value lies within {LARGEST_DB:g} of 0: read as power as it stands (decibels: --db)"
+            f"the header says decibels, but every value lies within {LARGEST_DB:g} of 0: read as power as it "
+            "stands (decibels: --db)"
         )
         return "psd"
     if asd:

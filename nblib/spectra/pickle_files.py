@@ -1,4 +1,4 @@
-"""Pickles, of the starting study and others: NumPy arrays, torch tensors and plain containers are rebuilt, nothing is executed."""
+"""Pickles: NumPy arrays, torch tensors and plain containers are rebuilt, nothing is executed."""
 
 import io
 import pickle
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.spectra.array_files import flattened, from_arrays
 from nblib.spectra.formats import Column, Raw, Refusal, reader
+from nblib.spectra.named_arrays import flattened, from_arrays
 from nblib.spectra.physics import PUBLISHED_FREQS
 
 SAFE_GLOBALS = {
@@ -53,7 +53,8 @@ def read_pickle(path: Path, column: Column) -> Raw:
     table = load_pickle(path)
     if not isinstance(table, dict):
         raise Refusal(
-            f'it holds a {type(table).__name__}; it needs {{"x": (N, 1, 3000), "y": (N, 2)}} or {{"freq": ..., "psd": ...}}'
+            f"it holds a {type(table).__name__}; it needs "
+            '{"x": (N, 1, 3000), "y": (N, 2)} or {"freq": ..., "psd": ...}'
         )
     arrays = {str(key): _array(value) for key, value in table.items()}
     if not {"x", "y"} <= set(arrays):
@@ -69,7 +70,7 @@ def read_pickle(path: Path, column: Column) -> Raw:
 
 
 def load_pickle(path: Path):
-    """What a pickle or a file of torch.save holds; tensors come as arrays, or a Refusal for anything that would be executed."""
+    """What a pickle or a file of torch.save holds, tensors as arrays; a Refusal for anything that would be executed."""
     start = path.read_bytes()[:16]
     if start.startswith(b"PK\x03\x04") or start.startswith(
         b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"

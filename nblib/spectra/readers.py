@@ -1,7 +1,7 @@
 """Read spectra and time series from files of any usual format, checked by one rule book; nothing in a file is executed.
 
-The formats are functions in text_files, array_files, pickle_files and series_files, listed in formats.READERS; one more is
-one function with the decorator `@reader(".xyz")`. What the numbers mean is decided in units, levels, columns and axis.
+The formats are functions in text_files, array_files, pickle_files and series_files, listed in formats.READERS; a new one
+is one function with the decorator `@reader(".xyz")`. What the numbers mean is decided in units, levels, columns and axis.
 """
 
 import contextlib
@@ -118,7 +118,7 @@ def load_series(path: str | Path, rate: float | None = None, column: Column = No
 
     Parameters
     ----------
-    path : .wav, .h5/.hdf5 (GWOSC strain, gwpy series), .npy, .npz, .mat, .tdms, .abf, or text with or without a time column
+    path : .wav, .h5/.hdf5 (GWOSC strain, gwpy), .npy, .npz, .mat, .tdms, .abf, or text with or without a time column
     rate : samples a second, Hz; None = the file states it
     column : channel, heading, key, or number (the first column is 1)
 
@@ -253,8 +253,10 @@ def _refuse_negative(raw, block, there, negative, start):
             "every value is negative: decibels? Give --db; of a floor that was subtracted, keep the values above 0"
         )
     raise Refusal(
-        f"psd is {block[row, at]:g} at {raw.freqs[at]:g} Hz ({raw.place(at)}, spectrum {start + row + 1}) and {negative.sum()} of "
-        f"{there.sum()} values are negative: a PSD is positive. Decibels? Give --db. Write nan where there is no measurement"
+        f"psd is {block[row, at]:g} at {raw.freqs[at]:g} Hz ({raw.place(at)}, spectrum {start + row + 1}) and "
+        f"{negative.sum()} of "
+        f"{there.sum()} values are negative: a PSD is positive. Decibels? Give --db. Write nan where there is no "
+        "measurement"
     )
 
 
@@ -275,7 +277,8 @@ def _present(raw, valid):
         zero = int((np.asarray(raw.values[rows]) == 0).sum())
         why = f", {zero} of them 0" if zero else ""
         raw.said.append(
-            f"{missing} bin{'s' if missing > 1 else ''} missing (not a number, overload, zero or marked{why}), first {raw.freqs[at]:g} Hz ({raw.place(at)})"
+            f"{missing} bin{'s' if missing > 1 else ''} missing (not a number, overload, zero or marked{why}), "
+            f"first {raw.freqs[at]:g} Hz ({raw.place(at)})"
         )
     return rows
 
@@ -289,8 +292,9 @@ def _look_odd(raw, rows, valid):
     if steps.size and steps.max() > np.log10(JUMP):
         where = int(np.argmax(steps))
         raw.said.append(
-            f"the level jumps by {steps[where]:.0f} decades between {freqs[where]:g} and {freqs[where + 1]:g} Hz: a value or a column misread?"
+            f"the level jumps by {steps[where]:.0f} decades between {freqs[where]:g} and {freqs[where + 1]:g} Hz: "
+            "a value or a column misread?"
         )
     from_db = any("decibels are converted" in text for text in raw.said)
-    if not from_db and psd.size > 8 and 3 < psd.min() and psd.max() < 400 and 1.05 < psd.max() / psd.min() < 5:
+    if not from_db and psd.size > 8 and psd.min() > 3 and psd.max() < 400 and 1.05 < psd.max() / psd.min() < 5:
         raw.said.append(f"all values lie in {psd.min():.4g}..{psd.max():.4g} and vary little: decibels? Then give --db")

@@ -230,7 +230,8 @@ def _rate_of(times):
     ):
         at = int(np.argmax(np.abs(steps - width))) if np.isfinite(steps).all() else int(np.argmax(~np.isfinite(steps)))
         raise Refusal(
-            f"the time axis is not regular: {steps[at]:g} after sample {at + 1}, {width:g} on average; resample it first"
+            f"the time axis is not regular: {steps[at]:g} after sample {at + 1}, {width:g} on average; resample "
+            "it first"
         )
     return 1.0 / width
 

@@ -1,4 +1,4 @@
-"""From bytes to text and from text to numbers: encodings, delimiters, decimal commas, thousands, words for "no value"."""
+"""From bytes to text to numbers: encodings, delimiters, decimal commas, thousands, words for "no value"."""
 
 import csv
 import re
@@ -10,16 +10,22 @@ import numpy as np
 from nblib.spectra.formats import Refusal
 
 NO_VALUE = re.compile(
-    r"""[+-]?(?:nan(?:\([^)]*\))?|inf(?:inity)?|∞|1\.?\#(?:inf|qnan|snan|ind|nan|j|\$|r)\w*(?:[+-]\d+)?|1[.,](?:\$|j))  # C runtimes
-        |\#?n/?a!?|\#(?:num|div/0|value|ref|name|null|nv|n/v|zahl|wert)[!?]?|null|none|nil|missing|---?|-|\*+|\?+|\.  # Excel, Fortran
+    r"""[+-]?(?:nan(?:\([^)]*\))?|inf(?:inity)?|∞
+        |1[.,]?\#(?:inf|qnan|snan|ind|nan|j|\$|r)\w*(?:[+-]\d+)?|1[.,](?:\$|j))  # C runtimes
+        |\#?n/?a!?|\#(?:num|div/0|value|ref|name|null|nv|n/v|zahl|wert)[!?]?
+        |null|none|nil|missing|---?|-|\*+|\?+|\.  # Excel, Fortran
         |overload|ovld?|o\.?l\.?|overflow|invalid""",
     re.IGNORECASE | re.VERBOSE,
 )
 NO_EXPONENT_LETTER = re.compile(r"([+-]?\d*[.,]\d+)([+-]\d{2,3})")  # Fortran drops the E of three digits: 3.254321-114
 SPACES = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3}(?!\d))")  # thousands: 1 094, 1'094
 COMPLEX = re.compile(
-    r"\d[eE]?[+-]?\d*\s*[+-]\s*[\d.]+(?:[eE][+-]?\d+)?\s*[ij](?![A-Za-z])|\(?-?[\d.]+(?:[eE][+-]?\d+)?(?:dB)?,-?[\d.]+(?:[eE][+-]?\d+)?(?:°|\ufffd)?\)?$"
+    r"\d[eE]?[+-]?\d*\s*[+-]\s*[\d.]+(?:[eE][+-]?\d+)?\s*[ij](?![A-Za-z])"
+    r"|\(?-?[\d.]+(?:[eE][+-]?\d+)?(?:dB)?,-?[\d.]+(?:[eE][+-]?\d+)?(?:°|\ufffd)?\)?$"
 )
+INLINE = re.compile(
+    r"\s(?:#(?!N/?A|NUM|DIV|VALUE|REF|NAME|NULL|NV|ZAHL|WERT)|//|!\s).*$", re.IGNORECASE
+)  # a remark after the values
 DELIMITERS = ("\t", ";", "|", ",", None)  # None = blanks
 SAMPLE = 400  # lines from which the delimiter is judged
 
@@ -123,7 +129,9 @@ def dialect_of(lines: Sequence[str], delimiter: str | None = "", decimal: str = 
     delimiter, decimal : where the file itself states them ("sep=;")
     """
     step = max(1, len(lines) // SAMPLE)
-    sample = [line for line in [*lines[:SAMPLE:1], *lines[SAMPLE::step]] if any(c.isdigit() for c in line)]
+    sample = [
+        INLINE.sub("", line) for line in [*lines[:SAMPLE:1], *lines[SAMPLE::step]] if any(c.isdigit() for c in line)
+    ]
     best, best_score = None, (0, 0)
     for candidate in _candidates(delimiter, decimal):
         if candidate.delimiter is not None and not any(candidate.delimiter in line for line in sample):
@@ -150,7 +158,7 @@ def _candidates(delimiter, decimal):
 
 
 def regrouped(cells: Sequence[str], values: np.ndarray) -> np.ndarray | None:
-    """Frequencies written 998, 1.000, 1.002: the mark separates thousands when only so the axis increases; else None."""
+    """Frequencies written 998, 1.000, 1.002: the mark separates thousands if only so the axis increases; else None."""
     if (np.diff(values) > 0).all():
         return None
     for mark in (".", ","):

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.spectra.text_cells import COMPLEX, Dialect, decoded, dialect_of, is_data, regrouped
 from nblib.spectra.columns import choose
 from nblib.spectra.formats import Column, Raw, Refusal, Table, reader
+from nblib.spectra.text_cells import COMPLEX, INLINE, Dialect, decoded, dialect_of, is_data, regrouped
 
 COMMENT = re.compile(r"\s*(?:#(?!N/A|NUM|DIV|VALUE|REF|NV|ZAHL|WERT)|%|!|\*+(?:\s|$|[A-Za-z])|//|'|--\s|REM\b|@)")
-INLINE = re.compile(r"[\s,;](?:#(?!N/?A|NUM|DIV|VALUE|REF|NAME|NULL|NV|ZAHL|WERT)|//|!\s).*$", re.IGNORECASE)
 REMARKS = re.compile(r"comments?|remarks?|notes?|kommentar|$", re.IGNORECASE)
 UNIT_WORDS = re.compile(r"[\(\[].*[\)\]]|[A-Za-zµμ]{0,2}Hz|.*/.*Hz.*|dB\w*|[munpk]?V|-|lin|unit.?|", re.IGNORECASE)
 
@@ -47,7 +46,7 @@ def read_table(path: Path) -> Table:
 
 
 def _stated_dialect(lines):
-    """Delimiter and decimal mark where the file itself names them: Excel's "sep=;", LabVIEW's "Separator", "Decimal_Separator"."""
+    """Delimiter and decimal mark where the file names them: Excel's "sep=;", LabVIEW's "Separator"."""
     delimiter, decimal = "", ""
     words = {"tab": "\t", "comma": ",", "semicolon": ";", "space": None}
     for line in lines[:40]:
@@ -86,7 +85,7 @@ def _single_column(lines):
 def _blocks(lines, dialect):
     """Rows of numbers, their cells and line numbers, and the header; text that follows the rows is a footer.
 
-    A line that begins with a number is a row, never a header; only a lone one of another width above more text is a title.
+    A line that begins with a number is a row, never a header; only a lone one of another width above more text is.
     """
     rows, header, titles, footer = [], [], [], []
     for number, line in enumerate(lines, start=1):
@@ -97,7 +96,8 @@ def _blocks(lines, dialect):
         if is_data(row, split) or (rows and len(row) > 1 and None not in row):
             if footer:
                 raise Refusal(
-                    f"numbers go on at line {number} after text: line {footer[0]}, {lines[footer[0] - 1].strip()[:60]!r}, is not "
+                    f"numbers go on at line {number} after text: line {footer[0]}, "
+                    f"{lines[footer[0] - 1].strip()[:60]!r}, is not "
                     "numbers. Two tables or a damaged line: keep one table, mark comments with #"
                 )
             rows.append((row, split, number))
@@ -129,11 +129,12 @@ def _even(rows, cells, numbers, lines, said):
     for at, row in enumerate(rows):
         if len(row) > width and all(value is not None and np.isnan(value) or value is None for value in row[width:]):
             rows[at], cells[at] = row[:width], cells[at][:width]  # a remark
-        elif len(row) == width - 1 and lines[numbers[at] - 1].rstrip().endswith((",", ";", "\t")):
+        elif len(row) == width - 1 and lines[numbers[at] - 1].rstrip(" ").endswith((",", ";", "\t")):
             rows[at], cells[at] = [*row, np.nan], [*cells[at], ""]
         elif len(row) != width:
             raise Refusal(
-                f"line {numbers[at]} has {len(row)} columns, most have {width}: {lines[numbers[at] - 1].strip()[:60]!r}; "
+                f"line {numbers[at]} has {len(row)} columns, most have {width}: "
+                f"{lines[numbers[at] - 1].strip()[:60]!r}; "
                 "mend or remove that line (with decimal commas, separate columns by ; or tab)"
             )
     return rows, cells, numbers, width
@@ -153,7 +154,7 @@ def _check_text(is_text, numbers, lines):
 
 
 def _thousands(values, cells, dialect, header, said):
-    """Frequencies such as 1.000 for one thousand: corrected where the axis shows it, warned about where it cannot be known."""
+    """Frequencies such as 1.000 for a thousand: corrected where the axis shows it, else warned about."""
     first = [row[0] for row in cells]
     found = regrouped(first, values[:, 0])
     if found is not None:
@@ -171,8 +172,10 @@ def _thousands(values, cells, dialect, header, said):
         and all(re.fullmatch(r"\d{1,3}[.,]\d{3}", cell) for cell in first)
     ):
         said.append(
-            f"every frequency is written like {first[1]}: read as {values[0, 0]:g}..{values[-1, 0]:g}; if the mark separates "
-            f"thousands it is {values[0, 0] * 1e3:g}..{values[-1, 0] * 1e3:g}: export without thousands separators, or give --unit"
+            f"every frequency is written like {first[1]}: read as {values[0, 0]:g}..{values[-1, 0]:g}; if the "
+            "mark separates "
+            f"thousands it is {values[0, 0] * 1e3:g}..{values[-1, 0] * 1e3:g}: export without thousands "
+            "separators, or give --unit"
         )
 
 
@@ -182,7 +185,7 @@ def _names(header, dialect, width, values):
     for line in reversed(header):
         cells = _heading(line, dialect, width, values)
         if cells is None:
-            if names or line.strip(" *#%!\"'-=;,\t"):
+            if names or line.strip(" *#%!\"'-=;,|\t"):
                 break
             continue
         names.append(cells)
@@ -207,6 +210,6 @@ def _heading(line, dialect, width, values):
             cells = cells[:-1]
         if len(cells) == width - 1 >= 2 and (np.diff(values[:, 0]) == 1).all() and (np.diff(values[:, 1]) > 0).all():
             cells = ["index", *cells]  # R writes row names without a heading
-        if len(cells) == width and any(cells):
+        if len(cells) == width and any(re.search(r"\w", cell) for cell in cells):
             return cells
     return None

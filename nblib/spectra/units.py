@@ -26,12 +26,14 @@ DECIBELS = re.compile(r"(?<![A-Za-z])(?:dB|DB|db)(?=$|[^A-Za-z]|[mVvcuµWAFiIpPr
 DECIBEL_WORD = re.compile(r"decibel", re.IGNORECASE)
 LOGARITHM = re.compile(r"(?<![A-Za-z])(?:log_?(?:10)?|ln)(?=[\s_(\[]|10)", re.IGNORECASE)
 AMPLITUDE_WORDS = re.compile(
-    r"(?:amplitude|linear|ampl?\.?)[\s_]+(?:noise[\s_]+)?(?:spectral[\s_]+|spectrum[\s_]+)?density|(?<![A-Za-z])(?:ASD|LSD)(?![A-Za-z])"
+    r"(?:amplitude|linear|ampl?\.?)[\s_]+(?:noise[\s_]+)?(?:spectral[\s_]+|spectrum[\s_]+)?density"
+    r"|(?<![A-Za-z])(?:ASD|LSD)(?![A-Za-z])"
     r"|amplitudendichte|amplituden-?spektraldichte",
     re.IGNORECASE,
 )
 POWER_WORDS = re.compile(
-    r"power[\s_]+(?:spectral[\s_]+|spectrum[\s_]+)?density|(?<![A-Za-z])(?:PSD|P[xyz]{2}|S[xyzviVI]{2})(?![a-z])|leistungsdichte",
+    r"power[\s_]+(?:spectral[\s_]+|spectrum[\s_]+)?density"
+    r"|(?<![A-Za-z])(?:PSD|P[xyz]{2}|S[xyzviVI]{2})(?![a-z])|leistungsdichte",
     re.IGNORECASE,
 )
 # LTspice and ngspice write noise as V/sqrt(Hz), but a squared or plotted expression carries the same heading
@@ -43,13 +45,15 @@ PLAIN_POWER = re.compile(r"^\s*[fpnuµμmkM]?(?:W|V(?:rms)?(?:\^2|²|2)|A(?:rms)
 VAGUE = re.compile(r"amplitude|magnitude|noise[\s_]+density|linear[\s_]+spectrum|amplituden?", re.IGNORECASE)
 BRACKETS = re.compile(r"[\(\[{]([^\(\)\[\]{}]*(?:\([^()]*\)[^\(\)\[\]{}]*)*)[\)\]}]")
 AVERAGES = re.compile(
-    r"(?<![A-Za-z])(?:n[\s_.-]*avg|n[\s_.-]*averages?|n[\s_.-]*segments?|navg|(?:(?:number|num|no\.?|nr\.?|#)[\s_]*(?:of[\s_]*)?)?(?:fft|psd|rms|linear)?"
+    r"(?<![A-Za-z])(?:n[\s_.-]*avg|n[\s_.-]*averages?|n[\s_.-]*segments?|navg"
+    r"|(?:(?:number|num|no\.?|nr\.?|#)[\s_]*(?:of[\s_]*)?)?(?:fft|psd|rms|linear)?"
     r"[\s_]*(?:avg|avgs|averages?|averaging|segments?|mittelungen|moyennes)(?:[\s_]*(?:count|number|no\.?|done|completed|n))?)"
     r"[\"'\])]*\s*[:=;,\t ]+\s*[\"']?\s*(\d+)(?![\d.,]*\d|\s*(?:%|s\b|ms\b|sec|hz))",
     re.IGNORECASE,
 )
 EQUALS_K = re.compile(r"(?:^|[\s#%*!;,(])[Kk]\s*=\s*(\d+)(?![\d.]*\d)")
-QUESTION = "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give --asd to square the values (asd=True), or asd=False to read power"
+QUESTION = "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give --asd to square the values (asd=True), or "
+"asd=False to read power"
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,13 @@ def level_of(text: str) -> Level:
 
 def unit_of(text: str) -> str | None:
     """The unit in a heading: in brackets, or the word that holds Hz."""
-    words = [match.group(1) for match in BRACKETS.finditer(text)]
+    quantity = re.match(r"\s*\w+\s+/\s+(\S.*)$", text)  # "S / V^2/Hz"
+    words = [quantity.group(1)] if quantity else []
+    words += [match.group(1) for match in BRACKETS.finditer(text)]
+    if re.search(r"Hz", text, re.IGNORECASE):  # "(V^2)/Hz" and "nV/sqrt(Hz)": the bracket is only a part
+        words = [word for word in words if re.search(r"\S+Hz|Hz\S+", word.strip(), re.IGNORECASE)]
     whole = text.strip()
-    if PLAIN_POWER.match(whole) or (
-        re.search(r"Hz", whole, re.IGNORECASE) and not re.search(r"[A-Za-z]{3,}.*[\s_,:]", whole)
-    ):
+    if PLAIN_POWER.match(whole) or not re.search(r"[A-Za-z]{3,}.*[\s_,:]", whole):
         words.append(whole)
     words += re.findall(r"[^\s,;:]*(?:/|per_)\s*[^\s,;:]*Hz[^\s,;]*", text, re.IGNORECASE)
     for word in words:
@@ -106,7 +112,8 @@ def tidy(unit: str) -> str:
     )
     unit = re.sub(r"^(?:PSD|ASD|S|P[xX]{2})_", "", unit).replace("_per_", "/").replace("{", "(").replace("}", ")")
     unit = re.sub(r"(?<=[A-Za-z\)])2(?=/Hz|$)", "^2", unit)
-    return re.sub(r"^\(([^()]*)\)(?=/Hz)", r"\1", unit).replace("HZ", "Hz").replace("hz", "Hz")
+    unit = re.sub(r"[·*]?Hz(?:\^\(?-1\)?|⁻¹)$", "/Hz", unit)
+    return re.sub(r"^\(([^()/]*)\)(?=/Hz)", r"\1", unit).replace("HZ", "Hz").replace("hz", "Hz")
 
 
 def power_unit(level: Level) -> str | None:
@@ -116,10 +123,12 @@ def power_unit(level: Level) -> str | None:
         base = re.split(r"/?[·*]?(?:sqrt|√|rt|root|\(?Hz|/r(?=Hz))", unit, maxsplit=1, flags=re.IGNORECASE)[0].strip(
             "_/([·* "
         )
-        if not base:
-            return None
+        if base in ("", "1"):
+            return "1/Hz" if base else None
         return f"({base})^2/Hz" if "/" in base else f"{base}^2/Hz"
     if level.kind == "db" and unit:
+        if POWER_HERTZ.search(unit) and not DECIBELS.search(unit):
+            return unit
         density = "/Hz" if re.search("Hz", unit, re.IGNORECASE) else ""
         named = re.search(r"re\.?:?(?:1|20)?([fpnuµmk]?[A-Za-z]+)", unit[2:]) or re.match(
             r"dB\(?(?:m)?(uV|V|uPa|Pa|A|uA)", unit
@@ -135,7 +144,7 @@ def power_unit(level: Level) -> str | None:
 
 
 def hertz_per_unit(text: str) -> float | None:
-    """Factor from the heading of the frequency axis to Hz: 1000 for "f [kHz]"; None where it names no unit of frequency.
+    """Factor from the heading of the axis to Hz: 1000 for "f [kHz]"; None where it names no unit of frequency.
 
     raises : Refusal for units that are no frequency, or that have two meanings ("mhz")
     """
