@@ -40,6 +40,8 @@ def choose(table: Table, column: Column = None) -> Raw:
             "it has 1 column; a spectrum needs two: frequency [Hz] and PSD [unit^2/Hz]. A time series is read "
             "with --series --rate HZ"
         )
+    if len(values) < 2:
+        raise Refusal(f"it holds {len(values)} bin; a spectrum has at least 2")
     given = bool(table.names)
     filled = [at for at in range(values.shape[1]) if not np.isnan(values[:, at]).all() or values.shape[1] == 2]
     if given and TIME.match(names[filled[0]]) and not any(FREQUENCY.search(names[at]) for at in filled):
@@ -47,7 +49,7 @@ def choose(table: Table, column: Column = None) -> Raw:
             f"its first column is {names[filled[0]]!r}: a time series is read with --series, not as a spectrum"
         )
     said = list(table.said)
-    axis, rest = _axis(values, names, filled, given, said, table)
+    axis, rest = _axis(values, names, filled, given, said)
     chosen = _wanted(column, names, rest, axis) if column is not None else _only(names, rest, axis, values)
     label = names[chosen[0]]
     if len({level_of(names[at]).kind for at in chosen}) > 1:
@@ -77,18 +79,20 @@ def _increases(values):
 
 def _uniform(values):
     steps = np.diff(values)
-    return len(steps) > 1 and np.isfinite(steps).all() and np.ptp(steps) <= 1e-3 * abs(np.median(steps))
+    return len(steps) > 1 and np.isfinite(steps).all() and np.ptp(steps) <= 0.02 * abs(np.median(steps))
 
 
 def _counts(values):
     return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
 
 
-def _axis(values, names, filled, given, said, table):
+def _axis(values, names, filled, given, said):
     """Position of the frequency, and the other columns."""
-    first = filled[0]
-    is_index = _counts(values[:, first]) and (not given or INDEX.match(names[first]))
-    if is_index and len(filled) > 2 and _increases(values[:, filled[1]]):
+    first, first_values = filled[0], values[:, filled[0]]
+    is_index = _counts(first_values) and (not given or INDEX.match(names[first]))
+    second = values[:, filled[1]] if len(filled) > 2 else first_values
+    on_a_grid = _increases(second) and second[-1] > second[0] and (_uniform(second) or _even_ratios(second))
+    if is_index and len(filled) > 2 and (on_a_grid or (given and _increases(second))):
         said.append("column 1 counts the rows and is left out")
         filled = filled[1:]
     elif is_index and given and names[first].strip() and not FREQUENCY.search(names[first]):
@@ -102,21 +106,23 @@ def _axis(values, names, filled, given, said, table):
                 "the second column increases in equal steps and the first does not: the second is read as the frequency"
             )
             axis = other
-        elif (
-            _uniform(values[:, other])
-            and _increases(values[:, axis])
-            and not _uniform(np.log(np.abs(values[:, axis]) + 1e-300))
-        ):
-            if not _uniform(values[:, axis]) and len(values) > 3 and not _log_grid(values[:, axis]):
-                raise Refusal(
-                    "both columns increase or fall steadily: which is the frequency? Put it first, with a heading"
-                )
+        elif _both_steady(values[:, axis], values[:, other]):
+            raise Refusal(
+                "both columns increase or fall steadily: which is the frequency? Put it first, with a heading"
+            )
     return axis, [at for at in filled if at != axis]
 
 
-def _log_grid(values):
-    ratios = np.diff(np.log(np.abs(values) + 1e-300))
-    return np.ptp(ratios) < 0.5 * abs(np.median(ratios))
+def _even_ratios(values):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.diff(np.log(np.abs(values)))
+    return bool(np.isfinite(ratios).all() and np.ptp(ratios) < 0.5 * abs(np.median(ratios)))
+
+
+def _both_steady(first, second):
+    """The first column is monotonous on no usual grid, while the second increases in equal steps."""
+    on_a_grid = _uniform(first) or _even_ratios(first) or len(first) <= 3
+    return _uniform(second) and _increases(first) and not on_a_grid
 
 
 def _listed(names, which):

@@ -123,6 +123,7 @@ def from_arrays(arrays: dict[str, ndarray], column: Column = None, attributes: d
     group = freq_key[: -len(_short(freq_key))]
     beside = {_short(key): key for key in arrays if key.startswith(group) or not re.search(r"[./]", key)}
     freqs, psd = numbers(freq_key, arrays[freq_key]), numbers(psd_key, arrays[psd_key], keep_memmap=True)
+    freqs = freqs.ravel() if freqs.size == max(freqs.shape, default=0) else freqs
     if psd.ndim == 2 and psd.shape[1] != freqs.size and psd.shape[0] == freqs.size:
         psd = psd.T
     if freqs.ndim != 1 or psd.ndim not in (1, 2) or psd.shape[-1] != len(freqs):

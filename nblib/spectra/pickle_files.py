@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,8 @@ def _torch_file(path):
             return torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as error:
         if "Unsupported global" in str(error) or "Unsupported operand" in str(error):
-            raise Refusal(f"it asks for more than arrays; {REFUSED} ({str(error).splitlines()[0][:200]})") from None
+            asked = re.search(r"GLOBAL (\S+)", str(error))
+            raise Refusal(f"it asks for {asked.group(1) if asked else 'more'}; {REFUSED}") from None
         raise
 
 

@@ -1,7 +1,7 @@
 """Read spectra and time series from files of any usual format, checked by one rule book; nothing in a file is executed.
 
-The formats are functions in text_files, array_files, pickle_files and series_files, listed in formats.READERS; a new one
-is one function with the decorator `@reader(".xyz")`. What the numbers mean is decided in units, levels, columns and axis.
+The formats are functions in text_files, array_files, pickle_files and series_files, listed in formats.READERS; a new
+one is one function with the decorator `@reader(".xyz")`. What numbers mean is decided in units, levels, columns, axis.
 """
 
 import contextlib

@@ -27,7 +27,7 @@ SECONDS = {
     "h": 3600.0,
     "hours": 3600.0,
 }
-JITTER = 0.01  # of the sampling interval: more is no regular sampling
+JITTER = 0.5  # of the sampling interval: more is no regular sampling
 RATE_LINE = r"sampl\w*[\s_-]*(?:rate|freq\w*)|data[\s_-]*rate|(?<![a-z])fs(?![a-z])"
 
 
@@ -108,7 +108,8 @@ def read_hdf5_series(path: Path, rate: float | None, column: Column) -> Series:
         arrays = datasets | {name: np.asarray(value) for name, value in every.items() if name in RATE_KEYS + STEP_KEYS}
         return _from_arrays(arrays, rate, column)
     strain = [key for key in times if key.lower().endswith("strain/strain") or key.lower() == "strain"]
-    at = _channel(times, column, said := []) if column is not None or not strain else times.index(strain[0])
+    said = []
+    at = _channel(times, column, said) if column is not None or not strain else times.index(strain[0])
     key = times[at]
     axis, own = axes[key][1], {name.lower(): value for name, value in attributes[key].items()}
     unit = own.get("yunits", own.get("unit", own.get("units")))
@@ -186,7 +187,7 @@ def _from_table(values, names, header, rate, column, said):
         raise Refusal(f"its first column is {labels[0]!r}: a spectrum; read it without --series")
     found, channels = stated(header, RATE_LINE) or 0.0, list(range(width))
     first, steps = values[:, 0], np.diff(values[:, 0])
-    if width > 1 and np.isfinite(steps).all() and len(steps) and (steps > 0).all():
+    if width > 1 and np.isfinite(steps).all() and len(steps) and (steps >= 0).all() and first[-1] > first[0]:
         if (INDEX.match(labels[0]) or not labels[0]) and np.all(steps == 1) and (found or rate):
             channels = channels[1:]  # a counter
         elif TIME.match(labels[0]) or not labels[0]:
@@ -220,27 +221,22 @@ def _seconds(label):
 
 
 def _rate_of(times):
-    """Samples a unit of time; refused where the sampling is not regular."""
-    steps = np.diff(times)
-    width = (times[-1] - times[0]) / max(1, len(steps))
-    if (
-        not np.isfinite(steps).all()
-        or not width > 0
-        or np.abs(steps - width).max() > max(JITTER * width, _rounding(times))
-    ):
-        at = int(np.argmax(np.abs(steps - width))) if np.isfinite(steps).all() else int(np.argmax(~np.isfinite(steps)))
+    """Samples a unit of time; refused where the times do not lie on a straight line within half a sample or their digits."""
+    width = (times[-1] - times[0]) / max(1, len(times) - 1)
+    off = np.abs(times - times[0] - width * np.arange(len(times)))
+    if not np.isfinite(times).all() or not width > 0 or off.max() > max(JITTER * width, 1.01 * _last_digit(times)):
+        at = int(np.argmax(np.where(np.isfinite(off), off, np.inf)))
         raise Refusal(
-            f"the time axis is not regular: {steps[at]:g} after sample {at + 1}, {width:g} on average; resample "
-            "it first"
+            f"the time axis is not regular: sample {at + 1} is at {times[at]:g}, {off[at]:g} off; resample it first"
         )
     return 1.0 / width
 
 
-def _rounding(times):
-    """Written digits: times are multiples of the last one."""
-    for digits in range(10):
-        if np.allclose(times, np.round(times, digits), rtol=0, atol=1e-12 * max(1.0, abs(times[-1]))):
-            return 1.01 * 10.0**-digits if digits else 0.0
+def _last_digit(times):
+    """Unit of the last digit that the times were written with."""
+    for digits in range(12):
+        if np.allclose(times, np.round(times, digits), rtol=0, atol=1e-13 * max(1.0, abs(times[-1]))):
+            return 10.0**-digits
     return 0.0
 
 

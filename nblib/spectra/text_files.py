@@ -93,7 +93,7 @@ def _blocks(lines, dialect):
         row = [dialect.number(cell) for cell in split]
         if not "".join(split).strip():
             continue
-        if is_data(row, split) or (rows and len(row) > 1 and None not in row):
+        if is_data(row, split) or (rows and None not in row and len(row) >= min(2, len(rows[0][0]))):
             if footer:
                 raise Refusal(
                     f"numbers go on at line {number} after text: line {footer[0]}, "

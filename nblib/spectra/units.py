@@ -12,7 +12,7 @@ AFTER_POWER = r"\s*[\)\]}]*\s*(?:\^|\*\*)\s*[\({]?\s*-?\s*(?:0?[.,]50*\b|1\s*/\s
 ROOT_HERTZ = re.compile(
     r"(?:sqrt|√|(?<![a-z])rt|root|/\s*r)[\s_\(\[{]*[kM]?Hz|Hz"
     + AFTER_POWER
-    + r"|Hz\s*-?\s*(?:½|1/2)|Hz\s*⁻?(?:¹[ᐟ⁄/]²|·⁵)",
+    + r"|Hz\s*-?\s*\(?-?(?:½|1/2)|Hz\s*⁻?(?:¹[ᐟ⁄/]²|·⁵)",
     re.IGNORECASE,
 )
 SQUARED = r"(?:\^\s*\{?2\}?|\*\*\s*2|²|(?<=[A-Za-z\)])2|squared|sq)"
