@@ -8,6 +8,7 @@ from numpy import ndarray
 
 from nblib.spectra.columns import from_matrix
 from nblib.spectra.formats import Column, Raw, Refusal, reader
+from nblib.spectra.matlab_files import variables
 from nblib.spectra.named_arrays import as_header, flattened, from_arrays, pick, plain_text
 
 
@@ -40,11 +41,12 @@ def read_mat(path: Path, column: Column) -> Raw:
 
 def load_mat(path: Path) -> dict[str, ndarray]:
     """Numeric and text variables of a MATLAB file, structures flattened to "structure.field"."""
-    import scipy.io
+    content = path.read_bytes()
+    if content.startswith(b"MATLAB 5.0") or content[126:128] in (b"IM", b"MI"):
+        return flattened(variables(content))
+    import scipy.io  # version 4
 
-    return flattened(
-        {key: value for key, value in scipy.io.loadmat(path, simplify_cells=True).items() if not key.startswith("__")}
-    )
+    return flattened(scipy.io.loadmat(path, simplify_cells=True))
 
 
 @reader(".h5", ".hdf5", ".hdf", ".he5")

@@ -79,7 +79,7 @@ def _fold(raw):
     if turns > 1 or (np.diff(freqs) <= 0).any() or len(positive) < 2 or matched.sum() < 0.8 * len(positive):
         at = int(np.argmax(raw.freqs < 0))
         raise Refusal(
-            f"frequencies must be positive, but {raw.place(at)} has {raw.freqs[at]:g} Hz, and the negative ones "
+            f"frequencies must be positive, but {raw.place(int(at))} has {raw.freqs[at]:g} Hz, and the negative ones "
             "do not mirror the others. " + advice
         )
     _keep(raw, order)
@@ -147,13 +147,13 @@ def _spans(raw, starts, span):
         if len(repeated):
             at = int(repeated[0])
             raise Refusal(
-                f"{len(repeated)} frequencies repeat, first {freqs[at]:g} Hz ({raw.place(at)} and "
-                f"{raw.place(at + 1)}): written with too few "
+                f"{len(repeated)} frequencies repeat, first {freqs[at]:g} Hz ({raw.place(int(at))} and "
+                f"{raw.place(int(at) + 1)}): written with too few "
                 "digits, or merged from two spans? Export with more digits, or each span to its own file"
             )
         at = int(starts[0])
         raise Refusal(
-            f"frequencies must increase, but {freqs[at]:g} Hz follows {freqs[at - 1]:g} Hz ({raw.place(at)}); "
+            f"frequencies must increase, but {freqs[at]:g} Hz follows {freqs[at - 1]:g} Hz ({raw.place(int(at))}); "
             "sort the rows"
         )
     place = raw.place(int(starts[0]))
@@ -201,7 +201,7 @@ def _interleaved(raw):
         at = int(np.argmax(split)) + 2
         raise Refusal(
             f"two spans of different resolution are sorted into one another: {raw.freqs[at]:g} Hz "
-            f"({raw.place(at)}) splits a bin, and so do "
+            f"({raw.place(int(at))}) splits a bin, and so do "
             f"{split.sum() - 1} others. Export each span to its own file, or write one after the other and choose "
             "with --span"
         )

@@ -58,6 +58,8 @@ def flattened(tree: dict, before: str = "") -> dict[str, ndarray]:
     """Nested dictionaries as {"outer.inner": array}; what is no array, number or text is left out."""
     flat = {}
     for key, value in tree.items():
+        if str(key).startswith("__"):
+            continue
         if isinstance(value, dict):
             flat |= flattened(value, f"{before}{key}.")
         elif isinstance(value, (ndarray, list, tuple, str, int, float, complex, np.generic)):

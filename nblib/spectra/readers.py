@@ -253,7 +253,7 @@ def _refuse_negative(raw, block, there, negative, start):
             "every value is negative: decibels? Give --db; of a floor that was subtracted, keep the values above 0"
         )
     raise Refusal(
-        f"psd is {block[row, at]:g} at {raw.freqs[at]:g} Hz ({raw.place(at)}, spectrum {start + row + 1}) and "
+        f"psd is {block[row, at]:g} at {raw.freqs[at]:g} Hz ({raw.place(int(at))}, spectrum {start + row + 1}) and "
         f"{negative.sum()} of "
         f"{there.sum()} values are negative: a PSD is positive. Decibels? Give --db. Write nan where there is no "
         "measurement"
@@ -278,7 +278,7 @@ def _present(raw, valid):
         why = f", {zero} of them 0" if zero else ""
         raw.said.append(
             f"{missing} bin{'s' if missing > 1 else ''} missing (not a number, overload, zero or marked{why}), "
-            f"first {raw.freqs[at]:g} Hz ({raw.place(at)})"
+            f"first {raw.freqs[at]:g} Hz ({raw.place(int(at))})"
         )
     return rows
 

@@ -221,7 +221,7 @@ def _seconds(label):
 
 
 def _rate_of(times):
-    """Samples a unit of time; refused where the times do not lie on a straight line within half a sample or their digits."""
+    """Samples a unit of time; refused where times leave a straight line by half a sample or their digits."""
     width = (times[-1] - times[0]) / max(1, len(times) - 1)
     off = np.abs(times - times[0] - width * np.arange(len(times)))
     if not np.isfinite(times).all() or not width > 0 or off.max() > max(JITTER * width, 1.01 * _last_digit(times)):

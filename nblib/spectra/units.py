@@ -90,6 +90,7 @@ def level_of(text: str) -> Level:
 
 def unit_of(text: str) -> str | None:
     """The unit in a heading: in brackets, or the word that holds Hz."""
+    text = re.sub(r"\s*/\s*(?=\(?Hz|√|sqrt)", "/", text)
     quantity = re.match(r"\s*\w+\s+/\s+(\S.*)$", text)  # "S / V^2/Hz"
     words = [quantity.group(1)] if quantity else []
     words += [match.group(1) for match in BRACKETS.finditer(text)]
