@@ -101,7 +101,8 @@ def _axis(values, names, filled, given, said):
     axis = named[0] if named else filled[0]
     if len(filled) == 2 and not named:
         other = filled[1]
-        if _increases(values[:, other]) and not _increases(values[:, axis]) and _uniform(values[:, other]):
+        rises = _uniform(values[:, other]) and values[-1, other] > values[0, other]
+        if rises and len(values) > 8 and not _increases(values[:, axis]):
             said.append(
                 "the second column increases in equal steps and the first does not: the second is read as the frequency"
             )
@@ -116,7 +117,7 @@ def _axis(values, names, filled, given, said):
 def _even_ratios(values):
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.diff(np.log(np.abs(values)))
-    return bool(np.isfinite(ratios).all() and np.ptp(ratios) < 0.5 * abs(np.median(ratios)))
+    return bool(len(ratios) > 1 and np.isfinite(ratios).all() and np.ptp(ratios) < 0.5 * abs(np.median(ratios)))
 
 
 def _both_steady(first, second):

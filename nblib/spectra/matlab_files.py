@@ -1,4 +1,4 @@
-"""MATLAB files of version 5 to 7, read with every length checked: SciPy's compiled reader crashes on some damaged files.
+"""MATLAB files of version 5 to 7, every length checked: SciPy's compiled reader crashes on some damaged files.
 
 Source: MathWorks, "MAT-File Format", level 5. Numbers, text and structures are read; cells, objects and sparse are left out.
 """

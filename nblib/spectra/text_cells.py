@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import no_type_check
 
 import numpy as np
 
@@ -27,7 +28,7 @@ INLINE = re.compile(
     r"\s(?:#(?!N/?A|NUM|DIV|VALUE|REF|NAME|NULL|NV|ZAHL|WERT)|//|!\s).*$", re.IGNORECASE
 )  # a remark after the values
 DELIMITERS = ("\t", ";", "|", ",", None)  # None = blanks
-SAMPLE = 400  # lines from which the delimiter is judged
+SAMPLE = 60  # lines from which the delimiter is judged
 
 
 def decoded(content: bytes) -> str:
@@ -72,6 +73,7 @@ class Dialect:
     decimal: str = "."
     thousands: str = ""
 
+    @no_type_check  # called for every cell
     def split(self, line: str) -> list[str]:
         """Cells of a line without quotes and outer blanks; an empty last cell after a closing delimiter is left out."""
         if self.delimiter is None:
@@ -87,6 +89,7 @@ class Dialect:
             cells.pop()
         return cells
 
+    @no_type_check
     def number(self, cell: str) -> float | None:
         """Value of a cell, NaN for every known way to write "no value", None for text."""
         if self.decimal == "." and not self.thousands:
@@ -118,6 +121,7 @@ class Dialect:
         return [self.number(cell) for cell in self.split(line)]
 
 
+@no_type_check
 def is_data(row: Sequence[float | None], cells: Sequence[str]) -> bool:
     """A row of a table begins with a number."""
     return bool(row) and row[0] is not None and any(character.isdigit() for character in cells[0])
@@ -128,10 +132,8 @@ def dialect_of(lines: Sequence[str], delimiter: str | None = "", decimal: str = 
 
     delimiter, decimal : where the file itself states them ("sep=;")
     """
-    step = max(1, len(lines) // SAMPLE)
-    sample = [
-        INLINE.sub("", line) for line in [*lines[:SAMPLE:1], *lines[SAMPLE::step]] if any(c.isdigit() for c in line)
-    ]
+    numeric = [INLINE.sub("", line) for line in lines if any(character.isdigit() for character in line)]
+    sample = numeric[:SAMPLE] + numeric[SAMPLE :: max(1, len(numeric) // SAMPLE)]
     best, best_score = None, (0, 0)
     for candidate in _candidates(delimiter, decimal):
         if candidate.delimiter is not None and not any(candidate.delimiter in line for line in sample):
@@ -139,13 +141,14 @@ def dialect_of(lines: Sequence[str], delimiter: str | None = "", decimal: str = 
         clean = dirty = 0
         for line in sample:
             cells = candidate.split(line)
-            row = [candidate.number(cell) for cell in cells]
-            if not is_data(row, cells) or sum(value is not None for value in row) < 2:
-                continue
-            dirty += 1
-            clean += None not in row
+            row = [candidate.number(cell) for cell in cells] if len(cells) > 1 else []
+            if is_data(row, cells) and sum(value is not None for value in row) > 1:
+                dirty += 1
+                clean += None not in row
         if (clean, dirty) > best_score:
             best, best_score = candidate, (clean, dirty)
+        if clean > 0.9 * len(sample):
+            break  # the first that fits is the plainest
     return best
 
 

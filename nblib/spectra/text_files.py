@@ -87,7 +87,7 @@ def _blocks(lines, dialect):
 
     A line that begins with a number is a row, never a header; only a lone one of another width above more text is.
     """
-    rows, header, titles, footer = [], [], [], []
+    rows, header, titles, footer, above = [], [], [], [], 0
     for number, line in enumerate(lines, start=1):
         split = dialect.split(INLINE.sub("", line))
         row = [dialect.number(cell) for cell in split]
@@ -103,6 +103,7 @@ def _blocks(lines, dialect):
             rows.append((row, split, number))
         elif not rows:
             header.append(line.strip())
+            above = number
         elif len(rows) == 1 and (None in rows[0][0] or not COMMENT.match(line)):
             titles += rows
             header += [lines[rows[0][2] - 1].strip(), line.strip()]
@@ -114,12 +115,28 @@ def _blocks(lines, dialect):
         rows = rows[1:]
     if not rows:
         raise Refusal("it holds no numbers; it needs two columns: frequency [Hz] and PSD [unit^2/Hz]")
+    _check_above(header, lines, above)
     for row, _, number in titles:
         if len(row) == len(rows[0][0]) and None not in row:
             raise Refusal(
                 f"line {number} is numbers, but text stands between it and the other rows; remove one of them"
             )
     return *(list(part) for part in zip(*rows, strict=True)), header
+
+
+def _check_above(header, lines, above):
+    """No row may be lost as a header because it is written in another way than those below."""
+    words = "nan inf".split()
+    for line in header:
+        tokens = [token for token in re.split(r"[\s,;|]+", line) if token]
+        values = [Dialect(None).number(token) is not None or token.lower() in words for token in tokens]
+        begins = bool(tokens) and Dialect(None).number(tokens[0]) is not None and any(c.isdigit() for c in tokens[0])
+        is_last = above and line == lines[above - 1].strip()
+        if begins and len(tokens) > 1 and (all(values) or is_last):
+            raise Refusal(
+                f"line {next(n for n, text in enumerate(lines, start=1) if text.strip() == line)}: {line[:60]!r} begins with a number "
+                "but is not written like the rows below it; mend it, or mark it with # if it is no row"
+            )
 
 
 def _even(rows, cells, numbers, lines, said):

@@ -14,7 +14,7 @@ import torch
 
 from nblib.spectra.readers import load_series, load_spectra
 
-FREQS = np.arange(1.0, 61.0)
+FREQS = np.arange(1.0, 31.0)
 PSD = 2.9e-14 / FREQS + 3e-16
 ROUNDS = 300  # inputs a format
 
@@ -47,9 +47,12 @@ def _strain():
     return stream.getvalue()
 
 
-def _study(kind):
-    tables = {"x": np.tile(np.linspace(2e-23, 1e-26, 3000, dtype=np.float32), (1, 1, 1)), "y": np.ones((1, 2))}
-    return tables if kind == "numpy" else {key: torch.tensor(values) for key, values in tables.items()}
+def _study():
+    return {"x": np.tile(np.linspace(2e-23, 1e-26, 3000, dtype=np.float32), (1, 1, 1)), "y": np.ones((1, 2))}
+
+
+def _tensors():
+    return {"freq": torch.tensor(FREQS), "psd": torch.tensor(PSD)}
 
 
 SOURCES = {
@@ -58,13 +61,13 @@ SOURCES = {
     "blanks.asc": lambda: _table("  ", "# Number of Avg: 25\n* X[Hz]  V/sqrt(Hz)\n"),
     "utf16.txt": lambda: _table("\t", "Freq.\tPSD\n").decode().encode("utf-16"),
     "table.csv.gz": lambda: gzip.compress(_table(), mtime=0),
-    "arrays.npz": lambda: _stored(np.savez_compressed, freq=FREQS, psd=PSD, valid=np.ones(60, bool)),
+    "arrays.npz": lambda: _stored(np.savez_compressed, freq=FREQS, psd=PSD, valid=np.ones(30, bool)),
     "array.npy": lambda: _stored(np.save, np.column_stack([FREQS, PSD])),
     "variables.mat": lambda: _stored(scipy.io.savemat, {"f": FREQS, "Pxx": PSD}),
     "datasets.h5": _hdf5,
-    "study.pkl": lambda: pickle.dumps(_study("numpy"), 2),
-    "tensors.pkl": lambda: pickle.dumps(_study("torch")),
-    "saved.pt": lambda: _stored(lambda stream, tables: torch.save(tables, stream), _study("torch")),
+    "study.pkl": lambda: pickle.dumps(_study(), 2),
+    "tensors.pkl": lambda: pickle.dumps(_tensors()),
+    "saved.pt": lambda: _stored(lambda stream, tables: torch.save(tables, stream), _tensors()),
 }
 SERIES = {
     "sound.wav": lambda: _stored(scipy.io.wavfile.write, 8000, np.arange(200, dtype=np.int16)),
@@ -102,10 +105,9 @@ def test_a_damaged_spectrum_is_refused_or_makes_sense(tmp_path, name):
     content, rng = SOURCES[name](), np.random.default_rng(list(name.encode()))
     is_text = name.endswith((".csv", ".txt", ".asc"))
     path, refused = tmp_path / name, 0
-    rounds = ROUNDS if len(content) < 10_000 else ROUNDS // 2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             path.write_bytes(mutated(content, rng, is_text))
             try:
                 spectra = load_spectra(path)
@@ -120,7 +122,8 @@ def test_a_damaged_spectrum_is_refused_or_makes_sense(tmp_path, name):
             assert (np.isfinite(spectra.psd[spectra.valid]) & (spectra.psd[spectra.valid] > 0)).all()
             assert spectra.valid.any(axis=1).all()
             assert "bins" in spectra.describe()
-    assert 0 < refused < rounds
+    assert refused > 0
+    assert refused < ROUNDS or name.endswith(".gz")  # its checksum finds every change
 
 
 @pytest.mark.parametrize("name", SERIES)
