@@ -18,11 +18,12 @@ import torch
 from attention import peak_mib
 
 from nblib import TrainConfig
-from nblib.figures import save_figure, use_style
-from nblib.objective import loss_terms
-from nblib.optimizer import MuonAdamW
-from nblib.paths import benchmark_record
-from nblib.records import read_json, run_conditions, write_json
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_record
+from nblib.project.records import read_json, write_json
+from nblib.reporting.style import save_figure, use_style
+from nblib.training.objective import loss_terms
+from nblib.training.optimizer import MuonAdamW
 
 BINS = (300, 1000, 3000, 10_000, 30_000, 100_000)
 SPECTRA = (1000, 10_000, 100_000, 400_000)  # of STREAM_BINS bins, on disk as float32
