@@ -8,7 +8,7 @@ from numpy import ndarray
 from scipy.special import digamma
 
 MAINS_WANDER = 0.05  # Hz, standard deviation of a grid's frequency
-MAX_HARMONIC = 300  # of an unknown clock
+MAX_HARMONIC = 100  # of an unknown clock
 MAX_ALIASED_HARMONIC = 10  # higher ones seldom pass an anti-alias filter, and would fit any line
 HARMONIC_OFFSET = 2.0  # prior of harmonic n: half ~ 1/(n + 2), half flat on the first ten
 N_FLAT = 10
@@ -71,7 +71,7 @@ def hypotheses(lines: Lines, mains: tuple[float, ...], sampling_rate: float | No
     for nominal in mains:
         share = (1 - CLOCK_WEIGHT) / len(mains)
         folds = sampling_rate is not None and sampling_rate / 2 < nominal * MAX_ALIASED_HARMONIC
-        direct = nominal * (1 + 1e-3) < lines.high or not folds
+        direct = bool(nominal * (1 + 1e-3) < lines.high) or not folds
         for rate in [None] * direct + [sampling_rate] * folds:
             part = share * (1.0 if direct + folds == 1 else 0.8 if rate is None else 0.2)
             found.append(Hypothesis(part, nominal, rate))

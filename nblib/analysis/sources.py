@@ -265,5 +265,5 @@ def hertz_range(low: float, high: float) -> str:
     """A range to a tenth of its width: "1.7..2.3 kHz"."""
     factor, name = _unit(high)
     width = max(high - low, 1e-9 * high) / factor
-    digits = int(np.clip(np.ceil(-np.log10(width / 5)), 0, 6))
+    digits = int(np.clip(np.ceil(-np.log10(width / 2)), 0, 6))
     return f"{low / factor:.{digits}f}..{high / factor:.{digits}f} {name}"
