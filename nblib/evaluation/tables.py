@@ -21,10 +21,17 @@ TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
 
 CLAIMED = ("simulated labels", "label-free")
 ENERGIES = ("Ea", "Eb")
-FAITHFULNESS = (
-    *(f"{name} ln" for name in ("erase", "erase twin", "erase elsewhere", "line", "rows", "values", "swap")),
-    *("erase", "erase elsewhere", "gradient", "even", "line in CLS"),
-)
+FAITHFULNESS = {  # test -> what its number is
+    "erase ln": "Erasing the noise:\nchange elsewhere [ln]",
+    "erase": "Erasing the noise /\nits line-free twin",
+    "erase elsewhere": "Erasing the noise /\nas many clean bins",
+    "gradient": "Gradient on the noise /\nits line-free twin",
+    "rows ln": "Line through the rows\nof attention [ln]",
+    "values ln": "Line through the values\nattended to [ln]",
+    "swap ln": "Change when attention is\nanother spectrum's [ln]",
+    "even": "Error in noisy bins, even\nattention forced / own",
+    "line in CLS": "Line strength read\nfrom CLS [$R^2$]",
+}
 
 
 def _judged_whole(metrics) -> Iterator[tuple[str, dict]]:

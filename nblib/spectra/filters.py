@@ -4,15 +4,11 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
 from scipy.fft import next_fast_len
 from scipy.ndimage import median_filter
 from scipy.special import gammaincinv
-from torch import Tensor
-
-from nblib.spectra.cells import NOISY_RATIO
 
 # Gaussian widths (standard deviation, bins) of the matched-filter bank that suits each family
 FILTER_WIDTHS = {
@@ -23,8 +19,6 @@ FILTER_WIDTHS = {
     "clock_leakage": (1, 2),
 }
 ALL_WIDTHS = (1, 2, 3, 5, 8, 12, 18, 26, 36)  # when the family is not known
-NORMAL_QUARTILE = 0.6745  # of the standard normal: median |deviation| over standard deviation
-PEAK_REACH = 20  # bins; nearer maxima are one line
 
 
 def matched_filter(
@@ -37,35 +31,6 @@ def matched_filter(
     returns   : in standard deviations of the intrinsic noise (1/sqrt(K) per bin)
     """
     return filter_bank(torch.from_numpy(log_ratio), widths, n_segments)[0].numpy()
-
-
-def noise_without_labels(
-    log_ratio: Float[Tensor, "n bin"], widths=ALL_WIDTHS, n_segments: float = 8, threshold: float = 5.0
-) -> Bool[Tensor, "n bin"]:
-    """Bins that look noisy in the residual alone: those where a line that stands out is above NOISY_RATIO.
-
-    A line stands at each local maximum (within PEAK_REACH bins) of the matched filter's response above the threshold,
-    with the width and height of the template that gives it.
-
-    log_ratio : ln x - ln S, S the model's own background; a constant offset per spectrum does not matter
-    threshold : of the response, in robust standard deviations of the same spectrum's responses
-    """
-    n_bins = log_ratio.shape[-1]
-    median_gamma = math.log(gammaincinv(n_segments, 0.5) / n_segments)
-    centred = log_ratio - log_ratio.median(dim=-1, keepdim=True).values + median_gamma
-    response, height, width = filter_bank(centred, widths, n_segments)
-    above = response - response.median(dim=-1, keepdim=True).values
-    deviation = above.abs().median(dim=-1, keepdim=True).values / NORMAL_QUARTILE
-    highest = F.max_pool1d(response[:, None], 2 * PEAK_REACH + 1, stride=1, padding=PEAK_REACH)[:, 0]
-    row, bin_ = ((above > threshold * deviation) & (height > NOISY_RATIO) & (response == highest)).nonzero(
-        as_tuple=True
-    )
-    reach = (width * (2 * (height / NOISY_RATIO).log()).sqrt())[row, bin_].long()
-    steps = response.new_zeros(len(response), n_bins + 1)  # +1 where a line begins, -1 behind its end
-    one = steps.new_ones(len(row))
-    steps.index_put_((row, (bin_ - reach).clamp(min=0)), one, accumulate=True)
-    steps.index_put_((row, (bin_ + reach + 1).clamp(max=n_bins)), -one, accumulate=True)
-    return steps[:, :-1].cumsum(dim=-1) > 0.5
 
 
 def filter_bank(log_ratio, widths, n_segments):
