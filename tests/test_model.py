@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from nblib.model import AttentionWithWeights, NoiseBERT, ReadoutAttention, contrasts, patches
+from nblib.attention import AttentionWithWeights, ReadoutAttention
+from nblib.model import NoiseBERT, contrasts, patches
 
 LENGTH, BINS = 9, 60
 SIZES = {"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 24, "dropout": 0.0}

@@ -14,7 +14,7 @@ FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in
 # a room or file imports only from its own room and from those after it
 ROOMS = [
     *("__main__", "reporting", "evaluation", "analysis", "training", "prediction", "detection", "dataset", "spectra"),
-    *("losses", "model", "project"),
+    *("losses", "model", "attention", "project"),
 ]
 README = (ROOT / "README.md").read_text()
 

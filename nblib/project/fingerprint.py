@@ -7,7 +7,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent.parent
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 # rooms and files whose code decides a training's result
-RESULT_CODE = ("spectra", "dataset.py", "model.py", "losses.py", "detection/posterior.py", "training")
+RESULT_CODE = ("spectra", "dataset.py", "attention.py", "model.py", "losses.py", "detection/posterior.py", "training")
 JUDGING_CODE = ("detection", "prediction.py", "evaluation")
 
 
