@@ -113,7 +113,7 @@ def energy_table(metrics: dict) -> dict[str, list[dict]]:
     limit = known["bound, truly clean bins"]
     rows = {}
     fits = ("all bins", "refit", "truly clean bins", "posterior median, truly clean bins", "running median, kept bins")
-    for label in fits:
+    for label in [label for label in fits if label in known]:
         rows[label] = [_without_seed(known[label][i] / limit[i]) for i in range(2)]
     for trial, found in _judged_whole(metrics):
         for key in ("kept bins", "linear probe"):

@@ -53,7 +53,7 @@ def _sentences(metrics):
         f"the same bins without their line, {format_interval(tests['no penalty']['erase'], 1)} times without the "
         "penalty and "
         f"{format_interval(tests['token readout']['erase'], 1)} times in the token readout, where attention does "
-        f"not even reach the output (swap {tests['token readout']['swap']['iqm']:.0f}).",
+        f"not even reach the output (swap {tests['token readout']['swap ln']['iqm']:.0f}).",
     ]
 
 
