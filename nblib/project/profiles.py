@@ -62,8 +62,14 @@ class Sizes:
 
 
 def sizes_of(settings: Profile) -> Sizes:
-    """Test sets of a profile: its locked test, and 4,000 line-free spectra where it trains for a report."""
+    """Test sets of a profile: its locked test, and 10,000 line-free spectra where it trains for a report."""
     n = settings.n_tune
     return Sizes(
-        n_test=settings.n_test, n_tune=n, n_family=n, n_line_free=8 * n, n_correlated=4 * n, n_probe=4 * n, n_energies=n
+        n_test=settings.n_test,
+        n_tune=n,
+        n_family=n,
+        n_line_free=20 * n,
+        n_correlated=4 * n,
+        n_probe=4 * n,
+        n_energies=n,
     )

@@ -9,6 +9,8 @@ from nblib.model import noisy_tokens
 from nblib.prediction import model_inputs
 from nblib.training.config import TrainConfig
 
+MAX_COMMON_SHARE = 0.3  # of the spectra of a batch; noise that more of them show at one token is not believed
+
 
 def loss_terms(
     model, batch, config: TrainConfig, spread: float, step: int = 0
@@ -57,11 +59,14 @@ def loss_terms(
 def pseudo_labels(prediction: Tensor, batch: dict[str, Tensor], config: TrainConfig, spread: float) -> Tensor:
     """Probability that a token holds a noisy bin, by the model's own residual, no truth used: (batch, token).
 
-    A CLS readout draws smooth spectra, so that a line stays in the residual, where the line posterior finds it.
+    A CLS readout draws smooth spectra, so that a line stays in the residual, where the line posterior finds it. What
+    many spectra of a batch show at the same place is taken for a wrong background, not for noise: without that, places
+    that are predicted badly flag themselves, lose their weight and are never learnt.
     Source of the idea, in speech: Lee et al., Interspeech 2022, 10.21437/Interspeech.2022-362.
     """
     log_ratio = ((batch["target"] - prediction) * spread).masked_fill(~batch["valid"], 0.0)
-    return noise_probability(log_ratio, config.n_segments, config.patch_size).float()
+    noise = noise_probability(log_ratio, config.n_segments, config.patch_size).float()
+    return torch.where(noise.mean(dim=0) > MAX_COMMON_SHARE, 0.0, noise)
 
 
 def total_loss(terms, config, accelerator):
