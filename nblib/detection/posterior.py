@@ -60,22 +60,21 @@ def line_log_odds(
     n_bins = log_ratio.shape[-1]
     if centred:
         log_ratio = log_ratio - log_ratio.median(dim=-1, keepdim=True).values + _log_median(n_segments)
-    first = np.arange(0, n_bins, block)
-    last = np.minimum(first + block, n_bins) - 1
-    reaching = torch.zeros(len(log_ratio), len(first), dtype=torch.float64, device=log_ratio.device)
+    n_blocks = -(-n_bins // block)
+    reaching = torch.zeros(len(log_ratio), n_blocks, dtype=torch.float64, device=log_ratio.device)
     near = torch.zeros_like(reaching)
     n_kinds = len(prior.heights) * sum(len(widths) for _, widths in prior.widths)
-    for pool, widths in prior.widths:
+    for coarse, widths in prior.widths:
+        pool = math.gcd(coarse, block)
         ratio = F.avg_pool1d(log_ratio.exp()[:, None], pool, ceil_mode=True)  # (n, 1, centre)
-        centres = (np.arange(ratio.shape[-1]) + 0.5) * pool - 0.5
         for width in widths:
             evidence = _evidence(ratio, width / pool, prior.heights, n_segments * pool)  # (n, height, centre)
-            total = F.pad(evidence.cumsum(dim=-1), (1, 0)) * (prior.n_lines * pool / (n_kinds * n_bins))
-            near += _between(total.sum(dim=1), centres, first - prior.reach, last + prior.reach)
-            for line, height in zip(total.unbind(dim=1), prior.heights, strict=True):
+            evidence = evidence * (prior.n_lines * pool / (n_kinds * n_bins))
+            near += _around(evidence.sum(dim=1), pool, block, prior.reach, n_blocks)
+            for line, height in zip(evidence.unbind(dim=1), prior.heights, strict=True):
                 if height > NOISY_RATIO:
                     reach = width * math.sqrt(2 * math.log(height / NOISY_RATIO))
-                    reaching += _between(line, centres, first - reach, last + reach)
+                    reaching += _around(line, pool, block, reach, n_blocks)
     rest = (near - reaching).clamp(min=0) + 1  # 1: no line at all
     return reaching.clamp(min=torch.finfo(reaching.dtype).tiny).log() - rest.log()
 
@@ -104,10 +103,17 @@ def _evidence(ratio, width, heights, n_segments):
     return (log_ratios.clamp(max=EXACT_LOG_RATIO) + above).clamp(max=LARGEST_LOG_RATIO).exp()
 
 
-def _between(cumulative, centres, low, high):
-    """Sum of what is centred between two frequencies in bins, of every block: (n, block)."""
-    start, stop = np.searchsorted(centres, low, side="left"), np.searchsorted(centres, high, side="right")
-    return cumulative[:, torch.from_numpy(stop)] - cumulative[:, torch.from_numpy(start)]
+def _around(values, pool, block, reach, n_blocks):
+    """Sum of what is centred within `reach` bins of each block, (n, block).
+
+    Added up window by window: in a running sum a strong line would swallow the weak ones that follow it.
+    """
+    before = math.floor((reach - 0.5) / pool + 0.5)  # centres before the block's first one
+    after = math.floor((block - 0.5 + reach) / pool - 0.5)  # and from it on, the first not counted
+    kernel, stride = before + after + 1, block // pool
+    missing = max(0, (n_blocks - 1) * stride + kernel - before - values.shape[-1])
+    padded = F.pad(values, (before, missing))[:, None]
+    return kernel * F.avg_pool1d(padded, kernel, stride)[:, 0, :n_blocks]
 
 
 def line_score(

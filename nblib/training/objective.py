@@ -9,6 +9,7 @@ from nblib.model import noisy_tokens
 from nblib.prediction import model_inputs
 from nblib.training.config import TrainConfig
 
+LEAST_BLOCK = 10  # bins of a pseudo-label
 MAX_COMMON_SHARE = 0.3  # of the spectra of a batch; noise that more of them show at one token is not believed
 
 
@@ -65,7 +66,10 @@ def pseudo_labels(prediction: Tensor, batch: dict[str, Tensor], config: TrainCon
     Source of the idea, in speech: Lee et al., Interspeech 2022, 10.21437/Interspeech.2022-362.
     """
     log_ratio = ((batch["target"] - prediction) * spread).masked_fill(~batch["valid"], 0.0)
-    noise = noise_probability(log_ratio, config.n_segments, config.patch_size).float()
+    tokens_a_block = -(-LEAST_BLOCK // config.patch_size)  # small tokens share a label, or it would take too long
+    noise = noise_probability(log_ratio, config.n_segments, tokens_a_block * config.patch_size).float()
+    n_tokens = -(-prediction.shape[1] // config.patch_size)
+    noise = noise.repeat_interleave(tokens_a_block, dim=1)[:, :n_tokens]
     return torch.where(noise.mean(dim=0) > MAX_COMMON_SHARE, 0.0, noise)
 
 

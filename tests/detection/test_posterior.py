@@ -55,11 +55,13 @@ def test_noise_alone_is_no_line():
 
 
 def test_very_strong_lines_stay_finite_and_two_lines_are_found():
-    """Planted bug: likelihood ratios in float32, which overflow; one line taken for the explanation of all."""
+    """Planted bugs: likelihood ratios in float32, which overflow; windows taken from a running sum, in which the strong
+    line swallows the weak one behind it.
+    """
     places = torch.arange(3000.0)
     ratio = torch.zeros(1, 3000, dtype=torch.float64)
-    for centre in (700, 2200):
-        ratio += torch.log1p(50.0 * torch.exp(-0.5 * ((places - centre) / 20) ** 2)).double()
+    for centre, height in ((700, 50.0), (2200, 1.0)):
+        ratio += torch.log1p(height * torch.exp(-0.5 * ((places - centre) / 20) ** 2)).double()
     odds = line_log_odds(ratio)
     assert odds.isfinite().all()
     assert odds[0, 35] > 3

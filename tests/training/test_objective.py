@@ -127,7 +127,7 @@ def test_masked_errors_count_less_where_noise_is_probable():
     late, early = (loss_terms(model.train(), batch, config, data.scale.spread, step)[0]["mask"] for step in (10, 9))
     assert early[1] == batch["mask"].sum()
     assert 0.8 < late[1] / early[1] < 1
-    assert late[0] / late[1] < 0.9 * early[0] / early[1]
+    assert late[0] / late[1] < 0.97 * early[0] / early[1]
 
 
 def test_pseudo_labels_find_the_lines_whatever_the_level_of_the_prediction():
@@ -139,3 +139,15 @@ def test_pseudo_labels_find_the_lines_whatever_the_level_of_the_prediction():
         found = pseudo_labels(batch["background"] + offset, batch, config, data.scale.spread) > 0.5
         assert (found & truth).sum() / truth.sum() > 0.9
         assert (found & truth).sum() / found.sum() > 0.9
+
+
+def test_what_all_spectra_show_at_one_place_is_a_wrong_background():
+    """Planted bug: the share taken over the tokens of a spectrum."""
+    config, data, _, _ = setting(**LABEL_FREE | {"families": ("single_line",)})
+    batch = data.batch(range(40))
+    wrong = batch["background"].clone()
+    wrong[:, :40] -= 2.0
+    found, right = (pseudo_labels(value, batch, config, data.scale.spread) for value in (wrong, batch["background"]))
+    assert (found[:, :2] == 0).all()
+    elsewhere = slice(30, None)
+    torch.testing.assert_close(found[:, elsewhere], right[:, elsewhere], rtol=0, atol=0.05)
