@@ -41,8 +41,10 @@ def _untrained_predictions(config, name, n_spectra, split="test"):
     return predict(model, held_out(config, name, n_spectra, split), sweep=False)
 
 
-def baseline_methods(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dict]:
+def baseline_methods(config: TrainConfig, name: str, sizes: Sizes, fits: bool = False) -> dict[str, dict]:
     """Detection by everything that is not trained, on the test spectra of every model.
+
+    fits : fit_scores as well, which take a minute or two
 
     returns : "methods": detection and its "ap_interval" (95 %, over test spectra); "tuned": choices made on validation
               spectra. The limit and the GLRT are left out where the estimation noise is not theirs
@@ -60,7 +62,7 @@ def baseline_methods(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, 
     }
     width = max(widths, key=widths.get)
     seen = config.dataset("train", sizes.n_probe, families=(name,)).batch(range(sizes.n_probe))["noisy"].numpy()
-    scores |= fit_scores(test)
+    scores |= fit_scores(test) if fits else {}
     scores |= {
         "find_peaks": cell_scores(find_peaks_score(test.log_psd, width)),
         "untrained attention": test.attention(),
@@ -86,7 +88,7 @@ def assess_baselines(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, 
               truly clean bins, and their bounds, meV; "fit in-band": error of the fit on truly clean bins in the noisy
               ones, ln units
     """
-    found = baseline_methods(config, name, sizes) | {"strengths": {}, "families": {}}
+    found = baseline_methods(config, name, sizes, fits=True) | {"strengths": {}, "families": {}}
     tuning = _untrained_predictions(config, name, sizes.n_tune, "validation")
     for strength in STRENGTHS:
         model = config.build_model(tuning.freqs).eval()

@@ -26,18 +26,17 @@ class Trial:
     @property
     def judged(self) -> str:
         """Key of OF_A_MODEL: models trained on something else are looked at less closely."""
-        return "elsewhere" if self.seeds == "n_other_seeds" else "whole"
+        return "elsewhere" if self.seeds == "n_other_seeds" or "families" in self.changes else "whole"
 
 
 TRIALS = {
     "simulated labels": Trial(PENALTY, "n_seeds"),
     "label-free": Trial(PENALTY | WITHOUT_TRUTH | {"labels": "pseudo"}, "n_seeds"),
     "no penalty": Trial({}, "n_control_seeds"),
-    "label-free, no penalty": Trial(WITHOUT_TRUTH, "n_control_seeds"),
     "token readout": Trial(PENALTY | {"readout": "token"}, "n_control_seeds"),
     "supervised CNN": Trial({"readout": "token"}, "n_control_seeds", "cnn"),
     "supervised token head": Trial({"readout": "token"}, "n_control_seeds", "token_head"),
-    "shapes": Trial(PENALTY | {"families": ("shapes",)}, "n_other_seeds"),
+    "shapes": Trial(PENALTY | {"families": ("shapes",)}, "n_control_seeds"),
     **{
         f"{name} alone": Trial(PENALTY | {"families": (name,)}, "n_other_seeds")
         for name in FILTER_WIDTHS
@@ -62,7 +61,9 @@ def over_trials(settings: Profile, training: dict, name: str, sizes: Sizes, firs
         for seed in range(first_seed, first_seed + getattr(settings, trial.seeds)):
             config = TrainConfig(**training | {"families": (name,), "seed": seed} | trial.changes)
             tasks[trial_name, seed] = Task(trial.judged, config, name, sizes if closely else short, trial.kind)
+    by_seed = sorted(tasks, key=lambda place: place[1])  # a run that is cut off leaves whole seeds
+    results = dict(zip(by_seed, load_or_run_all([tasks[place] for place in by_seed]), strict=True))
     found = {}
-    for (trial_name, seed), result in zip(tasks, load_or_run_all(list(tasks.values())), strict=True):
-        found.setdefault(trial_name, {})[str(seed)] = result
+    for trial_name, seed in tasks:
+        found.setdefault(trial_name, {})[str(seed)] = results[trial_name, seed]
     return found

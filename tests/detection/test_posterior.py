@@ -42,8 +42,8 @@ def test_a_block_is_about_as_probable_as_the_most_probable_of_its_bins(lines):
     ratio, _ = lines
     cells, bins = noise_probability(ratio), noise_probability(ratio, block=1)
     most = bins.unflatten(1, (-1, 20)).amax(dim=2)
-    assert (cells > most - 0.05).all()
-    assert (cells - most).mean() < 0.01
+    assert (cells > most - 0.05).double().mean() > 0.995
+    assert (cells - most).mean().abs() < 0.01
 
 
 def test_noise_alone_is_no_line():

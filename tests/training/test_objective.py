@@ -150,4 +150,5 @@ def test_what_all_spectra_show_at_one_place_is_a_wrong_background():
     found, right = (pseudo_labels(value, batch, config, data.scale.spread) for value in (wrong, batch["background"]))
     assert (found[:, :2] == 0).all()
     elsewhere = slice(30, None)
-    torch.testing.assert_close(found[:, elsewhere], right[:, elsewhere], rtol=0, atol=0.05)
+    assert right[:, :2].mean() < 0.1
+    assert (found - right)[:, elsewhere].abs().mean() < 0.002
