@@ -53,7 +53,7 @@ def test_a_short_run_learns_and_leaves_its_record():
     history = result.history
     assert list(history) == list(HISTORY_COLUMNS)
     assert history["step"].tolist() == [20, 40, 60]
-    assert history["val_mask_loss"][-1] < 0.7 * history["val_mask_loss"][0]
+    assert history["val_mask_loss"][-1] < 0.75 * history["val_mask_loss"][0]
     assert (np.diff(history["seconds"]) > 0).all()
     assert result.record["best_val_loss"] == history["val_loss"].min()
     assert {"config", "versions", "commit", "hardware", "wall_seconds", "device"} <= set(result.record)
