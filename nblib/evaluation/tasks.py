@@ -12,6 +12,7 @@ from nblib.evaluation.supervised import KINDS, train_supervised
 from nblib.project.fingerprint import JUDGING_CODE, code_digest
 from nblib.project.paths import runs_dir
 from nblib.project.profiles import Sizes
+from nblib.project.progress import planned, reached
 from nblib.project.records import read_json, write_json
 from nblib.training.config import TrainConfig
 from nblib.training.loop import train
@@ -55,10 +56,13 @@ def load_or_run(task: Task) -> dict:
     """What a task found, measured now or kept from before."""
     if not task.path.exists():
         write_json(task.path, task.measure())
+        reached(task.path.stem, 1, 1)
     return read_json(task.path)
 
 
 def load_or_run_all(tasks: Sequence[Task]) -> list[dict]:
     """What every task found, in order; those not kept yet are done side by side, one core each."""
-    side_by_side(load_or_run, [task for task in tasks if not task.path.exists()])
+    waiting = [task for task in tasks if not task.path.exists()]
+    planned("measurement", [task.path.stem for task in waiting])
+    side_by_side(load_or_run, waiting)
     return [load_or_run(task) for task in tasks]

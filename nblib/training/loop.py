@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from nblib.model import NoiseBERT, noisy_tokens
 from nblib.project.environment import available_cores, is_live, run_conditions
 from nblib.project.paths import runs_dir
+from nblib.project.progress import planned, reporter
 from nblib.project.records import read_json, write_json
 from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history, save_checkpoint, write_history
 from nblib.training.config import TrainConfig
@@ -86,18 +87,21 @@ def train(config: TrainConfig, progress: bool | None = None, n_workers: int | No
     with FileLock(folder / ".lock") if state.is_main_process else nullcontext(), torch.random.fork_rng():
         state.wait_for_everyone()
         if not (folder / "record.json").exists():
+            if state.is_main_process and parent_process() is None:  # side by side, they were announced together
+                planned("run", [config.key])
             _Run(config, folder, progress).finish(n_workers)
     return load_run(folder)
 
 
 def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
-    """Train several runs side by side, one core each, and a remainder on all; with an accelerator, one by one.
+    """Train several runs side by side, one core each; with an accelerator, one by one.
 
     Steps of models this small leave threads waiting: cores are better spent on several runs than on one.
 
     returns : one TrainResult a config, in order; complete runs are loaded, equal configs are one run
     """
     waiting = [config for config in dict.fromkeys(configs) if not (_folder(config) / "record.json").exists()]
+    planned("run", [config.key for config in waiting])
     side_by_side(_train_alone, waiting)
     return [train(config) for config in configs]
 
@@ -171,10 +175,12 @@ class _Run:
             desc=f"{config.readout} {config.regularizer}",
             disable=not (self.accelerator.is_main_process and (is_live() if self.progress is None else self.progress)),
         )
-        recent = []
+        recent, report = [], reporter(config.key, config.steps)
         for batch in bar:
             recent.append(self._train_step(batch))
             self.step += 1
+            if self.accelerator.is_main_process:
+                report(self.step)
             if self.step % config.validate_every == 0 or self.step == config.steps:
                 averages = {name: float(np.mean([entry[name] for entry in recent])) for name in recent[0]}
                 self.seconds = time.perf_counter() - started
