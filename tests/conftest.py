@@ -15,9 +15,5 @@ install_import_hook(CHECKED, "conftest.checked")
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_folders(tmp_path_factory):
-    """runs/ and figures/ of the tests are temporary; one thread a process, since tests run side by side."""
-    import torch
-
-    torch.set_num_threads(1)
+    """runs/ of the tests is temporary; nothing else is written to."""
     os.environ["NBLIB_RUNS"] = str(tmp_path_factory.mktemp("runs"))
-    os.environ["NBLIB_FIGURES"] = str(tmp_path_factory.mktemp("figures"))

@@ -14,13 +14,13 @@ from pathlib import Path
 from nblib.project.paths import ROOT, from_root, runs_dir
 from nblib.project.records import write_json
 from nblib.reporting.commands import JOBS_VARIABLE
-from nblib.reporting.outputs import list_outputs, show_table
+from nblib.reporting.outputs import full_table, list_outputs, show_table
 from nblib.reporting.progress import Watcher
 
 
 def settings_of(options: argparse.Namespace) -> dict:
     """The workflow's config: what was given, nothing else (a grid's file names its own profile)."""
-    config = {"profile": options.profile, "data_path": options.data, "grid_name": options.grid and Path(options.grid).stem}
+    config = {"profile": options.profile, "data_path": options.data, "grid_name": Path(options.grid).stem}
     return {name: value for name, value in config.items() if value}
 
 
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument("--grid", default="", help="YAML file of a grid")
     options = parser.parse_args()
     if options.target == "grid" and not Path(options.grid).is_file():
-        print(f"refused: grid {options.grid!r} is not a file; give a YAML file like workflow/grid.yaml", file=sys.stderr)
+        print(f"refused: {options.grid!r} is not a file; give a grid like workflow/grid.yaml", file=sys.stderr)
         return 2
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
@@ -94,7 +94,7 @@ def main() -> int:
         print(f"{reason(log)}\nthe workflow's own words: {from_root(log)}", file=sys.stderr)
     elif options.target == "grid":
         table = Path((folder / "table").read_text(encoding="utf-8"))
-        print(f"{show_table(table)}\n{from_root(table)}; everything: {from_root(table.with_name(f'{table.stem}_all.csv'))}")
+        print(f"{show_table(table)}\n{from_root(table)}; everything: {from_root(full_table(table))}")
     else:
         print(list_outputs(options.profile or "quick"))
     return status

@@ -96,7 +96,7 @@ def _watched(folder: Path):
 
 def grid_table_command(arguments: list[str]) -> int:
     """Join records as a small table and a full one beside it; prints the small one and both paths."""
-    from nblib.reporting.outputs import show_table, write_grid
+    from nblib.reporting.outputs import full_table, show_table, write_grid
 
     parser = argparse.ArgumentParser(
         prog="nblib grid-table",
@@ -104,10 +104,10 @@ def grid_table_command(arguments: list[str]) -> int:
     )
     parser.add_argument("output", type=Path, help="the CSV")
     parser.add_argument("records", type=Path, nargs="+", help="result.json of each run")
-    parser.add_argument("--column", action="append", default=[], help="a metric for the small table, as often as wanted")
+    parser.add_argument("--column", action="append", default=[], help="a metric for the small table, repeatable")
     options = parser.parse_args(arguments)
     path = write_grid(options.output, options.records, options.column)
-    print(f"{show_table(path)}\n{from_root(path)}; everything: {from_root(path.with_name(f'{path.stem}_all.csv'))}")
+    print(f"{show_table(path)}\n{from_root(path)}; everything: {from_root(full_table(path))}")
     return 0
 
 

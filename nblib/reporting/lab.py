@@ -21,7 +21,7 @@ def copy_notebooks() -> tuple[Path, list[str]]:
         copy, digest = folder / original.name, _digest(original)
         if copy.exists() and _digest(copy) not in (digest, origins.get(original.name)):
             if origins.get(original.name) != digest:
-                said.append(f"{from_root(copy)} is yours and stays; delete it to get {from_root(original)} as it is now")
+                said.append(f"{from_root(copy)} is yours and stays; delete it to get the new {from_root(original)}")
             continue
         shutil.copyfile(original, copy)
         origins[original.name] = digest

@@ -55,8 +55,13 @@ def write_grid(output: Path, records: Sequence[Path], asked: Sequence[str] = ())
     """Write a grid's small table to `output`, and everything beside it as <output>_all.csv."""
     rows = grid_rows(records)
     merged = [parameters | metrics for parameters, metrics in rows]
-    write_table(output.with_name(f"{output.stem}_all.csv"), merged)
+    write_table(full_table(output), merged)
     return write_table(output, merged, main_columns(rows, asked))
+
+
+def full_table(table: Path) -> Path:
+    """The file that holds everything of a grid, beside its small table."""
+    return table.with_name(f"{table.stem}_all.csv")
 
 
 def show_table(path: Path) -> str:
@@ -64,7 +69,8 @@ def show_table(path: Path) -> str:
     with path.open(newline="", encoding="utf-8") as stream:
         rows = [[_short(value) for value in row] for row in csv.reader(stream)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    lines = ["  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _short(value):
@@ -93,15 +99,15 @@ def list_outputs(profile: str) -> str:
     """Executed notebooks, records and figures of a profile, as text, and what to open first."""
     runs, figures = runs_dir(profile), figures_dir(profile)
     notebooks = sorted(runs.glob("*/*.ipynb"))
+    drawn = sorted(figures.glob("*.png"))
     groups = {
         "executed notebooks": [path for path in notebooks if not path.stem.endswith(".failed")],
         "records": sorted(runs.glob("*/result.json")),
-        "figures (each also as .pdf)": sorted(figures.glob("*.png")),
+        "figures (each also as .pdf)": drawn,
     }
     lines = []
     for title, paths in groups.items():
         lines += [f"{len(paths)} {title}"] + [f"  {from_root(path)}" for path in paths]
-    first = [path for name in ("06_answer", "03_answer") for path in groups["figures (each also as .pdf)"] if path.stem == name]
-    if first:
-        lines += [f"open first: {from_root(first[0])}"]
+    answers = [path for path in drawn if path.stem.endswith("_answer")]
+    lines += [f"open first: {from_root(answers[-1])}"] if answers else []
     return "\n".join(lines)

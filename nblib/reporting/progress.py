@@ -19,7 +19,7 @@ class Job:
 
     name: str
     path: Path
-    started: float = 0.0
+    started: float | None = None
     latest: float = 0.0
     since: float = 0.0
     section: str = ""
@@ -42,7 +42,7 @@ class Job:
 
     def _take(self, entry):
         self.latest = entry["time"]
-        self.started = self.started or entry["time"]
+        self.started = entry["time"] if self.started is None else self.started
         if "section" in entry:
             self.section = entry["section"]
         elif "state" in entry:
@@ -62,7 +62,7 @@ class Job:
 
     def line(self, now: float) -> str:
         """What it does, e.g. "03_full...: The sweep: run 3 of 13, step 60 of 100, about 1:40 left"."""
-        spent = clock((self.latest if self.state != "running" else now) - (self.started or now))
+        spent = clock((self.latest if self.state != "running" else now) - (now if self.started is None else self.started))
         if self.state != "running":
             return f"{self.name}: {self.state} after {spent}"
         text = f"{self.name}: {self.section or 'starting'}"
@@ -75,7 +75,7 @@ class Job:
         if active:
             text += ", step {} of {}".format(*self.steps[min(active, key=self._share)])
         share = sum(self._share(name) for name in self.stage) / len(self.stage)
-        if share and now - self.since > 2:
+        if share > 0.03 and now - self.since > 2:  # the first step waits for imports
             text += f", about {clock((now - self.since) * (1 - share) / share)} left"
         return text
 
@@ -123,7 +123,7 @@ class Watcher:
 
     def _say(self, ended, running, now):
         for job in ended + running:
-            if job in ended or now - self._said.get(job.name, 0) >= QUIET:
+            if job in ended or now - self._said.get(job.name, -QUIET) >= QUIET:
                 self._said[job.name] = now
                 self.stream.write(job.line(now) + "\n")
         self.stream.flush()

@@ -3,7 +3,16 @@
 import shutil
 from pathlib import Path
 
-from nblib.project.paths import IN_CLONE, NOTEBOOKS, ROOT, figures_dir, from_root, published_figures, record_path, runs_dir
+from nblib.project.paths import (
+    IN_CLONE,
+    NOTEBOOKS,
+    ROOT,
+    figures_dir,
+    from_root,
+    published_figures,
+    record_path,
+    runs_dir,
+)
 from nblib.project.profiles import get_profile
 from nblib.project.records import read_json
 from nblib.reporting.readme import renewed

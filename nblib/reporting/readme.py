@@ -8,7 +8,7 @@ from nblib.evaluation.tables import format_interval
 from nblib.project.paths import NOTEBOOKS, benchmark_record
 from nblib.project.records import committed_result, provenance, read_json
 
-BEGIN, END = "<!-- {}: make readme -->", "<!-- end of {} -->"  # the answer's and the costs' places
+BEGIN, END = "<!-- {}: make publish -->", "<!-- end of {} -->"  # the answer's and the costs' places
 
 
 def answer(evidence: dict, record: dict) -> str:
