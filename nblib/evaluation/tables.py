@@ -21,7 +21,13 @@ TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
 
 CLAIMED = ("simulated labels", "label-free")
 ENERGIES = ("Ea", "Eb")
-FAITHFULNESS = ("erase", "erase elsewhere", "gradient", "swap", "line in CLS")
+FAITHFULNESS = {  # test -> what its number is
+    "erase": "Erasing the noise /\nits line-free twin",
+    "erase elsewhere": "Erasing the noise /\nas many clean bins",
+    "gradient": "Gradient on the noise /\nits line-free twin",
+    "swap": "Change when attention is\nanother spectrum's [ln std]",
+    "line in CLS": "Line strength read\nfrom CLS [$R^2$]",
+}
 
 
 def _judged_whole(metrics) -> Iterator[tuple[str, dict]]:

@@ -62,7 +62,9 @@ class Job:
 
     def line(self, now: float) -> str:
         """What it does, e.g. "03_full...: The sweep: run 3 of 13, step 60 of 100, about 1:40 left"."""
-        spent = clock((self.latest if self.state != "running" else now) - (now if self.started is None else self.started))
+        spent = clock(
+            (self.latest if self.state != "running" else now) - (now if self.started is None else self.started)
+        )
         if self.state != "running":
             return f"{self.name}: {self.state} after {spent}"
         text = f"{self.name}: {self.section or 'starting'}"

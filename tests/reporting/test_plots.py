@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from nblib.reporting import plots
+from nblib.reporting import charts, plots
 
 FREQS = np.geomspace(1, 3000, 150)
 RNG = np.random.default_rng(0)
@@ -22,18 +22,19 @@ CALLS = {
     "plot_ratio": lambda ax: plots.plot_ratio(FREQS, NOISY * 1.0, 0.25, "line", ax=ax),
     "plot_interval_counts": lambda ax: plots.plot_interval_counts(np.arange(31), ax=ax),
     "plot_loss_curves": lambda ax: plots.plot_loss_curves(HISTORY, 0.01, ax=ax),
-    "plot_mass": lambda ax: plots.plot_mass({"mean": HISTORY}, 0.03, ax=ax),
+    "plot_mass": lambda ax: charts.plot_mass({"mean": HISTORY}, 0.03, ax=ax),
     "plot_attention_row": lambda ax: plots.plot_attention_row(FREQS, ROWS, NOISY, ax=ax),
-    "plot_scores": lambda ax: plots.plot_scores({"a": 0.5, "b": 0.9}, {"chance": 0.1}, "AP", ax=ax),
     "plot_heatmap": lambda ax: plots.plot_heatmap(ROWS, FREQS, ax=ax),
-    "plot_weights": lambda ax: plots.plot_weights(np.full((151, 151), 1 / 151), ax=ax),
-    "plot_roc": lambda ax: plots.plot_roc(SCORES, TRUTH, ax=ax),
-    "plot_front": lambda ax: plots.plot_front({"mean": [POINT, POINT]}, POINT, {"token": POINT}, (1, 10), ax=ax),
-    "plot_gradients": lambda ax: plots.plot_gradients(FREQS / 3001, {"mean": FREQS}, 0.03, ax=ax),
-    "plot_spans": lambda ax: plots.plot_spans({"a": SPAN, "b": SPAN}, {"chance": 0.1}, "AP", ax=ax),
-    "plot_curves": lambda ax: plots.plot_curves({"a": {0.5: SPAN, 2.0: SPAN}}, "Strength", "AP", ax=ax),
-    "plot_shares": lambda ax: plots.plot_shares({"a": {"x": 0.5, "y": 1.0}}, "share", ax=ax),
-    "plot_precision_recall": lambda ax: plots.plot_precision_recall(SCORES, TRUTH, ax=ax),
+    "plot_weights": lambda ax: plots.plot_weights(np.full((151, 151), 1 / 151), FREQS, ax=ax),
+    "plot_roc": lambda ax: charts.plot_roc(SCORES, TRUTH, ax=ax),
+    "plot_front": lambda ax: charts.plot_front({"mean": [POINT, POINT]}, POINT, {"token": POINT}, (1, 10), ax=ax),
+    "plot_gradients": lambda ax: charts.plot_gradients(FREQS / 3001, {"mean": FREQS}, 0.03, ax=ax),
+    "plot_spans": lambda ax: charts.plot_spans({"a": SPAN, "b": SPAN}, {"chance": 0.1}, "AP", ax=ax),
+    "plot_curves": lambda ax: charts.plot_curves({"a": {0.5: SPAN, 2.0: SPAN}}, "Strength", "AP", ax=ax),
+    "plot_shares": lambda ax: charts.plot_shares({"a": {"x": 0.5, "y": 1.0}}, "share", ax=ax),
+    "plot_distances": lambda ax: charts.plot_distances({"a": SPAN, "limit": SPAN | {"iqm": 0.9}}, 0.9, "AP", ax=ax),
+    "plot_groups": lambda ax: charts.plot_groups({"x": {"a": 0.5}, "y": {"a": 1.0}}, "AP", ax=ax),
+    "plot_precision_recall": lambda ax: charts.plot_precision_recall(SCORES, TRUTH, ax=ax),
 }
 
 
@@ -48,7 +49,8 @@ def lines(ax):
 
 
 def test_every_plot_is_tried():
-    assert set(CALLS) == {name for name in vars(plots) if name.startswith("plot_")}
+    found = {name for module in (plots, charts) for name in vars(module) if name.startswith("plot_")}
+    assert found - set(CALLS) == {"plot_spectrum_and_attention"}  # it draws on two axes, below
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -57,9 +59,14 @@ def test_a_plot_labels_its_axes_and_draws_where_it_is_told(name):
     ax = plt.subplots()[1]
     assert CALLS[name](ax) is ax
     for axes in (own, ax):
-        assert axes.get_xlabel() or name == "plot_shares"  # there rows and columns have names
-        assert axes.get_ylabel() or name in ("plot_scores", "plot_spans", "plot_shares")  # the methods are named
-    over_frequency = ("plot_psd", "plot_ratio", "plot_attention_row", "plot_heatmap")
+        assert axes.get_xlabel() or name in ("plot_shares", "plot_groups")  # there rows and columns have names
+        assert axes.get_ylabel() or name in (
+            "plot_scores",
+            "plot_spans",
+            "plot_shares",
+            "plot_distances",
+        )  # the methods are named
+    over_frequency = ("plot_psd", "plot_ratio", "plot_attention_row", "plot_heatmap", "plot_weights")
     assert ("Hz" in ax.get_xlabel()) == (name in over_frequency)
 
 
@@ -90,11 +97,24 @@ def test_heatmap_is_attention_over_uniform():
     np.testing.assert_allclose(np.ravel(image.get_array()), np.ravel(ROWS * 150))
 
 
-def test_bars_are_as_long_as_scores():
-    ax = CALLS["plot_scores"](None)
-    assert [patch.get_width() for patch in ax.patches] == [0.5, 0.9]
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
-    assert lines(ax)["chance"][0].tolist() == [0.1, 0.1]
+def test_a_spectrum_and_its_attention_share_one_axis():
+    upper, lower = plots.plot_spectrum_and_attention(FREQS, {"measured": 1 / FREQS}, NOISY, FREQS, {"after": ROWS[0]})
+    np.testing.assert_array_equal(lines(lower)["after"][1], ROWS[0])
+    assert upper.get_xlim() == lower.get_xlim()
+    assert len(upper.collections) == len(lower.collections) == 1  # noisy bins shaded in both
+
+
+def test_ticks_stand_on_their_frequencies():
+    """Planted bug: places counted from the cells' left edges."""
+    places, labels = plots.frequency_ticks(np.arange(10.0, 3000.0, 20.0))
+    assert labels == ["500", "1000", "1500", "2000", "2500", "3000"]
+    assert places[0] == pytest.approx((500 - 10) / 20 + 0.5)
+
+
+def test_distances_leave_out_the_limit_and_turn_the_interval():
+    ax = CALLS["plot_distances"](None)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a"]
+    assert ax.containers[0][0].get_xydata().tolist() == [pytest.approx([0.4, 0.0])]
 
 
 def test_curves_of_a_perfect_score_reach_the_corner():
