@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from nblib import NoiseBERTDataset, TrainConfig, train, train_many
-from nblib.__main__ import main, parse_config
+from nblib.__main__ import main
 from nblib.training import parallel
 from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history
+from nblib.training.command import read_config
 from nblib.training.loop import StepData, _Run, load_run, rate_share_at
 from nblib.training.parallel import side_by_side
 
@@ -196,7 +197,7 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
     values = {name: getattr(TINY, name) for name in ("steps", "batch_size", "validate_every", "n_validation")}
     values |= {name: getattr(TINY, name) for name in ("d_model", "n_heads", "num_layers", "dim_feedforward")}
     assignments = [f"{name}={value}" for name, value in (values | {"regularizer": TINY.regularizer}).items()]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "nblib"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "nblib", "train"]
     answer = subprocess.run([sys.executable, *launch, *assignments], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr[-2000:]
     folder = tmp_path / "two" / "models" / TINY.key
@@ -209,13 +210,18 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
 
 def test_the_command_line_is_a_config(capsys):
     """Planted bug: the profile's parameters left out."""
-    config = parse_config("smoke", ["reg_weight=3", "families=[vibration]", "regularizer=mass"])
-    assert (config.reg_weight, config.families, config.steps) == (3, ("vibration",), 100)
+    texts = {"reg_weight": "3e0", "families": "[vibration]", "regularizer": "mass", "precision": "no"}
+    config = read_config("smoke", texts | {"data_path": "dev #3.csv"})
+    assert (config.reg_weight, config.families, config.steps, config.precision) == (3, ("vibration",), 100, "no")
+    assert config.data_path == "dev #3.csv"
     for arguments, message in (
         (["reg_weight"], "is not NAME=VALUE"),
         (["lambda=3"], "unknown training parameter lambda"),
+        (["-p", "reg_weight", "3", "reg_weight=4"], "reg_weight is given twice"),
+        (["reg_weight=much"], "reg_weight='much' does not fit: reg_weight is a number"),
+        (["-p", "reg_weight", "-3"], "reg_weight=-3.0 must be a finite number"),
     ):
-        assert main(arguments) == 2
+        assert main(["train", *arguments]) == 2
         assert message in capsys.readouterr().err
 
 
