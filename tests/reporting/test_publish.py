@@ -38,8 +38,7 @@ def own(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["00_data", "03_full_attention_regularizer"])
-def test_a_plain_quick_run_changes_nothing_tracked(tmp_path, monkeypatch, name):
+def test_a_plain_quick_run_changes_nothing_tracked(tmp_path, monkeypatch):
     """Planted bug: save_result and save_figure writing records/ and figures/ at profile quick, as they once did."""
     sizes = tmp_path / "sizes.json"
     sizes.write_text(json.dumps(SIZES))
@@ -49,11 +48,12 @@ def test_a_plain_quick_run_changes_nothing_tracked(tmp_path, monkeypatch, name):
         monkeypatch.delenv(variable, raising=False)
     before = tracked_files()
     assert len(before) > 50
-    notebook = NOTEBOOKS / f"{name}.ipynb"
-    run_notebook(notebook, tmp_path / "runs" / "quick" / name / notebook.name, {"profile": "quick", "seed": 0})
+    name = "03_full_attention_regularizer"
+    values = {"profile": "quick", "seed": 0, "compare": False}
+    run_notebook(NOTEBOOKS / f"{name}.ipynb", tmp_path / "runs" / "quick" / name / f"{name}.ipynb", values)
     record = read_json(tmp_path / "runs" / "quick" / name / "result.json")
     assert (record["profile"], record["profiles_from"]) == ("quick", str(sizes))
-    assert len(list((tmp_path / "runs" / "quick" / "figures").glob(f"{name[:3]}*.png"))) >= 3
+    assert len(list((tmp_path / "runs" / "quick" / "figures").glob("03_*.png"))) >= 3
     assert tracked_files() == before
 
 
@@ -74,9 +74,8 @@ def test_publishing_copies_plain_records_and_figures(own, capsys):
     assert main(["publish"]) == 0
     said = capsys.readouterr().out
     assert committed_result("00_data")["metrics"] == {"ap": 0.5}
-    found = sorted(
-        str(path.relative_to(own)) for place in ("records", "figures") for path in (own / place).rglob("*.*")
-    )
+    written = [path for place in ("records", "figures") for path in (own / place).rglob("*.*")]
+    found = sorted(str(path.relative_to(own)) for path in written)
     assert found == [
         *(f"figures/{name}" for name in ("00_a.pdf", "00_a.png", "README.md", "bench_growth.pdf", "bench_growth.png")),
         *("figures/index.json", "records/benchmarks/scaling.json", "records/quick/00_data.json"),
@@ -104,6 +103,7 @@ def test_what_proves_nothing_is_not_published(own, capsys, monkeypatch):
     """Planted bug: a run on somebody's own file published as the report's."""
     save_result("00_data", "quick", "", {"seed": 0, "data_path": "mine.csv"}, {"ap": 0.5})
     draw("00_measured")
+    (own / "sizes.json").write_text(json.dumps(SIZES))
     monkeypatch.setenv("NBLIB_PROFILES", str(own / "sizes.json"))
     save_result("02_simple_regularizer", "quick", "", {"seed": 0}, {"ap": 0.5})
     assert main(["publish", "quick"]) == 0
