@@ -9,6 +9,7 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
+from nblib.project.extensions import load_extensions, loaded_extensions
 from nblib.spectra.cells import N_INTERVALS, NOISY_RATIO, noise_interval
 from nblib.spectra.noise import (
     FAMILIES,
@@ -170,6 +171,14 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
 
     def __len__(self) -> int:
         return self.n_spectra
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_extensions": loaded_extensions()}
+
+    def __setstate__(self, state: dict) -> None:
+        """A worker process that is started anew knows no extension yet."""
+        load_extensions(state.pop("_extensions"))
+        self.__dict__.update(state)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose which pass over the spectra is drawn; each epoch has its own noise and masks."""

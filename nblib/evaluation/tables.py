@@ -11,9 +11,10 @@ import numpy as np
 from nblib.detection.calibration import ALARM_RATES
 from nblib.detection.metrics import over_seeds
 from nblib.evaluation.trials import TRIALS
-from nblib.spectra.filters import FILTER_WIDTHS
+from nblib.prediction import SCORES
+from nblib.spectra.noise import PUBLISHED_FAMILIES
 
-SCORES = ("attention", "residual", "combined", "logit")
+DERIVED_SCORES = ("combined", "logit")  # beside those of prediction.SCORES
 
 
 TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
@@ -47,7 +48,7 @@ def detection_table(metrics: dict) -> dict[str, dict]:
     """
     rows = {}
     for trial, found in _judged_whole(metrics):
-        for score in SCORES:
+        for score in (*SCORES, *DERIVED_SCORES):
             if score in next(iter(found.values())):
                 label = trial if score == "logit" else f"{trial}, {score}"
                 rows[label] = {key: across_seeds(found, score, key) for key in ("ap", "top1")}
@@ -74,7 +75,7 @@ def family_shares(metrics: dict) -> dict[str, dict[str, float]]:
 
     "not seen" is, for each family, the model trained on all the others.
     """
-    references = {name: metrics["baselines"]["families"][name] for name in FILTER_WIDTHS}
+    references = {name: metrics["baselines"]["families"][name] for name in PUBLISHED_FAMILIES}
     rows = {MEDIAN: {name: row[MEDIAN]["ap"] / row[TRUE]["ap"] for name, row in references.items()}}
     for trial in TRIALS:
         found = metrics["trials"].get(trial)
