@@ -103,7 +103,7 @@ def plot(curves: list[dict], study: dict) -> None:
     fig, ax = plt.subplots(figsize=(5.5, 3.2))
     for number, points in enumerate(curves):
         ax.plot(points["seconds"], points["ap"], color="#08306b", ls="-", label=None if number else "this repository")
-    ax.plot(study["seconds"], study["ap"], marker="o", ms=3, label="starting study's configuration")
+    ax.plot(study["seconds"], study["ap"], marker="o", ms=3, color="#c2410c", label="starting study's configuration")
     ax.axhline(GOAL, color="k", ls=":", lw=0.8, label=f"AP {GOAL}")
     ax.set(xlabel="Wall time of training, two cores [s]", ylabel="Validation average precision", ylim=(0, 1))
     ax.legend()

@@ -98,9 +98,12 @@ def plot_spans(rows: dict[str, dict], marks: dict[str, float] | None = None, lab
     entries = list(rows.values())
     values = [entry["iqm"] for entry in entries]
     spans = _spans([{"row": entry} for entry in entries], "row")
-    colours = [OURS if name in (ours or ()) else OTHERS for name in rows]
-    ax.errorbar(values, np.arange(len(rows)), xerr=spans, fmt="none", ecolor=colours, capsize=2, lw=1)
-    ax.scatter(values, np.arange(len(rows)), c=colours, s=16, zorder=3)
+    is_ours = np.array([name in ours for name in rows])
+    for chosen, colour in ((~is_ours, OTHERS), (is_ours, OURS)):
+        if chosen.any():
+            places = np.flatnonzero(chosen)
+            style = {"fmt": "o", "ms": 4, "capsize": 2, "lw": 1, "color": colour}
+            ax.errorbar(np.array(values)[chosen], places, xerr=spans[:, chosen], **style)
     for (name, value), style in zip((marks or {}).items(), ("--", ":", "-."), strict=False):
         ax.axvline(value, color="k", ls=style, lw=0.9, label=name)
     if marks:

@@ -114,7 +114,7 @@ def test_ticks_stand_on_their_frequencies():
 def test_distances_leave_out_the_limit_and_turn_the_interval():
     ax = CALLS["plot_distances"](None)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["a"]
-    assert ax.collections[-1].get_offsets()[0].tolist() == pytest.approx([0.4, 0.0])
+    assert ax.containers[0][0].get_xydata().tolist() == [pytest.approx([0.4, 0.0])]
 
 
 def test_curves_of_a_perfect_score_reach_the_corner():
