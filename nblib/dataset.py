@@ -105,6 +105,7 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         data_path: str | Path | None = None,
         freqs: ndarray | None = None,
     ):
+        load_extensions()  # installed packages may bring families
         _check_choice("preset", preset, PRESETS)
         _check_choice("split", split, SPLITS)
         _check_choice("mask_policy", mask_policy, MASK_POLICIES)
