@@ -55,7 +55,7 @@ def baseline_methods(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, 
     widths = {
         width: scored(cell_scores(find_peaks_score(tuning.log_psd, width)), tuning)["ap"] for width in PEAK_WIDTHS
     }
-    width = max(widths, key=widths.get)
+    width = max(widths, key=lambda width: widths[width])
     seen = config.dataset("train", sizes.n_probe, families=(name,)).batch(range(sizes.n_probe))["noisy"].numpy()
     scores |= {
         "find_peaks": cell_scores(find_peaks_score(test.log_psd, width)),
@@ -189,4 +189,4 @@ def tune_window(tuning: Predictions, widths) -> int:
         residual = tuning.log_psd - running_median(tuning.log_psd, window, tuning.n_segments)
         cells = cell_scores(matched_filter(residual, widths, tuning.n_segments))
         precision[window] = average_precision_score(tuning.truth.ravel(), cells.ravel())
-    return max(precision, key=precision.get)
+    return max(precision, key=lambda window: precision[window])

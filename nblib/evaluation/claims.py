@@ -1,7 +1,7 @@
 """What is claimed, held against what was measured."""
 
 from nblib.detection.calibration import ALARM_RATES
-from nblib.evaluation.tables import CLAIMED, ENERGIES, LIMIT, MEDIAN, TRUE, across_seeds
+from nblib.evaluation.tables import CLAIMED, ENERGIES, LIMIT, MEDIAN, TRUE, across_seeds, number_at
 from nblib.spectra.noise import PUBLISHED_FAMILIES
 
 
@@ -70,8 +70,6 @@ def over_pairs(found: dict[str, dict], others: dict[str, dict], *path: str) -> d
     """Span of the ratio of a number in one trial to that in another, seed by seed."""
     ratios = {}
     for seed in found:
-        one, other = found[seed], others[seed]
-        for key in path:
-            one, other = one[key], other[key]
-        ratios[seed] = {"ratio": one / other}
+        one, other = number_at(found[seed], *path), number_at(others[seed], *path)
+        ratios[seed] = {"ratio": None if one is None or not other else one / other}
     return across_seeds(ratios, "ratio")

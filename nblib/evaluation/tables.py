@@ -5,6 +5,7 @@ noise" {trial: ...}, "energy bias" {family: ...} and "example". A span is {"iqm"
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -162,14 +163,18 @@ def format_interval(span: dict, digits: int = 3) -> str:
     return f"{text} [{low:.{digits}f}, {high:.{digits}f}]" if known else text
 
 
-def across_seeds(found: dict[str, dict], *path: str, over: float = 1.0) -> dict[str, float]:
+def across_seeds(found: dict[str, dict], *path: str | int, over: float = 1.0) -> dict[str, float]:
     """Interquartile mean over seeds and 95 % interval of a number, see metrics.over_seeds.
 
     found : {seed: nested numbers}; path : keys to the number; over : what it is divided by
     """
-    values = []
-    for entry in found.values():
-        for key in path:
-            entry = entry[key]
-        values.append(np.nan if entry is None else entry / over)
-    return over_seeds(np.array(values))
+    values = [number_at(entry, *path) for entry in found.values()]
+    return over_seeds(np.array([np.nan if value is None else value / over for value in values]))
+
+
+def number_at(found: dict, *path: str | int) -> float | None:
+    """The number at the end of a path of keys; None where it was not a finite one."""
+    value: Any = found
+    for key in path:
+        value = value[key]
+    return value

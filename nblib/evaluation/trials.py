@@ -63,7 +63,7 @@ def over_trials(settings: Profile, training: dict, name: str, sizes: Sizes, firs
         for seed in range(first_seed, first_seed + getattr(settings, trial.seeds)):
             config = TrainConfig(**training | {"families": (name,), "seed": seed} | trial.changes)
             tasks[trial_name, seed] = Task(trial.judged, config, name, sizes if closely else short, trial.kind)
-    found = {}
+    found: dict[str, dict] = {}
     for (trial_name, seed), result in zip(tasks, load_or_run_all(list(tasks.values())), strict=True):
         found.setdefault(trial_name, {})[str(seed)] = result
     return found

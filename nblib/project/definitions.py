@@ -5,7 +5,7 @@ import importlib.util
 import symtable
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -153,11 +153,12 @@ def _inside(module: str, chain: tuple[str, ...]) -> Place | None:
     if module_of(module).package == module and source_of(submodule) is not None:
         return _inside(submodule, chain[1:])
     value = getattr(sys.modules.get(module), chain[0], None)  # from a module's own __getattr__
-    home = getattr(value, "__module__", module) if isinstance(value, (types.FunctionType, type)) else module
-    return _inside(home, (value.__qualname__,)) if home != module else None
+    if isinstance(value, (types.FunctionType, type)) and value.__module__ != module:
+        return _inside(value.__module__, (value.__qualname__,))
+    return None
 
 
-def places_of(entry: object) -> list[Place]:
+def places_of(entry: Callable) -> list[Place]:
     """Where what is registered is defined; raises ValueError where that is not at the top of a source file."""
     places = []
     for function in functions_of(entry):
@@ -194,25 +195,28 @@ def uses_of(statement: ast.stmt, nodes: list[ast.AST], scope: symtable.SymbolTab
 
     nodes : of ast.walk; scope : of a function or class, whose own variables are not the module's
     """
-    kept = None
-    if scope is not None:
-        outside = [*statement.decorator_list, *getattr(statement, "bases", []), *getattr(statement, "keywords", [])]
-        if isinstance(statement, FUNCTIONS):
-            outside += [*statement.args.defaults, *statement.args.kw_defaults]
-        else:
-            outside += [node for node in statement.body if not isinstance(node, FUNCTIONS)]
-        names = [node.id for part in outside if part for node in ast.walk(part) if isinstance(node, ast.Name)]
-        kept = _globals(scope) | set(names)
+    outside: list[ast.AST | None] = []  # of the scope: these names are always the module's
+    if isinstance(statement, FUNCTIONS):
+        outside = [*statement.decorator_list, *statement.args.defaults, *statement.args.kw_defaults]
+    elif isinstance(statement, ast.ClassDef):
+        outside = [*statement.decorator_list, *statement.bases, *statement.keywords]
+        outside += [node for node in statement.body if not isinstance(node, FUNCTIONS)]
+    kept = None if scope is None else _globals(scope)
+    if kept is not None:
+        parts = [node for part in outside if part is not None for node in ast.walk(part)]
+        kept |= {node.id for node in parts if isinstance(node, ast.Name)}
     uses: list[Use] = []
-    inner = set()  # nodes that are part of a longer name
+    inner: set[ast.AST] = set()  # nodes that are part of a longer name
     for node in nodes:  # outer ones come first
-        key = node.slice.value if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) else None
-        if not isinstance(key, str):
-            key, chain = None, _chain(node)
-        else:
-            chain = _chain(node.value)
-        if key is not None or isinstance(node, ast.Attribute):
+        key = None
+        chain = _chain(node)
+        if isinstance(node, ast.Attribute):
             inner.add(node.value)
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            key = node.slice.value if isinstance(node.slice.value, str) else None
+            if key is not None:
+                chain = _chain(node.value)
+                inner.add(node.value)
         if chain and (key is not None or node not in inner) and (kept is None or chain[0] in kept):
             uses.append((chain, key))
     return list(dict.fromkeys(uses))

@@ -18,7 +18,7 @@ import gc
 import hashlib
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from nblib.project.definitions import LOOSE, Place, module_of, named, places_of, uses_of
 
@@ -94,7 +94,7 @@ def _table(place: Place, told: Mapping[Place, tuple[str, ...]]) -> dict | None:
     return value
 
 
-def _entry(place: Place, key: str, value: object) -> tuple[str, list[tuple[Place, str | None]]]:
+def _entry(place: Place, key: str, value: Callable) -> tuple[str, list[tuple[Place, str | None]]]:
     """An entry of a table: the expression in the dict itself, or the function that was registered."""
     module = module_of(place[0])
     for statement in module.statements[place[1]]:

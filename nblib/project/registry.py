@@ -25,7 +25,7 @@ def register(table: MutableMapping[str, Entry], what: str, name: str, entry: Ent
     return entry
 
 
-def functions_of(entry: object) -> list[Callable]:
+def functions_of(entry: Callable) -> list[Callable]:
     """The functions or classes behind an entry: of a wrapper what it wraps, of a dataclass what it is and holds.
 
     raises : ValueError for anything else

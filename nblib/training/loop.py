@@ -142,7 +142,8 @@ class _Run:
         self.n_validation_steps = -(-config.n_validation // config.batch_size)
         model = config.build_model(self.data.freqs)
         optimizer = MuonAdamW(model, config)
-        self.step, self.rows, self.best, self.seconds = 0, [], math.inf, 0.0
+        self.rows: list[dict[str, float]] = []
+        self.step, self.best, self.seconds = 0, math.inf, 0.0
         if (folder / "last.safetensors").exists():
             self._resume(model, optimizer)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
