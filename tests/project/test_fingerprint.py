@@ -6,6 +6,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import nblib.training.loop  # noqa: F401 - where runs start
@@ -16,6 +17,7 @@ from nblib.project import fingerprint as fingerprint_module
 from nblib.project.fingerprint import code_behind, fingerprint
 from nblib.project.profiles import Sizes
 from nblib.spectra.noise import FAMILIES, family
+from nblib.spectra.readers import READERS
 from nblib.training.config import TrainConfig
 
 PACKAGE = Path(definitions.__file__).parent.parent
@@ -68,6 +70,22 @@ class Copy:
     def read(self, file):
         return (self.folder / file).read_text()
 
+    def change(self, name):
+        """Change what "module:name" does; returns the file as it was."""
+        source, tree = self.read(file_of(name)), ast.parse(self.read(file_of(name)))
+        inner = name.split(":")[1]
+        for node in tree.body:
+            if getattr(node, "name", None) == inner:
+                node.body.append(ast.parse("edited = 'edited'").body[0])
+            elif isinstance(node, (ast.Assign, ast.AnnAssign)) and inner in definitions._bound(node):
+                node.value = ast.Tuple([node.value, ast.Constant("edited")], ast.Load())
+        self.write(file_of(name), ast.unparse(ast.fix_missing_locations(tree)))
+        return source
+
+
+def file_of(name):
+    return "/".join(name.split(":")[0].split(".")[1:]) + ".py"
+
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
@@ -85,20 +103,14 @@ def key(config=PLAIN):
 @pytest.mark.parametrize("module", MODULES)
 def test_editing_each_module_that_a_run_depends_on_changes_its_key(module, copy):
     """Every definition found is edited in turn. Planted bug: constants left out of what is followed."""
-    file = str(Path(*module.split(".")[1:]).with_suffix(".py"))
-    source, before = copy.read(file), key(LABEL_FREE)
-    names = [name.split(":")[1] for name in behind(LABEL_FREE) if name.startswith(f"{module}:")]
-    names = [name for name in names if name.isidentifier()]
+    before = key(LABEL_FREE)
+    names = [name for name in behind(LABEL_FREE) if name.startswith(f"{module}:") and name.split(":")[1].isidentifier()]
     assert names
     for name in names:
-        tree = ast.parse(source)
-        for node in tree.body:
-            if getattr(node, "name", None) == name:
-                node.body.append(ast.parse("edited = 'edited'").body[0])
-            elif isinstance(node, (ast.Assign, ast.AnnAssign)) and f"'{name}'" in ast.dump(node):
-                node.value = ast.Tuple([node.value, ast.Constant("edited")], ast.Load())
-        copy.write(file, ast.unparse(ast.fix_missing_locations(tree)))
+        source = copy.change(name)
         assert key(LABEL_FREE) != before, name
+        copy.write(file_of(name), source)
+    assert key(LABEL_FREE) == before
 
 
 def test_the_package_is_followed_where_training_goes():
@@ -108,10 +120,13 @@ def test_the_package_is_followed_where_training_goes():
     assert not [name for name in MODULES if name.startswith(("nblib.project", "nblib.reporting", "nblib.evaluation"))]
 
 
-def test_label_free_training_counts_the_filter_and_other_training_does_not(copy):
-    """Planted bug: the matched filter's threshold missing from the key, as it once was."""
+def test_label_free_training_counts_what_makes_its_labels_and_other_training_does_not(copy):
+    """Planted bug: what finds lines in a residual missing from the key, as it once was."""
+    only = sorted(set(behind(LABEL_FREE)) - set(behind(PLAIN)))
+    assert "nblib.training.objective:noise_labels" in only
+    finders = [name for name in only if not name.startswith("nblib.training") and name.split(":")[1].isidentifier()]
     before = key(LABEL_FREE), key(PLAIN)
-    copy.edit("spectra/filters.py", "threshold: float = 5.0", "threshold: float = 6.0")
+    copy.change(finders[0])
     after = key(LABEL_FREE), key(PLAIN)
     assert after[0] != before[0]
     assert after[1] == before[1]
@@ -199,15 +214,17 @@ def test_an_entry_of_a_literal_table_counts_where_it_is_used(copy):
 
 
 def test_a_format_counts_where_the_data_file_ends_so(copy, tmp_path):
-    file = tmp_path / "device.csv"
-    file.write_text("1,2\n2,1\n")
+    """Planted bug: every reader counted for every file."""
+    file = tmp_path / "device.npy"
+    np.save(file, np.ones((2, 60)))
     config = TrainConfig(preset="wide", data_path=str(file))
     before = key(config), key()
-    copy.edit("spectra/readers.py", "keep two: frequency", "leave two: frequency")  # text
-    changed = key(config)
-    assert changed != before[0]
-    copy.edit("spectra/readers.py", "it holds one bare array", "it is one bare array")  # .npz
-    assert (key(config), key()) == (changed, before[1])
+    used, other = (f"{READERS[ending].__module__}:{READERS[ending].__name__}" for ending in (".npy", ".npz"))
+    copy.change(other)
+    assert (key(config), key()) == before
+    copy.change(used)
+    assert key(config) != before[0]
+    assert key() == before[1]
 
 
 def test_a_table_of_which_nothing_is_told_counts_whole():
