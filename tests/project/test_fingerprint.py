@@ -72,14 +72,16 @@ class Copy:
 
     def change(self, name):
         """Change what "module:name" does; returns the file as it was."""
-        source, tree = self.read(file_of(name)), ast.parse(self.read(file_of(name)))
-        inner = name.split(":")[1]
-        for node in tree.body:
+        source = self.read(file_of(name))
+        inner, lines = name.split(":")[1], source.splitlines()
+        for node in ast.parse(source).body:
             if getattr(node, "name", None) == inner:
-                node.body.append(ast.parse("edited = 'edited'").body[0])
-            elif isinstance(node, (ast.Assign, ast.AnnAssign)) and inner in definitions._bound(node):
-                node.value = ast.Tuple([node.value, ast.Constant("edited")], ast.Load())
-        self.write(file_of(name), ast.unparse(ast.fix_missing_locations(tree)))
+                lines.insert(node.end_lineno, " " * node.body[-1].col_offset + "edited = 'edited'")
+                break
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and inner in definitions._bound(node):
+                lines.insert(node.end_lineno, f"{inner} = 'edited'")
+                break
+        self.write(file_of(name), "\n".join(lines))
         return source
 
 
