@@ -5,7 +5,6 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +15,8 @@ from nblib.model import NoiseBERT
 from nblib.project.extensions import load_extensions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.paths import resolve_data_path
+from nblib.spectra.formats import sniffed
+from nblib.spectra.readers import COMPRESSED
 
 LAYER_CHOICES = ("last", "all")
 LABELS = ("simulated", "pseudo")
@@ -147,14 +148,22 @@ class TrainConfig:
             "nblib.losses:MASKED_ERRORS": (self.masked_error,),
             "nblib.spectra.noise:FAMILIES": self.families,
             "nblib.spectra.noise:INTRINSIC": (self.intrinsic,),
-            "nblib.spectra.readers:READERS": (Path(self.data_path).suffix.lower(),) if self.data_path else (),
+            "nblib.spectra.formats:READERS": self._format(),
+            "nblib.spectra.formats:SERIES_READERS": (),
         }
+
+    def _format(self):
+        """The reader of the data file; of a compressed one it is not known before it is unpacked: all count."""
+        if self.data_path is None:
+            return ()
+        path = resolve_data_path(self.data_path)
+        return (path.suffix,) if path.suffix.lower() in COMPRESSED else (sniffed(path),)
 
     def without(self) -> tuple[str, ...]:
         """Definitions that its parameters keep the run from reaching."""
         return (
             *(() if self.labels == "pseudo" else ("nblib.training.objective:noise_labels",)),
-            *(() if self.data_path else ("nblib.spectra.readers:load_spectra",)),
+            *(() if self.data_path else ("nblib.spectra.readers:load_spectra", "nblib.spectra.formats:sniffed")),
         )
 
     def dataset(self, split: str, n_spectra: int | None = None, **changes) -> NoiseBERTDataset:

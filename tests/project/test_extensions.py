@@ -27,7 +27,7 @@ from helper_of_tests import HEIGHT
 from nblib.losses import regularizer
 from nblib.prediction import score
 from nblib.spectra.noise import family
-from nblib.spectra.readers import READERS
+from nblib.spectra.formats import Raw, reader
 
 
 @family(widths=(4, 8))
@@ -47,11 +47,10 @@ def level_of_tests(reading, widths):
     return np.maximum.reduceat(reading.log_psd - reading.restored, cells, axis=1) + len(widths)
 
 
-def read_two(path, *options):
-    return np.loadtxt(path, delimiter="|").T
-
-
-READERS[".two"] = read_two
+@reader(".two")
+def read_two(path, column):
+    freqs, values = np.loadtxt(path, delimiter="|").T
+    return Raw(freqs, values[None])
 '''
 TINY = {"steps": 2, "batch_size": 4, "validate_every": 2, "n_validation": 4, "d_model": 8, "dim_feedforward": 8}
 TINY |= {"n_heads": 2, "num_layers": 1}
