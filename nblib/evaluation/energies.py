@@ -107,8 +107,8 @@ def bound(
     truth: Float[ndarray, "n 2"], n_segments: float = 8, keep: Bool[ndarray, "n 3000"] | None = None
 ) -> Float[ndarray, " 2"]:
     """Mean |error| at the Cramer-Rao bound of the bins used, eq. 5, meV: for unbiased estimators."""
-    parts = [
-        cramer_rao_energies(*truth[i : i + BLOCK].T, n_segments, None if keep is None else keep[i : i + BLOCK])
-        for i in range(0, len(truth), BLOCK)
-    ]
+    parts = []
+    for i in range(0, len(truth), BLOCK):
+        e_alpha, e_beta = truth[i : i + BLOCK].T
+        parts.append(cramer_rao_energies(e_alpha, e_beta, n_segments, None if keep is None else keep[i : i + BLOCK]))
     return MAE_OF_SIGMA * np.concatenate(parts).mean(axis=0)

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
+from nblib.project.registry import register
+
 Column = str | int | Sequence[str | int] | None
 
 
@@ -116,7 +118,8 @@ def _registered(registry, endings):
             raise ValueError(f"ending {ending!r} must be lower case and start with a point, e.g. '.xyz'")
 
     def keep(function):
-        registry.update(dict.fromkeys(endings, function))
+        for ending in endings:
+            register(registry, "format", ending, function)
         return function
 
     return keep
