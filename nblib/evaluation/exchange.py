@@ -34,7 +34,8 @@ thresholds there.
 look at it before you score.
 
 Score cells of {cell_width} neighbouring bins, from the lowest frequency up, the last one shorter where they do not
-divide the axis: the more likely noise, the higher the score. Store one array (spectrum, cell) a test under the test's name:
+divide the axis: the more likely noise, the higher the score. Store one array (spectrum, cell) a test under the test's
+name:
 
     np.savez("scores.npz", single_line=scores)
 

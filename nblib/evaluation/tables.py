@@ -161,7 +161,7 @@ def format_interval(span: dict, digits: int = 3) -> str:
     return f"{text} [{low:.{digits}f}, {high:.{digits}f}]" if known else text
 
 
-def across_seeds(found: dict[str, dict], *path: str, over: float = 1.0) -> dict[str, float]:
+def across_seeds(found: dict[str, dict], *path: str | int, over: float = 1.0) -> dict[str, float]:
     """Interquartile mean over seeds and 95 % interval of a number, see metrics.over_seeds.
 
     found : {seed: nested numbers}; path : keys to the number; over : what it is divided by
