@@ -82,6 +82,16 @@ def test_links_and_commands_of_a_page_exist(name):
     assert [module for module in modules if not (PACKAGE / module).exists()] == []
 
 
+@pytest.mark.parametrize("name", [name for name in FILES if re.search(r"\beqs?\. \d", (PACKAGE / name).read_text())])
+def test_equations_are_those_of_the_method_page(name):
+    """Planted bug: an equation number left behind when the list was renumbered."""
+    text = (PACKAGE / name).read_text(encoding="utf-8")
+    listed = re.findall(r"(?m)^(\d+)\. ", (DOCS / "method.md").read_text(encoding="utf-8").split("## Names")[0])
+    assert listed == [str(number + 1) for number in range(len(listed))]
+    assert set(re.findall(r"\beqs?\. (\d+)", text)) <= set(listed)
+    assert "docs/method.md" in text
+
+
 def test_readme_is_one_screen():
     """Planted bug: a table of all methods in the README."""
     assert len(README.splitlines()) <= 120
