@@ -94,7 +94,7 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         none_share: float = 0.2,
         amplitude: tuple[float, float] = (0.5, 3.0),
         intrinsic: str = "welch",
-        n_segments: int = 8,
+        n_segments: float = 8,
         mask_width: int = 20,
         mask_fraction: float = 0.15,
         mask_policy: str = "clean",
@@ -183,7 +183,7 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
 
     # ---- drawing ----
 
-    def _generator(self, stream: int, index: int) -> np.random.Generator:
+    def _generator(self, stream: int, index: int | np.integer) -> np.random.Generator:
         """Counter-based generator of one stream of one spectrum: Philox keyed by (seed, split; epoch, index)."""
         split_id = list(SPLITS).index(self.split)
         key = np.array([self.seed, split_id], dtype=np.uint64)
@@ -274,7 +274,7 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
             "level": torch.from_numpy(level.astype(np.float32)),
         }
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
+    def __getitem__(self, index: int | np.integer) -> dict[str, Tensor]:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Tensor]]:

@@ -2,6 +2,8 @@
 
 A penalty is written for one spectrum and averaged over the spectra that define it: those with the tokens its formula
 needs. Where no spectrum defines it, it is 0 with gradient 0.
+
+Equation numbers are those of docs/method.md.
 """
 
 import inspect

@@ -66,7 +66,7 @@ def verdict(row: dict) -> str:
     return {True: "met", False: "MISSED", None: "control"}[row["met"]]
 
 
-def over_pairs(found: dict[str, dict], others: dict[str, dict], *path: str) -> dict[str, float]:
+def over_pairs(found: dict[str, dict], others: dict[str, dict], *path: str | int) -> dict[str, float]:
     """Span of the ratio of a number in one trial to that in another, seed by seed."""
     ratios = {}
     for seed in found:

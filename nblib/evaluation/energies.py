@@ -1,6 +1,8 @@
 """Activation energies from spectra: maximum likelihood, a linear probe of CLS, and the errors nobody can go below.
 
 Amplitudes and floor of the published generator are taken as known; energies are (Ea, Eb) in meV.
+
+Equation numbers are those of docs/method.md.
 """
 
 import functools

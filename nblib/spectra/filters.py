@@ -1,4 +1,7 @@
-"""Filters along frequency: the running median, the matched-filter bank, and noise found without labels."""
+"""Filters along frequency: the running median, the matched-filter bank, and noise found without labels.
+
+Equation numbers are those of docs/method.md.
+"""
 
 import math
 

@@ -3,6 +3,8 @@
 External noise is given as its ratio r(f) to the local background, so that a measured spectrum is
 x = S (1 + r) g with g the intrinsic factor. A bin is noisy where r > NOISY_RATIO.
 Adding a family is one function under `@family` or `@family(widths=...)`.
+
+Equation numbers are those of docs/method.md.
 """
 
 from collections.abc import Callable

@@ -33,7 +33,7 @@ def own(tmp_path, monkeypatch):
     """runs/ and the published places below a temporary folder."""
     for name in ("RUNS", "RECORDS", "FIGURES"):
         monkeypatch.setenv(f"NBLIB_{name}", str(tmp_path / name.lower()))
-    monkeypatch.setattr(publishing, "renew_pages", lambda: ["renewed: README.md"])
+    monkeypatch.setattr(publishing, "renew_pages", lambda: [publishing.ROOT / "README.md"])
     return tmp_path
 
 
