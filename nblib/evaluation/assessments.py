@@ -133,7 +133,7 @@ def assess_model(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict
         lambda split, **changes: attend(alarm_set(config, sizes, split, **changes)), attention, test.truth
     )
     energies = energies_on_kept(test_data, attention > alarms[f"threshold at {KEEP_RATE:.0%}"], sizes.n_energies)
-    seen = predict(model, config.dataset("train", sizes.n_probe, families=(name,)), config, sweep=False)
+    seen = predict(model, config.dataset("train", sizes.n_probe, families=(name,)), sweep=False)
     noisy = np.flatnonzero(test.noisy.any(axis=1))[: sizes.n_energies]
     probed = probe(test.cls_out[noisy], fit_probe(seen.cls_out, seen.energies))
     return {
