@@ -237,7 +237,7 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         masked[:, :inside] = np.repeat(blocks & ~blocked, self.mask_width, axis=1)
         return masked
 
-    def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
+    def batch(self, indices: Sequence[int | np.integer] | ndarray) -> dict[str, Tensor]:
         """One vectorised batch: the dict of `dataset[i]` with a leading batch axis.
 
         raises : IndexError for an index outside 0..len-1
@@ -277,7 +277,7 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
     def __getitem__(self, index: int | np.integer) -> dict[str, Tensor]:
         return self.__getitems__([index])[0]
 
-    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Tensor]]:
+    def __getitems__(self, indices: Sequence[int | np.integer]) -> list[dict[str, Tensor]]:
         """Many spectra drawn together; torch's DataLoader calls it with a whole batch of indices."""
         together = self.batch(indices)
         return [{key: value[row] for key, value in together.items()} for row in range(len(indices))]

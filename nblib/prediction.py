@@ -1,4 +1,7 @@
-"""What a model makes of spectra: predictions, restored backgrounds and attention."""
+"""What a model makes of spectra: predictions, restored backgrounds and attention.
+
+Equation numbers are those of docs/method.md.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

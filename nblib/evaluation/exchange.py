@@ -135,7 +135,7 @@ def score_file(path: str | Path, folder: str | Path | None = None) -> dict[str, 
         found = detection(values, truth, noisy.shape[1])
         judged[name] = found | {
             "ap_interval": bootstrap_interval(values, truth),
-            "top1_interval": _wilson(found["top1"], found["n_top1"]),
+            "top1_interval": _wilson(found["top1"], int(found["n_top1"])),
         }
     if not judged:
         raise ValueError(f"{path} holds no scores; store an array under one of {', '.join(TESTS)}")

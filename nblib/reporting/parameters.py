@@ -28,7 +28,7 @@ def known_parameters(notebook: Path) -> dict[str, Any]:
     if not tagged:
         raise ValueError(f"{notebook.name} has no cell tagged `parameters`; tag one, or pass no parameters")
     assigned = [line for line in ast.parse("".join(tagged[0]["source"])).body if isinstance(line, ast.Assign)]
-    return {line.targets[0].id: ast.literal_eval(line.value) for line in assigned}
+    return {ast.unparse(line.targets[0]): ast.literal_eval(line.value) for line in assigned}
 
 
 def typed_parameters(notebook: Path, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ BEGIN, END = "<!-- {}: make publish -->", "<!-- end of {} -->"
 def ends(span: dict) -> tuple[float, float]:
     """Lower and upper end of a span's interval; its value twice where it has none."""
     low, high = span.get("low"), span.get("high")
-    known = low is not None and high is not None and math.isfinite(low) and math.isfinite(high)
-    return (float(low), float(high)) if known else (float(span["iqm"]), float(span["iqm"]))
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return float(span["iqm"]), float(span["iqm"])
+    return float(low), float(high)
 
 
 def compare(one: dict, other: dict) -> int:

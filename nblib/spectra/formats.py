@@ -81,8 +81,8 @@ class Series:
     def stretches(self) -> list[ndarray]:
         """The series cut at its gaps and breaks: each piece is finite and was recorded without a pause."""
         finite = np.isfinite(self.samples)
-        edges = {0, len(finite), *self.breaks, *(np.flatnonzero(np.diff(finite)) + 1).tolist()}
-        edges = sorted(edge for edge in edges if 0 <= edge <= len(finite))
+        found = {0, len(finite), *self.breaks, *(np.flatnonzero(np.diff(finite)) + 1).tolist()}
+        edges = sorted(edge for edge in found if 0 <= edge <= len(finite))
         pieces = [self.samples[low:high] for low, high in zip(edges, edges[1:], strict=False) if finite[low]]
         return [piece for piece in pieces if len(piece)]
 
