@@ -92,9 +92,10 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
     per_bin = np.interp(np.arange(n_bins), index, segments)
     best = np.full(n_bins, -1.0)
     widths, heights = np.zeros(n_bins), np.zeros(n_bins)
+    middle = log_median(segments)
     for background in (soft, stiff):
         residual = np.zeros(n_bins)
-        residual[index] = np.expm1(np.minimum(log_psd - background + log_median(segments), OVERFLOW))
+        residual[index] = np.expm1(np.minimum(log_psd - background + middle, OVERFLOW))
         scores, found = filter_scores(residual, per_bin, measured, correlation, plan.widths, plan.norms)
         row = scores.argmax(axis=0)
         here = np.take_along_axis(scores, row[None], axis=0)[0]
@@ -114,7 +115,7 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
         widths,
         heights,
         spread(log_psd),
-        spread(soft - log_median(segments)),
+        spread(soft - middle),
         spread(segments),
         estimated,
         correlation,
