@@ -147,7 +147,9 @@ class NoiseDetector:
     def _one(self, freqs, psd, plan, n_segments, false_alarm):
         white = whiten(psd, plan, n_segments)
         typical = float(np.nanmedian(white.n_segments))
-        limits = thresholds_for(freqs, typical, white.correlation[0] > 0, not white.estimated, self.progress)
+        limits = thresholds_for(
+            len(plan.grid.index), typical, white.correlation[0] > 0, not white.estimated, self.progress
+        )
         return _detection(freqs, psd, plan, white, limits, false_alarm, n_segments is not None)
 
 

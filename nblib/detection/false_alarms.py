@@ -1,7 +1,7 @@
 """False alarms a spectrum: thresholds of the detector's statistic from line-free draws, by the rank rule.
 
 The statistic is a -ln p that knows neither scale nor background, so its largest value in a line-free spectrum hangs on
-few things: the number of bins (by its logarithm), the kind of grid, K, the estimator's correlation, and whether K is
+few things: the number of bins (by its logarithm), K, the estimator's correlation, and whether K is
 known. Draws are made for each such class once, kept, and the usual classes come with the package.
 """
 
@@ -21,11 +21,9 @@ from nblib.project.records import read_json, write_json
 from nblib.spectra.noise import draw_intrinsic
 
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)  # false alarms a spectrum that a class keeps thresholds for
-BINS = (100, 300, 1000, 3000)  # of the grids that are drawn; others by ln(n / n of the nearest)
+BINS = (100, 300, 3000)  # of the grids that are drawn; others by ln(n / n of the nearest)
 SEGMENTS = (4, 16, 100)  # K that are drawn; the nearest in ln K is used
 N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate))
-LOG_DECADES = 4.0  # span of the logarithmic grids that are drawn
-LOG_LIMIT = 0.5  # a grid whose steps grow by more than half of what a logarithmic one's do counts as logarithmic
 SHIPPED = "thresholds.json"
 VERSION = 1  # of the statistic: a change of the filters or the background makes old thresholds void
 
@@ -82,21 +80,12 @@ class Thresholds:
         return np.where(np.isnan(scores), np.nan, found)
 
 
-def grid_kind(freqs: Float[ndarray, " bin"]) -> str:
-    """ "log" where the steps grow with frequency, else "linear"."""
-    positive = freqs[freqs > 0]
-    steps = np.diff(positive)
-    growth = np.log(np.median(steps[-max(len(steps) // 10, 1) :]) / np.median(steps[: max(len(steps) // 10, 1)]))
-    return "log" if growth > LOG_LIMIT * np.log(positive[-1] / positive[0]) else "linear"
-
-
-def class_name(kind: str, bins: int, n_segments: int, estimator: str, known: bool) -> str:
+def class_name(bins: int, n_segments: int, estimator: str, known: bool) -> str:
     """Key of a class in the files of thresholds."""
-    return f"{kind} {bins} bins, K {n_segments} {'known' if known else 'estimated'}, {estimator}, v{VERSION}"
+    return f"{bins} bins, K {n_segments} {'known' if known else 'estimated'}, {estimator}, v{VERSION}"
 
 
 def draw_maxima(
-    kind: str,
     bins: int,
     n_segments: int,
     estimator: str,
@@ -106,7 +95,7 @@ def draw_maxima(
     progress: Callable[[float], None] | None = None,
 ) -> Float[ndarray, " draw"]:
     """Largest score of each of n_draws line-free spectra of a class; progress(share done) is called between them."""
-    freqs = np.geomspace(1.0, 10**LOG_DECADES, bins) if kind == "log" else np.arange(1.0, bins + 1.0)
+    freqs = np.arange(1.0, bins + 1.0)
     plan = Plan.of(freqs, np.ones(bins, dtype=bool))
     maxima = np.empty(n_draws)
     for draw in range(n_draws):
@@ -125,7 +114,7 @@ def _shipped():
 
 
 def thresholds_for(
-    freqs: Float[ndarray, " bin"],
+    n_bins: int,
     n_segments: float,
     correlated: bool,
     known: bool,
@@ -136,10 +125,9 @@ def thresholds_for(
 
     n_segments : K, typical; correlated : do neighbouring bins correlate as Hann's do; known : was K given
     """
-    kind = grid_kind(freqs)
-    bins = min(BINS, key=lambda size: abs(np.log(size / len(freqs))))
+    bins = min(BINS, key=lambda size: abs(np.log(size / n_bins)))
     segments = min(SEGMENTS, key=lambda number: abs(np.log(number / max(n_segments, 1e-3))))
-    settings = (kind, bins, segments, "welch_hann" if correlated else "welch", known)
+    settings = (bins, segments, "welch_hann" if correlated else "welch", known)
     name = class_name(*settings)
     if name in _shipped():
         return Thresholds(tuple(_shipped()[name]), bins)

@@ -156,7 +156,7 @@ def robust_background(
     length is an eighth: lines cannot make such a place, walls and knees do.
 
     log_psd : ln x of the measured bins, in order
-    scatter : standard deviation of ln x about its background, ln units; a larger one is used where the residual shows it
+    scatter : standard deviation of ln x about its background, ln units; the residual's own where that is larger
     returns : the middle of the residual's distribution is 0 (no correction for the median of the estimate)
     """
     steps = np.diff(grid.coordinate(stiffness))
