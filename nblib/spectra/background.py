@@ -159,6 +159,8 @@ def robust_background(
     scatter : standard deviation of ln x about its background, ln units; the residual's own where that is larger
     returns : the middle of the residual's distribution is 0 (no correction for the median of the estimate)
     """
+    level = np.median(log_psd)  # the curve must not know the unit
+    log_psd = log_psd - level
     steps = np.diff(grid.coordinate(stiffness))
     start = mirrored_median(log_psd, stiffness.window)
     for _ in range(HALVINGS + 1):
@@ -172,4 +174,4 @@ def robust_background(
         distance = np.abs(coordinate - places[np.minimum(nearest, len(places) - 1)])
         near = np.minimum(distance, np.abs(coordinate - places[nearest - 1])) < DEFICIT_REACH
         steps = np.where(near[1:] | near[:-1], 2 * steps, steps)
-    return background
+    return background + level
