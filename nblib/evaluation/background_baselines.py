@@ -89,12 +89,13 @@ def pybaselines_method(name: str, widths=NARROW) -> Callable:
     return _by_row(score)
 
 
-def shipped_detector(n_segments_known: bool = True) -> Callable:
-    """The detector's own scores, -ln p."""
+def shipped_detector(n_segments_known: bool = True, statistic: str = "ranks") -> Callable:
+    """The detector: "ranks" orders the bins of one spectrum, "scores" is the calibrated -ln p that flags."""
 
     def method(freqs, psd, valid, n_segments):
         plan = Plan.of(freqs, valid[0])
-        return np.stack([whiten(row, plan, n_segments if n_segments_known else None).scores for row in psd])
+        found = (whiten(row, plan, n_segments if n_segments_known else None) for row in psd)
+        return np.stack([getattr(white, statistic) for white in found])
 
     return method
 
