@@ -11,7 +11,13 @@ from numpy import ndarray
 from scipy.ndimage import maximum_filter1d
 
 from nblib.detection.bank import ALLOWANCE, OVERFLOW, bank_widths, filter_scores, template_norms
-from nblib.detection.scatter import local_segments, lower_spread, neighbour_correlation, rounding_step
+from nblib.detection.scatter import (
+    local_segments,
+    lower_spread,
+    neighbour_correlation,
+    rounding_step,
+    segments_of_spread,
+)
 from nblib.spectra.background import SOFT, STIFF, Grid, log_median, robust_background
 
 MIN_BINS = 30  # measured bins
@@ -74,8 +80,8 @@ def _scatter(residual, psd, n_segments):
     if n_segments is None:
         return measured, True
     given = np.broadcast_to(np.asarray(n_segments, dtype=np.float64), residual.shape)
-    wider = float(np.median(np.sqrt(given / measured)))
-    return (measured, True) if wider > MISTRUST else (given, False)
+    typical = segments_of_spread(max(lower_spread(residual * np.sqrt(given / given.min())), 1e-12))
+    return (measured, True) if np.sqrt(given.min() / typical) > MISTRUST else (given, False)
 
 
 def _bend(background):

@@ -38,7 +38,7 @@ def test_a_strong_line_does_not_lift_the_background(decibels):
 
 def test_mirrored_median_keeps_a_monotone_curve():
     values = -2.0 * np.log(LINEAR)
-    assert np.allclose(mirrored_median(values, 201), values)
+    assert np.allclose(mirrored_median(values, 201, np.log(LINEAR)), values)
 
 
 def test_log_median_lies_below_the_mean_and_vanishes_for_many_averages():
