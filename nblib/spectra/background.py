@@ -20,6 +20,7 @@ REJECTED_WEIGHT = 0.02  # not 0: a background that begins too low must be able t
 ITERATIONS = 8
 END_BINS = 9  # through which the line is laid that goes on beyond an end
 STANDSTILL = 0.02  # standard deviations: a curve that moves less is done
+SHORTEST = 8.0  # bins; of a smoothing length on a grid of few bins
 HALVINGS = 3  # of the smoothing length, where the spectrum stays below the curve
 DEFICIT = 4.5  # standard deviations of a mean over DEFICIT_LENGTHS bins
 DEFICIT_CLIP = 6.0  # standard deviations of one bin
@@ -35,16 +36,18 @@ class Stiffness:
     """How far the background can bend.
 
     bins       : smoothing length where the grid is fine, bins
+    share      : largest smoothing length as a share of all bins: a roll-off is as steep on a coarse grid
     log_length : largest smoothing length in ln f (0.5: an octave and a half across the whole kernel)
     window     : bins of the running median that it starts from
     """
 
     bins: float
+    share: float
     log_length: float
     window: int
 
 
-SOFT, STIFF = Stiffness(60, 0.2, 201), Stiffness(120, 0.3, 401)
+SOFT, STIFF = Stiffness(60, 0.05, 0.2, 201), Stiffness(120, 0.1, 0.3, 401)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,8 @@ class Grid:
     def coordinate(self, stiffness: Stiffness) -> Float[ndarray, " measured"]:
         """Coordinate of the measured bins in smoothing lengths: the shorter of the two lengths counts."""
         log_steps = np.diff(np.log(self.freqs[self.index])) / stiffness.log_length
-        return np.concatenate([[0.0], np.cumsum(np.maximum(log_steps, np.diff(self.index) / stiffness.bins))])
+        length = min(stiffness.bins, max(stiffness.share * len(self.index), SHORTEST))
+        return np.concatenate([[0.0], np.cumsum(np.maximum(log_steps, np.diff(self.index) / length))])
 
 
 def curvature_penalty(coordinate: Float[ndarray, " bin"]) -> Float[ndarray, "3 bin"]:
