@@ -57,6 +57,7 @@ def test_splits_share_no_pair_of_energies():
     assert len(set.union(*pairs.values())) == 32_000
 
 
+@pytest.mark.slow
 def test_documented_statistics_of_all_spectra():
     """In blocks of spectra: all at once they take 768 MB, and as much again for each step of the arithmetic."""
     pairs = np.concatenate([NoiseBERTDataset(split=split).sources for split in ("train", "validation", "test")])

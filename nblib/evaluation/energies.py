@@ -86,13 +86,20 @@ def _median(odds, grid):
     return np.array([np.interp(0.5 * total, row, grid) for row, total in zip(steps, odds.sum(axis=1), strict=True)])
 
 
-def fit_probe(cls_out: Float[ndarray, "n d_model"], energies: Float[ndarray, "n 2"]) -> Float[ndarray, "d_model+1 2"]:
-    """Ordinary least squares from CLS to energies: weights, the last row an intercept. Training spectra only."""
-    return np.linalg.lstsq(_with_one(cls_out), energies, rcond=None)[0]
+def fit_probe(
+    cls_out: Float[ndarray, "n d_model"], targets: Float[ndarray, "n target"]
+) -> Float[ndarray, "d_model+1 target"]:
+    """Ordinary least squares from CLS to numbers such as energies: weights, the last row an intercept.
+
+    Training spectra only.
+    """
+    return np.linalg.lstsq(_with_one(cls_out), targets, rcond=None)[0]
 
 
-def probe(cls_out: Float[ndarray, "n d_model"], weights: Float[ndarray, "d_model+1 2"]) -> Float[ndarray, "n 2"]:
-    """Energies by a fitted linear probe, meV."""
+def probe(
+    cls_out: Float[ndarray, "n d_model"], weights: Float[ndarray, "d_model+1 target"]
+) -> Float[ndarray, "n target"]:
+    """What a fitted linear probe reads from CLS, energies in meV."""
     return _with_one(cls_out) @ weights
 
 

@@ -78,6 +78,7 @@ def extension(tmp_path, monkeypatch):
     definitions.module_of.cache_clear()
 
 
+@pytest.mark.slow
 def test_family_penalty_score_and_format_from_outside_go_through_training_and_evaluation(extension, tmp_path):
     """Planted bug: a second table of filter widths, in which a family of one's own is missing."""
     config = TrainConfig(extensions=str(extension), **OWN, **TINY)
@@ -93,6 +94,7 @@ def test_family_penalty_score_and_format_from_outside_go_through_training_and_ev
     assert train(measured).model.max_len == 60
 
 
+@pytest.mark.slow
 def test_another_process_knows_the_extension(extension):
     """Planted bug: extensions loaded where a config is made, and nowhere else."""
     config = TrainConfig(extensions=(str(extension),), seed=7, **OWN, **TINY)
