@@ -205,25 +205,15 @@ def _interleaved(raw):
             f"{split.sum() - 1} others. Export each span to its own file, or write one after the other and choose "
             "with --span"
         )
-    width = (
-        np.array([np.median(steps[max(0, at - 8) : at]) for at in range(8, len(steps) - 7)])
-        if len(steps) < 200_000
-        else []
-    )
-    ahead = np.array([np.median(steps[at : at + 8]) for at in range(8, len(steps) - 7)]) if len(steps) < 200_000 else []
-    if len(width) == 0:
+    if len(steps) < 17:
         return
-    even = np.array(
-        [
-            np.ptp(steps[at : at + 7]) < 1e-3 * steps[at] and np.ptp(steps[at - 7 : at - 1]) < 1e-3 * steps[at - 2]
-            for at in range(8, len(steps) - 7)
-        ]
-    )
-    change = even & (np.abs(np.log(ahead / width)) > np.log(1.5))
+    eight = np.lib.stride_tricks.sliding_window_view(steps, 8)
+    before, after = eight[:-9], eight[9:]  # the step between them belongs to neither
+    even = (np.ptp(before, axis=1) < 1e-3 * before[:, 0]) & (np.ptp(after, axis=1) < 1e-3 * after[:, 0])
+    change = even & (np.abs(np.log(after[:, 0] / before[:, 0])) > np.log(1.5))
     if change.any():
-        at = int(np.argmax(change)) + 8
+        at = int(np.argmax(change))
         raw.said.append(
-            f"the bin width changes from {width[at - 8]:.4g} to {ahead[at - 8]:.4g} Hz near {raw.freqs[at]:g} Hz: "
-            "spans of different "
-            "resolution, merged; lines stand out less in the wider bins"
+            f"the bin width changes from {before[at, 0]:.4g} to {after[at, 0]:.4g} Hz near {raw.freqs[at + 9]:g} Hz: "
+            "spans of different resolution, merged; lines stand out less in the wider bins"
         )

@@ -1,6 +1,6 @@
 """MATLAB files of version 5 to 7, every length checked: SciPy's compiled reader crashes on some damaged files.
 
-Source: MathWorks, "MAT-File Format", level 5. Numbers, text and structures are read; cells, objects and sparse are left out.
+Source: MathWorks, MAT-File Format, level 5. Numbers, text and structures are read; cells, objects, sparse are left out.
 """
 
 import struct

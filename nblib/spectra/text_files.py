@@ -64,7 +64,7 @@ def _stated_dialect(lines):
 
 def _single_column(lines):
     """A file whose rows hold one number: a series, or nothing that is read here."""
-    numbers = [line for line in lines if Dialect(None).split(line)]
+    numbers = [line for line in lines if line.strip()][:2000]
     if any(COMPLEX.search(line.split("\t")[-1].strip()) and line.strip()[:1].isdigit() for line in numbers):
         raise Refusal(
             "it holds complex values (real and imaginary part, or dB and phase); a PSD is real: export |V|^2/Hz"
@@ -126,15 +126,14 @@ def _blocks(lines, dialect):
 
 def _check_above(header, lines, above):
     """No row may be lost as a header because it is written in another way than those below."""
-    words = "nan inf".split()
     for line in header:
         tokens = [token for token in re.split(r"[\s,;|]+", line) if token]
-        values = [Dialect(None).number(token) is not None or token.lower() in words for token in tokens]
+        values = [Dialect(None).number(token) is not None or token.lower() in ("nan", "inf") for token in tokens]
         begins = bool(tokens) and Dialect(None).number(tokens[0]) is not None and any(c.isdigit() for c in tokens[0])
         is_last = above and line == lines[above - 1].strip()
         if begins and len(tokens) > 1 and (all(values) or is_last):
             raise Refusal(
-                f"line {next(n for n, text in enumerate(lines, start=1) if text.strip() == line)}: {line[:60]!r} begins with a number "
+                f"line {1 + [text.strip() for text in lines].index(line)}: {line[:60]!r} begins with a number "
                 "but is not written like the rows below it; mend it, or mark it with # if it is no row"
             )
 

@@ -95,7 +95,7 @@ def unit_of(text: str) -> str | None:
     words = [quantity.group(1)] if quantity else []
     words += [match.group(1) for match in BRACKETS.finditer(text)]
     if re.search(r"Hz", text, re.IGNORECASE):  # "(V^2)/Hz" and "nV/sqrt(Hz)": the bracket is only a part
-        words = [word for word in words if re.search(r"\S+Hz|Hz\S+", word.strip(), re.IGNORECASE)]
+        words = [word for word in words if "hz" in word.lower() and not HERTZ.fullmatch(word.strip())]
     whole = text.strip()
     if PLAIN_POWER.match(whole) or not re.search(r"[A-Za-z]{3,}.*[\s_,:]", whole):
         words.append(whole)

@@ -77,7 +77,7 @@ SERIES = {
 
 
 def mutated(content: bytes, rng, is_text: bool) -> bytes:
-    """One to three changes: bytes flipped, the end cut off; of text also lines dropped, doubled, moved, columns swapped."""
+    """One to three changes: bytes flipped, the end cut off; in text also lines dropped, doubled, columns swapped."""
     for _ in range(rng.integers(1, 4)):
         kind = rng.integers(0, 6 if is_text else 3)
         if kind < 2 and content:
