@@ -20,9 +20,9 @@ REJECTED_WEIGHT = 0.02  # not 0: a background that begins too low must be able t
 ITERATIONS = 8
 STANDSTILL = 0.02  # standard deviations: a curve that moves less is done
 HALVINGS = 3  # of the smoothing length, where the spectrum stays below the curve
-DEFICIT = 3.8  # standard deviations of a mean over DEFICIT_LENGTHS bins
+DEFICIT = 4.5  # standard deviations of a mean over DEFICIT_LENGTHS bins
 DEFICIT_CLIP = 6.0  # standard deviations of one bin
-DEFICIT_LENGTHS = (5, 15, 45, 91)  # bins
+DEFICIT_LENGTHS = (5, 15)  # bins
 DEFICIT_REACH = 1.5  # smoothing lengths around such a place
 HANN_WIDENING = 0.93  # added variance of a mean over many bins of Hann's estimator
 NORMAL_QUARTILE = 0.6745
@@ -43,7 +43,7 @@ class Stiffness:
     window: int
 
 
-SOFT, STIFF = Stiffness(60, 0.2, 201), Stiffness(100, 0.3, 401)
+SOFT, STIFF = Stiffness(60, 0.2, 201), Stiffness(120, 0.3, 401)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ def robust_background(
     length is an eighth: lines cannot make such a place, walls and knees do.
 
     log_psd : ln x of the measured bins, in order
-    scatter : standard deviation of ln x about its background, ln units; a larger one is used where the residual shows it
+    scatter : standard deviation of ln x about its background, ln units; the residual's own where that is larger
     returns : the middle of the residual's distribution is 0 (no correction for the median of the estimate)
     """
     steps = np.diff(grid.coordinate(stiffness))
