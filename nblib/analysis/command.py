@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nblib.analysis.causes import with_causes
 from nblib.analysis.detector import Detection, NoiseDetector
 from nblib.analysis.measurement import Measurement, from_series, from_spectra, subtract_floor
 from nblib.analysis.products import as_json, table, write_products
@@ -64,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--segments", type=float, metavar="K", help="averages behind each bin; default: the header's")
     parser.add_argument("--column", metavar="NAME", help="name or number of the column to use; 'all' for every one")
-    parser.add_argument("--asd", action="store_true", default=None, help="values are amplitudes per sqrt(Hz)")
-    parser.add_argument("--db", action="store_true", default=None, help="values are decibels")
+    parser.add_argument("--asd", action=argparse.BooleanOptionalAction, default=None, help="values are amplitudes per sqrt(Hz)")
+    parser.add_argument("--db", action=argparse.BooleanOptionalAction, default=None, help="values are decibels")
     parser.add_argument("--unit", help="unit of the frequencies, of the level, or both: kHz, V^2/Hz, 'kHz,V^2/Hz'")
     parser.add_argument("--span", choices=("first", "last", "cut"), help="of overlapping spans: which to keep")
     parser.add_argument("--floor", type=Path, metavar="FILE", help="measured floor of the instrument, subtracted")
@@ -105,7 +106,7 @@ def _read(path: Path, options) -> list[Measurement]:
 def _detected(detector: NoiseDetector, measured: Measurement, options) -> Detection:
     segments = options.segments if options.segments is not None else measured.n_segments
     detection = detector.detect(measured.freqs, measured.psd, segments, options.false_alarm)
-    return detection.with_causes(measured.sampling_rate)
+    return with_causes(detection, measured.sampling_rate)
 
 
 def _count(detection) -> str:

@@ -1,11 +1,12 @@
 """A user's own spectrum in JupyterLab: threshold, flags and background live; flags added and removed by hand; export."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from nblib.analysis.causes import edited as with_flags
+from nblib.analysis.causes import flag_between, with_causes
 from nblib.analysis.detector import Detection, NoiseDetector
 from nblib.analysis.measurement import Measurement
 from nblib.analysis.products import table, write_products
@@ -35,19 +36,19 @@ class EditedDetection:
         """Flag again at another false-alarm probability."""
         measured = self.measured
         found = self.detector.detect(measured.freqs, measured.psd, measured.n_segments, false_alarm)
-        self._found = found.with_causes(measured.sampling_rate)
+        self._found = with_causes(found, measured.sampling_rate)
 
     @property
     def detection(self) -> Detection:
         """What was found, without what was removed, with what was added, in order of frequency."""
         kept = [flag for flag in self._found.flags if not any(_overlap(flag, span) for span in self.removed)]
-        return replace(self._found, flags=tuple(sorted([*kept, *self.added], key=lambda flag: flag.low)))
+        return with_flags(self._found, [*kept, *self.added])
 
     def add(self, low: float, high: float) -> None:
         """Flag a range by hand, Hz; raises ValueError for a range that holds no bin."""
-        flag = self._found.flag_between(low, high)
+        flag = flag_between(self._found, low, high, BY_HAND)
         self.removed = [span for span in self.removed if not _overlap(flag, span)]
-        self.added.append(replace(flag, cause=BY_HAND))
+        self.added.append(flag)
 
     def remove(self, low: float, high: float) -> None:
         """Take away every flag that overlaps a range, Hz."""
