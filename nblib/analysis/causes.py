@@ -12,6 +12,7 @@ from nblib.analysis.sources import likely_sources
 
 VALLEY = 0.5  # of the lower of two peaks' ln excess; a deeper valley between them makes two lines of one range
 PEAK = 4.0  # standard deviations of ln x that a peak beside another must have over the valley
+FINE = 2.5  # Hz; in wider bins a line near mains says nothing
 LEAST = 0.2  # of the largest ln excess in a range; smaller peaks there are its sides
 
 
@@ -27,16 +28,19 @@ def with_causes(detection: Detection, sampling_rate: float | None = None) -> Det
     for flag in detection.flags:
         for part in _split(detection, flag):
             line = describe_flag(freqs, psd, background, part.low, part.high, max(detection.n_segments, 1.0))
-            if flag.kind != "line" and line.kind == "line" and part is flag:
-                line = dataclasses.replace(line, kind=flag.kind, centre=None, uncertainty=None)
             centre = part.centre if line.centre is None else line.centre
             flags.append(dataclasses.replace(part, kind=line.kind, centre=float(centre)))
             lines.append(line)
     if not flags:
         return detection
     causes = likely_sources(lines, _resolution(freqs), (float(freqs[0]), float(freqs[-1])), sampling_rate)
-    named = [dataclasses.replace(flag, cause=cause.name) for flag, cause in zip(flags, causes, strict=True)]
-    hints = [f"the line at {flag.centre:.6g} Hz lies {cause.hint}" for flag, cause in zip(flags, causes) if cause.hint]
+    fine = _resolution(freqs) <= FINE
+    named, hints = [], []
+    for flag, cause in zip(flags, causes, strict=True):
+        said = f"{cause.name}, perhaps mains" if cause.hint and fine else cause.name
+        named.append(dataclasses.replace(flag, cause=said))
+        if cause.hint and fine:
+            hints.append(f"the line at {flag.centre:.6g} Hz lies {cause.hint}")
     return dataclasses.replace(detection, flags=named, warnings=[*detection.warnings, *hints])
 
 
@@ -83,9 +87,7 @@ def _resolution(freqs) -> float:
 
 def _split(detection: Detection, flag: Flag) -> list[Flag]:
     """The flag itself, or its parts where deep valleys stand between its peaks."""
-    inside = np.flatnonzero(
-        (detection.freqs >= flag.low) & (detection.freqs <= flag.high) & np.isfinite(detection.psd)
-    )
+    inside = np.flatnonzero((detection.freqs >= flag.low) & (detection.freqs <= flag.high) & np.isfinite(detection.psd))
     if flag.kind == "step" or len(inside) < 3:
         return [flag]
     ratio = np.log(detection.psd[inside]) - detection.background[inside]

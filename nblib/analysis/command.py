@@ -1,6 +1,7 @@
 """`nblib detect FILE...`: flagged ranges of a user's own spectra, printed and written beside nothing of hers."""
 
 import argparse
+import dataclasses
 import json
 import sys
 import warnings
@@ -20,7 +21,7 @@ def detect_command(arguments: list[str]) -> int:
     """Read spectra, flag what is contaminated, print and write it; 0 read, 2 when any file was refused."""
     options = _parser().parse_args(arguments)
     _check(options)
-    detector = NoiseDetector()
+    detector = NoiseDetector(_progress if sys.stderr.isatty() else None)
     documents, rows, refused = [], [], 0
     names = output_names(options.files)
     for path, name in zip(options.files, names, strict=True):
@@ -58,14 +59,18 @@ def _parser() -> argparse.ArgumentParser:
         ".pdf and NAME.cleaned.csv. Nothing is sent anywhere and the files read are never changed.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where results go; default: this folder")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="where results go; default: this folder"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON and write nothing")
     parser.add_argument(
         "--false-alarm", type=float, default=0.01, metavar="P", help="chance that a clean spectrum has any flag (0.01)"
     )
     parser.add_argument("--segments", type=float, metavar="K", help="averages behind each bin; default: the header's")
     parser.add_argument("--column", metavar="NAME", help="name or number of the column to use; 'all' for every one")
-    parser.add_argument("--asd", action=argparse.BooleanOptionalAction, default=None, help="values are amplitudes per sqrt(Hz)")
+    parser.add_argument(
+        "--asd", action=argparse.BooleanOptionalAction, default=None, help="values are amplitudes per sqrt(Hz)"
+    )
     parser.add_argument("--db", action=argparse.BooleanOptionalAction, default=None, help="values are decibels")
     parser.add_argument("--unit", help="unit of the frequencies, of the level, or both: kHz, V^2/Hz, 'kHz,V^2/Hz'")
     parser.add_argument("--span", choices=("first", "last", "cut"), help="of overlapping spans: which to keep")
@@ -73,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     series = parser.add_argument_group("time series")
     series.add_argument("--series", action="store_true", help="the files hold samples, not spectra")
     series.add_argument("--rate", type=float, metavar="HZ", help="samples a second, where the file does not say")
-    series.add_argument("--resolution", type=float, metavar="HZ", help="width of a bin; default: chosen from the length")
+    series.add_argument(
+        "--resolution", type=float, metavar="HZ", help="width of a bin; default: chosen from the length"
+    )
     return parser
 
 
@@ -95,17 +102,41 @@ def _read(path: Path, options) -> list[Measurement]:
     if options.series:
         found = [from_series(path, load_series(path, options.rate, options.column), options.resolution)]
     else:
-        reading = {name: getattr(options, name) for name in ("column", "asd", "db", "unit", "span")}
-        found = from_spectra(path, load_spectra(path, **reading))
+        found = _spectra_or_series(path, options)
+    if options.segments is not None:
+        found = [dataclasses.replace(measured, n_segments=options.segments) for measured in found]
     if options.floor is None:
         return found
     floor = load_spectra(options.floor, asd=options.asd, db=options.db, unit=options.unit, span=options.span)
     return [subtract_floor(measured, floor) for measured in found]
 
 
+def _spectra_or_series(path, options):
+    """A file that the reader knows to be a time series, and that states its rate, is averaged without being asked."""
+    reading = {name: getattr(options, name) for name in ("column", "asd", "db", "unit", "span")}
+    try:
+        return from_spectra(path, load_spectra(path, **reading))
+    except ValueError as refusal:
+        if "read it with --series" not in str(refusal) and "is read with --series" not in str(refusal):
+            raise
+        if options.asd or options.db or options.unit or options.span:
+            raise
+        try:
+            series = load_series(path, None, options.column)
+        except ValueError:
+            raise refusal from None
+    found = from_series(path, series)
+    said = "read as a time series, as --series would; its spectrum is Welch's"
+    return [dataclasses.replace(found, warnings=(said, *found.warnings))]
+
+
+def _progress(share: float) -> None:
+    end = "\n" if share >= 1 else ""
+    print(f"\rthresholds for this kind of spectrum, once: {share:4.0%}", end=end, file=sys.stderr, flush=True)
+
+
 def _detected(detector: NoiseDetector, measured: Measurement, options) -> Detection:
-    segments = options.segments if options.segments is not None else measured.n_segments
-    detection = detector.detect(measured.freqs, measured.psd, segments, options.false_alarm)
+    detection = detector.detect(measured.freqs, measured.psd, measured.n_segments, options.false_alarm)
     return with_causes(detection, measured.sampling_rate)
 
 

@@ -100,7 +100,7 @@ class Detection:
         ax.plot(self.freqs, np.exp(self.background), lw=1.5, label="background")
         half_step = np.median(np.diff(self.freqs)) / 2
         for flag in self.flags:
-            ax.axvspan(flag.low - half_step, flag.high + half_step, color="C3", alpha=0.25, lw=0)
+            ax.axvspan(flag.low - half_step, flag.high + half_step, color="C3", alpha=0.25, lw=1)  # seen when narrow
         positive = self.freqs[self.freqs > 0]
         scale = "log" if positive[-1] > 100 * positive[0] else "linear"
         ax.set(xscale=scale, yscale="log", xlabel="Frequency [Hz]", ylabel=f"PSD [{unit or 'unit^2/Hz'}]")

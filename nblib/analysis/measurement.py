@@ -123,6 +123,4 @@ def subtract_floor(measured: Measurement, floor: Spectra) -> Measurement:
     if not kept.any():
         raise ValueError(f"--floor {floor.source} leaves no bin of {measured.label} above it; is it the right file?")
     said = f"the floor {floor.source} is subtracted; {lost} bin{'' if lost == 1 else 's'} at or below it are missing"
-    return dataclasses.replace(
-        measured, psd=np.where(kept, left, np.nan), warnings=(*measured.warnings, said)
-    )
+    return dataclasses.replace(measured, psd=np.where(kept, left, np.nan), warnings=(*measured.warnings, said))

@@ -28,7 +28,9 @@ def table(detection) -> str:
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def as_json(measured, detection) -> dict:
@@ -86,7 +88,9 @@ def flags_csv(detection) -> str:
     writer.writerow(["fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability"])
     for flag in detection.flags:
         numbers = (flag.centre, flag.excess, flag.excess_db, flag.probability)
-        writer.writerow([f"{flag.low:.10g}", f"{flag.high:.10g}", flag.cause, flag.kind, *(f"{n:.6g}" for n in numbers)])
+        writer.writerow(
+            [f"{flag.low:.10g}", f"{flag.high:.10g}", flag.cause, flag.kind, *(f"{n:.6g}" for n in numbers)]
+        )
     return stream.getvalue()
 
 
