@@ -8,6 +8,7 @@ from importlib import import_module
 
 # name -> (module, function, what it does); `nblib NAME --help` explains the rest
 COMMANDS = {
+    "detect": ("nblib.analysis.command", "detect_command", "flag what is contaminated in spectra of your own"),
     "train": ("nblib.training.command", "train_command", "train one model, alone or under torchrun"),
     "run": ("nblib.reporting.commands", "run_command", "execute a notebook with parameters"),
     "grid-table": ("nblib.reporting.commands", "grid_table_command", "join the records of a grid of runs as CSV"),

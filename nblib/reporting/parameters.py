@@ -111,8 +111,13 @@ def _penalties(name, values):
 
 
 def _data_path(_, value):
-    if value:
+    if value and not Path(value).expanduser().is_dir():
         resolve_data_path(value)
+
+
+def _false_alarm(name, value):
+    if not 0 < value <= 0.5:
+        raise ValueError(f"{name}={value!r} must lie above 0 and up to 0.5, e.g. 0.01")
 
 
 def _run_name(name, value):
@@ -134,5 +139,7 @@ RULES = {
     "penalties": _penalties,
     "others": _penalties,
     "data_path": _data_path,
+    "averages": _at_least(0),
+    "false_alarm": _false_alarm,
     "run_name": _run_name,
 }

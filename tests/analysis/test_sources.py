@@ -118,7 +118,7 @@ def test_unrelated_lines_are_seldom_an_alias():
     named = [
         any(c.source != "line" for c in magnetometer(rng.uniform(0.1, 16, rng.integers(1, 7)))) for _ in range(200)
     ]
-    assert np.mean(named) <= 0.07  # ALIAS_CHANCE 0.05 and 1.3 standard errors; 0.03 measured
+    assert np.mean(named) <= 0.07  # ALIAS_CHANCE 0.05 and 1.3 standard errors
 
 
 def test_harmonics_above_half_the_rate_fold_back():
