@@ -28,14 +28,14 @@ setup: $(READY) ## create the environment and install (about two minutes)
 
 run: $(READY) ## execute notebooks 00-04, write figures/ and runs/ (only what changed)
 	$(SNAKEMAKE) --config profile=$(PROFILE) $(if $(DATA),data_path=$(DATA)) -- report
-	@$(BIN)/python -m nblib.report $(PROFILE)
+	@$(BIN)/python -m nblib.reporting.outputs $(PROFILE)
 
 evidence: $(READY) ## notebooks 05 and 06: the sweep and the benchmark over seeds (about an hour and a half, resumable)
 	$(SNAKEMAKE) --config profile=$(PROFILE) -- evidence
 
 figures: $(READY) ## draw the figures of 05, 06 and the benchmarks again from records/, training nothing
 	for name in 05_lambda_sweep 06_benchmark; do \
-	  $(BIN)/python -m nblib.run notebooks/$$name.ipynb build/figures/$$name.ipynb -p profile quick -p from_record true || exit 1; done
+	  $(BIN)/python -m nblib.reporting.notebooks notebooks/$$name.ipynb build/figures/$$name.ipynb -p profile quick -p from_record true || exit 1; done
 	for name in attention growth throughput time_to_quality; do $(BIN)/python benchmarks/$$name.py --redraw || exit 1; done
 
 grid: $(READY) ## run a grid of notebook parameters, resumable (GRID=...)
@@ -59,7 +59,7 @@ notebooks: $(READY) ## run the notebooks with smoke defaults and store their out
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 readme: $(READY) ## renew the README's figures from records/
-	$(BIN)/python -m nblib.report --readme
+	$(BIN)/python -m nblib.reporting.outputs --readme
 
 lab: $(READY) ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=. notebooks

@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from nblib.figures import save_figure, use_style
 from nblib.losses import REGULARIZERS, masked_error
 from nblib.model import NoiseBERT
-from nblib.paths import benchmark_record
-from nblib.records import read_json, run_conditions, write_json
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_record
+from nblib.project.records import read_json, write_json
+from nblib.reporting.style import save_figure, use_style
 
 SIZES = {"d_model": 64, "n_heads": 2, "num_layers": 2, "dim_feedforward": 128, "dropout": 0.0}
 BATCH = {150: 32, 750: 8, 3000: 2, 12_000: 1, 100_000: 1}

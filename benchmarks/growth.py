@@ -18,11 +18,12 @@ import torch
 from attention import peak_mib
 
 from nblib import TrainConfig
-from nblib.figures import save_figure, use_style
-from nblib.objective import loss_terms
-from nblib.optimizer import MuonAdamW
-from nblib.paths import benchmark_record
-from nblib.records import read_json, run_conditions, write_json
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_record
+from nblib.project.records import read_json, write_json
+from nblib.reporting.style import save_figure, use_style
+from nblib.training.objective import loss_terms
+from nblib.training.optimizer import MuonAdamW
 
 BINS = (300, 1000, 3000, 10_000, 30_000, 100_000)
 SPECTRA = (1000, 10_000, 100_000, 400_000)  # of STREAM_BINS bins, on disk as float32
@@ -100,14 +101,20 @@ def exponent(sizes, values) -> float:
 def plot(record: dict) -> None:
     """Time and memory against bins (tokens above) and against spectra, with their exponents."""
     use_style()
-    fig, axes = plt.subplots(1, 2, figsize=(9, 3.3))
-    for ax, kind, label in ((axes[0], "bins", "Bins (20 to a token)"), (axes[1], "spectra", "Spectra on disk")):
+    fig, axes = plt.subplots(2, 2, figsize=(9, 5), sharex="col")
+    for column, kind, label in (
+        (axes[:, 0], "bins", "Bins (20 to a token)"),
+        (axes[:, 1], "spectra", "Spectra on disk"),
+    ):
         rows, fitted = record[kind], record["exponents"][kind]
         sizes = [row["size"] for row in rows]
-        for key, name, marker in (("seconds", "step [s]", "o"), ("memory_mib", "memory above start [MiB]", "s")):
-            ax.plot(sizes, [row[key] for row in rows], marker=marker, label=f"{name}, exponent {fitted[key]:.2f}")
-        ax.set(xscale="log", yscale="log", xlabel=label, ylabel="s, MiB")
-        ax.legend()
+        for ax, key, name in zip(
+            column, ("seconds", "memory_mib"), ("Step [s]", "Memory above start [MiB]"), strict=True
+        ):
+            ax.plot(sizes, [row[key] for row in rows], marker="o", label=f"exponent {fitted[key]:.2f}")
+            ax.set(xscale="log", yscale="log", ylabel=name)
+            ax.legend()
+        column[1].set(xlabel=label)
     caption = (
         f"A training step of {BATCH} spectra on one core: time and memory against bins, and against spectra on disk."
     )

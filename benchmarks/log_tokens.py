@@ -12,16 +12,17 @@ import numpy as np
 import torch
 
 from nblib import NoiseBERTDataset, TrainConfig
-from nblib.detect import cells_any
-from nblib.evaluate import held_out
-from nblib.metrics import detection
-from nblib.noise import CELL_WIDTH
-from nblib.objective import loss_terms, model_inputs
-from nblib.optimizer import MuonAdamW
-from nblib.paths import benchmark_record
-from nblib.profiles import get_profile
-from nblib.records import run_conditions, write_json
-from nblib.train import StepData, rate_share_at
+from nblib.detection.metrics import detection
+from nblib.evaluation.test_sets import held_out
+from nblib.prediction import model_inputs
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_record
+from nblib.project.profiles import get_profile
+from nblib.project.records import write_json
+from nblib.spectra.cells import CELL_WIDTH, cell_labels
+from nblib.training.loop import StepData, rate_share_at
+from nblib.training.objective import loss_terms
+from nblib.training.optimizer import MuonAdamW
 
 # (bins a value, tokens) from low to high frequency; 3,000 bins in all
 LAYOUTS = {
@@ -75,7 +76,7 @@ def train_layout(config: TrainConfig, layout) -> tuple[torch.nn.Module, float]:
         loss = terms["mask"][0] / terms["mask"][1] + config.reg_weight * terms["reg"][0] / terms["reg"][1]
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
         optimizer.step()
     return model.eval(), time.perf_counter() - started
 
@@ -88,13 +89,13 @@ def judge(model, config: TrainConfig, layout) -> dict:
     for start in range(0, len(data), 50):
         indices = range(start, start + 50)
         batch = data.batch(indices)
-        inputs, extra = model_inputs(batch, config)
+        inputs, extra = model_inputs(batch, model.any_grid)
         missed = model(*inputs, **extra)[0].numpy() - batch["background"].numpy() - data.data.log_bias.mean()
         errors.append((missed * data.data.scale.spread)[batch["mask"].numpy()])
-        inputs, extra = model_inputs(batch, config, hide=torch.zeros_like(batch["mask"]))
+        inputs, extra = model_inputs(batch, model.any_grid, hide=torch.zeros_like(batch["mask"]))
         rows = model(*inputs, return_attention="cls", **extra)[2][-1].mean(dim=1).numpy()
         scores.append(np.repeat(-np.log(rows * rows.shape[-1]), data.cells_a_token, axis=1))
-        truth.append(cells_any(data.data.batch(indices)["noisy"].numpy()))
+        truth.append(cell_labels(data.data.batch(indices)["noisy"].numpy()))
     found = detection(np.concatenate(scores), np.concatenate(truth), len(data.data.freqs))
     return found | {"background_rms": float(np.sqrt((np.concatenate(errors) ** 2).mean()))}
 

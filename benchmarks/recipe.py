@@ -7,11 +7,14 @@ import argparse
 import json
 
 from nblib import TrainConfig, train_many
-from nblib.evaluate import held_out, masked_prediction, read
-from nblib.metrics import detection
-from nblib.paths import benchmark_record
-from nblib.profiles import get_profile
-from nblib.records import committed_result, run_conditions, write_json
+from nblib.detection.metrics import detection
+from nblib.evaluation.assessments import masked_prediction
+from nblib.evaluation.test_sets import held_out
+from nblib.prediction import predict
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_record
+from nblib.project.profiles import get_profile
+from nblib.project.records import committed_result, write_json
 
 FAMILY, N_SPECTRA = "single_line", 500
 CHANGES = {
@@ -48,7 +51,7 @@ def main():
     rows = {}
     for name, result in zip(options.only, train_many(configs), strict=True):
         data = held_out(result.config, FAMILY, N_SPECTRA, "validation")
-        reading = read(result.model, data, result.config, sweep=False)
+        reading = predict(result.model, data, sweep=False)
         found = detection(reading.attention(), reading.truth, len(data.freqs))
         rows[name] = {"ap": found["ap"], "top1": found["top1"], **masked_prediction(reading, data)}
         rows[name] |= {"seconds": result.record["wall_seconds"], "change": CHANGES[name]}

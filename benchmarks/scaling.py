@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from nblib import TrainConfig, train
-from nblib.paths import benchmark_record
-from nblib.records import run_conditions, write_json
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_record
+from nblib.project.records import write_json
 
 STEPS = {32: 120, 128: 40, 512: 12}  # by global batch
 COLUMNS = ("train_loss", "mask_loss", "reg_loss", "val_loss")

@@ -13,12 +13,13 @@ from torch.profiler import ProfilerActivity, profile
 
 from nblib import TrainConfig
 from nblib.dataset import EXTERNAL, INTRINSIC, MASK, NoiseBERTDataset
-from nblib.figures import save_figure, use_style
-from nblib.noise import draw_external, draw_intrinsic
-from nblib.objective import loss_terms
-from nblib.optimizer import MuonAdamW
-from nblib.paths import benchmark_record
-from nblib.records import read_json, run_conditions, write_json
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_record
+from nblib.project.records import read_json, write_json
+from nblib.reporting.style import save_figure, use_style
+from nblib.spectra.noise import draw_external, draw_intrinsic
+from nblib.training.objective import loss_terms
+from nblib.training.optimizer import MuonAdamW
 
 N_STEPS, N_REPEATS = 20, 7
 GROUPS = {

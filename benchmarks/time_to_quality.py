@@ -22,12 +22,14 @@ from attention import StudyLayer, TorchEncoder
 from sklearn.metrics import average_precision_score
 
 from nblib import TrainConfig, train
-from nblib.detect import attention_score, cells_any
-from nblib.figures import save_figure, use_style
+from nblib.detection.scores import attention_score
 from nblib.losses import REGULARIZERS, masked_error
-from nblib.paths import benchmark_record
-from nblib.profiles import get_profile
-from nblib.records import committed_result, read_json, run_conditions, write_json
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_record
+from nblib.project.profiles import get_profile
+from nblib.project.records import committed_result, read_json, write_json
+from nblib.reporting.style import save_figure, use_style
+from nblib.spectra.cells import cell_labels
 
 GOAL = 0.85
 STUDY = {"patch_size": 1, "readout": "token", "regularizer": "mean", "num_layers": 2, "n_heads": 2, "dropout": 0.1}
@@ -85,7 +87,7 @@ def _study_precision(model, held_out):
         batch = held_out.batch(range(start, start + STUDY_BATCH))
         model(batch["target"], torch.zeros_like(batch["mask"]))
         scores.append(attention_score(model.layers[-1].weights[:, :, 0, 1:].numpy(), len(held_out.freqs)))
-        truth.append(cells_any(batch["noisy"].numpy()))
+        truth.append(cell_labels(batch["noisy"].numpy()))
     model.train()
     return float(average_precision_score(np.concatenate(truth).ravel(), np.concatenate(scores).ravel()))
 
@@ -101,7 +103,7 @@ def plot(curves: list[dict], study: dict) -> None:
     fig, ax = plt.subplots(figsize=(5.5, 3.2))
     for number, points in enumerate(curves):
         ax.plot(points["seconds"], points["ap"], color="#08306b", ls="-", label=None if number else "this repository")
-    ax.plot(study["seconds"], study["ap"], marker="o", ms=3, label="starting study's configuration")
+    ax.plot(study["seconds"], study["ap"], marker="o", ms=3, color="#c2410c", label="starting study's configuration")
     ax.axhline(GOAL, color="k", ls=":", lw=0.8, label=f"AP {GOAL}")
     ax.set(xlabel="Wall time of training, two cores [s]", ylabel="Validation average precision", ylim=(0, 1))
     ax.legend()

@@ -2,6 +2,6 @@
 
 from nblib.dataset import NoiseBERTDataset
 from nblib.model import AttentionWithWeights, NoiseBERT
-from nblib.train import TrainConfig, train, train_many
+from nblib.training.loop import TrainConfig, train, train_many
 
 __all__ = ["AttentionWithWeights", "NoiseBERT", "NoiseBERTDataset", "TrainConfig", "train", "train_many"]

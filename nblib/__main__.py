@@ -9,9 +9,9 @@ import sys
 import yaml
 from accelerate import PartialState
 
-from nblib.config import TrainConfig
-from nblib.profiles import PROFILES, get_profile
-from nblib.train import train
+from nblib.project.profiles import PROFILES, get_profile
+from nblib.training.config import TrainConfig
+from nblib.training.loop import train
 
 
 def parse_config(profile: str, assignments: list[str]) -> TrainConfig:

@@ -9,20 +9,17 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
-from nblib.noise import (
+from nblib.spectra.cells import N_INTERVALS, NOISY_RATIO, noise_interval
+from nblib.spectra.noise import (
     FAMILIES,
-    N_INTERVALS,
-    NOISY_RATIO,
     check_family,
     check_intrinsic,
     draw_external,
     draw_intrinsic,
     log_bias,
     log_variance,
-    noise_interval,
 )
-from nblib.readers import Spectra, load_spectra
-from nblib.spectra import (
+from nblib.spectra.physics import (
     E_ALPHA_GRID,
     E_BETA_GRID,
     FLOOR,
@@ -32,8 +29,10 @@ from nblib.spectra import (
     published_tables,
     wide_log_psd,
 )
+from nblib.spectra.readers import Spectra, load_spectra
 
 __all__ = ["NoiseBERTDataset", "Spectra", "load_spectra", "PRESETS", "SPLITS"]
+
 
 PRESETS = ("published", "wide", "measured")
 SPLITS = {"train": (0.0, 0.7), "validation": (0.7, 0.8), "test": (0.8, 1.0)}  # shares of the 32,000 pairs
@@ -41,6 +40,8 @@ MASK_POLICIES = ("clean", "any")
 N_PUBLISHED = 32_000
 DEFAULT_WIDE_SPECTRA = 32_000
 PAIR_SEED = 20  # which 32,000 of the 40,000 energy pairs, and their split: the same for every seed
+
+
 BACKGROUND, EXTERNAL, INTRINSIC, MASK = range(4)  # independent random streams of one spectrum
 
 

@@ -12,8 +12,6 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from nblib.model import patches
-
 REGULARIZERS: dict[str, Callable] = {}
 MARGIN = 1.0  # logits; of log_odds and ranking
 
@@ -84,14 +82,6 @@ def masked_error(
     check_masked_error(kind)
     errors = MASKED_ERRORS[kind](prediction, target, spread)
     return torch.where(masked, errors, 0).sum() / masked.sum().clamp(min=1)
-
-
-# ---- what the penalties share ----
-
-
-def noisy_tokens(noisy: Bool[Tensor, "batch bin"], patch_size: int) -> Bool[Tensor, "batch token"]:
-    """A token is noisy where it holds a noisy bin."""
-    return patches(noisy, patch_size).any(dim=-1)
 
 
 def _log(cls_attn):

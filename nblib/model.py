@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 READOUTS = ("token", "cls")
@@ -104,6 +105,7 @@ class NoiseBERT(nn.Module):
     freqs      : (seq_len,) Hz, the grid the model is made for; 1, 2, ..., seq_len if None
     any_grid   : True for models of the `wide` preset: positions come from ln f alone, freqs and level are given at
                  each call, and any grid of at most max_len bins is taken
+    masked_error : what it is trained with: a squared error fits E[ln x], which lies below ln S
     raises     : ValueError that names the value, the rule and the fix
     """
 
@@ -121,6 +123,7 @@ class NoiseBERT(nn.Module):
         *,
         freqs: np.ndarray | None = None,
         any_grid: bool = False,
+        masked_error: str = "squared",
     ):
         super().__init__()
         max_len = seq_len if max_len is None else max_len
@@ -132,7 +135,7 @@ class NoiseBERT(nn.Module):
                 "bins and at most max_len"
             )
         self.seq_len, self.max_len, self.patch_size = seq_len, max_len, patch_size
-        self.readout, self.any_grid = readout, any_grid
+        self.readout, self.any_grid, self.masked_error = readout, any_grid, masked_error
         grid = torch.arange(1, seq_len + 1, dtype=torch.float64) if freqs is None else torch.as_tensor(np.array(freqs))
         if grid.shape != (seq_len,):
             raise ValueError(f"freqs has shape {tuple(grid.shape)}; the model's seq_len={seq_len} needs as many")
@@ -287,3 +290,11 @@ def patches(values: Tensor, patch_size: int) -> Tensor:
     if missing:
         values = torch.cat([values, values[..., -1:].expand(*values.shape[:-1], missing)], dim=-1)
     return values.unflatten(-1, (-1, patch_size))
+
+
+# ---- what the penalties share ----
+
+
+def noisy_tokens(noisy: Bool[Tensor, "batch bin"], patch_size: int) -> Bool[Tensor, "batch token"]:
+    """A token is noisy where it holds a noisy bin."""
+    return patches(noisy, patch_size).any(dim=-1)

@@ -8,7 +8,7 @@ from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
 
 matplotlib.use("Agg")
-CHECKED = [f"nblib.{name}" for name in ("spectra", "noise", "losses", "detect", "evaluate")]
+CHECKED = [f"nblib.{name}" for name in ("spectra", "losses", "detection", "prediction")]
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 install_import_hook(CHECKED, "conftest.checked")
 

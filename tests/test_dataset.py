@@ -6,8 +6,8 @@ import torch
 from scipy.special import digamma, polygamma
 
 from nblib import NoiseBERTDataset
-from nblib.noise import NOISY_RATIO
-from nblib.spectra import E_ALPHA_GRID, E_BETA_GRID, PUBLISHED_FREQS, published_psd
+from nblib.spectra.cells import NOISY_RATIO
+from nblib.spectra.physics import E_ALPHA_GRID, E_BETA_GRID, PUBLISHED_FREQS, published_psd
 
 FAMILIES = ("single_line", "vibration", "power_supply", "interference", "clock_leakage")
 

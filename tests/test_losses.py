@@ -5,15 +5,8 @@ import math
 import pytest
 import torch
 
-from nblib.losses import (
-    MASKED_ERRORS,
-    REGULARIZERS,
-    check_masked_error,
-    check_regularizer,
-    masked_error,
-    noisy_tokens,
-    regularizer,
-)
+from nblib.losses import MASKED_ERRORS, REGULARIZERS, check_masked_error, check_regularizer, masked_error, regularizer
+from nblib.model import noisy_tokens
 
 N_TOKENS, N_NOISY = 30, 3
 ATTENTION_PENALTIES = ("mean", "mass", "log_barrier", "log_odds", "uniform_clean", "ranking")

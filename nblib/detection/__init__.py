@@ -1,0 +1,1 @@
+"""Scores of contamination, the likelihood of a line, thresholds and metrics."""

@@ -1,0 +1,121 @@
+"""How well scores per cell find the noise, with chance levels, thresholds and intervals. All unadjusted."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from scipy.stats import bootstrap, trim_mean
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from nblib.spectra.cells import N_INTERVALS, intervals_max
+
+TOP1_MAX_NOISY = 10  # noisy intervals; spectra with more are left out of top-1
+
+
+def top1_rate(scores: ndarray, truth: ndarray, n_bins: int) -> dict[str, float]:
+    """Share of spectra whose best-scored interval (of 30) is a noisy one, beside two guesses.
+
+    scores, truth : (n, cell); spectra with 1 to 10 noisy intervals count, NaN where there is none
+    returns : "top1", "top1_constant" (the best single interval for all, chosen on these very spectra, so generous),
+              "top1_random" (expected), "n_top1" (spectra that count)
+    """
+    noisy = intervals_max(truth, n_bins)
+    counts = noisy.sum(axis=1)
+    chosen = (counts >= 1) & (counts <= TOP1_MAX_NOISY)
+    if not chosen.any():
+        return {"top1": np.nan, "top1_constant": np.nan, "top1_random": np.nan, "n_top1": 0}
+    best = intervals_max(scores, n_bins)[chosen].argmax(axis=1)
+    hits = noisy[chosen][np.arange(chosen.sum()), best]
+    return {
+        "top1": float(hits.mean()),
+        "top1_constant": float(noisy[chosen].mean(axis=0).max()),
+        "top1_random": float(counts[chosen].mean() / N_INTERVALS),
+        "n_top1": int(chosen.sum()),
+    }
+
+
+def detection(scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], n_bins: int) -> dict[str, float]:
+    """AUROC, average precision with its prevalence, and top-1 of 30; unadjusted, per cell.
+
+    returns : "auroc" and "ap" are NaN when the truth holds one class only; chance is 0.5 and the prevalence
+    """
+    flat_truth, flat_scores = truth.ravel(), scores.ravel()
+    both = flat_truth.any() and not flat_truth.all()
+    return {
+        "auroc": float(roc_auc_score(flat_truth, flat_scores)) if both else np.nan,
+        "ap": float(average_precision_score(flat_truth, flat_scores)) if both else np.nan,
+        "prevalence": float(flat_truth.mean()),
+        **top1_rate(scores, truth, n_bins),
+    }
+
+
+def attended_tokens(cls_attn: Float[ndarray, "n head token"]) -> float:
+    """Effective number of tokens that CLS attends to: exp of the entropy of a row, heads averaged, mean over spectra.
+
+    returns : 1 (all on one token) to the number of tokens (even)
+    """
+    rows = cls_attn.mean(axis=1)
+    entropy = -(rows * np.log(np.maximum(rows, np.finfo(np.float32).tiny))).sum(axis=-1)
+    return float(np.exp(entropy).mean())
+
+
+def bootstrap_interval(
+    scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], n_resamples: int = 200, seed: int = 0
+) -> tuple[float, float]:
+    """95 % percentile interval of the average precision when test spectra are drawn again with replacement.
+
+    It covers the choice of test spectra, not that of the training seed. NaN where no cell is noisy.
+    """
+    if not truth.any():
+        return (np.nan, np.nan)
+    order = np.argsort(-scores.ravel(), kind="stable")
+    spectrum = np.repeat(np.arange(len(scores)), scores.shape[1])[order]
+    hits = truth.ravel()[order]
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(n_resamples):
+        weights = np.bincount(rng.integers(0, len(scores), len(scores)), minlength=len(scores))[spectrum]
+        found, seen = np.cumsum(weights * hits), np.cumsum(weights)
+        values.append((weights * hits * found / np.maximum(seen, 1)).sum() / max(found[-1], 1))
+    return tuple(float(bound) for bound in np.percentile(values, [2.5, 97.5]))
+
+
+# ---- thresholds: false alarms per spectrum ----
+
+
+def threshold_at(line_free: Float[ndarray, "n cell"], rate: float) -> float:
+    """Score that the largest cell of a share `rate` of line-free spectra exceeds: a calibrated threshold."""
+    if not 0 < rate < 1:
+        raise ValueError(f"rate={rate} must lie between 0 and 1")
+    return float(np.quantile(line_free.max(axis=1), 1 - rate))
+
+
+def false_alarm_rate(line_free: Float[ndarray, "n cell"], threshold: float) -> float:
+    """Share of line-free spectra with a cell above the threshold."""
+    return float((line_free.max(axis=1) > threshold).mean())
+
+
+def detection_rate(scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], threshold: float) -> float:
+    """Share of spectra with noise in which a truly noisy cell is above the threshold; NaN where none has noise."""
+    found = ((scores > threshold) & truth).any(axis=1)[truth.any(axis=1)]
+    return float(found.mean()) if len(found) else np.nan
+
+
+# ---- several seeds ----
+
+
+def interquartile_mean(values: Float[ndarray, "*n seed"], axis: int = -1) -> Float[ndarray, "*n"]:
+    """Mean of the middle half (Agarwal et al. 2021)."""
+    return np.asarray(trim_mean(values, 0.25, axis=axis))
+
+
+def over_seeds(values: Float[ndarray, " seed"]) -> dict[str, float]:
+    """Interquartile mean over seeds and its 95 % percentile bootstrap interval; no interval below three seeds.
+
+    Give paired differences to compare two methods trained and tested with the same seeds.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    low = high = np.nan
+    if len(values) >= 3:
+        found = bootstrap((values,), interquartile_mean, method="percentile", rng=0).confidence_interval
+        low, high = found.low, found.high
+    return {"iqm": float(interquartile_mean(values)), "low": float(low), "high": float(high), "n": len(values)}

@@ -1,0 +1,38 @@
+"""Contamination scores on fixed cells of 20 bins; every score is higher where noise is more likely."""
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import find_peaks
+
+from nblib.spectra.cells import cell_edges
+
+# ---- scores of the model ----
+
+
+def attention_score(cls_attn: Float[ndarray, "n head token"], n_bins: int) -> Float[ndarray, "n cell"]:
+    """-ln(attention of the cell over uniform attention), heads averaged, eq. 9: high where CLS looks away.
+
+    cls_attn : rows that sum to 1; tokens of equally many bins in order of frequency
+    """
+    n_tokens = cls_attn.shape[-1]
+    patch_size = -(-n_bins // n_tokens)
+    per_bin = np.repeat(cls_attn.mean(axis=1) / patch_size, patch_size, axis=-1)[:, :n_bins]
+    edges = cell_edges(n_bins)
+    sizes = np.diff(np.append(edges, n_bins))
+    share = np.add.reduceat(per_bin, edges, axis=-1) / (sizes / n_bins)
+    return -np.log(np.maximum(share, np.finfo(np.float32).tiny))
+
+
+def find_peaks_score(log_psd: Float[ndarray, "n bin"], width: int) -> Float[ndarray, "n bin"]:
+    """scipy.signal.find_peaks on a smoothed ln PSD: the prominence (ln units) at each peak's bin, 0 elsewhere.
+
+    width : bins of the moving average, odd
+    """
+    smooth = uniform_filter1d(log_psd, width, axis=-1, mode="nearest")
+    scores = np.zeros_like(smooth)
+    for row, score in zip(smooth, scores, strict=True):
+        peaks, found = find_peaks(row, prominence=0.0)
+        score[peaks] = found["prominences"]
+    return scores

@@ -1,0 +1,121 @@
+"""One spectrum, whitened: its robust backgrounds, its scatter, and the scores of the filter bank on both.
+
+The scores are the detector's statistic. They do not change when the spectrum is multiplied by a number.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from nblib.detection.bank import OVERFLOW, bank_widths, filter_scores, template_norms
+from nblib.detection.scatter import local_segments, lower_spread, neighbour_correlation, rounding_step
+from nblib.spectra.background import SOFT, STIFF, Grid, log_median, robust_background
+
+MIN_BINS = 30  # measured bins
+MISTRUST = 1.25  # a scatter that is this much larger than K says is believed instead of K
+START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is found from the residual itself
+
+
+@dataclass(frozen=True, eq=False)
+class Whitened:
+    """What the filter bank makes of one spectrum; bins along the last axis, NaN where a bin is missing.
+
+    scores      : -ln p of a single test, the largest over filters and backgrounds
+    widths      : (bin,) the template that gave it, bins; heights : excess over the background at that template
+    log_psd     : ln x; background : ln of the soft background, at the level of the mean
+    n_segments  : (bin,) K used; estimated : was it measured on the spectrum; correlation : of neighbouring bins
+    """
+
+    scores: Float[ndarray, " bin"]
+    widths: Float[ndarray, " bin"]
+    heights: Float[ndarray, " bin"]
+    log_psd: Float[ndarray, " bin"]
+    background: Float[ndarray, " bin"]
+    n_segments: Float[ndarray, " bin"]
+    estimated: bool
+    correlation: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What all spectra of one grid with the same missing bins share."""
+
+    grid: Grid
+    widths: tuple[float, ...]
+    norms: Float[ndarray, "width bin"]
+
+    @classmethod
+    def of(cls, freqs: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"]) -> "Plan":
+        """raises : ValueError for fewer than 30 measured bins at f > 0"""
+        valid = valid & (freqs > 0)
+        if valid.sum() < MIN_BINS:
+            raise ValueError(
+                f"{int(valid.sum())} measured bins at f > 0; at least {MIN_BINS} are needed to tell a line from the "
+                "background: use a finer frequency resolution"
+            )
+        widths = bank_widths(len(freqs))
+        return cls(Grid(freqs, valid), widths, template_norms(valid.astype(float), widths))
+
+
+def _scatter(residual, psd, n_segments):
+    """K per measured bin, and whether it had to be measured: no K, or a residual that scatters more than K allows."""
+    floor = rounding_step(psd)
+    measured = local_segments(residual)
+    if floor:
+        measured = np.minimum(measured, 4 / floor**2)
+    if n_segments is None:
+        return measured, True
+    given = np.broadcast_to(np.asarray(n_segments, dtype=np.float64), residual.shape)
+    wider = float(np.median(np.sqrt(given / measured)))
+    return (measured, True) if wider > MISTRUST else (given, False)
+
+
+def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray | None = None) -> Whitened:
+    """Backgrounds, scatter and scores of one spectrum.
+
+    psd        : unit^2/Hz; only the plan's measured bins are read
+    n_segments : K, one number or one a bin; None: measured
+    """
+    index, n_bins = plan.grid.index, len(plan.grid.freqs)
+    log_psd = np.log(psd[index])
+    given = None if n_segments is None else np.broadcast_to(np.asarray(n_segments, float), (n_bins,))[index]
+    start = START_SCATTER if given is None else 1 / np.sqrt(given)
+    soft = robust_background(log_psd, plan.grid, start, SOFT)
+    segments, estimated = _scatter(log_psd - soft, psd[index], given)
+    adjacent = np.diff(index) == 1
+    centred = (log_psd - soft) * np.sqrt(segments)
+    correlation = neighbour_correlation(centred / max(lower_spread(centred), 1e-9), adjacent)
+    stiff = robust_background(log_psd, plan.grid, 1 / np.sqrt(segments), STIFF)
+    measured = plan.grid.valid.astype(float)
+    per_bin = np.interp(np.arange(n_bins), index, segments)
+    best = np.full(n_bins, -1.0)
+    widths, heights = np.zeros(n_bins), np.zeros(n_bins)
+    for background in (soft, stiff):
+        residual = np.zeros(n_bins)
+        residual[index] = np.expm1(np.minimum(log_psd - background + log_median(segments), OVERFLOW))
+        scores, found = filter_scores(residual, per_bin, measured, correlation, plan.widths, plan.norms)
+        row = scores.argmax(axis=0)
+        here = np.take_along_axis(scores, row[None], axis=0)[0]
+        wins = here > best
+        best = np.where(wins, here, best)
+        widths = np.where(wins, np.asarray(plan.widths)[row], widths)
+        heights = np.where(wins, np.take_along_axis(found, row[None], axis=0)[0], heights)
+
+    def spread(values):
+        full = np.full(n_bins, np.nan)
+        full[index] = values
+        return full
+
+    scores, widths, heights = (np.where(plan.grid.valid, values, np.nan) for values in (best, widths, heights))
+    return Whitened(
+        scores,
+        widths,
+        heights,
+        spread(log_psd),
+        spread(soft - log_median(segments)),
+        spread(segments),
+        estimated,
+        correlation,
+    )

@@ -1,0 +1,1 @@
+"""Evidence: test sets, baselines, assessments, trials and the tables made of them."""

@@ -1,0 +1,221 @@
+"""What one detector is worth on the locked test: the measurements that notebook 06 repeats for every seed."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from torch import nn
+
+from nblib.dataset import NoiseBERTDataset
+from nblib.detection.calibration import KEEP_RATE, calibration, combined_score
+from nblib.detection.metrics import attended_tokens, detection
+from nblib.evaluation.energies import bound, energy_error, fit_energies, fit_probe, probe
+from nblib.evaluation.faithfulness import faithfulness
+from nblib.evaluation.supervised import supervised_score
+from nblib.evaluation.test_sets import (
+    STRENGTHS,
+    alarm_set,
+    at_strength,
+    cells_above_half_maximum,
+    held_out,
+    line_free,
+    measured,
+    noisy_cells,
+)
+from nblib.prediction import Predictions, attention_of, predict
+from nblib.project.profiles import Sizes
+from nblib.spectra.cells import CELL_WIDTH
+from nblib.spectra.filters import FILTER_WIDTHS
+from nblib.training.config import TrainConfig
+from nblib.training.loop import TrainResult
+
+
+def scored(scores: Float[ndarray, "n cell"], reading: Predictions) -> dict[str, float]:
+    """Detection metrics of scores on a reading's spectra."""
+    return detection(scores, reading.truth, reading.log_psd.shape[1])
+
+
+def kept_bins(flagged: Bool[ndarray, "n cell"], n_bins: int) -> Bool[ndarray, "n bin"]:
+    """Bins outside the flagged cells and their neighbours, into which a line's wings reach."""
+    wide = flagged.copy()
+    wide[:, 1:] |= flagged[:, :-1]
+    wide[:, :-1] |= flagged[:, 1:]
+    return ~np.repeat(wide, CELL_WIDTH, axis=1)[:, :n_bins]
+
+
+# ---- parts of an assessment ----
+
+
+def by_family(attend: Callable[..., Float[ndarray, "n cell"]], config: TrainConfig, n_spectra: int) -> dict[str, dict]:
+    """Detection on every noise family of the generator. attend : data set -> scores."""
+    sets = {name: held_out(config, name, n_spectra) for name in FILTER_WIDTHS}
+    return {name: detection(attend(data), noisy_cells(data), len(data.freqs)) for name, data in sets.items()}
+
+
+def by_strength(
+    attend: Callable[..., Float[ndarray, "n cell"]], config: TrainConfig, name: str, n_spectra: int
+) -> dict[str, dict]:
+    """Detection of noise of one strength, by strength; the truth is cells_above_half_maximum."""
+    found = {}
+    for strength in STRENGTHS:
+        data = at_strength(config, name, n_spectra, strength)
+        truth = cells_above_half_maximum(config, name, n_spectra, strength)
+        found[f"{strength:g}"] = detection(attend(data), truth, len(data.freqs))
+    return found
+
+
+def by_position(
+    attend: Callable[..., Float[ndarray, "n cell"]], config: TrainConfig, n_spectra: int
+) -> dict[str, dict]:
+    """Detection of single lines in the lower and in the upper half of the axis; line-free spectra count in both."""
+    data = held_out(config, "single_line", n_spectra)
+    scores, truth = attend(data), noisy_cells(data)
+    upper = truth[:, truth.shape[1] // 2 :].sum(axis=1) > truth.sum(axis=1) / 2
+    free = ~truth.any(axis=1)
+    chosen = {"lower half": free | ~upper, "upper half": free | upper}
+    return {name: detection(scores[rows], truth[rows], len(data.freqs)) for name, rows in chosen.items()}
+
+
+def energies_on_kept(
+    data: NoiseBERTDataset, flagged: Bool[ndarray, "n cell"], n_energies: int
+) -> dict[str, Float[ndarray, " 2"]]:
+    """Fitted energies where a detector's flagged cells are left out: mean error and bound, of noisy spectra, meV.
+
+    flagged : of every spectrum of the data set; the first n_energies that hold noise count
+    """
+    log_psd, truth, noisy = measured(data)
+    chosen = np.flatnonzero(noisy.any(axis=1))[:n_energies]
+    keep = kept_bins(flagged[chosen], log_psd.shape[1])
+    fitted = fit_energies(log_psd[chosen], keep)
+    limit = bound(truth[chosen], data.n_segments, keep)
+    return {"kept bins": energy_error(fitted, truth[chosen]), "bound, kept bins": limit}
+
+
+# ---- whole assessments ----
+
+
+def quick_assessment(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
+    """A point of a sweep, on validation spectra: detection by attention, tokens attended, masked prediction."""
+    data = held_out(result.config, name, sizes.n_tune, "validation")
+    reading = predict(result.model, data, sweep=False)
+    attention = scored(reading.attention(), reading) | {"tokens": attended_tokens(reading.cls_attn[-1])}
+    return {"attention": attention, "masked": masked_prediction(reading, data)}
+
+
+def assess_elsewhere(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
+    """Detection by attention on the test, on every family and by position: for models trained on something else."""
+
+    def attend(data):
+        return attention_of(result.model, data)
+
+    data = held_out(result.config, name, sizes.n_test)
+    return {
+        "attention": detection(attend(data), noisy_cells(data), len(data.freqs)),
+        "families": by_family(attend, result.config, sizes.n_family),
+        "positions": by_position(attend, result.config, sizes.n_test),
+    }
+
+
+def assess_model(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
+    """Everything about one model: detection, calibration, families, strengths, prediction, energies, faithfulness."""
+    model, config, widths = result.model, result.config, FILTER_WIDTHS[name]
+
+    def attend(data):
+        return attention_of(model, data)
+
+    test_data = held_out(config, name, sizes.n_test)
+    test = predict(model, test_data)
+    free = predict(model, line_free(config, sizes.n_tune, "validation"))
+    attention, residual = test.attention(), test.residual(widths)
+    both = combined_score([attention, residual], [free.attention(), free.residual(widths)])
+    alarms = calibration(
+        lambda split, **changes: attend(alarm_set(config, sizes, split, **changes)), attention, test.truth
+    )
+    energies = energies_on_kept(test_data, attention > alarms[f"threshold at {KEEP_RATE:.0%}"], sizes.n_energies)
+    seen = predict(model, config.dataset("train", sizes.n_probe, families=(name,)), config, sweep=False)
+    noisy = np.flatnonzero(test.noisy.any(axis=1))[: sizes.n_energies]
+    probed = probe(test.cls_out[noisy], fit_probe(seen.cls_out, seen.energies))
+    return {
+        "attention": scored(attention, test) | alarms,
+        "residual": scored(residual, test),
+        "combined": scored(both, test),
+        "masked": masked_prediction(test, test_data),
+        "in_band": in_band_error(test, test.noisy),
+        "no_line": in_band_error(predict(model, held_out(config, "none", sizes.n_test)), test.noisy),
+        "families": by_family(attend, config, sizes.n_family),
+        "positions": by_position(attend, config, sizes.n_test),
+        "strengths": by_strength(attend, config, name, sizes.n_family),
+        "faithfulness": faithfulness(model, config, name, sizes.n_tune),
+        "energies": energies | {"linear probe": energy_error(probed, test.energies[noisy])},
+    }
+
+
+def assess_supervised(model: nn.Module, config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dict]:
+    """A supervised detector: detection, calibration, families, positions, strengths, energies."""
+
+    def score(data):
+        return supervised_score(model, data)
+
+    data = held_out(config, name, sizes.n_test)
+    scores, truth = score(data), noisy_cells(data)
+    alarms = calibration(lambda split, **changes: score(alarm_set(config, sizes, split, **changes)), scores, truth)
+    return {
+        "logit": detection(scores, truth, len(data.freqs)) | alarms,
+        "families": by_family(score, config, sizes.n_family),
+        "positions": by_position(score, config, sizes.n_test),
+        "strengths": by_strength(score, config, name, sizes.n_family),
+        "energies": energies_on_kept(data, scores > alarms[f"threshold at {KEEP_RATE:.0%}"], sizes.n_energies),
+    }
+
+
+def assess(result: TrainResult, family: str, n_spectra: int, split: str = "test") -> tuple[Predictions, dict]:
+    """Read a trained model on held-out spectra of one family, and score everything that has a truth.
+
+    returns : the reading, and metrics "attention" and "residual" (detection per cell), "masked" (masked prediction),
+              "in_band" and its "no_line" control: the same spectra without their lines, scored in the same bins
+    """
+    config = result.config
+    dataset = held_out(config, family, n_spectra, split)
+    reading = predict(result.model, dataset)
+    without_lines = predict(result.model, held_out(config, "none", n_spectra, split))
+    n_bins = len(dataset.freqs)
+    return reading, {
+        "attention": detection(reading.attention(), reading.truth, n_bins),
+        "residual": detection(reading.residual(FILTER_WIDTHS[family]), reading.truth, n_bins),
+        "masked": masked_prediction(reading, dataset),
+        "in_band": in_band_error(reading, reading.noisy),
+        "no_line": in_band_error(without_lines, reading.noisy),
+    }
+
+
+# ---- masked error and restoration ----
+
+
+def in_band_error(reading: Predictions, bins: Bool[ndarray, "n bin"]) -> dict[str, float]:
+    """Mean |ln error| against the noise-free background in the noisy bins: as measured, and as restored.
+
+    bins : which bins count; for the no-line control the noisy bins of the same spectra with their lines
+    returns : "before", "after" in ln units and "reduction" = 1 - after / before; NaN where no bin counts
+    """
+    if not bins.any():
+        return {"before": np.nan, "after": np.nan, "reduction": np.nan}
+    before = float(np.abs(reading.log_psd - reading.background)[bins].mean())
+    after = float(np.abs(reading.restored - reading.background)[bins].mean())
+    return {"before": before, "after": after, "reduction": 1 - after / before}
+
+
+def masked_prediction(reading: Predictions, dataset: NoiseBERTDataset) -> dict[str, float]:
+    """Masked bins against the measurement and against the truth, in ln units.
+
+    returns : "mse" (against the noisy target), "floor" (trigamma(K), its smallest possible value), "background_rms"
+              (root mean square error against the noise-free background, bias corrected)
+    """
+    masked, spread = reading.masked & reading.valid, dataset.scale.spread
+    measured = (reading.filled + dataset.log_bias * spread - reading.log_psd)[masked]
+    truth = (reading.filled - reading.background)[masked]
+    return {
+        "mse": float((measured**2).mean()),
+        "floor": dataset.error_floor * spread**2,
+        "background_rms": float(np.sqrt((truth**2).mean())),
+    }

@@ -1,0 +1,191 @@
+"""What a detector is held against: methods without training, the limit, the controls, and fits of the energies."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from sklearn.metrics import average_precision_score
+
+from nblib.detection.calibration import KEEP_RATE, calibration
+from nblib.detection.likelihood import likelihood_ratio, line_posterior
+from nblib.detection.metrics import bootstrap_interval, detection
+from nblib.detection.scores import find_peaks_score
+from nblib.evaluation.assessments import energies_on_kept, scored
+from nblib.evaluation.energies import bound, energy_error, fit_energies, posterior_medians
+from nblib.evaluation.test_sets import (
+    STRENGTHS,
+    alarm_set,
+    at_strength,
+    cells_above_half_maximum,
+    held_out,
+    measured,
+    noisy_cells,
+)
+from nblib.prediction import Predictions, predict
+from nblib.project.profiles import Sizes
+from nblib.spectra.cells import cell_labels, cell_scores
+from nblib.spectra.filters import FILTER_WIDTHS, matched_filter, running_median
+from nblib.spectra.physics import published_psd
+from nblib.training.config import TrainConfig
+
+MEDIAN_WINDOWS = (51, 101, 201, 301, 401, 601)  # bins; tuned on validation spectra
+PEAK_WIDTHS = (5, 11, 21, 41, 81)  # bins of find_peaks' moving average; tuned on validation spectra
+BLOCK = 1000  # spectra at a time where a whole set would fill the memory
+
+
+def _untrained_predictions(config, name, n_spectra, split="test"):
+    """The untrained model is a control, and it reads the spectra."""
+    model = config.build_model(config.dataset("test").freqs).eval()
+    return predict(model, held_out(config, name, n_spectra, split), sweep=False)
+
+
+def baseline_methods(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dict]:
+    """Detection by everything that is not trained, on the test spectra of every model.
+
+    returns : "methods": detection and its "ap_interval" (95 %, over test spectra); "tuned": choices made on validation
+              spectra. The limit and the GLRT are left out where the estimation noise is not theirs
+    """
+    test, tuning = (
+        _untrained_predictions(config, name, n_spectra, split)
+        for n_spectra, split in ((sizes.n_test, "test"), (sizes.n_tune, "validation"))
+    )
+    scores, window = baseline_scores(test, tuning, name)
+    widths = {
+        width: scored(cell_scores(find_peaks_score(tuning.log_psd, width)), tuning)["ap"] for width in PEAK_WIDTHS
+    }
+    width = max(widths, key=widths.get)
+    seen = config.dataset("train", sizes.n_probe, families=(name,)).batch(range(sizes.n_probe))["noisy"].numpy()
+    scores |= {
+        "find_peaks": cell_scores(find_peaks_score(test.log_psd, width)),
+        "untrained attention": test.attention(),
+        "position only": np.broadcast_to(cell_labels(seen).mean(axis=0), test.truth.shape),
+        "random": np.random.default_rng(0).random(test.truth.shape),
+    }
+    if config.intrinsic == "welch":
+        ratio = (test.log_psd - test.background).astype(np.float64)
+        scores["GLRT, true background"] = likelihood_ratio(ratio, test.n_segments)
+    else:
+        scores.pop("posterior (limit)", None)
+    methods = {
+        method: scored(values, test) | {"ap_interval": bootstrap_interval(values, test.truth)}
+        for method, values in scores.items()
+    }
+    return {"methods": methods, "tuned": {"window": window, "find_peaks width": width}}
+
+
+def assess_baselines(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dict]:
+    """baseline_methods, and the same methods by family and strength, the running median calibrated, and the fits.
+
+    returns : also "families" and "strengths"; "running median": calibration; "energies": fits on all, on kept and on
+              truly clean bins, and their bounds, meV; "fit in-band": error of the fit on truly clean bins in the noisy
+              ones, ln units
+    """
+    found = baseline_methods(config, name, sizes) | {"strengths": {}, "families": {}}
+    tuning = _untrained_predictions(config, name, sizes.n_tune, "validation")
+    for strength in STRENGTHS:
+        model = config.build_model(tuning.freqs).eval()
+        here = predict(model, at_strength(config, name, sizes.n_family, strength), sweep=False)
+        truth = cells_above_half_maximum(config, name, sizes.n_family, strength)
+        found["strengths"][f"{strength:g}"] = {
+            method: detection(values, truth, here.log_psd.shape[1])
+            for method, values in baseline_scores(here, tuning, name)[0].items()
+            if not method.startswith("posterior")  # it asks for bins above NOISY_RATIO
+        }
+    for kind in FILTER_WIDTHS:
+        here, tuning = (
+            _untrained_predictions(config, kind, n_spectra, split)
+            for n_spectra, split in ((sizes.n_family, "test"), (sizes.n_tune, "validation"))
+        )
+        rows = baseline_scores(here, tuning, kind)[0]
+        found["families"][kind] = {method: scored(values, here) for method, values in rows.items()}
+    return found | _reference_fits(config, name, sizes, found["tuned"]["window"])
+
+
+def _reference_fits(config, name, sizes, window):
+    def median_score(data):
+        parts = []
+        for start in range(0, len(data), BLOCK):
+            batch = data.batch(range(start, min(start + BLOCK, len(data))))
+            log_psd = data.to_log_psd(batch["target"].numpy(), batch["level"].numpy())
+            ratio = log_psd - running_median(log_psd, window, data.n_segments)
+            parts.append(cell_scores(matched_filter(ratio, FILTER_WIDTHS[name], data.n_segments)))
+        return np.concatenate(parts)
+
+    data = held_out(config, name, sizes.n_test)
+    scores, truth = median_score(data), noisy_cells(data)
+    alarms = calibration(
+        lambda split, **changes: median_score(alarm_set(config, sizes, split, **changes)), scores, truth
+    )
+    kept = energies_on_kept(data, scores > alarms[f"threshold at {KEEP_RATE:.0%}"], sizes.n_energies)
+    log_psd, energies, noisy = measured(data)
+    chosen = np.flatnonzero(noisy.any(axis=1))[: sizes.n_energies]
+    log_psd, energies, clean = log_psd[chosen], energies[chosen], ~noisy[chosen]
+    fitted = fit_energies(log_psd, clean)
+    miss = np.abs(np.log(published_psd(*fitted.T)) - np.log(published_psd(*energies.T)))
+    errors = {
+        "all bins": energy_error(fit_energies(log_psd), energies),
+        "truly clean bins": energy_error(fitted, energies),
+        "posterior median, truly clean bins": energy_error(
+            posterior_medians(log_psd, data.n_segments, clean), energies
+        ),
+        "bound, all bins": bound(energies, data.n_segments),
+        "bound, truly clean bins": bound(energies, data.n_segments, clean),
+    }
+    fits = {"energies": errors | {f"running median, {key}": value for key, value in kept.items()}}
+    return fits | {"running median": alarms, "fit in-band": float(miss[~clean].mean())}
+
+
+def energy_bias_by_strength(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dict]:
+    """Energies fitted on all bins, external noise of rising strength: error and bias, by strength ("0": none).
+
+    returns : "error", "bias" (means over spectra), "bias_error" (standard error of the bias) and "bound", each
+              (Ea, Eb) meV
+    """
+    found, n_spectra = {}, sizes.n_energies
+    for strength in (0.0, *STRENGTHS):
+        kind = name if strength else "none"
+        data = at_strength(replace(config, none_share=0.0), kind, n_spectra, strength or 1.0)
+        log_psd, truth, _ = measured(data)
+        fitted = fit_energies(log_psd)
+        found[f"{strength:g}"] = {
+            "error": energy_error(fitted, truth),
+            "bias": (fitted - truth).mean(axis=0),
+            "bias_error": (fitted - truth).std(axis=0, ddof=1) / np.sqrt(n_spectra),
+            "bound": bound(truth, config.n_segments),
+        }
+    return found
+
+
+def baseline_scores(
+    reading: Predictions, tuning: Predictions, family: str
+) -> tuple[dict[str, Float[ndarray, "n cell"]], int]:
+    """What needs no training, on the same spectra as the model: scores by method, and the running median's window.
+
+    tuning  : validation spectra on which the window is chosen by average precision, never the test
+    family  : chooses the filter widths, for every matched filter alike
+    returns : "running median", "true background" and, for single_line, "posterior (limit)"
+    """
+    widths, n_segments = FILTER_WIDTHS[family], reading.n_segments
+    window = tune_window(tuning, widths)
+    backgrounds = {
+        "running median": running_median(reading.log_psd, window, n_segments),
+        "true background": reading.background,
+    }
+    scores = {
+        name: cell_scores(matched_filter(reading.log_psd - estimate, widths, n_segments))
+        for name, estimate in backgrounds.items()
+    }
+    if family == "single_line":
+        scores["posterior (limit)"] = line_posterior(reading.log_psd - reading.background, n_segments)
+    return scores, window
+
+
+def tune_window(tuning: Predictions, widths) -> int:
+    """The running-median window with the best average precision."""
+    precision = {}
+    for window in MEDIAN_WINDOWS:
+        residual = tuning.log_psd - running_median(tuning.log_psd, window, tuning.n_segments)
+        cells = cell_scores(matched_filter(residual, widths, tuning.n_segments))
+        precision[window] = average_precision_score(tuning.truth.ravel(), cells.ravel())
+    return max(precision, key=precision.get)

@@ -1,0 +1,174 @@
+"""The record of notebook 06 read as answers: what the notebook, its figures and the README show.
+
+`metrics` is that record's "metrics": "family", "trials" {trial: {seed: what was found}}, "baselines", "references by
+noise" {trial: ...}, "energy bias" {family: ...} and "example". A span is {"iqm", "low", "high", "n"} over seeds.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nblib.detection.calibration import ALARM_RATES
+from nblib.detection.metrics import over_seeds
+from nblib.evaluation.trials import TRIALS
+from nblib.spectra.filters import FILTER_WIDTHS
+
+SCORES = ("attention", "residual", "combined", "logit")
+
+
+TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
+
+
+CLAIMED = ("simulated labels", "label-free")
+ENERGIES = ("Ea", "Eb")
+FAITHFULNESS = {  # test -> what its number is
+    "erase": "Erasing the noise /\nits line-free twin",
+    "erase elsewhere": "Erasing the noise /\nas many clean bins",
+    "gradient": "Gradient on the noise /\nits line-free twin",
+    "swap": "Change when attention is\nanother spectrum's [ln std]",
+    "line in CLS": "Line strength read\nfrom CLS [$R^2$]",
+}
+
+
+def _judged_whole(metrics) -> Iterator[tuple[str, dict]]:
+    for trial in TRIALS:  # a record's own keys are sorted
+        if trial in metrics["trials"] and TRIALS[trial].judged == "whole":
+            yield trial, metrics["trials"][trial]
+
+
+def _without_seed(value, low=np.nan, high=np.nan):
+    return {"iqm": value, "low": low, "high": high, "n": 0}
+
+
+def detection_table(metrics: dict) -> dict[str, dict]:
+    """Spans of AP and top-1 by method, best first: over seeds where it is trained, over test spectra where it is not.
+
+    returns : method -> {"ap": span, "top1": span}; n is 0 where there are no seeds
+    """
+    rows = {}
+    for trial, found in _judged_whole(metrics):
+        for score in SCORES:
+            if score in next(iter(found.values())):
+                label = trial if score == "logit" else f"{trial}, {score}"
+                rows[label] = {key: across_seeds(found, score, key) for key in ("ap", "top1")}
+    for method, row in metrics["baselines"]["methods"].items():
+        rows[method] = {"ap": _without_seed(row["ap"], *row["ap_interval"]), "top1": _without_seed(row["top1"])}
+    return dict(sorted(rows.items(), key=lambda item: -item[1]["ap"]["iqm"]))
+
+
+def strength_curves(metrics: dict) -> dict[str, dict[float, dict]]:
+    """Spans of AP by method and strength: the claimed detectors, the supervised ones, and what needs no training."""
+    strengths = metrics["baselines"]["strengths"]
+    curves = {
+        trial: {float(strength): across_seeds(found, "strengths", strength, "ap") for strength in strengths}
+        for trial, found in _judged_whole(metrics)
+        if trial in CLAIMED or TRIALS[trial].kind != "attention"
+    }
+    for method in (MEDIAN, TRUE):
+        curves[method] = {float(strength): _without_seed(row[method]["ap"]) for strength, row in strengths.items()}
+    return curves
+
+
+def family_shares(metrics: dict) -> dict[str, dict[str, float]]:
+    """AP on each noise family as a share of the matched filter on the true background: method -> family -> share.
+
+    "not seen" is, for each family, the model trained on all the others.
+    """
+    references = {name: metrics["baselines"]["families"][name] for name in FILTER_WIDTHS}
+    rows = {MEDIAN: {name: row[MEDIAN]["ap"] / row[TRUE]["ap"] for name, row in references.items()}}
+    for trial in TRIALS:
+        found = metrics["trials"].get(trial)
+        if found and (trial in (*CLAIMED, "all families") or TRIALS[trial].kind != "attention"):
+            rows[trial] = {name: _family_share(metrics, found, name)["iqm"] for name in references}
+    left_out = {name: metrics["trials"].get(f"all but {name}") for name in references}
+    if all(left_out.values()):
+        shares = {name: _family_share(metrics, found, name)["iqm"] for name, found in left_out.items()}
+        rows["all families, the tested one not seen"] = shares
+    return rows
+
+
+def _family_share(metrics, found, name):
+    reference = metrics["baselines"]["families"][name][TRUE]["ap"]
+    return across_seeds(found, "families", name, "ap", over=reference)
+
+
+def noise_table(metrics: dict) -> dict[str, dict[str, dict]]:
+    """AP of attention, running median, true background and limit by kind of estimation noise, each trained on it."""
+    rows = {"K = 8": ("simulated labels", metrics["baselines"])}
+    rows |= {trial: (trial, found) for trial, found in metrics["baselines by noise"].items()}
+    table = {}
+    for label, (trial, references) in rows.items():
+        table[label] = {"attention": across_seeds(metrics["trials"][trial], "attention", "ap")}
+        for method in (MEDIAN, TRUE, LIMIT):
+            if method in references["methods"]:
+                table[label][method] = _without_seed(references["methods"][method]["ap"])
+    return table
+
+
+def energy_table(metrics: dict) -> dict[str, list[dict]]:
+    """Mean |error| of (Ea, Eb) over the Cramer-Rao bound of the truly clean bins: estimator -> two spans."""
+    known = metrics["baselines"]["energies"]
+    limit = known["bound, truly clean bins"]
+    rows = {}
+    for label in ("all bins", "truly clean bins", "posterior median, truly clean bins", "running median, kept bins"):
+        rows[label] = [_without_seed(known[label][i] / limit[i]) for i in range(2)]
+    for trial, found in _judged_whole(metrics):
+        for key in ("kept bins", "linear probe"):
+            if key in next(iter(found.values()))["energies"]:
+                rows[f"{trial}, {key}"] = [across_seeds(found, "energies", key, i, over=limit[i]) for i in range(2)]
+    return rows
+
+
+def alarm_table(metrics: dict) -> dict[str, dict[str, dict]]:
+    """False alarms (share of line-free spectra) and detections: detector -> key of evidence.calibration -> span."""
+    rows = {}
+    keys = [f"{what} at {rate:.0%}" for rate in ALARM_RATES for what in ("false alarms", "detected")]
+    keys += [f"false alarms at {rate:.0%}, welch_hann" for rate in ALARM_RATES]
+    for trial, found in _judged_whole(metrics):
+        score = "attention" if "attention" in next(iter(found.values())) else "logit"
+        rows[trial] = {key: across_seeds(found, score, key) for key in keys}
+    median = metrics["baselines"][MEDIAN]
+    rows[MEDIAN] = {key: _without_seed(median[key]) for key in keys}
+    return rows
+
+
+def energy_bias_curves(metrics: dict) -> dict[str, list[dict[float, dict]]]:
+    """Mean error of energies fitted on all bins over its bound: family -> (Ea, Eb) -> strength of the noise -> span."""
+    curves = {}
+    for name, rows in metrics["energy bias"].items():
+        noisy = {float(strength): row for strength, row in rows.items() if float(strength)}
+        curves[name.replace("_", " ")] = [
+            {strength: _without_seed(row["error"][i] / row["bound"][i]) for strength, row in noisy.items()}
+            for i in range(2)
+        ]
+    return curves
+
+
+def faithfulness_table(metrics: dict) -> dict[str, dict[str, dict]]:
+    """Spans of every faithfulness test by attention model: trial -> test -> span."""
+    return {
+        trial: {test: across_seeds(found, "faithfulness", test) for test in FAITHFULNESS}
+        for trial, found in _judged_whole(metrics)
+        if TRIALS[trial].kind == "attention"
+    }
+
+
+def format_interval(span: dict, digits: int = 3) -> str:
+    """A span as text: `0.984 [0.982, 0.986]`, without brackets where there is no interval."""
+    low, high = span.get("low"), span.get("high")
+    text = f"{span['iqm']:.{digits}f}"
+    known = low is not None and high is not None and np.isfinite(low) and np.isfinite(high)
+    return f"{text} [{low:.{digits}f}, {high:.{digits}f}]" if known else text
+
+
+def across_seeds(found: dict[str, dict], *path: str, over: float = 1.0) -> dict[str, float]:
+    """Interquartile mean over seeds and 95 % interval of a number, see metrics.over_seeds.
+
+    found : {seed: nested numbers}; path : keys to the number; over : what it is divided by
+    """
+    values = []
+    for entry in found.values():
+        for key in path:
+            entry = entry[key]
+        values.append(np.nan if entry is None else entry / over)
+    return over_seeds(np.array(values))

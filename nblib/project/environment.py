@@ -1,0 +1,70 @@
+"""Where a program runs: versions, commit, hardware, cores, and whether a person watches."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from nblib.project.paths import ROOT
+
+CODE = ("nblib", "notebooks", "workflow", "benchmarks")  # a record names the commit of these
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "accelerate")
+
+
+def run_conditions() -> dict:
+    """Versions, commit (with -dirty where files differ from it) and hardware of the running process."""
+    import torch
+
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        processor = models[0] if models else processor
+    return {
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
+        "commit": git_commit(),
+        "hardware": {
+            "processor": processor,
+            "cores": available_cores(),
+            "torch_threads": torch.get_num_threads(),
+            "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        },
+    }
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_live() -> bool:
+    """Does a person watch? True in a terminal's script and in a kernel that JupyterLab started.
+
+    False in the kernels of papermill, nbval and nbconvert, where a bar or a widget would only end up in a file.
+    """
+    return "JPY_SESSION_NAME" in os.environ or ("ipykernel" not in sys.modules and sys.stderr.isatty())
+
+
+def git_commit() -> str:
+    """Short commit of the checkout, "-dirty" appended when its code differs from it, "unknown" outside git.
+
+    Figures and records do not count: the run that renews them would call itself dirty.
+    """
+    commit, changes = (
+        _git(*command) for command in (("rev-parse", "--short=10", "HEAD"), ("status", "-s", "--", *CODE))
+    )
+    return "unknown" if commit is None else commit + ("-dirty" if changes else "")
+
+
+def _git(*arguments):
+    """What git prints, None where it fails or is not there."""
+    try:
+        answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,69 @@
+"""How much a notebook does: seconds (smoke), minutes on two cores (quick), or a GPU's work (full)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much of everything: training parameters of a full run, steps of a short run, sizes of evaluations, seeds.
+
+    n_seeds : of a claim; n_control_seeds : of a control; n_other_seeds : of a model trained on something else;
+    n_sweep_seeds, sweep_steps : of a point of a sweep
+    """
+
+    training: dict
+    short_steps: int
+    n_test: int
+    n_tune: int
+    n_seeds: int
+    n_control_seeds: int
+    n_other_seeds: int
+    n_sweep_seeds: int
+    sweep_steps: int
+
+
+PROFILES = {
+    "smoke": Profile(
+        training={"steps": 100, "batch_size": 16, "validate_every": 20, "n_validation": 32},
+        **{"short_steps": 20, "n_test": 60, "n_tune": 40},
+        **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 10},
+    ),
+    "quick": Profile(
+        training={"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256},
+        **{"short_steps": 120, "n_test": 1500, "n_tune": 500},
+        **{"n_seeds": 10, "n_control_seeds": 5, "n_other_seeds": 3, "n_sweep_seeds": 5, "sweep_steps": 120},
+    ),
+    "full": Profile(
+        training={"steps": 20_000, "batch_size": 32, "validate_every": 500, "n_validation": 512, "patch_size": 1},
+        **{"short_steps": 2000, "n_test": 6400, "n_tune": 1000},
+        **{"n_seeds": 10, "n_control_seeds": 5, "n_other_seeds": 3, "n_sweep_seeds": 5, "sweep_steps": 1200},
+    ),
+}
+
+
+def get_profile(name: str) -> Profile:
+    """A profile by name; raises ValueError for an unknown one."""
+    if name not in PROFILES:
+        raise ValueError(f"unknown profile {name!r}; known: {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Spectra of each test set."""
+
+    n_test: int
+    n_tune: int
+    n_family: int
+    n_line_free: int
+    n_correlated: int
+    n_probe: int
+    n_energies: int
+
+
+def sizes_of(settings: Profile) -> Sizes:
+    """Test sets of a profile: 10,000 line-free spectra where it trains for a report."""
+    n = settings.n_tune
+    return Sizes(
+        n_test=2 * n, n_tune=n, n_family=n, n_line_free=20 * n, n_correlated=4 * n, n_probe=4 * n, n_energies=n
+    )

@@ -1,0 +1,118 @@
+"""Records: what a run measured and under which conditions, as small JSON files written whole or not at all."""
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from nblib.project.environment import run_conditions
+from nblib.project.paths import record_path, runs_dir
+
+# what older records call their metrics, and what they are called here; records themselves are never rewritten
+ALIASES = {"references": "baselines", "references by noise": "baselines by noise", "harm": "energy bias"}
+STARTED = time.perf_counter()  # of the notebook or program that imports this
+
+
+def _plain(value):
+    """JSON has no arrays and no NaN: arrays become lists, NaN and infinities null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_json(path: Path, value: dict) -> Path:
+    """Write through a temporary file and rename it, so that a half-written record is never read as whole."""
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(json.dumps(_plain(value), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def read_json(path: Path) -> dict:
+    """A record; raises ValueError when it is missing or damaged."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"no record at {path}; run the notebook or training that writes it") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON ({error}); delete it and run again") from error
+
+
+def find_result(notebook: str, profile: str, run_name: str = "") -> dict | None:
+    """An earlier notebook's record; None when it has not run with this profile."""
+    path = runs_dir(profile, notebook, run_name) / "result.json"
+    return read_json(path) if path.exists() else None
+
+
+def committed_result(notebook: str, profile: str = "quick") -> dict:
+    """The record that the repository keeps of a notebook's longer run, quoted by prose and README.
+
+    raises : ValueError when there is none
+    """
+    record = read_json(record_path(profile, notebook))
+    return record | {"metrics": {ALIASES.get(name, name): value for name, value in record["metrics"].items()}}
+
+
+def provenance(record: dict) -> str:
+    """One line: profile, seed, commit, hardware, versions."""
+    hardware, versions = record["hardware"], record["versions"]
+    return (
+        f"profile {record['profile']}, seed {record['parameters']['seed']}, commit {record['commit']}, "
+        f"{hardware['processor']} ({hardware['cores']} cores, accelerator {hardware['accelerator']}), "
+        f"torch {versions['torch']}"
+    )
+
+
+def save_result(notebook: str, profile: str, run_name: str, parameters: dict, metrics: dict) -> Path:
+    """Record a notebook's answer under runs/<profile>/<notebook>/<run_name>/result.json.
+
+    parameters : the notebook's parameters by name
+    metrics : what it measured, numbers or nested dicts of numbers
+    returns : path of the record, which also holds wall seconds, versions, commit and hardware; that of a plain quick
+              or full run is kept in records/ as well, to be committed
+    """
+    record = {
+        "notebook": notebook,
+        "profile": profile,
+        "parameters": parameters,
+        "metrics": metrics,
+        "wall_seconds": round(time.perf_counter() - STARTED, 1),
+    }
+    record |= run_conditions()
+    if profile != "smoke" and not run_name:
+        write_json(record_path(profile, notebook), record)
+    return write_json(runs_dir(profile, notebook, run_name) / "result.json", record)
+
+
+def flatten(value, prefix: str = "") -> dict[str, object]:
+    """Nested dicts as one level: {"a": {"b": 1}} -> {"a.b": 1}."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat = {}
+    for key, entry in value.items():
+        flat |= flatten(entry, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def quote(notebook: str, *names: str, profile: str = "quick") -> str:
+    """Figures of a committed record, one a line, and where they come from: what a notebook's answer stands on.
+
+    names  : flattened metrics, e.g. "cls.masked.mse"; one that the record lacks (other parameters) is said to be so
+    raises : ValueError where there is no record
+    """
+    record = committed_result(notebook, profile)
+    metrics = flatten(record["metrics"])
+    width = max(len(name) for name in names)
+    values = [f"{name:{width}s}  " + (f"{metrics[name]:.4g}" if name in metrics else "not recorded") for name in names]
+    return "\n".join([f"{notebook}, {provenance(record)}", *values])

@@ -1,0 +1,1 @@
+"""What people look at: figures, notebooks, lists of outputs and generated pages."""

@@ -1,0 +1,99 @@
+"""A live look at spectra and attention in JupyterLab, and the same panel as a static figure elsewhere."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from nblib.prediction import Predictions
+from nblib.project.environment import is_live
+from nblib.reporting.plots import plot_spectrum_and_attention
+
+ALL_HEADS = "mean"
+TOP_SHARE = 0.999  # of all attention values: where the fixed upper end of the attention axis stands
+
+
+def attention_top(readings: dict[str, Predictions]) -> float:
+    """One upper end for every spectrum, layer and head, so that the axis does not jump: attention over uniform."""
+    rows = np.concatenate([reading.cls_attn.ravel() * reading.cls_attn.shape[-1] for reading in readings.values()])
+    return max(2.0, 1.05 * float(np.quantile(rows, TOP_SHARE)))
+
+
+def draw_panel(
+    reading: Predictions, index: int, layer: int, head: int | str, axes, label: str = "", top: float | None = None
+) -> None:
+    """A spectrum with its restored background above, CLS attention below, on one frequency axis.
+
+    index : spectrum; layer : encoder layer; head : number, or "mean" over heads
+    axes  : two matplotlib axes, the upper and the lower
+    top   : upper end of the attention axis; the row's own if None
+    """
+    rows = reading.cls_attn[layer, index]
+    row = rows.mean(axis=0) if head == ALL_HEADS else rows[head]
+    lines = {"measured": reading.log_psd[index], "restored": reading.restored[index], "true": reading.background[index]}
+    known = {name: np.exp(values) for name, values in lines.items() if np.isfinite(values).any()}
+    attention = {f"layer {layer}, head {head}": row * len(row)}
+    plot_spectrum_and_attention(reading.freqs, known, reading.noisy[index], reading.token_freqs, attention, axes)
+    axes[0].set_title(f"spectrum {index}" + (f", {label}" if label else ""))
+    axes[1].set(ylim=(0, top))
+
+
+def zoom_to_noise(reading: Predictions, index: int, axes) -> None:
+    """Show the surroundings of a spectrum's noisy bins: five times their width to either side, arrows on their ends."""
+    inside = np.flatnonzero(reading.noisy[index])
+    width = max(10, inside[-1] - inside[0] + 1)
+    first, last = max(0, inside[0] - 5 * width), min(len(reading.freqs) - 1, inside[-1] + 5 * width)
+    shown = np.exp(reading.log_psd[index, first : last + 1])
+    axes[1].set_xlim(reading.freqs[first], reading.freqs[last])
+    axes[0].set_ylim(0.8 * np.nanmin(shown), 1.25 * np.nanmax(shown))
+    place = reading.freqs[(inside[0] + inside[-1]) // 2]
+    axes[0].annotate("noise", (place, np.nanmax(shown)), ha="center", va="bottom", fontsize=8)
+
+
+def explore(readings: dict[str, Predictions]):
+    """Sliders over spectrum, layer and head and a choice of lambda; a static panel where there is nobody to move them.
+
+    readings : lambda (as text) -> what that model makes of the same spectra
+    returns  : an ipywidgets box in JupyterLab, a matplotlib figure elsewhere
+    """
+    if not is_live():
+        return static_panel(readings)
+    from ipywidgets import BoundedIntText, Checkbox, Dropdown, HBox, IntSlider, Layout, VBox, interactive_output, jslink
+
+    first = next(iter(readings.values()))
+    n_layers, n_spectra, n_heads = first.cls_attn.shape[:3]
+    noisy = np.flatnonzero(first.noisy.any(axis=1))
+    top = attention_top(readings)
+    wide = Layout(width="640px")
+    slider = IntSlider(0, 0, n_spectra - 1, description="spectrum", continuous_update=False, layout=wide)
+    number = BoundedIntText(0, 0, n_spectra - 1, layout=Layout(width="90px"))
+    jslink((slider, "value"), (number, "value"))
+    only_noisy = Checkbox(False, description="only noisy ones", indent=False)
+    controls = {
+        "index": slider,
+        "only": only_noisy,
+        "layer": IntSlider(n_layers - 1, 0, n_layers - 1, description="layer", continuous_update=False),
+        "head": Dropdown(options=[ALL_HEADS, *range(n_heads)], description="head"),
+        "weight": Dropdown(options=list(readings), value=list(readings)[-1], description="lambda"),
+    }
+
+    def update(index, only, layer, head, weight):
+        if only and len(noisy):
+            index = int(noisy[np.abs(noisy - index).argmin()])
+        _, axes = plt.subplots(2, 1, figsize=(9, 5), sharex=True)
+        draw_panel(readings[weight], index, layer, head, axes, rf"$\lambda$ = {weight}", top)
+        plt.show()
+
+    rows = [HBox([slider, number, only_noisy]), HBox([controls[name] for name in ("layer", "head", "weight")])]
+    return VBox([*rows, interactive_output(update, controls)])
+
+
+def static_panel(readings: dict[str, Predictions]) -> Figure:
+    """The first spectrum with noise, last layer, heads averaged, a column per lambda."""
+    first = next(iter(readings.values()))
+    noisy = np.flatnonzero(first.noisy.any(axis=1))
+    index = int(noisy[0]) if len(noisy) else 0
+    fig, axes = plt.subplots(2, len(readings), figsize=(5 * len(readings), 4.6), squeeze=False, sharex=True)
+    for column, (weight, reading) in zip(axes.T, readings.items(), strict=True):
+        draw_panel(reading, index, len(reading.cls_attn) - 1, ALL_HEADS, column, rf"$\lambda$ = {weight}")
+    plt.close(fig)  # shown once, where it is returned
+    return fig

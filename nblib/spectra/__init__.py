@@ -1,0 +1,1 @@
+"""Spectra: physics, noise, cells, filters and the files they are read from."""

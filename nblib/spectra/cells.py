@@ -1,0 +1,55 @@
+"""Fixed cells and intervals of the frequency axis: where a spectrum counts as noisy, and scores per cell."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+NOISY_RATIO = 0.25  # external power over background from which on a bin counts as noisy
+N_INTERVALS = 30  # equal parts of the frequency axis; the label names one
+CELL_WIDTH = 20  # bins; the fixed detection cell
+
+
+def clean_cells(noisy: Bool[ndarray, " bin"]) -> float:
+    """Share of 20-bin cells that hold no noisy bin; a shorter last cell is not counted."""
+    cell_width = min(CELL_WIDTH, len(noisy))
+    n_cells = len(noisy) // cell_width
+    return 1 - noisy[: n_cells * cell_width].reshape(n_cells, cell_width).any(axis=1).mean()
+
+
+def noise_interval(ratio: ndarray) -> ndarray:
+    """The interval (of 30 equal ones) that holds the most external power over background; -1 without a noisy bin.
+
+    ratio   : (batch, bin) external power over background
+    returns : (batch,) int64 in -1..29
+    """
+    noisy = (ratio > NOISY_RATIO).any(axis=1)
+    return np.where(noisy, pool_bins(ratio, N_INTERVALS, np.add).argmax(axis=1), -1)
+
+
+def pool_bins(values: ndarray, n_groups: int, ufunc: np.ufunc) -> ndarray:
+    """Reduce the last axis over n_groups runs of (nearly) equally many bins; (..., bin) -> (..., n_groups)."""
+    starts = np.arange(n_groups) * values.shape[-1] // n_groups
+    return ufunc.reduceat(values, starts, axis=-1)
+
+
+def cell_edges(n_bins: int) -> ndarray:
+    """First bin of each 20-bin cell."""
+    return np.arange(0, n_bins, CELL_WIDTH)
+
+
+def cell_labels(noisy: Bool[ndarray, "*n bin"]) -> Bool[ndarray, "*n cell"]:
+    """Truth per cell: True where the cell holds a noisy bin."""
+    return np.logical_or.reduceat(noisy, cell_edges(noisy.shape[-1]), axis=-1)
+
+
+def cell_scores(scores: Float[ndarray, "*n bin"]) -> Float[ndarray, "*n cell"]:
+    """Score per cell: the largest score of its bins."""
+    return np.maximum.reduceat(scores, cell_edges(scores.shape[-1]), axis=-1)
+
+
+def intervals_max(cells: ndarray, n_bins: int) -> ndarray:
+    """Score or truth per interval (30 equal ones): the largest of the cells that overlap it, (..., 30)."""
+    starts = np.arange(N_INTERVALS) * n_bins // N_INTERVALS
+    ends = np.append(starts[1:], n_bins)
+    parts = [cells[..., first // CELL_WIDTH : -(-last // CELL_WIDTH)] for first, last in zip(starts, ends, strict=True)]
+    return np.stack([part.max(axis=-1) for part in parts], axis=-1)

@@ -1,0 +1,120 @@
+"""Filters along frequency: the running median, the matched-filter bank, and noise found without labels."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from scipy.fft import next_fast_len
+from scipy.ndimage import median_filter
+from scipy.special import gammaincinv
+from torch import Tensor
+
+from nblib.spectra.cells import NOISY_RATIO
+
+# Gaussian widths (standard deviation, bins) of the matched-filter bank that suits each family
+FILTER_WIDTHS = {
+    "single_line": (3, 5, 8, 12, 18, 26, 36),
+    "vibration": (1, 2, 3, 5, 8, 12, 18, 26),
+    "power_supply": (1, 2, 5, 12, 30, 60, 90, 140, 200),
+    "interference": (1, 2, 3),
+    "clock_leakage": (1, 2),
+}
+ALL_WIDTHS = (1, 2, 3, 5, 8, 12, 18, 26, 36)  # when the family is not known
+NORMAL_QUARTILE = 0.6745  # of the standard normal: median |deviation| over standard deviation
+PEAK_REACH = 20  # bins; nearer maxima are one line
+
+
+def matched_filter(
+    log_ratio: Float[ndarray, "n bin"], widths=ALL_WIDTHS, n_segments: float = 8
+) -> Float[ndarray, "n bin"]:
+    """Bank of Gaussian matched filters on the residual x/S - 1, eq. 10: the largest response over widths, per bin.
+
+    log_ratio : ln x - ln S, S the true, estimated or modelled background
+    widths    : standard deviations, bins
+    returns   : in standard deviations of the intrinsic noise (1/sqrt(K) per bin)
+    """
+    return filter_bank(torch.from_numpy(log_ratio), widths, n_segments)[0].numpy()
+
+
+def noise_without_labels(
+    log_ratio: Float[Tensor, "n bin"], widths=ALL_WIDTHS, n_segments: float = 8, threshold: float = 5.0
+) -> Bool[Tensor, "n bin"]:
+    """Bins that look noisy in the residual alone: those where a line that stands out is above NOISY_RATIO.
+
+    A line stands at each local maximum (within PEAK_REACH bins) of the matched filter's response above the threshold,
+    with the width and height of the template that gives it.
+
+    log_ratio : ln x - ln S, S the model's own background; a constant offset per spectrum does not matter
+    threshold : of the response, in robust standard deviations of the same spectrum's responses
+    """
+    n_bins = log_ratio.shape[-1]
+    median_gamma = math.log(gammaincinv(n_segments, 0.5) / n_segments)
+    centred = log_ratio - log_ratio.median(dim=-1, keepdim=True).values + median_gamma
+    response, height, width = filter_bank(centred, widths, n_segments)
+    above = response - response.median(dim=-1, keepdim=True).values
+    deviation = above.abs().median(dim=-1, keepdim=True).values / NORMAL_QUARTILE
+    highest = F.max_pool1d(response[:, None], 2 * PEAK_REACH + 1, stride=1, padding=PEAK_REACH)[:, 0]
+    row, bin_ = ((above > threshold * deviation) & (height > NOISY_RATIO) & (response == highest)).nonzero(
+        as_tuple=True
+    )
+    reach = (width * (2 * (height / NOISY_RATIO).log()).sqrt())[row, bin_].long()
+    steps = response.new_zeros(len(response), n_bins + 1)  # +1 where a line begins, -1 behind its end
+    one = steps.new_ones(len(row))
+    steps.index_put_((row, (bin_ - reach).clamp(min=0)), one, accumulate=True)
+    steps.index_put_((row, (bin_ + reach + 1).clamp(max=n_bins)), -one, accumulate=True)
+    return steps[:, :-1].cumsum(dim=-1) > 0.5
+
+
+def filter_bank(log_ratio, widths, n_segments):
+    """Largest response over widths, and the height (over background) and width of the line that gives it, per bin."""
+    residual = torch.expm1(log_ratio)
+    longest = len(gaussian_template(max(widths)))
+    filtered, summed = correlator(residual, longest), correlator(torch.ones_like(residual[:1]), longest)
+    best = torch.full_like(residual, -torch.inf)
+    height, chosen = torch.zeros_like(residual), torch.zeros_like(residual)
+    for width in widths:
+        template = gaussian_template(width)
+        power = summed(template**2).sqrt()
+        response = filtered(template) / power
+        wins = response > best
+        height, chosen = torch.where(wins, response / power, height), chosen.masked_fill(wins, width)
+        best = torch.maximum(best, response)
+    return best * math.sqrt(n_segments), height, chosen
+
+
+def gaussian_template(width: float) -> Float[ndarray, " tap"]:
+    """Gaussian of standard deviation `width` bins and height 1, cut at four widths: an odd number of bins."""
+    half = int(np.ceil(4 * width))
+    return np.exp(-0.5 * (np.arange(-half, half + 1) / width) ** 2)
+
+
+def correlator(rows, longest):
+    """template -> correlation of each row with it, zeros beyond the ends, same length; the rows are transformed once.
+
+    template : symmetric, at most `longest` bins
+    """
+    n_bins = rows.shape[-1]
+    size = next_fast_len(n_bins + longest - 1, real=True)
+    transformed = torch.fft.rfft(rows, size)
+
+    def correlate(template):
+        kernel = torch.fft.rfft(torch.as_tensor(template, dtype=rows.dtype, device=rows.device), size)
+        half = len(template) // 2
+        return torch.fft.irfft(transformed * kernel, size)[..., half : half + n_bins]
+
+    return correlate
+
+
+# ---- baselines and limits ----
+
+
+def running_median(log_psd: Float[ndarray, "n bin"], window: int, n_segments: float = 8) -> Float[ndarray, "n bin"]:
+    """ln background from a running median of ln x, corrected for the median of Gamma(K, 1/K). window in bins, odd."""
+    if window < 3 or window % 2 == 0:
+        raise ValueError(f"window={window} must be an odd number of bins, at least 3")
+    # row by row: scipy's one-dimensional filter is some fifty times faster than its two-dimensional one
+    median = np.stack([median_filter(row, size=window, mode="nearest") for row in log_psd])
+    return median - np.log(gammaincinv(n_segments, 0.5) / n_segments)

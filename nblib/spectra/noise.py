@@ -1,0 +1,231 @@
+"""Intrinsic (estimation) noise and external noise families, all on the spectrum's own frequency axis.
+
+External noise is given as its ratio r(f) to the local background, so that a measured spectrum is
+x = S (1 + r) g with g the intrinsic factor. A bin is noisy where r > NOISY_RATIO.
+Adding a family is one function under `@family`.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.signal import welch
+from scipy.special import digamma, polygamma
+
+from nblib.spectra.cells import NOISY_RATIO, clean_cells
+
+MIN_CLEAN_CELLS = 0.3  # a draw that leaves a smaller share of cells clean is drawn again
+MAX_DRAWS = 100
+HANN_OVERLAP_CORRELATION = 1 / 36  # squared correlation of half-overlapping Hann segments
+FAMILIES: dict[str, Callable] = {}
+
+
+def family(draw: Callable) -> Callable:
+    """Register draw(rng, freqs, amplitude) -> ratio (bin,) under its own name."""
+    FAMILIES[draw.__name__] = draw
+    return draw
+
+
+def _gaussian(freqs, centre, sigma):
+    return np.exp(-0.5 * ((freqs - centre) / sigma) ** 2)
+
+
+def _resonance(freqs, centre, half_width):
+    return 1 / (1 + ((freqs - centre) / half_width) ** 2)
+
+
+def _bin_width(freqs, centre):
+    """Width in Hz of the bin nearest to a frequency: lines are never narrower."""
+    index = np.clip(np.searchsorted(freqs, centre), 1, len(freqs) - 1)
+    return freqs[index] - freqs[index - 1]
+
+
+@family
+def none(rng, freqs, amplitude):
+    """No external noise."""
+    return np.zeros_like(freqs)
+
+
+@family
+def single_line(rng, freqs, amplitude):
+    """One Gaussian line anywhere, sigma uniform in 3..36 Hz: the plain yardstick."""
+    centre = rng.uniform(freqs[0], freqs[-1])
+    sigma = max(rng.uniform(3.0, 36.0), _bin_width(freqs, centre))
+    return rng.uniform(*amplitude) * _gaussian(freqs, centre, sigma)
+
+
+@family
+def vibration(rng, freqs, amplitude):
+    """One to three mechanical resonances below 500 Hz, Lorentzian, quality factor 5..50 (log-uniform)."""
+    ratio = np.zeros_like(freqs)
+    for _ in range(rng.integers(1, 4)):
+        centre = rng.uniform(max(5.0, freqs[0]), max(min(500.0, freqs[-1]), 5.0))
+        quality = np.exp(rng.uniform(np.log(5.0), np.log(50.0)))
+        half_width = max(centre / (2 * quality), _bin_width(freqs, centre) / 2)
+        ratio += rng.uniform(*amplitude) * _resonance(freqs, centre, half_width)
+    return ratio
+
+
+@family
+def power_supply(rng, freqs, amplitude):
+    """50 or 60 Hz and 5..20 harmonics falling as n^-1/2, and a switching hump near 2 kHz, sigma 60..200 Hz."""
+    mains = rng.choice([50.0, 60.0])
+    n_harmonics = rng.integers(5, 21)
+    level = rng.uniform(*amplitude)
+    hump_centre, hump_sigma = rng.uniform(1700.0, 2300.0), rng.uniform(60.0, 200.0)
+    ratio = rng.uniform(*amplitude) * _gaussian(freqs, hump_centre, hump_sigma)
+    orders = np.arange(1, n_harmonics + 1)
+    centres = mains * orders
+    inside = centres <= freqs[-1] + 1
+    widths = np.maximum(1.0, [_bin_width(freqs, centre) for centre in centres])
+    lines = (level * orders**-0.5)[:, None] * _gaussian(freqs, centres[:, None], widths[:, None])  # (order, bin)
+    return ratio + lines[inside].sum(axis=0)
+
+
+@family
+def interference(rng, freqs, amplitude):
+    """One narrow Lorentzian line anywhere, half-width one to three bins."""
+    centre = rng.uniform(freqs[0], freqs[-1])
+    half_width = rng.uniform(1.0, 3.0) * _bin_width(freqs, centre)
+    return rng.uniform(*amplitude) * _resonance(freqs, centre, half_width)
+
+
+@family
+def clock_leakage(rng, freqs, amplitude):
+    """A comb of narrow lines, spacing 150..1000 Hz (log-uniform), random offset, sigma one to two bins."""
+    spacing = np.exp(rng.uniform(np.log(150.0), np.log(1000.0)))
+    offset = rng.uniform(0.0, spacing)
+    centres = offset + spacing * np.arange(int((freqs[-1] - offset) // spacing) + 1)
+    centres = centres[centres >= freqs[0]]
+    level, width = rng.uniform(*amplitude), rng.uniform(1.0, 2.0)
+    ratio = np.zeros_like(freqs)
+    for centre in centres:
+        ratio += level * _gaussian(freqs, centre, width * _bin_width(freqs, centre))
+    return ratio
+
+
+def draw_external(
+    rng: np.random.Generator, freqs: Float[ndarray, " bin"], name: str, amplitude: tuple[float, float] = (0.5, 3.0)
+) -> Float[ndarray, " bin"]:
+    """External noise of one family as its ratio to the background, unitless and >= 0.
+
+    name : key of FAMILIES
+    amplitude : range of the peak ratio, drawn uniformly
+    returns : ratio r(f); redrawn while fewer than 30 % of the 20-bin cells are clean
+    raises : ValueError for an unknown family, or when 100 draws leave too little clean
+    """
+    check_family(name)
+    for _ in range(MAX_DRAWS):
+        ratio = FAMILIES[name](rng, freqs, amplitude)
+        if clean_cells(ratio > NOISY_RATIO) >= MIN_CLEAN_CELLS:
+            return ratio
+    raise ValueError(
+        f"{MAX_DRAWS} draws of {name!r} with amplitude {amplitude} each left less than {MIN_CLEAN_CELLS:.0%} of the "
+        f"cells clean on this grid ({freqs[0]:g}..{freqs[-1]:g} Hz); use a smaller amplitude or a wider grid"
+    )
+
+
+def check_family(name: str) -> None:
+    """Raise ValueError for a family that is not registered."""
+    if name not in FAMILIES:
+        raise ValueError(f"unknown noise family {name!r}; known: {', '.join(FAMILIES)}")
+
+
+# ---- intrinsic noise: multiplicative factor g with mean 1 ----
+
+
+def _welch(rng, freqs, n_segments):
+    """Averaged periodogram without taper or overlap: Gamma(K, 1/K), exactly."""
+    gamma = rng.standard_gamma(n_segments, len(freqs), dtype=np.float32)
+    return np.maximum(gamma, np.finfo(np.float32).tiny) / np.float32(n_segments)
+
+
+def _welch_hann(rng, freqs, n_segments):
+    """K half-overlapping Hann segments of white noise, so that neighbouring bins correlate as in real spectra."""
+    segment = 2 * (len(freqs) + 1)  # bins 1..n of segment/2 + 1; DC and Nyquist are left out
+    series = rng.standard_normal((n_segments + 1) * segment // 2)
+    _, psd = welch(series, fs=1.0, window="hann", nperseg=segment, noverlap=segment // 2, detrend=False)
+    return psd[1:-1] / 2.0  # one-sided white noise of unit variance has PSD 2
+
+
+def _soft_clip_variance(freqs):
+    return np.minimum(0.2 + 0.1 * freqs / 1000, 0.3)
+
+
+def _soft_clip(normal):
+    return 1 + 0.9 * 0.5 * np.tanh(normal / 0.5) + 0.1 * normal
+
+
+def _soft_clipped(rng, freqs, n_segments):
+    """The starting study's factor; only to compare with it. n_segments is not used."""
+    factor = _soft_clip(rng.standard_normal(len(freqs)) * np.sqrt(_soft_clip_variance(freqs)))
+    return np.maximum(factor, 1e-3)  # its tail reaches below zero once in 1e9 draws
+
+
+INTRINSIC = {"welch": _welch, "welch_hann": _welch_hann, "soft_clipped": _soft_clipped}
+
+
+def draw_intrinsic(
+    rng: np.random.Generator, freqs: Float[ndarray, " bin"], kind: str = "welch", n_segments: int = 8
+) -> Float[ndarray, " bin"]:
+    """Multiplicative estimation noise g of an averaged spectrum: mean 1, x = S g, eq. 3.
+
+    kind : "welch", "welch_hann" or "soft_clipped"
+    n_segments : K >= 1
+    returns : positive factor per bin
+    raises : ValueError for an unknown kind
+    """
+    check_intrinsic(kind, n_segments)
+    return INTRINSIC[kind](rng, freqs, n_segments)
+
+
+def check_intrinsic(kind: str, n_segments: float) -> None:
+    """Raise ValueError for an unknown kind or a number of segments below one."""
+    if kind not in INTRINSIC:
+        raise ValueError(f"unknown intrinsic noise {kind!r}; known: {', '.join(INTRINSIC)}")
+    if int(n_segments) != n_segments or n_segments < 1:
+        raise ValueError(f"n_segments={n_segments} must be a whole number of averaged segments, at least 1")
+
+
+def _effective_segments(kind, n_segments):
+    """Independent segments that give the same variance; Welch 1967, half-overlapping Hann."""
+    if kind == "welch_hann":
+        return n_segments / (1 + 2 * (1 - 1 / n_segments) * HANN_OVERLAP_CORRELATION)
+    return n_segments
+
+
+def _soft_clip_moments(freqs):
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    logs = np.log(np.maximum(_soft_clip(nodes[:, None] * np.sqrt(_soft_clip_variance(freqs))), 1e-3))
+    mean = weights @ logs / weights.sum()
+    return mean, weights @ logs**2 / weights.sum() - mean**2
+
+
+def log_bias(freqs: Float[ndarray, " bin"], kind: str = "welch", n_segments: int = 8) -> Float[ndarray, " bin"]:
+    """E[ln g]: the ln of an averaged spectrum lies below the ln of its mean; welch: digamma(K) - ln K, eq. 6.
+
+    returns : ln units per bin, <= 0; subtract it from a prediction of ln x to obtain ln S
+    """
+    check_intrinsic(kind, n_segments)
+    if kind == "soft_clipped":
+        return _soft_clip_moments(freqs)[0]
+    segments = _effective_segments(kind, n_segments)
+    return np.full(len(freqs), digamma(segments) - np.log(segments))
+
+
+def log_variance(freqs: Float[ndarray, " bin"], kind: str = "welch", n_segments: int = 8) -> Float[ndarray, " bin"]:
+    """Var[ln g]: the floor of a masked mean squared error; welch: trigamma(K), eq. 6. ln units squared, per bin."""
+    check_intrinsic(kind, n_segments)
+    if kind == "soft_clipped":
+        return _soft_clip_moments(freqs)[1]
+    return np.full(len(freqs), polygamma(1, _effective_segments(kind, n_segments)))
+
+
+@family
+def lower_line(rng, freqs, amplitude):
+    """`single_line` in the lower half of the axis: to train on, so that the upper half is a held-out position."""
+    ratio = FAMILIES["single_line"](rng, freqs, amplitude)
+    while ratio.argmax() >= len(freqs) // 2:
+        ratio = FAMILIES["single_line"](rng, freqs, amplitude)
+    return ratio

@@ -1,0 +1,1 @@
+"""Training a model: parameters, loss, optimizer, loop and checkpoints."""

@@ -1,0 +1,150 @@
+"""The parameters that decide a training run, checked before anything starts."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from nblib.dataset import NoiseBERTDataset
+from nblib.losses import check_masked_error, check_regularizer
+from nblib.model import NoiseBERT
+from nblib.project.fingerprint import code_digest
+from nblib.project.paths import resolve_data_path
+
+LAYER_CHOICES = ("last", "all")
+LABELS = ("simulated", "pseudo")
+NEEDS_TRUTH = ("simple", "first_bin")  # penalties whose formula takes the simulated labels themselves
+PRECISIONS = ("no", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a training run; two equal configs are one run.
+
+    Data (see NoiseBERTDataset): preset, families, none_share, amplitude, intrinsic, n_segments, mask_policy,
+    mask_fraction, mask_width, n_spectra, data_path, seed. Model (see NoiseBERT): patch_size, readout, d_model, n_heads,
+    num_layers, dim_feedforward, dropout. Loss: masked_error ("squared" or "whittle"), regularizer (name in
+    losses.REGULARIZERS), reg_weight (lambda >= 0), reg_layers ("last" or "all"), labels ("simulated": the truth of the
+    draw; "pseudo": from the model's own residual, see objective.noise_labels; needs readout "cls" and mask_policy
+    "any") and labels_after (share of the steps before "pseudo" labels count). Optimisation: steps, batch_size (over
+    all processes), learning_rate and muon_learning_rate (peaks, of AdamW and of Muon, see optimizer.MuonAdamW; linear
+    warm-up, cosine to zero), adam_beta2, warmup_ratio, weight_decay, max_grad_norm, precision ("no", "bf16", "fp16"),
+    validate_every (steps), n_validation (spectra).
+    raises : ValueError that names the value, the rule and the fix, before anything is trained
+    """
+
+    preset: str = "published"
+    families: tuple[str, ...] = ("single_line",)
+    none_share: float = 0.2
+    amplitude: tuple[float, float] = (0.5, 3.0)
+    intrinsic: str = "welch"
+    n_segments: int = 8
+    mask_policy: str = "clean"
+    mask_fraction: float = 0.15
+    mask_width: int = 20
+    n_spectra: int | None = None
+    data_path: str | None = None
+    seed: int = 0
+    patch_size: int = 20
+    readout: str = "cls"
+    d_model: int = 64
+    n_heads: int = 4
+    num_layers: int = 3
+    dim_feedforward: int = 128
+    dropout: float = 0.0  # 0.1 takes twice the time: no fused attention with dropout on a CPU
+    masked_error: str = "squared"
+    regularizer: str = "none"
+    reg_weight: float = 1.0
+    reg_layers: str = "last"
+    labels: str = "simulated"
+    labels_after: float = 0.3
+    steps: int = 2000
+    batch_size: int = 32
+    learning_rate: float = 1e-2
+    muon_learning_rate: float = 1e-2
+    adam_beta2: float = 0.95
+    warmup_ratio: float = 0.1
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    precision: str = "no"
+    validate_every: int = 100
+    n_validation: int = 256
+
+    def __post_init__(self):
+        check_regularizer(self.regularizer)
+        check_masked_error(self.masked_error)
+        for name, known in (("reg_layers", LAYER_CHOICES), ("labels", LABELS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}; known: {', '.join(known)}")
+        for name in ("steps", "batch_size", "validate_every", "n_validation", "num_layers", "dim_feedforward"):
+            if int(getattr(self, name)) != getattr(self, name) or getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be a whole number of at least 1")
+        for name in ("reg_weight", "muon_learning_rate", "weight_decay", "warmup_ratio"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)} must be a finite number of at least 0")
+        for name in ("learning_rate", "max_grad_norm"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)} must be a finite number above 0")
+        if not 0 <= self.adam_beta2 < 1:
+            raise ValueError(f"adam_beta2={self.adam_beta2} must lie in 0..1, 1 left out")
+        if not 0 <= self.labels_after <= 1:
+            raise ValueError(f"labels_after={self.labels_after} must be a share in 0..1")
+        if self.labels == "pseudo":
+            if self.readout != "cls" or self.mask_policy != "any":
+                raise ValueError(
+                    f"labels='pseudo' with readout={self.readout!r} and mask_policy={self.mask_policy!r}: only a "
+                    "'cls' readout leaves lines in its residual, and only 'any' places masks without the truth"
+                )
+            if self.regularizer in NEEDS_TRUTH:
+                raise ValueError(f"regularizer {self.regularizer!r} takes simulated labels; choose one on attention")
+        for field in fields(self):  # 3 and 3.0 are one run
+            if field.type is float:
+                object.__setattr__(self, field.name, float(getattr(self, field.name)))
+        for name in ("families", "amplitude"):  # lists arrive from JSON and from papermill
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+
+    @classmethod
+    def from_dict(cls, parameters: dict) -> "TrainConfig":
+        """A config from names and values; raises ValueError for a name that is not a field."""
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(parameters) - set(known))
+        if unknown:
+            raise ValueError(f"unknown training parameter {', '.join(unknown)}; known: {', '.join(known)}")
+        return cls(**parameters)
+
+    @cached_property
+    def key(self) -> str:
+        """Name of the run's folder: what it is, and a digest of every parameter and of the code behind it."""
+        text = json.dumps(asdict(self), sort_keys=True) + code_digest()
+        if self.data_path is not None:
+            text += hashlib.sha256(resolve_data_path(self.data_path).read_bytes()).hexdigest()
+        return f"{self.readout}-{self.regularizer}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def dataset(self, split: str, n_spectra: int | None = None, **changes) -> NoiseBERTDataset:
+        """The run's data; changes replace arguments of NoiseBERTDataset (families, n_segments, ...)."""
+        names = ("families", "none_share", "amplitude", "intrinsic", "n_segments", "mask_policy", "mask_fraction")
+        arguments = {name: getattr(self, name) for name in (*names, "mask_width", "patch_size", "data_path", "seed")}
+        arguments |= {"preset": self.preset, "split": split, "n_spectra": n_spectra}
+        return NoiseBERTDataset(**(arguments | changes))
+
+    def build_model(self, freqs: np.ndarray) -> NoiseBERT:
+        """A fresh model for spectra on freqs (Hz), its weights drawn from the run's seed alone."""
+        names = (
+            "d_model",
+            "n_heads",
+            "num_layers",
+            "dim_feedforward",
+            "dropout",
+            "patch_size",
+            "readout",
+            "masked_error",
+        )
+        arguments = {name: getattr(self, name) for name in names}
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            return NoiseBERT(len(freqs), freqs=freqs, any_grid=self.preset != "published", **arguments)

@@ -1,0 +1,48 @@
+"""Methods without training, limits and controls stand in their known order."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from nblib import TrainConfig
+from nblib.evaluation.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
+from nblib.evaluation.test_sets import STRENGTHS
+from nblib.project.profiles import Sizes
+
+SIZES = Sizes(n_test=60, n_tune=40, n_family=30, n_line_free=60, n_correlated=30, n_probe=60, n_energies=20)
+TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "steps": 2, "batch_size": 8}
+TINY |= {"n_validation": 8}
+
+
+def test_references_stand_in_their_known_order():
+    """Planted bug: find_peaks' window tuned to the worst. The posterior is the limit, random scores are chance."""
+    found = assess_baselines(TrainConfig(**TINY), "single_line", SIZES)
+    ap = {name: row["ap"] for name, row in found["methods"].items()}
+    assert max(ap, key=ap.get) == "posterior (limit)"
+    assert ap["true background"] > ap["find_peaks"] > 3 * ap["random"]
+    assert ap["running median"] > ap["find_peaks"]
+    assert ap["position only"] < 2 * found["methods"]["random"]["prevalence"]
+    rising = [found["strengths"][f"{strength:g}"]["true background"]["ap"] for strength in STRENGTHS]
+    assert rising[-1] > 0.9
+    assert rising[-1] > rising[1] > rising[0]
+    assert set(found["families"]) >= {"vibration", "clock_leakage"}
+    assert 0 < found["fit in-band"] < 0.1
+    errors = found["energies"]
+    assert (errors["all bins"] > errors["running median, kept bins"]).any()
+    assert (errors["bound, all bins"] < errors["bound, truly clean bins"]).all()
+    assert 0 <= found["running median"]["false alarms at 5%"] <= 0.3
+
+
+def test_the_limit_is_left_out_where_it_is_not_the_limit():
+    """Planted bug: the posterior of Gamma noise offered for the soft-clipped factor."""
+    found = baseline_methods(TrainConfig(**TINY, intrinsic="soft_clipped"), "single_line", SIZES)
+    assert "true background" in found["methods"]
+    assert not [name for name in found["methods"] if name.startswith(("posterior", "GLRT"))]
+
+
+def test_harm_grows_with_strength_and_starts_at_the_bound():
+    found = energy_bias_by_strength(TrainConfig(), "vibration", replace(SIZES, n_energies=120))
+    errors = {name: row["error"] / row["bound"] for name, row in found.items()}
+    assert (np.abs(errors["0"] - 1) < 0.25).all()
+    assert errors["3"].max() > 1.5 * errors["0"].max()
+    assert np.abs(found["3"]["bias"]).max() > np.abs(found["0"]["bias"]).max()

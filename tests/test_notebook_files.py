@@ -1,0 +1,140 @@
+"""The notebooks as files (hygiene) and as programs (tiny values injected, results bounded)."""
+
+import json
+import re
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+
+from nblib.project.paths import NOTEBOOKS, ROOT
+from nblib.reporting.notebooks import check_parameters, known_parameters, run_notebook
+
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+MACHINE_PATH = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)")
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def _code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def test_there_are_seven_notebooks():
+    assert [path.stem[:2] for path in PATHS] == ["00", "01", "02", "03", "04", "05", "06"]
+
+
+def test_one_clean_run_from_top_to_bottom(notebook):
+    """Planted bug: a cell executed twice in the committed 02; its counts no longer ran 1..n."""
+    counts = [cell.execution_count for cell in _code(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_one_parameters_cell_of_literals_with_a_meaning_each(notebook):
+    tagged = [cell for cell in _code(notebook) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    for line in tagged[0].source.splitlines():
+        assert re.fullmatch(r"[a-z_]+ = [^=#]+  # [^=]+", line), line
+
+
+def test_logic_lives_in_the_package(notebook):
+    sources = "\n".join(cell.source for cell in _code(notebook))
+    assert not re.search(r"^\s*(def|class) |sys\.path|os\.environ", sources, re.MULTILINE)
+    assert max(len(cell.source.splitlines()) for cell in _code(notebook)[2:]) <= 32
+
+
+def test_stored_outputs_are_whole_and_name_no_machine(notebook):
+    outputs = [output for cell in _code(notebook) for output in cell.outputs]
+    assert outputs
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    assert not MACHINE_PATH.search(json.dumps(outputs))
+
+
+def test_results_are_compared(notebook):
+    """nbval compares nothing in a notebook whose cells carry no mark."""
+    compared = [cell for cell in _code(notebook) if "# NBVAL_CHECK_OUTPUT" in cell.source.splitlines()]
+    assert compared
+    assert all(cell.outputs for cell in compared)
+
+
+def test_figures_are_shown_and_results_recorded(notebook):
+    sources = "\n".join(cell.source for cell in _code(notebook))
+    assert sources.count("save_figure(") >= 2
+    assert sources.count("save_result(") == 1
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_unknown_parameters_are_refused_with_the_known_ones(path):
+    known = known_parameters(path)
+    assert {"profile", "seed", "run_name"} <= set(known)
+    with pytest.raises(ValueError, match=r"has no parameter sed; known: .*seed"):
+        check_parameters(path, {"sed": 1})
+
+
+@pytest.fixture(scope="module")
+def measured_file(tmp_path_factory):
+    """A falling spectrum with a line, on a grid that is no multiple of a token."""
+    rng = np.random.default_rng(5)
+    freqs = np.arange(2.0, 812.0, 2.0)
+    psd = (
+        1e-14
+        * (1 / freqs + 1e-3)
+        * (1 + 5 * np.exp(-0.5 * ((freqs - 300) / 6) ** 2))
+        * rng.gamma(16, 1 / 16, len(freqs))
+    )
+    path = tmp_path_factory.mktemp("data") / "device.csv"
+    np.savetxt(path, np.column_stack([freqs, psd]), delimiter=",", header="frequency_Hz,psd", comments="")
+    return path
+
+
+def _run(name, tmp_path, monkeypatch, **parameters):
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
+    notebook = NOTEBOOKS / f"{name}.ipynb"
+    run_notebook(notebook, tmp_path / "out" / notebook.name, {"run_name": "tiny", **parameters})
+    record = json.loads((tmp_path / "runs" / "smoke" / name / "tiny" / "result.json").read_text())
+    figures = tmp_path / "runs" / "smoke" / "figures" / "tiny"
+    assert all(path.with_suffix(".pdf").exists() for path in figures.glob("*.png"))
+    return record, {path.stem for path in figures.glob("*.png")}
+
+
+def test_00_and_01_read_a_measured_file(tmp_path, monkeypatch, measured_file):
+    record, figures = _run("00_data", tmp_path, monkeypatch, data_path=str(measured_file))
+    assert record["metrics"]["file"] == {"bins": 405, "spectra": 1, "valid": 1.0}
+    assert "00_measured" in figures
+    record, figures = _run("01_baseline_mask_prediction", tmp_path, monkeypatch, data_path=str(measured_file), steps=30)
+    assert record["metrics"]["file"]["bins"] == 405
+    assert 0 < record["metrics"]["file"]["median |ln residual|"] < 2
+    assert "01_measured" in figures
+
+
+def test_03_takes_another_penalty_as_a_grid_does(tmp_path, monkeypatch):
+    parameters = {"regularizer": "log_odds", "reg_weight": 2.0, "compare": False, "steps": 5}
+    record, figures = _run("03_full_attention_regularizer", tmp_path, monkeypatch, **parameters)
+    assert record["parameters"]["regularizer"] == "log_odds"
+    assert record["metrics"]["chosen"] == {"log_odds": 2.0}
+    assert record["metrics"]["test"]["posterior (limit)"]["ap"] > 0.95
+    assert {"03_answer", "03_detection", "03_attention_mass"} <= figures
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "known"),
+    [
+        ("profile", "quik", "smoke, quick, full"),
+        ("family", "thunder", "single_line"),
+        ("regularizer", "entropy", "log_barrier"),
+    ],
+)
+def test_unknown_values_stop_a_notebook_before_it_trains(tmp_path, name, value, known):
+    output = tmp_path / "03.ipynb"
+    notebook = NOTEBOOKS / "03_full_attention_regularizer.ipynb"
+    command = [sys.executable, "-m", "nblib.reporting.notebooks", str(notebook), str(output), "-p", name, value]
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert answer.returncode == 1
+    assert f"unknown {name.replace('family', 'noise family')} '{value}'" in answer.stderr
+    assert known in answer.stderr
+    assert not output.exists()

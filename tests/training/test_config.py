@@ -1,0 +1,129 @@
+"""What decides a run: parameters checked before anything starts, and a key that misses none of them."""
+
+import ast
+import shutil
+from dataclasses import asdict, fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from nblib.project import fingerprint
+from nblib.project.fingerprint import code_digest
+from nblib.training.config import TrainConfig
+
+OTHER = {
+    "preset": "wide",
+    "families": ("vibration",),
+    "amplitude": (1.0, 2.0),
+    "intrinsic": "welch_hann",
+    "mask_policy": "any",
+    "n_spectra": 100,
+    "readout": "token",
+    "masked_error": "whittle",
+    "regularizer": "mass",
+    "reg_layers": "all",
+    "labels": "pseudo",
+    "precision": "bf16",
+    "adam_beta2": 0.9,
+    "none_share": 0.5,
+}
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(TrainConfig) if field.name != "data_path"])
+def test_every_parameter_is_part_of_the_key(name):
+    """Planted bug: adam_beta2 left out of the key."""
+    value = OTHER[name] if name in OTHER else getattr(TrainConfig(), name) * 2 or 1
+    base = TrainConfig(mask_policy="any") if name == "labels" else TrainConfig()
+    changed = replace(base, **{name: value})
+    assert changed.key != base.key
+    assert TrainConfig.from_dict(asdict(changed)).key == changed.key
+
+
+def test_the_data_files_bytes_are_part_of_the_key(tmp_path):
+    path = tmp_path / "device.csv"
+    keys = []
+    for text in ("1,2\n2,1\n", "1,2\n2,3\n"):
+        path.write_text(text)
+        keys.append(TrainConfig(preset="wide", data_path=str(path)).key)
+    assert keys[0] != keys[1]
+    with pytest.raises(ValueError, match="is not a file"):
+        TrainConfig(data_path=str(tmp_path / "none.csv")).key  # noqa: B018 - computing it is the test
+
+
+def test_the_code_behind_a_result_is_part_of_the_key_and_prose_is_not(tmp_path, monkeypatch):
+    """Planted bug: docstrings left in the digest."""
+    shutil.copytree(fingerprint.PACKAGE, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(fingerprint, "PACKAGE", tmp_path)
+    before, losses = code_digest(), tmp_path / "losses.py"
+    tree = ast.parse(losses.read_text())
+    tree.body[0].value.value = "Other words."
+    losses.write_text("# a comment\n" + ast.unparse(tree))
+    assert code_digest() == before
+    losses.write_text(losses.read_text().replace("MARGIN = 1.0", "MARGIN = 2.0"))
+    assert code_digest() != before
+
+
+def test_equal_configs_are_one_run():
+    """Planted bug: 3 and 3.0 kept as given, which have two spellings in JSON."""
+    assert TrainConfig(reg_weight=3, learning_rate=1).key == TrainConfig(reg_weight=3.0, learning_rate=1.0).key
+
+
+def test_lists_from_json_are_tuples():
+    assert TrainConfig(families=["vibration"], amplitude=[1.0, 2.0]) == TrainConfig(
+        families="vibration", amplitude=(1.0, 2.0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"regularizer": "entropy"}, "unknown regularizer 'entropy'; known"),
+        ({"masked_error": "huber"}, "unknown masked error 'huber'"),
+        ({"reg_layers": "first"}, "unknown reg_layers 'first'; known: last, all"),
+        ({"precision": "fp8"}, "unknown precision 'fp8'; known: no, bf16, fp16"),
+        ({"steps": 0}, "steps=0 must be a whole number of at least 1"),
+        ({"batch_size": 2.5}, "batch_size=2.5"),
+        ({"reg_weight": -1.0}, "reg_weight=-1.0 must be a finite number of at least 0"),
+        ({"reg_weight": float("nan")}, "reg_weight=nan"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0 must be a finite number above 0"),
+        ({"adam_beta2": 1.0}, "adam_beta2=1.0"),
+        ({"lambda_reg": 1.0}, "unknown training parameter lambda_reg; known: preset, families"),
+    ],
+)
+def test_bad_parameters_are_refused_by_name(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig.from_dict(changes)
+
+
+def test_data_follow_the_config_and_changes_replace_it():
+    config = TrainConfig(families=("vibration",), n_segments=4, seed=3)
+    data = config.dataset("test", 5, families=("none",))
+    assert (data.split, len(data), data.families, data.n_segments, data.seed) == ("test", 5, ("none",), 4, 3)
+
+
+def test_a_model_depends_on_the_seed_alone():
+    """Planted bug: the global generator seeded without giving it back."""
+    torch.manual_seed(123)
+    expected = torch.rand(3)
+    torch.manual_seed(123)
+    grid = np.arange(1.0, 61.0)
+    one, same, other = (TrainConfig(seed=seed).build_model(grid).state_dict() for seed in (0, 0, 1))
+    assert torch.equal(torch.rand(3), expected)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["embed.weight"], other["embed.weight"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": "guessed"}, "unknown labels 'guessed'; known: simulated, pseudo"),
+        ({"labels": "pseudo"}, "only 'any' places masks without the truth"),
+        ({"labels": "pseudo", "mask_policy": "any", "readout": "token"}, "only a 'cls' readout leaves lines"),
+        ({"labels": "pseudo", "mask_policy": "any", "regularizer": "first_bin"}, "'first_bin' takes simulated"),
+        ({"labels_after": 1.5}, "labels_after=1.5 must be a share"),
+    ],
+)
+def test_labels_that_would_use_the_truth_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**changes)
