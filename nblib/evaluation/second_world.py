@@ -13,8 +13,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.signal import welch
 
-from nblib.noise import NOISY_RATIO
-from nblib.wide_world import WideSpectrum
+from nblib.spectra.cells import NOISY_RATIO
+from nblib.spectra.wide import WideSpectrum
 
 HUMPS = ("sech", "student", "cosine", "trapezoid", "wandering", "jittered comb")
 LARGEST_SERIES = 6_000_000  # samples of a simulated time series

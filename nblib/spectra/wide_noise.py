@@ -13,7 +13,7 @@ from numpy import ndarray
 from scipy.optimize import fsolve
 from scipy.special import gammaincinv, ndtr
 
-from nblib.wide_backgrounds import Grid, log_uniform
+from nblib.spectra.wide_backgrounds import Grid, log_uniform
 
 SHAPES = ("bump", "lorentzian", "plateau", "skew", "comb")
 NARROWEST = 0.7  # bins, standard deviation

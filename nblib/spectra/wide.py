@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from nblib.noise import MIN_CLEAN_CELLS, NOISY_RATIO
-from nblib.wide_backgrounds import LARGEST_GRID, SMALLEST_GRID, Grid, draw_background, draw_grid, log_uniform, texture
-from nblib.wide_noise import ESTIMATORS, External, draw_estimate, draw_external, expected_ratio
+from nblib.spectra.cells import NOISY_RATIO
+from nblib.spectra.noise import MIN_CLEAN_CELLS
+from nblib.spectra.wide_backgrounds import LARGEST_GRID, SMALLEST_GRID, Grid, draw_background, draw_grid, log_uniform, texture
+from nblib.spectra.wide_noise import ESTIMATORS, External, draw_estimate, draw_external, expected_ratio
 
 BLOCK = 16  # consecutive indices with one number of bins
 WIDE_CELL = 10  # bins of a detection cell on unknown backgrounds
