@@ -1,4 +1,4 @@
-"""The network for unknown backgrounds: what experts look at goes in, the attention of CLS and a score per cell come out.
+"""The network for unknown backgrounds: what experts look at goes in, CLS attention and a score per cell come out.
 
 Inputs are the spectrum whitened by running medians of several windows in units of the estimator's scatter, responses
 of a small filter bank, and the plain level. A factor on the spectrum changes nothing, missing bins are masked.
@@ -92,25 +92,31 @@ class WideOutput:
 
 
 class TokenLayer(nn.Module):
-    """Pre-norm layer on tokens: a depthwise convolution over neighbours, self-attention that skips missing tokens, MLP."""
+    """Pre-norm layer on tokens: a depthwise convolution over neighbours, self-attention, MLP.
 
-    def __init__(self, d_model: int, n_heads: int, dilation: int):
+    Attention skips missing tokens; layers without it (attends=False) cost half.
+    """
+
+    def __init__(self, d_model: int, n_heads: int, dilation: int, attends: bool):
         super().__init__()
         self.n_heads = n_heads
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(d_model) for _ in range(3))
         self.near = nn.Conv1d(d_model, d_model, 7, padding=3 * dilation, dilation=dilation, groups=d_model)
         self.mix = nn.Linear(d_model, d_model)
-        self.in_proj, self.out_proj = nn.Linear(d_model, 3 * d_model), nn.Linear(d_model, d_model)
+        self.attends = attends
+        if attends:
+            self.in_proj, self.out_proj = nn.Linear(d_model, 3 * d_model), nn.Linear(d_model, d_model)
         self.linear1, self.linear2 = nn.Linear(d_model, 2 * d_model), nn.Linear(2 * d_model, d_model)
 
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
         """x : (batch, token, d_model); present : (batch, token) False where all bins are missing."""
         near = self.near((self.norm1(x) * present[..., None]).transpose(1, 2)).transpose(1, 2)
         x = x + self.mix(F.gelu(near))
-        parts = self.in_proj(self.norm2(x)).chunk(3, dim=-1)
-        query, key, value = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in parts)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=present[:, None, None])
-        x = x + self.out_proj(mixed.transpose(1, 2).flatten(2))
+        if self.attends:
+            parts = self.in_proj(self.norm2(x)).chunk(3, dim=-1)
+            query, key, value = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in parts)
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=present[:, None, None])
+            x = x + self.out_proj(mixed.transpose(1, 2).flatten(2))
         return x + self.linear2(F.gelu(self.linear1(self.norm3(x))))
 
 
@@ -123,9 +129,13 @@ class WideNetwork(nn.Module):
     def __init__(self, d_model: int = 64, n_heads: int = 4, n_layers: int = 3, channels: int = 24):
         super().__init__()
         self.n_heads = n_heads
-        self.stem = nn.ModuleList([nn.Conv1d(CHANNELS, channels, 5, padding=2), nn.Conv1d(channels, channels, 5, padding=2)])
+        self.stem = nn.ModuleList(
+            [nn.Conv1d(CHANNELS, channels, 5, padding=2), nn.Conv1d(channels, channels, 5, padding=2)]
+        )
         self.embed = nn.Linear(3 * channels + CHANNELS, d_model)
-        self.layers = nn.ModuleList(TokenLayer(d_model, 2, 2**number) for number in range(n_layers))
+        self.layers = nn.ModuleList(
+            TokenLayer(d_model, 2, 2**number, attends=number == n_layers - 1) for number in range(n_layers)
+        )
         self.norm = nn.LayerNorm(d_model)
         self.cls_query = nn.Linear(d_model, d_model)  # CLS asks with the mean of the tokens
         self.cls_key = nn.Linear(d_model, d_model)

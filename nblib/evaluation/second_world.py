@@ -114,7 +114,9 @@ def _background(rng, n_bins) -> Float[ndarray, " bin"]:
         wall = (u / 10 ** rng.uniform(-3, -0.5)) ** -rng.uniform(2.5, 5)  # steeper ones would drown in Hann's leakage
         log_psd = log_psd + np.log1p(wall / (1 + wall * 1e-5))
     if rng.random() < 0.4:  # slow ripple of a cable or a stimulus
-        log_psd = log_psd + rng.uniform(0.05, 0.4) * np.sin(2 * np.pi * (u * rng.uniform(1, n_bins / 150) + rng.random()))
+        log_psd = log_psd + rng.uniform(0.05, 0.4) * np.sin(
+            2 * np.pi * (u * rng.uniform(1, n_bins / 150) + rng.random())
+        )
     return log_psd - np.median(log_psd)
 
 

@@ -13,7 +13,14 @@ from numpy import ndarray
 
 from nblib.spectra.cells import NOISY_RATIO
 from nblib.spectra.noise import MIN_CLEAN_CELLS
-from nblib.spectra.wide_backgrounds import LARGEST_GRID, SMALLEST_GRID, Grid, draw_background, draw_grid, log_uniform, texture
+from nblib.spectra.wide_backgrounds import (
+    LARGEST_GRID,
+    SMALLEST_GRID,
+    draw_background,
+    draw_grid,
+    log_uniform,
+    texture,
+)
 from nblib.spectra.wide_noise import ESTIMATORS, External, draw_estimate, draw_external, expected_ratio
 
 BLOCK = 16  # consecutive indices with one number of bins
@@ -134,7 +141,9 @@ class WideWorld:
             grid = draw_grid(rng, self.size_of(index))
             if self.grid in (None, grid.kind):
                 return grid
-        raise ValueError(f"no grid of kind {self.grid!r} in {MAX_DRAWS} draws; use 'linear', 'log', 'merged' or 'spans'")
+        raise ValueError(
+            f"no grid of kind {self.grid!r} in {MAX_DRAWS} draws; use 'linear', 'log', 'merged' or 'spans'"
+        )
 
     def _draw_external(self, index, grid, log_background):
         rng = self.generator(EXTERNAL, index)
@@ -156,8 +165,9 @@ class WideWorld:
         return averages if self.n_segments is None else np.full(len(grid.span), float(self.n_segments))
 
     def batch(self, indices: Sequence[int]) -> dict[str, ndarray]:
-        """Several spectra, padded to the longest with missing bins: freqs, psd, log_background, ratio, noisy, valid, n_segments (n, bin)
-        and, a row each, estimator and grid (str), n_bins.
+        """Several spectra, padded to the longest with missing bins.
+
+        returns : freqs, psd, log_background, ratio, noisy, valid, n_segments (n, bin); estimator, grid, n_bins (n,)
 
         Padded bins have the last bin's frequency, background and K.
         """
@@ -205,7 +215,7 @@ def _gaps(rng, n_bins):
     return valid
 
 
-def cell_any(noisy: Bool[ndarray, " bin"], width: int = WIDE_CELL) -> Bool[ndarray, " cell"]:
+def cell_any(noisy: Bool[ndarray, "*n bin"], width: int = WIDE_CELL) -> Bool[ndarray, "*n cell"]:
     """Truth per cell of `width` bins: True where it holds a noisy bin; the last cell may be shorter."""
     return np.logical_or.reduceat(noisy, np.arange(0, noisy.shape[-1], width), axis=-1)
 

@@ -25,7 +25,9 @@ LOBE = 9  # bins on either side that a tapered sinusoid is followed to: 1e-8 of 
 MAX_HARMONICS = 60
 VISIBLE = 1e-3  # coherent power over background from which on a bin's distribution changes
 FEW_SEGMENTS = 30  # below, gamma quantiles come from a table
-HANN_AMPLITUDE_OVERLAP = 1 / 6  # correlation of the transforms of half-overlapping Hann segments
+HANN_AMPLITUDE_OVERLAP = (
+    1 / 6
+)  # correlation of the transforms of half-overlapping Hann segments, line's phase taken off
 
 
 @dataclass(frozen=True)
@@ -206,25 +208,27 @@ def line_response(places: Float[ndarray, " line"], estimator: str):
 
 
 def _line_amplitudes(external, estimator, merged):
-    """Coherent amplitude over sqrt(background) per bin; powers of several lines add, the last one gives the sign.
+    """Coherent amplitude over sqrt(background) per bin, and cos(pi d) with d the distance to the line, in bins.
 
-    A bin that averages `merged` linear bins dilutes a line by as many.
+    Powers of several lines add, the last one gives sign and distance. A bin that averages `merged` linear bins dilutes
+    a line by as many.
     """
-    power, sign = np.zeros(len(merged)), np.ones(len(merged))
+    power, sign, phase = np.zeros(len(merged)), np.ones(len(merged)), np.ones(len(merged))
     if len(external.places):
         bins, response = line_response(external.places, estimator)
         inside = (bins >= 0) & (bins < len(merged))
         powers = np.broadcast_to(external.powers[:, None], bins.shape)[inside]
+        turns = np.cos(np.pi * (external.places[:, None] - bins))[inside]
         bins, response = bins[inside], response[inside]
         np.add.at(power, bins, powers * response**2 / merged[bins])
         strong = powers * response**2 > VISIBLE
-        sign[bins[strong]] = np.sign(response[strong])
-    return np.sqrt(power) * sign
+        sign[bins[strong]], phase[bins[strong]] = np.sign(response[strong]), turns[strong]
+    return np.sqrt(power) * sign, phase
 
 
 def expected_ratio(external: External, estimator: str, merged: Int[ndarray, " bin"]) -> Float[ndarray, " bin"]:
     """Expected external power over background per bin: what decides whether it is noisy."""
-    return external.ratio + _line_amplitudes(external, estimator, merged) ** 2
+    return external.ratio + _line_amplitudes(external, estimator, merged)[0] ** 2
 
 
 def draw_estimate(
@@ -243,11 +247,11 @@ def draw_estimate(
         raise ValueError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
     segments = effective_segments(n_segments, estimator, grid.merged)
     factor = _gamma(rng, segments, estimator, grid)
-    amplitude = _line_amplitudes(external, estimator, grid.merged)
+    amplitude, phase = _line_amplitudes(external, estimator, grid.merged)
     lines = np.flatnonzero(amplitude**2 > VISIBLE)
     factor *= 1 + external.ratio
     if len(lines):
-        overlap = 2 * (1 - 1 / n_segments) * HANN_AMPLITUDE_OVERLAP if estimator == "welch_hann" else 0.0
+        overlap = 2 * (1 - 1 / n_segments) * phase * HANN_AMPLITUDE_OVERLAP if estimator == "welch_hann" else 0.0
         spread = ((1 + overlap) / (n_segments * grid.merged))[lines]  # variance of m over the background
         mean = _complex_normal(rng, len(grid.freqs), estimator)[lines] * np.sqrt(spread)
         left = (1 - spread) ** 2 / np.maximum(1 / segments[lines] - spread**2, 1e-9)
