@@ -11,7 +11,7 @@ from numpy import ndarray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import log_ndtr
 
-WIDTHS = (0.5, 1.2, 2.5, 5.0, 10.0, 20.0)  # standard deviation of the Gaussian templates, bins; 0.5 = a single bin
+WIDTHS = (0.5, 1.2, 2.5, 5.0, 10.0)  # standard deviation of the Gaussian templates, bins; 0.5 = a single bin
 MIN_SPECTRUM = 25  # a template is used where the spectrum has this many of its standard deviations
 ALLOWANCE = 0.04  # of the background: its own shape may differ this much from any smooth curve
 CLIP_NARROW, CLIP_BROAD = 10.0, 6.0  # standard deviations: a strong line must not set off broad filters far away
@@ -52,6 +52,7 @@ def filter_scores(
     correlation: tuple[float, float],
     widths,
     norms: Float[ndarray, "width bin"],
+    allowance: float | Float[ndarray, " bin"] = ALLOWANCE,
 ) -> tuple[Float[ndarray, "width bin"], Float[ndarray, "width bin"]]:
     """-ln p of every template at every bin, and the height of the line that fits there, over the background.
 
@@ -59,6 +60,7 @@ def filter_scores(
     n_segments  : K per bin; one standard deviation is 1/sqrt(K)
     measured    : 1 where there is a measurement, else 0
     correlation : of bins one and two apart
+    allowance   : how far the background itself may be off, of its value
     returns     : scores >= 0, heights >= 0 where there is an excess. The Gamma's skewness is taken into account (Wilson
                   and Hilferty 1931), and the allowance for the background's own shape
     """
@@ -72,7 +74,7 @@ def filter_scores(
         lags = np.exp(-0.25 * np.array([1.0, 4.0]) / width**2) if half else np.zeros(2)
         variance = 1 + 2 * float(np.dot(lags, correlation))
         heights[row] = response / norm / np.sqrt(n_segments)
-        allowed = variance + ALLOWANCE**2 * n_segments * norm**2
+        allowed = variance + np.square(allowance) * n_segments * norm**2
         shape = n_segments * squares**3 / cubes**2 / variance  # of the Gamma with the response's skewness
         root = np.sqrt(shape)
         normal = 3 * root * (np.cbrt(np.maximum(1 + response / np.sqrt(allowed) / root, 0.0)) - 1 + 1 / (9 * shape))

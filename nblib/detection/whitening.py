@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from scipy.ndimage import maximum_filter1d
 
-from nblib.detection.bank import OVERFLOW, bank_widths, filter_scores, template_norms
+from nblib.detection.bank import ALLOWANCE, OVERFLOW, bank_widths, filter_scores, template_norms
 from nblib.detection.scatter import local_segments, lower_spread, neighbour_correlation, rounding_step
 from nblib.spectra.background import SOFT, STIFF, Grid, log_median, robust_background
 
 MIN_BINS = 30  # measured bins
 MISTRUST = 1.25  # a scatter that is this much larger than K says is believed instead of K
+STIFF_WIDTH = 5.0  # bins; broader templates against the stiff background answer to knees
 START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is found from the residual itself
 
 
@@ -72,6 +74,12 @@ def _scatter(residual, psd, n_segments):
     return (measured, True) if wider > MISTRUST else (given, False)
 
 
+def _bend(background):
+    """Largest second difference of the background around each bin, ln units: the curve is that uncertain there."""
+    bend = np.abs(np.diff(background, 2))
+    return maximum_filter1d(np.concatenate([bend[:1], bend, bend[-1:]]), 3)
+
+
 def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray | None = None) -> Whitened:
     """Backgrounds, scatter and scores of one spectrum.
 
@@ -92,10 +100,14 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
     per_bin = np.interp(np.arange(n_bins), index, segments)
     best = np.full(n_bins, -1.0)
     widths, heights = np.zeros(n_bins), np.zeros(n_bins)
-    for background in (soft, stiff):
+    middle = log_median(segments)
+    for background, n_widths in ((soft, len(plan.widths)), (stiff, sum(width <= STIFF_WIDTH for width in plan.widths))):
         residual = np.zeros(n_bins)
-        residual[index] = np.expm1(np.minimum(log_psd - background + log_median(segments), OVERFLOW))
-        scores, found = filter_scores(residual, per_bin, measured, correlation, plan.widths, plan.norms)
+        residual[index] = np.expm1(np.minimum(log_psd - background + middle, OVERFLOW))
+        bend = np.interp(np.arange(n_bins), index, _bend(background))
+        scores, found = filter_scores(
+            residual, per_bin, measured, correlation, plan.widths[:n_widths], plan.norms[:n_widths], ALLOWANCE + bend
+        )
         row = scores.argmax(axis=0)
         here = np.take_along_axis(scores, row[None], axis=0)[0]
         wins = here > best
@@ -114,7 +126,7 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
         widths,
         heights,
         spread(log_psd),
-        spread(soft - log_median(segments)),
+        spread(soft - middle),
         spread(segments),
         estimated,
         correlation,

@@ -11,14 +11,22 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.linalg import solveh_banded
-from scipy.ndimage import median_filter
+from scipy.ndimage import median_filter, uniform_filter1d
 from scipy.special import gammaincinv
 
 HUBER = 0.7  # standard deviations from which on a bin weighs less
 REJECT = 5.0  # standard deviations above the background from which on a bin is a line
 REJECTED_WEIGHT = 0.02  # not 0: a background that begins too low must be able to rise
 ITERATIONS = 8
+STANDSTILL = 0.02  # standard deviations: a curve that moves less is done
+HALVINGS = 3  # of the smoothing length, where the spectrum stays below the curve
+DEFICIT = 4.5  # standard deviations of a mean over DEFICIT_LENGTHS bins
+DEFICIT_CLIP = 6.0  # standard deviations of one bin
+DEFICIT_LENGTHS = (5, 15)  # bins
+DEFICIT_REACH = 1.5  # smoothing lengths around such a place
+HANN_WIDENING = 0.93  # added variance of a mean over many bins of Hann's estimator
 NORMAL_QUARTILE = 0.6745
+LOOKUP = 64  # values of K between which the median is interpolated
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Stiffness:
     window: int
 
 
-SOFT, STIFF = Stiffness(60, 0.4, 201), Stiffness(120, 0.5, 401)
+SOFT, STIFF = Stiffness(60, 0.2, 201), Stiffness(120, 0.3, 401)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +96,51 @@ def weighted_smooth(values: ndarray, weights: ndarray, penalty: Float[ndarray, "
 def mirrored_median(values: Float[ndarray, " bin"], window: int) -> Float[ndarray, " bin"]:
     """Running median; beyond the ends the values are mirrored through the end point, so that a slope goes on."""
     half = min(window // 2, (len(values) - 1) // 2)
-    low = 2 * np.median(values[:3]) - values[1 : half + 1][::-1]
-    high = 2 * np.median(values[-3:]) - values[-half - 1 : -1][::-1]
+    low = 2 * values[0] - values[1 : half + 1][::-1]
+    high = 2 * values[-1] - values[-half - 1 : -1][::-1]
     return median_filter(np.concatenate([low, values, high]), 2 * half + 1)[half : half + len(values)]
 
 
 def log_median(n_segments: float | ndarray) -> float | ndarray:
     """ln of the median of an averaged spectrum over its mean: of Gamma(K, 1/K), always below 0."""
-    return np.log(gammaincinv(n_segments, 0.5) / n_segments)
+    values, back = np.unique(n_segments, return_inverse=True)
+    if len(values) > LOOKUP:  # the inverse gamma is slow
+        grid = np.geomspace(values[0], values[-1], LOOKUP)
+        return np.interp(np.log(n_segments), np.log(grid), np.log(gammaincinv(grid, 0.5) / grid))
+    found = np.log(gammaincinv(values, 0.5) / values)[back]
+    return found.reshape(np.shape(n_segments)) if np.ndim(n_segments) else float(found.ravel()[0])
+
+
+def _scaled(residual, scatter):
+    """Residual in units of its scatter, or of its own median deviation where that is larger."""
+    centred = np.abs(residual - np.median(residual)) / scatter
+    return residual / (scatter * max(1.0, np.median(centred) / NORMAL_QUARTILE))
+
+
+def _held_down(log_psd, background, scatter, penalty, iterations):
+    """Iteratively reweighted smoothing; stops where the curve stands still."""
+    for _ in range(iterations):
+        scaled = _scaled(log_psd - background, scatter)
+        weights = 1 / np.maximum(1.0, np.abs(scaled) / HUBER)
+        weights[scaled > REJECT] = REJECTED_WEIGHT
+        before, background = background, weighted_smooth(log_psd, weights, penalty)
+        if np.abs(before - background).max() < STANDSTILL * np.min(scatter):
+            break
+    return background
+
+
+def _deficits(scaled):
+    """True where the residual lies below the background over some bins, more than estimation noise explains.
+
+    External noise only adds power, so this is the background's own error: it is too stiff there.
+    """
+    clipped = np.clip(scaled, -DEFICIT_CLIP, DEFICIT_CLIP)
+    found = scaled < -DEFICIT_CLIP
+    for length in DEFICIT_LENGTHS:
+        if length < len(scaled) // 4:
+            mean = uniform_filter1d(clipped, length, mode="nearest")
+            found |= mean * np.sqrt(length) < -DEFICIT * np.sqrt(1 + HANN_WIDENING * (length > 1))
+    return found
 
 
 def robust_background(
@@ -107,17 +152,26 @@ def robust_background(
 ) -> Float[ndarray, " measured"]:
     """ln background of the measured bins.
 
+    The smoothing length is halved around places where the spectrum stays below the curve, until none is left or the
+    length is an eighth: lines cannot make such a place, walls and knees do.
+
     log_psd : ln x of the measured bins, in order
-    scatter : standard deviation of ln x about its background, ln units; a larger one is used where the residual shows it
+    scatter : standard deviation of ln x about its background, ln units; the residual's own where that is larger
     returns : the middle of the residual's distribution is 0 (no correction for the median of the estimate)
     """
-    background = mirrored_median(log_psd, stiffness.window)
-    penalty = curvature_penalty(grid.coordinate(stiffness))
-    for _ in range(iterations):
-        residual = log_psd - background
-        centred = np.abs(residual - np.median(residual)) / scatter
-        scaled = residual / (scatter * max(1.0, np.median(centred) / NORMAL_QUARTILE))
-        weights = 1 / np.maximum(1.0, np.abs(scaled) / HUBER)
-        weights[scaled > REJECT] = REJECTED_WEIGHT
-        background = weighted_smooth(log_psd, weights, penalty)
-    return background + np.median(log_psd - background)
+    level = np.median(log_psd)  # the curve must not know the unit
+    log_psd = log_psd - level
+    steps = np.diff(grid.coordinate(stiffness))
+    start = mirrored_median(log_psd, stiffness.window)
+    for _ in range(HALVINGS + 1):
+        coordinate = np.concatenate([[0.0], np.cumsum(steps)])
+        background = _held_down(log_psd, start, scatter, curvature_penalty(coordinate), iterations)
+        background = background + np.median(log_psd - background)
+        places = coordinate[_deficits(_scaled(log_psd - background, scatter))]
+        if not len(places):
+            break
+        nearest = np.clip(np.searchsorted(places, coordinate), 1, max(len(places) - 1, 1))
+        distance = np.abs(coordinate - places[np.minimum(nearest, len(places) - 1)])
+        near = np.minimum(distance, np.abs(coordinate - places[nearest - 1])) < DEFICIT_REACH
+        steps = np.where(near[1:] | near[:-1], 2 * steps, steps)
+    return background + level
