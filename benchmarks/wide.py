@@ -10,7 +10,7 @@ import time
 import numpy as np
 import torch
 
-from nblib.detection.combination import combine
+from nblib.detection.combination import add_evidence
 from nblib.detection.network import SCORES, WideNetwork
 from nblib.evaluation import unknown_backgrounds as wide
 from nblib.evaluation.network_methods import network_cells
@@ -55,49 +55,52 @@ def classical(record):
             print(name, method, record[name][method], flush=True)
 
 
-def with_network(record, path):
-    """Network scores alone and with the bank, and their differences from the best single classical setting."""
-    model = WideNetwork()
-    load_checkpoint(path, model)
-    model.eval()
+def with_networks(record, networks):
+    """Scores of networks alone and as evidence beside the bank, and their differences from the best classical method."""
     methods = wide.classical_methods()
     for name, make in SETS.items():
         spectra = make()
         truth = wide.truth_of(spectra)
         cells = {key: wide.cells_of(methods[key], spectra) for key in (record["best"], "bank")}
-        begun = time.process_time()
-        cells |= network_scores(model, spectra, known=True)
-        milliseconds = (time.process_time() - begun) / len(spectra) * 1e3
-        cells |= {f"{kind}, K unknown": rows for kind, rows in network_scores(model, spectra, known=False).items()}
-        for kind in SCORES:
-            pairs = zip(cells["bank"], cells[kind], strict=True)
-            cells[f"bank + {kind}"] = [combine(pair, "max") for pair in pairs]
+        for label, model in networks.items():
+            begun = time.process_time()
+            found = network_scores(model, spectra, known=True)
+            record.setdefault("milliseconds a spectrum", {})[name] = (time.process_time() - begun) / len(spectra) * 1e3
+            cells |= {f"{label}: {kind}": rows for kind, rows in found.items()}
+            unknown = network_scores(model, spectra, known=False)
+            cells |= {f"{label}: {kind}, K unknown": unknown[kind] for kind in ("attention", "head")}
+            pairs = zip(cells["bank"], found["head"], strict=True)
+            cells[f"bank + {label}: head"] = [add_evidence(log_p, log_odds) for log_p, log_odds in pairs]
         draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
-        for key, rows in cells.items():
-            record[name][key] = measured(rows, truth, draws[key])
+        record[name] |= {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
         best = max((record["best"], "bank"), key=lambda key: record[name][key]["ap"])
         record.setdefault("differences", {})[name] = {
             f"{key} - {best}": difference(record[name][key], record[name][best], draws[key], draws[best])
             for key in cells
             if key not in (record["best"], "bank")
         }
-        record.setdefault("milliseconds a spectrum", {})[name] = milliseconds
-        print(name, record["differences"][name], milliseconds, flush=True)
+        print(name, {key: round(record[name][key]["ap"], 3) for key in cells}, flush=True)
+        print(record["differences"][name], record["milliseconds a spectrum"], flush=True)
 
 
 def main() -> None:
     """Measure and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--classical", action="store_true", help="score the classical methods")
-    parser.add_argument("--weights", help="a network's safetensors file, scored beside them")
+    parser.add_argument("networks", nargs="*", help="NAME=FILE of networks' weights, scored beside them")
     options = parser.parse_args()
     torch.set_num_threads(1)
     path = benchmark_record("wide")
     record = read_json(path) if path.exists() and not options.classical else {}
     if options.classical:
         classical(record)
-    if options.weights:
-        with_network(record, options.weights)
+    networks = {}
+    for name, _, weights in (entry.partition("=") for entry in options.networks):
+        networks[name] = WideNetwork()
+        load_checkpoint(weights, networks[name])
+        networks[name].eval()
+    if networks:
+        with_networks(record, networks)
     write_json(path, record | run_conditions())
 
 

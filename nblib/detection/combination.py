@@ -40,3 +40,16 @@ def combine(scores: Sequence[Float[ndarray, " cell"]], how: str = "max") -> Floa
         raise ValueError(f"unknown rule {how!r}; known: max, sum")
     parts = np.stack([tail_log_p(row) for row in scores])
     return parts.max(axis=0) if how == "max" else parts.sum(axis=0)
+
+
+EVIDENCE_LIMIT = 3.0  # of the network's log-odds, either way: how sure it may be on structure it has never seen
+
+
+def add_evidence(
+    log_p: Float[ndarray, "*n cell"], log_odds: Float[ndarray, "*n cell"], weight: float = 2.0
+) -> Float[ndarray, "*n cell"]:
+    """Classical -ln p plus the network's bounded log-odds: evidence of two kinds in one unit (nats).
+
+    weight : of the log-odds, >= 0; chosen on the first stretch of injections (benchmarks/network_injections.py)
+    """
+    return log_p + weight * np.clip(log_odds, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)

@@ -15,6 +15,7 @@ from torch import Tensor
 from nblib.detection.network import TOKEN, WideNetwork, WideOutput, network_inputs
 from nblib.spectra.cells import NOISY_RATIO
 from nblib.spectra.wide import BLOCK, WideWorld, cell_any, cell_best
+from nblib.spectra.wide_backgrounds import log_uniform
 from nblib.spectra.wide_noise import SHAPES, shape
 from nblib.training.checkpoints import load_checkpoint, save_checkpoint
 from nblib.training.optimizer import MuonAdamW
@@ -27,11 +28,10 @@ REAL_AMPLITUDE = (0.3, 6.0)  # peaks of what is injected into real spectra, over
 class RealSpectrum:
     """A measured spectrum to go on training with, its own contamination unknown.
 
-    freqs, psd, valid : (bin,); n_segments : K
+    psd, valid : (bin,), a linear grid; n_segments : K
     trusted : (cell,) True where nothing stands out, so that a cell counts as clean unless something is injected there
     """
 
-    freqs: ndarray
     psd: ndarray
     valid: ndarray
     n_segments: float
@@ -72,7 +72,11 @@ def simulated_batch(world: WideWorld, step: int, batch_size: int) -> dict[str, T
 
 
 def real_batch(spectra: list[RealSpectrum], seed: int, step: int, batch_size: int) -> dict[str, Tensor]:
-    """Shapes injected into parts of measured spectra; only trusted cells and injected ones carry a label."""
+    """Shapes injected into parts of measured spectra; only trusted cells and injected ones carry a label.
+
+    The parts are tilted, moved along the axis and half of them mirrored, so that places on the axis of one instrument
+    cannot be learnt by heart.
+    """
     rng = np.random.default_rng([seed, 8, step])
     source = spectra[rng.integers(len(spectra))]
     length = TOKEN * int(rng.integers(60, len(source.psd) // TOKEN + 1))
@@ -87,12 +91,17 @@ def real_batch(spectra: list[RealSpectrum], seed: int, step: int, batch_size: in
         if (ratio > NOISY_RATIO).mean() > 0.6 or valid.sum() < length / 2:
             ratio[:] = 0
         told = source.n_segments if rng.random() >= UNKNOWN_SHARE else None
-        level = np.where(valid, source.psd[part], 1.0) * (1 + ratio)
+        level = np.where(valid, source.psd[part], 1.0)
+        trusted = source.trusted[first // TOKEN : (first + length) // TOKEN]
+        if rng.random() < 0.5:
+            level, valid, trusted = level[::-1], valid[::-1], trusted[::-1]
+        freqs = np.arange(length) + log_uniform(rng, 1, 3 * length)
+        level = level * (freqs / freqs[-1]) ** rng.uniform(-1.5, 1.5) * (1 + ratio)
         enough = valid if valid.sum() >= 30 else np.ones(length, dtype=bool)
-        inputs.append(network_inputs(source.freqs[part], level, enough, told))
+        inputs.append(network_inputs(freqs, level, enough, told))
         ratios.append(ratio * valid)
         noisy = cell_any(ratio * valid > NOISY_RATIO)
-        known.append((source.trusted[first // TOKEN : (first + length) // TOKEN] | noisy) & cell_any(valid))
+        known.append((trusted | noisy) & cell_any(valid))
     measured = np.stack([cell_any(row[-1] > 0) for row in inputs])
     return _targets(np.stack(inputs), np.stack(ratios), measured, np.stack(known))
 

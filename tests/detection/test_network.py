@@ -101,7 +101,7 @@ def test_a_few_steps_learn_the_batch_and_a_cut_run_goes_on(tmp_path):
 def test_injections_into_measured_spectra_label_only_what_is_known(tmp_path):
     rng = np.random.default_rng(0)
     trusted = np.arange(80) % 4 > 0
-    real = RealSpectrum(np.arange(1.0, 801), rng.gamma(20, 1 / 20, 800), np.ones(800, dtype=bool), 20, trusted)
+    real = RealSpectrum(rng.gamma(20, 1 / 20, 800), np.ones(800, dtype=bool), 20, trusted)
     batches = [real_batch([real], 0, step, 8) for step in range(4)]
     assert any(batch["noisy"].any() for batch in batches)
     for batch in batches:
