@@ -56,7 +56,7 @@ def classical(record):
 
 
 def with_networks(record, networks):
-    """Scores of networks alone and as evidence beside the bank, and their differences from the best classical method."""
+    """Networks alone and as evidence beside the bank, and their differences from the best classical method."""
     methods = wide.classical_methods()
     for name, make in SETS.items():
         spectra = make()
