@@ -50,6 +50,7 @@ def main() -> None:
     methods = {
         "shipped detector": shipped_detector(),
         "shipped detector, K unknown": shipped_detector(False),
+        "shipped detector, its calibrated score": shipped_detector(statistic="scores"),
         "calibrated bank": calibrated_bank(),
         "best single setting": singles[best],
         "running median 401, narrow": singles["running median 401, narrow"],

@@ -1,1 +1,1 @@
-"""A user's own spectra: which parts are contaminated, and the background without them."""
+"""A user's own spectra: from a file or a time series to flagged ranges and their likely source."""

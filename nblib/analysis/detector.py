@@ -23,6 +23,7 @@ class Detection:
 
     freqs, psd    : Hz and unit^2/Hz as given
     scores        : -ln p of the strongest filter at each bin, one test
+    ranks         : the better order of bins within one spectrum (no doubt about the background in it, so no alarm)
     probabilities : that a line-free spectrum has such a score anywhere
     threshold     : of the scores, at the false alarms a spectrum that were asked
     background    : ln of the background, restored under the flags
@@ -33,6 +34,7 @@ class Detection:
     freqs: Float[ndarray, " bin"]
     psd: Float[ndarray, " bin"]
     scores: Float[ndarray, " bin"]
+    ranks: Float[ndarray, " bin"]
     probabilities: Float[ndarray, " bin"]
     threshold: float
     false_alarm: float
@@ -172,6 +174,7 @@ def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alar
         freqs,
         psd,
         white.scores,
+        white.ranks,
         probabilities,
         threshold,
         false_alarm,

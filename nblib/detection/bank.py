@@ -52,20 +52,21 @@ def filter_scores(
     correlation: tuple[float, float],
     widths,
     norms: Float[ndarray, "width bin"],
-    allowance: float | Float[ndarray, " bin"] = ALLOWANCE,
-) -> tuple[Float[ndarray, "width bin"], Float[ndarray, "width bin"]]:
+    allowances: list,
+) -> tuple[Float[ndarray, "width bin"], Float[ndarray, "width bin"], Float[ndarray, "width bin"]]:
     """-ln p of every template at every bin, and the height of the line that fits there, over the background.
 
     residual    : x/S - 1, 0 where a bin is missing
     n_segments  : K per bin; one standard deviation is 1/sqrt(K)
     measured    : 1 where there is a measurement, else 0
     correlation : of bins one and two apart
-    allowance   : how far the background itself may be off, of its value
-    returns     : scores >= 0, heights >= 0 where there is an excess. The Gamma's skewness is taken into account (Wilson
+    allowances  : two, strict and lenient: how far the background itself may be off, of its value, per bin
+    returns     : scores >= 0 with the strict one, heights, scores >= 0 with the
+                  lenient one. The Gamma's skewness is taken into account (Wilson
                   and Hilferty 1931), and the allowance for the background's own shape
     """
     scaled = residual * np.sqrt(n_segments)
-    scores, heights = np.empty((len(widths), len(residual))), np.empty((len(widths), len(residual)))
+    strict, heights, lenient = np.empty((3, len(widths), len(residual)))
     for row, width in enumerate(widths):
         limit = np.inf if width < 1 else (CLIP_NARROW if width < BROAD else CLIP_BROAD)
         half, _, _, _, squares, cubes = _template(width, len(residual))
@@ -74,9 +75,15 @@ def filter_scores(
         lags = np.exp(-0.25 * np.array([1.0, 4.0]) / width**2) if half else np.zeros(2)
         variance = 1 + 2 * float(np.dot(lags, correlation))
         heights[row] = response / norm / np.sqrt(n_segments)
-        allowed = variance + np.square(allowance) * n_segments * norm**2
         shape = n_segments * squares**3 / cubes**2 / variance  # of the Gamma with the response's skewness
-        root = np.sqrt(shape)
-        normal = 3 * root * (np.cbrt(np.maximum(1 + response / np.sqrt(allowed) / root, 0.0)) - 1 + 1 / (9 * shape))
-        scores[row] = -log_ndtr(-normal)
-    return scores * measured, heights
+        for scores, allowance in zip((strict, lenient), allowances, strict=True):
+            allowed = variance + np.square(allowance) * n_segments * norm**2
+            scores[row] = _log_tail(response / np.sqrt(allowed), shape)
+    return strict * measured, heights, lenient * measured
+
+
+def _log_tail(response, shape):
+    """-ln of the chance that a standardised Gamma of this shape exceeds the response."""
+    root = np.sqrt(shape)
+    normal = 3 * root * (np.cbrt(np.maximum(1 + response / root, 0.0)) - 1 + 1 / (9 * shape))
+    return -log_ndtr(-normal)

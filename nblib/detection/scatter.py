@@ -12,9 +12,10 @@ from scipy.special import gammaincinv
 LOWER = 0.1587  # quantile one standard deviation below the median
 HANN_CORRELATION = (4 / 9, 1 / 36)  # of averaged Hann periodograms one and two bins apart
 CLASS_LIMIT = 0.22  # correlation of neighbours that separates none from Hann's
-BLOCK = 150  # bins; at least this many measure a local scatter
+BLOCK = 40  # bins; at least this many measure a local scatter
 MAX_BLOCKS = 12
 CLIP = 2.5  # standard deviations; beyond it a bin says nothing about the correlation
+SAMPLE = 40  # bins looked at first for rounding
 SEGMENTS_GRID = np.exp(np.linspace(np.log(0.5), np.log(1e7), 120))
 SPREADS = np.log(gammaincinv(SEGMENTS_GRID, 0.5) / gammaincinv(SEGMENTS_GRID, LOWER))
 
@@ -51,6 +52,8 @@ def rounding_step(psd: Float[ndarray, " bin"]) -> float:
 
     Values written with 3 digits are up to 1 % apart: the estimate then scatters at least by the rounding.
     """
+    if len(psd) > SAMPLE and not rounding_step(psd[:: len(psd) // SAMPLE][:SAMPLE]):
+        return 0.0  # seen on a few: most spectra are not rounded
     exponent = np.floor(np.log10(psd))
     for digits in range(2, 6):
         rounded = np.round(psd / 10.0 ** (exponent - digits + 1)) * 10.0 ** (exponent - digits + 1)

@@ -11,11 +11,18 @@ from numpy import ndarray
 from scipy.ndimage import maximum_filter1d
 
 from nblib.detection.bank import ALLOWANCE, OVERFLOW, bank_widths, filter_scores, template_norms
-from nblib.detection.scatter import local_segments, lower_spread, neighbour_correlation, rounding_step
+from nblib.detection.scatter import (
+    local_segments,
+    lower_spread,
+    neighbour_correlation,
+    rounding_step,
+    segments_of_spread,
+)
 from nblib.spectra.background import SOFT, STIFF, Grid, log_median, robust_background
 
 MIN_BINS = 30  # measured bins
 MISTRUST = 1.25  # a scatter that is this much larger than K says is believed instead of K
+DISAGREEMENT = 1.0  # of soft and stiff background, ln units, that counts as doubt about the stiff one
 STIFF_WIDTH = 5.0  # bins; broader templates against the stiff background answer to knees
 START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is found from the residual itself
 
@@ -24,13 +31,16 @@ START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is foun
 class Whitened:
     """What the filter bank makes of one spectrum; bins along the last axis, NaN where a bin is missing.
 
-    scores      : -ln p of a single test, the largest over filters and backgrounds
+    scores      : -ln p of a single test, the largest over filters and backgrounds; where the soft and the stiff
+                  background disagree, the stiff one is doubted by as much, so that knees and roll-offs are no humps
+    ranks       : the same without that doubt: the better order of bins within one spectrum, no calibrated alarm
     widths      : (bin,) the template that gave it, bins; heights : excess over the background at that template
     log_psd     : ln x; background : ln of the soft background, at the level of the mean
     n_segments  : (bin,) K used; estimated : was it measured on the spectrum; correlation : of neighbouring bins
     """
 
     scores: Float[ndarray, " bin"]
+    ranks: Float[ndarray, " bin"]
     widths: Float[ndarray, " bin"]
     heights: Float[ndarray, " bin"]
     log_psd: Float[ndarray, " bin"]
@@ -70,8 +80,8 @@ def _scatter(residual, psd, n_segments):
     if n_segments is None:
         return measured, True
     given = np.broadcast_to(np.asarray(n_segments, dtype=np.float64), residual.shape)
-    wider = float(np.median(np.sqrt(given / measured)))
-    return (measured, True) if wider > MISTRUST else (given, False)
+    typical = segments_of_spread(max(lower_spread(residual * np.sqrt(given / given.min())), 1e-12))
+    return (measured, True) if np.sqrt(given.min() / typical) > MISTRUST else (given, False)
 
 
 def _bend(background):
@@ -97,17 +107,24 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
     correlation = neighbour_correlation(centred / max(lower_spread(centred), 1e-9), adjacent)
     stiff = robust_background(log_psd, plan.grid, 1 / np.sqrt(segments), STIFF)
     measured = plan.grid.valid.astype(float)
-    per_bin = np.interp(np.arange(n_bins), index, segments)
-    best = np.full(n_bins, -1.0)
-    widths, heights = np.zeros(n_bins), np.zeros(n_bins)
-    middle = log_median(segments)
-    for background, n_widths in ((soft, len(plan.widths)), (stiff, sum(width <= STIFF_WIDTH for width in plan.widths))):
+    middle, positions = log_median(segments), np.arange(n_bins)
+    per_bin = np.interp(positions, index, segments)
+    best, widths, heights, ranks = np.full(n_bins, -1.0), np.zeros(n_bins), np.zeros(n_bins), np.full(n_bins, -1.0)
+    n_stiff = sum(width <= STIFF_WIDTH for width in plan.widths)
+    for background, n_widths in ((soft, len(plan.widths)), (stiff, n_stiff)):
         residual = np.zeros(n_bins)
         residual[index] = np.expm1(np.minimum(log_psd - background + middle, OVERFLOW))
-        bend = np.interp(np.arange(n_bins), index, _bend(background))
-        scores, found = filter_scores(
-            residual, per_bin, measured, correlation, plan.widths[:n_widths], plan.norms[:n_widths], ALLOWANCE + bend
+        bend, doubt = ALLOWANCE + _bend(background), DISAGREEMENT * np.abs(background - soft)
+        scores, found, lenient = filter_scores(
+            residual,
+            per_bin,
+            measured,
+            correlation,
+            plan.widths[:n_widths],
+            plan.norms[:n_widths],
+            [np.interp(positions, index, allowance) for allowance in (bend + doubt, bend)],
         )
+        np.maximum(ranks, lenient.max(axis=0), out=ranks)
         row = scores.argmax(axis=0)
         here = np.take_along_axis(scores, row[None], axis=0)[0]
         wins = here > best
@@ -120,9 +137,12 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
         full[index] = values
         return full
 
-    scores, widths, heights = (np.where(plan.grid.valid, values, np.nan) for values in (best, widths, heights))
+    scores, ranks, widths, heights = (
+        np.where(plan.grid.valid, values, np.nan) for values in (best, ranks, widths, heights)
+    )
     return Whitened(
         scores,
+        ranks,
         widths,
         heights,
         spread(log_psd),

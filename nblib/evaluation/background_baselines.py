@@ -16,8 +16,8 @@ WINDOWS = (51, 101, 201, 401)  # bins of the running median
 NARROW, ALL = (1, 2, 3), (1, 3, 9, 27)  # standard deviations of the filters, bins
 WIDTH_SETS = {"1": (1,), "narrow": NARROW, "all": ALL}
 CLIP_ROUNDS, CLIP_AT = 6, 3.0  # iterated clipping: rounds, standard deviations
-TAIL_FROM = 0.75  # quantile of the quiet bins from which on the tail is taken as exponential
-TAIL_TO = 0.97  # quantile beyond which bins may hold lines
+TAIL_FROM = 0.5  # quantile of the bins from which on the tail is taken as exponential
+TAIL_TO = 0.85  # quantile beyond which bins may hold lines
 
 
 def _by_row(score: Callable[[ndarray, ndarray, float], ndarray]) -> Callable:
@@ -89,12 +89,13 @@ def pybaselines_method(name: str, widths=NARROW) -> Callable:
     return _by_row(score)
 
 
-def shipped_detector(n_segments_known: bool = True) -> Callable:
-    """The detector's own scores, -ln p."""
+def shipped_detector(n_segments_known: bool = True, statistic: str = "ranks") -> Callable:
+    """The detector: "ranks" orders the bins of one spectrum, "scores" is the calibrated -ln p that flags."""
 
     def method(freqs, psd, valid, n_segments):
         plan = Plan.of(freqs, valid[0])
-        return np.stack([whiten(row, plan, n_segments if n_segments_known else None).scores for row in psd])
+        found = (whiten(row, plan, n_segments if n_segments_known else None) for row in psd)
+        return np.stack([getattr(white, statistic) for white in found])
 
     return method
 

@@ -18,7 +18,9 @@ HUBER = 0.7  # standard deviations from which on a bin weighs less
 REJECT = 5.0  # standard deviations above the background from which on a bin is a line
 REJECTED_WEIGHT = 0.02  # not 0: a background that begins too low must be able to rise
 ITERATIONS = 8
+END_BINS = 9  # through which the line is laid that goes on beyond an end
 STANDSTILL = 0.02  # standard deviations: a curve that moves less is done
+SHORTEST = 8.0  # bins; of a smoothing length on a grid of few bins
 HALVINGS = 3  # of the smoothing length, where the spectrum stays below the curve
 DEFICIT = 4.5  # standard deviations of a mean over DEFICIT_LENGTHS bins
 DEFICIT_CLIP = 6.0  # standard deviations of one bin
@@ -34,16 +36,18 @@ class Stiffness:
     """How far the background can bend.
 
     bins       : smoothing length where the grid is fine, bins
+    share      : largest smoothing length as a share of all bins: a roll-off is as steep on a coarse grid
     log_length : largest smoothing length in ln f (0.5: an octave and a half across the whole kernel)
     window     : bins of the running median that it starts from
     """
 
     bins: float
+    share: float
     log_length: float
     window: int
 
 
-SOFT, STIFF = Stiffness(60, 0.2, 201), Stiffness(120, 0.3, 401)
+SOFT, STIFF = Stiffness(60, 0.05, 0.2, 201), Stiffness(120, 0.1, 0.3, 401)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,8 @@ class Grid:
     def coordinate(self, stiffness: Stiffness) -> Float[ndarray, " measured"]:
         """Coordinate of the measured bins in smoothing lengths: the shorter of the two lengths counts."""
         log_steps = np.diff(np.log(self.freqs[self.index])) / stiffness.log_length
-        return np.concatenate([[0.0], np.cumsum(np.maximum(log_steps, np.diff(self.index) / stiffness.bins))])
+        length = min(stiffness.bins, max(stiffness.share * len(self.index), SHORTEST))
+        return np.concatenate([[0.0], np.cumsum(np.maximum(log_steps, np.diff(self.index) / length))])
 
 
 def curvature_penalty(coordinate: Float[ndarray, " bin"]) -> Float[ndarray, "3 bin"]:
@@ -93,11 +98,23 @@ def weighted_smooth(values: ndarray, weights: ndarray, penalty: Float[ndarray, "
     return solveh_banded(matrix, weights * values, lower=True, overwrite_ab=True, check_finite=False)
 
 
-def mirrored_median(values: Float[ndarray, " bin"], window: int) -> Float[ndarray, " bin"]:
+def _end_value(values, coordinate):
+    """Value at the first point of a robust line (Theil 1950) through END_BINS points: one odd bin does not move it."""
+    rise, run = values[None] - values[:, None], coordinate[None] - coordinate[:, None]
+    above = np.triu_indices(len(values), 1)
+    slope = np.median(rise[above] / run[above])
+    return np.median(values - slope * (coordinate - coordinate[0]))
+
+
+def mirrored_median(
+    values: Float[ndarray, " bin"], window: int, coordinate: Float[ndarray, " bin"]
+) -> Float[ndarray, " bin"]:
     """Running median; beyond the ends the values are mirrored through the end point, so that a slope goes on."""
     half = min(window // 2, (len(values) - 1) // 2)
-    low = 2 * values[0] - values[1 : half + 1][::-1]
-    high = 2 * values[-1] - values[-half - 1 : -1][::-1]
+    first = _end_value(values[:END_BINS], coordinate[:END_BINS])
+    last = _end_value(values[::-1][:END_BINS], coordinate[::-1][:END_BINS])
+    low = 2 * first - values[1 : half + 1][::-1]
+    high = 2 * last - values[-half - 1 : -1][::-1]
     return median_filter(np.concatenate([low, values, high]), 2 * half + 1)[half : half + len(values)]
 
 
@@ -119,9 +136,11 @@ def _scaled(residual, scatter):
 
 def _held_down(log_psd, background, scatter, penalty, iterations):
     """Iteratively reweighted smoothing; stops where the curve stands still."""
+    # a bin that was averaged less than those around it says less
+    trust = 1.0 if np.ndim(scatter) == 0 else np.minimum(1.0, (median_filter(scatter, END_BINS) / scatter) ** 2)
     for _ in range(iterations):
         scaled = _scaled(log_psd - background, scatter)
-        weights = 1 / np.maximum(1.0, np.abs(scaled) / HUBER)
+        weights = trust / np.maximum(1.0, np.abs(scaled) / HUBER)
         weights[scaled > REJECT] = REJECTED_WEIGHT
         before, background = background, weighted_smooth(log_psd, weights, penalty)
         if np.abs(before - background).max() < STANDSTILL * np.min(scatter):
@@ -161,8 +180,9 @@ def robust_background(
     """
     level = np.median(log_psd)  # the curve must not know the unit
     log_psd = log_psd - level
-    steps = np.diff(grid.coordinate(stiffness))
-    start = mirrored_median(log_psd, stiffness.window)
+    coordinate = grid.coordinate(stiffness)
+    steps = np.diff(coordinate)
+    start = mirrored_median(log_psd, stiffness.window, coordinate)
     for _ in range(HALVINGS + 1):
         coordinate = np.concatenate([[0.0], np.cumsum(steps)])
         background = _held_down(log_psd, start, scatter, curvature_penalty(coordinate), iterations)

@@ -1,9 +1,13 @@
-"""Read spectra from files: two-column text or CSV, .npz, .npy, and the starting study's pickle; nothing is executed."""
+"""Read spectra and time series from files of any usual format, checked by one rule book; nothing in a file is executed.
 
-import pickle
+The formats are functions in text_files, array_files, pickle_files and series_files, listed in formats.READERS; a new
+one is one function with the decorator `@reader(".xyz")`. What numbers mean is decided in units, levels, columns, axis.
+"""
+
+import contextlib
+import tempfile
 import warnings
-import zipfile
-import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +16,22 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from nblib.project.paths import resolve_data_path
-from nblib.spectra.physics import PUBLISHED_FREQS
+from nblib.spectra import array_files, pickle_files, series_files, text_files  # noqa: F401  they register their formats
+from nblib.spectra.axis import one_axis
+from nblib.spectra.formats import READERS, SERIES_READERS, Column, Raw, Refusal, Series, reader, series_reader, sniffed
+from nblib.spectra.levels import check_span, mark_missing, split_units, to_hertz, to_power
+from nblib.spectra.units import averages
 
-PSD_KEYS = ("psd", "psd_mean")
+__all__ = ["ReadingWarning", "Series", "Spectra", "load_series", "load_spectra", "reader", "series_reader"]
+
 ROWS_A_CHECK = 1000  # spectra looked at together, so that a file larger than memory can be checked
-SAFE_GLOBALS = {
-    (module, name)
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
-    for name in ("_reconstruct", "scalar", "_frombuffer")
-} | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
+JUMP = 1e15  # between neighbouring bins: no spectrum does that
+COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
+LARGEST = 4 << 30  # bytes after decompression
+
+
+class ReadingWarning(UserWarning):
+    """A file was read, and something about it was converted or looks odd."""
 
 
 @dataclass(frozen=True)
@@ -31,173 +42,259 @@ class Spectra:
     psd      : (spectrum, bin) float64, unit^2/Hz, positive where valid
     valid    : (spectrum, bin), False = the bin holds no measurement
     energies : (spectrum, 2) meV (Ea, Eb), or None when unknown
+    unit     : of the PSD, e.g. "V^2/Hz", or None
+    n_segments : averages K that the file states, or None
+    names    : one a spectrum: column headings or keys
+    warnings : what was converted or looks odd, one sentence each
+    source   : name of the file
     """
 
     freqs: Float[ndarray, " bin"]
     psd: Float[ndarray, "spectrum bin"]
     valid: Bool[ndarray, "spectrum bin"]
     energies: Float[ndarray, "spectrum 2"] | None = None
+    unit: str | None = None
+    n_segments: int | None = None
+    names: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    source: str = ""
+
+    def describe(self) -> str:
+        """One line: what was read, e.g. "a.csv: 80 bins, 1..80 Hz, median 1.2e-15 V^2/Hz, K = 25, 2 bins missing"."""
+        some_psd, some_valid = self.psd[:ROWS_A_CHECK], self.valid[:ROWS_A_CHECK]
+        spectra = f"{len(self.psd)} spectra of " if len(self.psd) > 1 else ""
+        missing = int((~self.valid).sum())
+        return (
+            f"{self.source}: {spectra}{len(self.freqs)} bins, {self.freqs[0]:g}..{self.freqs[-1]:g} Hz, "
+            f"median {np.median(some_psd[some_valid]):.3g} {self.unit or '(unit not stated)'}, "
+            f"K {'= ' + str(self.n_segments) if self.n_segments else 'not stated'}, "
+            f"{missing or 'no'} bin{'' if missing == 1 else 's'} missing"
+        )
 
 
-def load_spectra(path: str | Path) -> Spectra:
+def load_spectra(
+    path: str | Path,
+    *,
+    column: Column = None,
+    asd: bool | None = None,
+    db: bool | None = None,
+    unit: str | Sequence[str] | None = None,
+    span: str | None = None,
+) -> Spectra:
     """Read one file of spectra, checked; the file itself is never changed and nothing in it is executed.
 
-    path    : .txt/.csv/.dat/.tsv (two columns: Hz, unit^2/Hz), .npz (freq and psd or psd_mean, optionally valid),
-              .npy ((bin, 2), or (1 + N, bin): frequencies, then N spectra, which stay on disk), .pkl/.pickle
-              ({"x": (N, 1, 3000), "y": (N, 2)} = PSD, (Ea/10, Eb/10))
-    returns : Spectra; a leading 0 Hz bin (DC) is dropped with a warning
-    raises  : ValueError that names the value, the rule and the fix
+    Parameters
+    ----------
+    path : text of any ending (two columns: frequency, level), .npz, .npy, .mat, .h5/.hdf5, .pkl/.pt, each also as .gz
+    column : which spectrum where there are several: heading, key, or number (the file's first column is 1); "all"
+    asd : True = values are amplitudes (unit/sqrt(Hz)) and are squared; False = they are not; None = the header decides
+    db : True = values are decibels, 10 log10 of the power; False = they are not; None = the header decides
+    unit : of the frequency axis ("kHz"), of the level ("V^2/Hz", "nV/sqrt(Hz)", "dBm/Hz") or both ("kHz,V^2/Hz");
+        goes before what the file says
+    span : of overlapping spans keep the "first" or the "last", or "cut" = each frequency once, from the finer span
+
+    Returns
+    -------
+    Spectra; what was converted, left out or looks odd is in its `warnings` and raised as ReadingWarning.
+
+    Raises
+    ------
+    ValueError that names the file, the line or key, what was found and what to do
     """
     path = resolve_data_path(path)
+    try:
+        with _plain_file(path) as plain:
+            raw = _raw(plain, column)
+        spectra = _checked(path.name, raw, asd, db, unit, span)
+    except Refusal as error:
+        raise ValueError(f"{path.name}: {error}") from error.__cause__
+    for text in spectra.warnings:
+        warnings.warn(f"{path.name}: {text}", ReadingWarning, stacklevel=2)
+    return spectra
+
+
+def load_series(path: str | Path, rate: float | None = None, column: Column = None) -> Series:
+    """Read one time series, checked; the file itself is never changed and nothing in it is executed.
+
+    Parameters
+    ----------
+    path : .wav, .h5/.hdf5 (GWOSC strain, gwpy), .npy, .npz, .mat, .tdms, .abf, or text with or without a time column
+    rate : samples a second, Hz; None = the file states it
+    column : channel, heading, key, or number (the first column is 1)
+
+    Raises
+    ------
+    ValueError that names the file, what was found and what to do
+    """
+    path = resolve_data_path(path)
+    try:
+        with _plain_file(path) as plain:
+            ending = sniffed(plain)
+            series = _guarded(SERIES_READERS.get(ending, SERIES_READERS[""]), plain, rate, column)
+        series = series_files.checked(series, rate)
+    except Refusal as error:
+        raise ValueError(f"{path.name}: {error}") from error.__cause__
+    for text in series.warnings:
+        warnings.warn(f"{path.name}: {text}", ReadingWarning, stacklevel=2)
+    return series
+
+
+@contextlib.contextmanager
+def _plain_file(path) -> Iterator[Path]:
+    """The file, or a decompressed copy that is removed afterwards."""
     if path.stat().st_size == 0:
-        raise ValueError(f"{path.name} is empty; export the spectrum again")
-    suffix = path.suffix.lower()
-    if suffix not in READERS:
-        raise ValueError(f"{path.name} ends in {suffix!r}; known: {', '.join(READERS)}")
-    try:
-        parts = READERS[suffix](path)
-    except (EOFError, OSError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path.name} is truncated or not a {suffix} file ({error}); export it again") from error
-    return _checked(path.name, *parts)
-
-
-def _checked(name, freqs, psd, valid=None, energies=None) -> Spectra:
-    """One rule book for every format."""
-    freqs = _as_floats(name, "freq", freqs)
-    psd = np.atleast_2d(psd if isinstance(psd, np.memmap) else _as_floats(name, "psd", psd))
-    if freqs.ndim != 1 or psd.ndim != 2 or psd.shape[1] != len(freqs):
-        raise ValueError(f"{name}: psd has shape {psd.shape} and freq {freqs.shape}; one PSD value per frequency")
-    valid = np.broadcast_to(np.asarray(True if valid is None else valid, bool), psd.shape)
-    if len(freqs) > 1 and freqs[0] == 0:
-        warnings.warn(f"{name}: the 0 Hz bin (DC) is dropped", stacklevel=3)
-        freqs, psd, valid = freqs[1:], psd[:, 1:], valid[:, 1:]
-    if len(freqs) < 2:
-        raise ValueError(f"{name} holds {len(freqs)} bin; a spectrum has at least 2")
-    if not np.isfinite(freqs).all() or freqs[0] <= 0:
-        raise ValueError(f"{name}: frequencies must be finite and positive, the first is {freqs[0]:g} Hz")
-    steps = np.diff(freqs)
-    if (steps <= 0).any():
-        at = int(np.argmax(steps <= 0))
-        raise ValueError(
-            f"{name}: frequencies must increase, but {freqs[at + 1]:g} Hz follows {freqs[at]:g} Hz; sort the rows by "
-            "frequency and remove repeats"
-        )
-    for start in range(0, len(psd), ROWS_A_CHECK):
-        rows = psd[start : start + ROWS_A_CHECK]
-        bad = valid[start : start + ROWS_A_CHECK] & ~(np.isfinite(rows) & (rows > 0))
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
-            raise ValueError(
-                f"{name}: psd is {rows[row, column]} at {freqs[column]:g} Hz (spectrum {start + row}; {bad.sum()} such "
-                "bins nearby); a PSD is positive and finite: remove those, or store an .npz with a `valid` mask"
-            )
-    return Spectra(freqs, psd, valid, energies)
-
-
-def _as_floats(name, what, values):
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: {what} is not an array of real numbers ({error})") from error
-
-
-def _read_text(path):
-    """Two columns separated by comma, semicolon, tab or blanks; '#' starts a comment; one header line is allowed."""
-    rows, header_allowed = [], True
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name} is not text ({error.reason}); save it as CSV, .npz or .npy") from error
-    for number, line in enumerate(lines, start=1):
-        fields = line.split("#")[0].replace(",", " ").replace(";", " ").split()
-        if not fields:
-            continue
-        try:
-            values = [float(field) for field in fields]
-        except ValueError:
-            if header_allowed:
-                header_allowed = False
-                continue
-            raise ValueError(
-                f"{path.name} line {number}: {line.strip()[:60]!r} is not numbers; one header line and '#' comments "
-                "are allowed, decimals take a point"
-            ) from None
-        if len(values) != 2:
-            raise ValueError(
-                f"{path.name} line {number} has {len(values)} columns; keep two: frequency [Hz] and PSD [unit^2/Hz] "
-                "(decimals take a point, not a comma)"
-            )
-        header_allowed = False
-        rows.append(values)
-    if not rows:
-        raise ValueError(f"{path.name} holds no numbers; it needs two columns: frequency [Hz] and PSD [unit^2/Hz]")
-    table = np.array(rows)
-    return table[:, 0], table[:, 1]
-
-
-def _numpy_load(path, mmap_mode=None):
-    try:
-        return np.load(path, allow_pickle=False, mmap_mode=mmap_mode)
-    except ValueError as error:  # numpy's word for a cut or foreign file, or for one that holds Python objects
-        raise EOFError(str(error).splitlines()[0]) from error
-
-
-def _read_npz(path):
-    archive = _numpy_load(path)
-    if isinstance(archive, np.ndarray):
-        raise EOFError("it holds one bare array")
-    with archive:
-        key = next((key for key in PSD_KEYS if key in archive), None)
-        if "freq" not in archive or key is None:
-            raise ValueError(f"{path.name} holds {sorted(archive)}; it needs freq and one of {', '.join(PSD_KEYS)}")
-        try:
-            return archive["freq"], archive[key], archive.get("valid")
-        except ValueError as error:  # numpy's word for an array of Python objects
-            raise EOFError(str(error)) from error
-
-
-def _read_npy(path):
-    table = _numpy_load(path, mmap_mode="r")
-    if not isinstance(table, np.ndarray):
-        raise EOFError("it is an .npz archive")
-    if table.ndim != 2 or len(table) < 2 or table.dtype.kind not in "fiu":
-        raise ValueError(
-            f"{path.name} has shape {table.shape} and type {table.dtype}; it needs numbers, (bin, 2): frequency [Hz] "
-            "and PSD [unit^2/Hz], or (1 + N, bin): frequencies, then N spectra"
-        )
-    return (table[:, 0], table[:, 1]) if table.shape[1] == 2 else (table[0], table[1:])
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Rebuilds numpy arrays and plain containers; every other name is refused before it is imported."""
-
-    def find_class(self, module, name):
-        if (module, name) not in SAFE_GLOBALS:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}; only plain numpy arrays are read")
-        if module.startswith("numpy.core"):
-            module = module.replace("numpy.core", "numpy._core", 1)
-        return super().find_class(module, name)
-
-
-def _read_pickle(path):
+        raise Refusal("it is empty; export it again")
     with path.open("rb") as stream:
+        start = stream.read(6)
+    magic = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz"}
+    packed = next((ending for mark, ending in magic.items() if start.startswith(mark)), None)
+    if packed is None:
+        if path.suffix.lower() in COMPRESSED:
+            raise Refusal(f"it is truncated or not a {path.suffix} file; export it again")
+        yield path
+        return
+    import importlib
+
+    name = path.name[: -len(path.suffix)] if path.suffix.lower() in COMPRESSED else path.name
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / (name or "spectrum.txt")
         try:
-            table = _ArraysOnly(stream).load()
-        except pickle.UnpicklingError:
-            raise
-        except Exception as error:  # a damaged pickle can fail in any way; none of them may pass as data
-            raise pickle.UnpicklingError(f"{type(error).__name__}: {error}") from error
-    if not isinstance(table, dict) or not {"x", "y"} <= set(table):
-        raise ValueError(f'{path.name} holds no {{"x": (N, 1, 3000), "y": (N, 2)}}')
-    psd, labels = _as_floats(path.name, "x", table["x"]), _as_floats(path.name, "y", table["y"])
-    if psd.ndim != 3 or psd.shape[1:] != (1, len(PUBLISHED_FREQS)) or labels.shape != (len(psd), 2):
-        raise ValueError(f"{path.name}: x {psd.shape}, y {labels.shape}; the layout is x (N, 1, 3000), y (N, 2)")
-    return PUBLISHED_FREQS.copy(), psd[:, 0], None, labels * 10
+            with importlib.import_module(COMPRESSED[packed]).open(path, "rb") as stream:
+                content = stream.read(LARGEST + 1)
+        except Exception as error:
+            raise Refusal(f"it is truncated or not a {packed} file ({error}); export it again") from error
+        if len(content) > LARGEST:
+            raise Refusal(f"it unpacks to more than {LARGEST >> 30} GiB; export fewer spectra")
+        copy.write_bytes(content)
+        if not content:
+            raise Refusal("it unpacks to nothing; export it again")
+        yield copy
 
 
-READERS = {
-    **dict.fromkeys((".txt", ".csv", ".dat", ".tsv"), _read_text),
-    ".npz": _read_npz,
-    ".npy": _read_npy,
-    **dict.fromkeys((".pkl", ".pickle"), _read_pickle),
-}
+def _raw(path, column) -> Raw:
+    ending = sniffed(path)
+    if ending in READERS:
+        return _guarded(READERS[ending], path, column)
+    raise Refusal(f"a {ending} file holds a time series; read it with --series")
+
+
+def _guarded(function, path, *arguments):
+    """A parser meets damaged files in ways of its own; whatever it says, none may pass as data."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(path, *arguments)
+    except Refusal:
+        raise
+    except Exception as error:
+        what = f"a {path.suffix} file" if path.suffix else "text"
+        raise Refusal(
+            f"it is truncated or not {what} ({type(error).__name__}: {str(error)[:200]}); export it again"
+        ) from error
+
+
+def _checked(name, raw, asd, db, unit, span) -> Spectra:
+    """One rule book for every format."""
+    axis_unit, level_unit = split_units(unit)
+    to_hertz(raw, axis_unit)
+    if np.ndim(raw.values) == 1:
+        raw.values = raw.values[None]
+    if raw.freqs.ndim != 1 or raw.values.ndim != 2 or raw.values.shape[1] != len(raw.freqs):
+        raise Refusal(f"psd has shape {raw.values.shape} and freq {raw.freqs.shape}; one PSD value per frequency")
+    mark_missing(raw)
+    psd_unit = to_power(raw, asd, db, level_unit)
+    one_axis(raw, span)
+    if len(raw.freqs) < 2:
+        raise Refusal(f"it holds {len(raw.freqs)} bin; a spectrum has at least 2")
+    if not np.isfinite(raw.freqs).all() or raw.freqs[0] <= 0:
+        raise Refusal(f"frequencies must be finite and positive, the first is {raw.freqs[0]:g} Hz")
+    valid = _valid_bins(raw)
+    rows = _present(raw, valid)
+    _look_odd(raw, rows, valid)
+    check_span(raw)
+    psd = raw.values if rows.all() else raw.values[rows]
+    return Spectra(
+        freqs=raw.freqs,
+        psd=psd,
+        valid=valid if rows.all() else valid[rows],
+        energies=None if raw.energies is None else raw.energies[rows],
+        unit=psd_unit,
+        n_segments=raw.n_segments or averages(raw.header),
+        names=tuple(name for name, there in zip(raw.names, rows, strict=False) if there),
+        warnings=tuple(raw.said),
+        source=name,
+    )
+
+
+def _valid_bins(raw) -> Bool[ndarray, "spectrum bin"]:
+    """Which bins hold a measurement: finite and above 0. A negative power is a question, never a missing bin."""
+    values = raw.values
+    stated = np.broadcast_to(np.asarray(True if raw.valid is None else raw.valid, bool), values.shape)
+    full = True
+    for start in range(0, len(values), ROWS_A_CHECK):
+        block = np.asarray(values[start : start + ROWS_A_CHECK])
+        there = stated[start : start + ROWS_A_CHECK]
+        with np.errstate(invalid="ignore"):
+            negative = there & (block < 0)
+            good = there & np.isfinite(block) & (block > 0)
+        if negative.any():
+            _refuse_negative(raw, block, there, negative, start)
+        if not good.all():
+            full = False
+            stated = stated if stated.flags.writeable else stated.copy()
+            stated[start : start + ROWS_A_CHECK] = good
+    return np.broadcast_to(True, values.shape) if full else stated
+
+
+def _refuse_negative(raw, block, there, negative, start):
+    row, at = np.argwhere(negative)[0]
+    if (negative == there).all():
+        raise Refusal(
+            "every value is negative: decibels? Give --db; of a floor that was subtracted, keep the values above 0"
+        )
+    raise Refusal(
+        f"psd is {block[row, at]:g} at {raw.freqs[at]:g} Hz ({raw.place(int(at))}, spectrum {start + row + 1}) and "
+        f"{negative.sum()} of "
+        f"{there.sum()} values are negative: a PSD is positive. Decibels? Give --db. Write nan where there is no "
+        "measurement"
+    )
+
+
+def _present(raw, valid):
+    """Which spectra hold any measurement; the others are named."""
+    if valid.strides[:1] == (0,):
+        return np.ones(len(valid), dtype=bool)
+    rows = valid.any(axis=1)
+    if not rows.any():
+        raise Refusal(f"no bin holds a measurement: all {valid.shape[1]} values are zero, missing or not finite")
+    for at in np.flatnonzero(~rows)[:5]:
+        name = raw.names[at] if at < len(raw.names) else f"spectrum {at + 1}"
+        raw.said.append(f"{name} (spectrum {at + 1} of {len(rows)}) holds no measurement and is skipped")
+    some = valid[rows]
+    missing = int((~some).sum())
+    if missing:
+        row, at = np.argwhere(~some)[0]
+        zero = int((np.asarray(raw.values[rows]) == 0).sum())
+        why = f", {zero} of them 0" if zero else ""
+        raw.said.append(
+            f"{missing} bin{'s' if missing > 1 else ''} missing (not a number, overload, zero or marked{why}), "
+            f"first {raw.freqs[at]:g} Hz ({raw.place(int(at))})"
+        )
+    return rows
+
+
+def _look_odd(raw, rows, valid):
+    """Say what no spectrum does: a jump of 15 decades, or values that look like decibels."""
+    at = int(np.argmax(rows))
+    psd = np.asarray(raw.values[at], float)[valid[at]]
+    freqs = raw.freqs[valid[at]]
+    steps = np.abs(np.diff(np.log10(psd)))
+    if steps.size and steps.max() > np.log10(JUMP):
+        where = int(np.argmax(steps))
+        raw.said.append(
+            f"the level jumps by {steps[where]:.0f} decades between {freqs[where]:g} and {freqs[where + 1]:g} Hz: "
+            "a value or a column misread?"
+        )
+    from_db = any("decibels are converted" in text for text in raw.said)
+    if not from_db and psd.size > 8 and psd.min() > 3 and psd.max() < 400 and 1.05 < psd.max() / psd.min() < 5:
+        raw.said.append(f"all values lie in {psd.min():.4g}..{psd.max():.4g} and vary little: decibels? Then give --db")

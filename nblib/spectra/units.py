@@ -1,0 +1,215 @@
+"""What headings and header lines say: unit of the frequency, kind of level (power, amplitude, decibels), averages."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nblib.spectra.formats import Refusal
+
+PREFIXES = {"": 1.0, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+HERTZ = re.compile(r"(?<![A-Za-z√])([uµμmkKMGT]?)(?:Hz|HZ|hz|hertz|Hertz|HERTZ)(?![A-Za-z])")
+AFTER_POWER = r"\s*[\)\]}]*\s*(?:\^|\*\*)\s*[\({]?\s*-?\s*(?:0?[.,]50*\b|1\s*/\s*2|½)"
+ROOT_HERTZ = re.compile(
+    r"(?:sqrt|√|(?<![a-z])rt|root|/\s*r)[\s_\(\[{]*[kM]?Hz|Hz"
+    + AFTER_POWER
+    + r"|Hz\s*-?\s*\(?-?(?:½|1/2)|Hz\s*⁻?(?:¹[ᐟ⁄/]²|·⁵)",
+    re.IGNORECASE,
+)
+SQUARED = r"(?:\^\s*\{?2\}?|\*\*\s*2|²|(?<=[A-Za-z\)])2|squared|sq)"
+POWER_HERTZ = re.compile(
+    SQUARED
+    + r"\s*[\)\]]*\s*(?:/|_?per_?|[·*.]|\s)\s*[\(\[]*[kM]?Hz|(?<![A-Za-z])[fpnuµm]?W(?:att)?s?\s*(?:/|_?per_?)\s*Hz"
+    r"|(?<![\w.])1\s*/\s*Hz|V\*V/Hz|A\*A/Hz",
+    re.IGNORECASE,
+)
+DECIBELS = re.compile(r"(?<![A-Za-z])(?:dB|DB|db)(?=$|[^A-Za-z]|[mVvcuµWAFiIpPr])")
+DECIBEL_WORD = re.compile(r"decibel", re.IGNORECASE)
+LOGARITHM = re.compile(r"(?<![A-Za-z])(?:log_?(?:10)?|ln)(?=[\s_(\[]|10)", re.IGNORECASE)
+AMPLITUDE_WORDS = re.compile(
+    r"(?:amplitude|linear|ampl?\.?)[\s_]+(?:noise[\s_]+)?(?:spectral[\s_]+|spectrum[\s_]+)?density"
+    r"|(?<![A-Za-z])(?:ASD|LSD)(?![A-Za-z])"
+    r"|amplitudendichte|amplituden-?spektraldichte",
+    re.IGNORECASE,
+)
+POWER_WORDS = re.compile(
+    r"power[\s_]+(?:spectral[\s_]+|spectrum[\s_]+)?density"
+    r"|(?<![A-Za-z])(?:PSD|P[xyz]{2}|S[xyzviVI]{2})(?![a-z])|leistungsdichte",
+    re.IGNORECASE,
+)
+# LTspice and ngspice write noise as V/sqrt(Hz), but a squared or plotted expression carries the same heading
+SPICE = re.compile(r"^\s*[VI]\w?\([^)]*\)\s*$|(?<![A-Za-z])[oi]noise", re.IGNORECASE)
+PLAIN_UNIT = re.compile(
+    r"^\s*(?:[fpnuµμmkMG]?(?:V|A|Pa|T|G|g|m|C|F|K|Ohm|Ω|rad|m/s(?:\^?2|²)?)(?:[\s_]?(?:rms|pk|peak|pp))?)\s*$"
+)
+PLAIN_POWER = re.compile(r"^\s*[fpnuµμmkM]?(?:W|V(?:rms)?(?:\^2|²|2)|A(?:rms)?(?:\^2|²|2))\s*$")
+VAGUE = re.compile(r"amplitude|magnitude|noise[\s_]+density|linear[\s_]+spectrum|amplituden?", re.IGNORECASE)
+BRACKETS = re.compile(r"[\(\[{]([^\(\)\[\]{}]*(?:\([^()]*\)[^\(\)\[\]{}]*)*)[\)\]}]")
+AVERAGES = re.compile(
+    r"(?<![A-Za-z])(?:n[\s_.-]*avg|n[\s_.-]*averages?|n[\s_.-]*segments?|navg"
+    r"|(?:(?:number|num|no\.?|nr\.?|#)[\s_]*(?:of[\s_]*)?)?(?:fft|psd|rms|linear)?"
+    r"[\s_]*(?:avg|avgs|averages?|averaging|segments?|mittelungen|moyennes)(?:[\s_]*(?:count|number|no\.?|done|completed|n))?)"
+    r"[\"'\])]*\s*[:=;,\t ]+\s*[\"']?\s*(\d+)(?![\d.,]*\d|\s*(?:%|s\b|ms\b|sec|hz))",
+    re.IGNORECASE,
+)
+EQUALS_K = re.compile(r"(?:^|[\s#%*!;,(])[Kk]\s*=\s*(\d+)(?![\d.]*\d)")
+QUESTION = "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give --asd to square the values (asd=True), or "
+"asd=False to read power"
+
+
+@dataclass(frozen=True)
+class Level:
+    """kind : "asd", "psd", "power" (not a density), "db", "log", "ask" or None = not said; unit as it was written."""
+
+    kind: str | None
+    unit: str | None
+
+
+def level_of(text: str) -> Level:
+    """What a heading such as "PSD (V^2/Hz)" or a unit such as "V/sqrt(Hz)" says about the values below it."""
+    unit = unit_of(text)
+    if DECIBELS.search(text) or DECIBEL_WORD.search(text):
+        return Level("db", unit)
+    if LOGARITHM.search(text):
+        return Level("log", unit)
+    if ROOT_HERTZ.search(text):
+        return Level("asd", unit)
+    if POWER_HERTZ.search(text):
+        return Level("ask" if AMPLITUDE_WORDS.search(text) else "psd", unit)
+    if AMPLITUDE_WORDS.search(text):
+        return Level("asd", unit)
+    if POWER_WORDS.search(text):
+        return Level("psd", unit)
+    bracket = BRACKETS.search(text)
+    inner = bracket.group(1) if bracket else text
+    if SPICE.search(text) or (PLAIN_UNIT.match(inner) and (bracket or len(text.strip()) > 1)) or VAGUE.search(text):
+        return Level("ask", unit)
+    if re.search(r"[VAT]\s*/\s*Hz", text):
+        return Level("ask", unit)
+    return Level("power" if PLAIN_POWER.match(inner) else None, unit)
+
+
+def unit_of(text: str) -> str | None:
+    """The unit in a heading: in brackets, or the word that holds Hz."""
+    text = re.sub(r"\s*/\s*(?=\(?Hz|√|sqrt)", "/", text)
+    quantity = re.match(r"\s*\w+\s+/\s+(\S.*)$", text)  # "S / V^2/Hz"
+    words = [quantity.group(1)] if quantity else []
+    words += [match.group(1) for match in BRACKETS.finditer(text)]
+    if re.search(r"Hz", text, re.IGNORECASE):  # "(V^2)/Hz" and "nV/sqrt(Hz)": the bracket is only a part
+        words = [word for word in words if "hz" in word.lower() and not HERTZ.fullmatch(word.strip())]
+    whole = text.strip()
+    if PLAIN_POWER.match(whole) or not re.search(r"[A-Za-z]{3,}.*[\s_,:]", whole):
+        words.append(whole)
+    words += re.findall(r"[^\s,;:]*(?:/|per_)\s*[^\s,;:]*Hz[^\s,;]*", text, re.IGNORECASE)
+    for word in words:
+        if re.search(r"Hz|dB", word, re.IGNORECASE) or PLAIN_UNIT.match(word) or PLAIN_POWER.match(word):
+            return tidy(word)
+    return None
+
+
+def tidy(unit: str) -> str:
+    """One spelling: V^2/Hz for V²/Hz, V**2/Hz, V2/Hz and PSD_V2_per_Hz."""
+    unit = (
+        re.sub(r"\s+", "", unit.strip(" \"'")).replace("²", "^2").replace("**", "^").replace("µ", "u").replace("μ", "u")
+    )
+    unit = re.sub(r"^(?:PSD|ASD|S|P[xX]{2})_", "", unit).replace("_per_", "/").replace("{", "(").replace("}", ")")
+    unit = re.sub(r"(?<=[A-Za-z\)])2(?=/Hz|$)", "^2", unit)
+    unit = re.sub(r"[·*]?Hz(?:\^\(?-1\)?|⁻¹)$", "/Hz", unit)
+    return re.sub(r"^\(([^()/]*)\)(?=/Hz)", r"\1", unit).replace("HZ", "Hz").replace("hz", "Hz")
+
+
+def power_unit(level: Level) -> str | None:
+    """Unit after the conversion to power: nV/sqrt(Hz) -> nV^2/Hz, dBm/Hz -> mW/Hz, dB re 1 uPa^2/Hz -> uPa^2/Hz."""
+    unit = level.unit
+    if level.kind == "asd" and unit:
+        base = re.split(r"/?[·*]?(?:sqrt|√|rt|root|\(?Hz|/r(?=Hz))", unit, maxsplit=1, flags=re.IGNORECASE)[0].strip(
+            "_/([·* "
+        )
+        if base in ("", "1"):
+            return "1/Hz" if base else None
+        return f"({base})^2/Hz" if "/" in base else f"{base}^2/Hz"
+    if level.kind == "db" and unit:
+        if POWER_HERTZ.search(unit) and not DECIBELS.search(unit):
+            return unit
+        density = "/Hz" if re.search("Hz", unit, re.IGNORECASE) else ""
+        named = re.search(r"re\.?:?(?:1|20)?([fpnuµmk]?[A-Za-z]+)", unit[2:]) or re.match(
+            r"dB\(?(?:m)?(uV|V|uPa|Pa|A|uA)", unit
+        )
+        if re.match(r"dBm", unit, re.IGNORECASE):
+            return "mW" + density
+        if re.match(r"dBW", unit):
+            return "W" + density
+        if re.match(r"dBc", unit):
+            return "1" + density if density else None
+        return f"{named.group(1)}^2{density}" if named else None
+    return None if level.kind == "db" else unit
+
+
+def hertz_per_unit(text: str) -> float | None:
+    """Factor from the heading of the axis to Hz: 1000 for "f [kHz]"; None where it names no unit of frequency.
+
+    raises : Refusal for units that are no frequency, or that have two meanings ("mhz")
+    """
+    if re.search(r"rad\s*/\s*s|rad\s*s\^?-1", text, re.IGNORECASE):
+        raise Refusal(
+            f"the axis {text.strip()!r} is an angular frequency; divide it by 2 pi (and multiply a density by 2 pi)"
+        )
+    if LOGARITHM.search(text) and not DECIBELS.search(text):
+        raise Refusal(f"the axis {text.strip()!r} is a logarithm; export plain frequencies in Hz")
+    match = HERTZ.search(re.sub(r"(?<=[A-Za-z])_(?=[A-Za-z]*[Hh][Zz])|_", " ", text))
+    if match is None:
+        return None
+    if match.group(0) == "mhz":
+        raise Refusal(f"the axis {text.strip()!r} may mean mHz or MHz; give --unit mHz or --unit MHz")
+    return PREFIXES[match.group(1)]
+
+
+def averages(header: Sequence[str]) -> int | None:
+    """Number of averaged segments K that a header states ("Number of Avg: 25", "# FFT Averages: 16"), or None."""
+    for line in header:
+        match = AVERAGES.search(line) or EQUALS_K.search(line)
+        if match and int(match.group(1)) >= 1:
+            return int(match.group(1))
+    return None
+
+
+QUANTITY = re.compile(r"([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)[\s;,\t\"']*([uµμmkKMGT]?)(?:Hz|HZ|hz)(?![A-Za-z])")
+
+
+def stated(header: Sequence[str], key: str) -> float | None:
+    """A frequency in Hz that a header line states with its unit, e.g. key "stop" and the line "Stop;80;kHz"."""
+    for line in header:
+        match = QUANTITY.search(line)
+        if match and re.search(key, line[: match.start()], re.IGNORECASE):
+            return float(match.group(1).replace(",", ".")) * PREFIXES[match.group(2)]
+    return None
+
+
+def axis_line(header: Sequence[str]) -> str:
+    """The header line that names the unit of the frequency axis ("x-Unit;kHz", "Frequency in kHz"), or ""."""
+    for line in header:
+        match = HERTZ.search(line.replace("_", " "))
+        if match and re.search(r"x.?unit|x.?axis|x.?dimension|freq|abscissa|x\s*\[", line, re.IGNORECASE):
+            before = line[: match.start()]
+            if not re.search(r"\d|/\s*$|per\s*$|sqrt|√|\^", before):
+                return match.group(0)
+    return ""
+
+
+def level_line(header: Sequence[str]) -> Level:
+    """What the lines above the table say about the level: a line for the y unit first, then any line with a density."""
+    for line in header:
+        match = re.search(
+            r"(?:y.?(?:unit|axis|dimension|scale)|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)", line, re.IGNORECASE
+        )
+        if match and level_of(match.group(1).strip(" ;,\t\"'")).kind:
+            return level_of(match.group(1).strip(" ;,\t\"'"))
+    for line in header:
+        found = level_of(line)
+        match = DECIBELS.search(line)
+        if found.kind in ("asd", "psd") and (
+            ROOT_HERTZ.search(line) or POWER_HERTZ.search(line) or AMPLITUDE_WORDS.search(line)
+        ):
+            return found
+        if match and not re.search(r"\d", line[: match.start()]):
+            return found
+    return Level(None, None)
