@@ -5,17 +5,20 @@ of a small filter bank, and the plain level. A factor on the spectrum changes no
 """
 
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter1d, median_filter
 from torch import Tensor, nn
 
 from nblib.detection.scatter import local_segments
-from nblib.spectra.background import log_median, mirrored_median
+from nblib.spectra.background import log_median
 
 TOKEN = 10  # bins of a token, which is a cell
 NARROW_WINDOW, BROAD_WINDOW = 101, 401  # bins of the running medians
@@ -42,7 +45,7 @@ def network_inputs(
         raise ValueError(f"{int(valid.sum())} measured bins; at least 30 are needed: use a finer frequency resolution")
     index, bins = np.flatnonzero(valid), np.arange(len(psd))
     log_psd = np.interp(bins, index, np.log(psd[index]))  # missing bins between their neighbours
-    narrow, broad = (log_psd - mirrored_median(log_psd, window) for window in (NARROW_WINDOW, BROAD_WINDOW))
+    narrow, broad = (log_psd - _mirrored_median(log_psd, window) for window in (NARROW_WINDOW, BROAD_WINDOW))
     coarse = log_psd - _coarse_median(log_psd)
     if n_segments is None:
         n_segments = np.interp(bins, index, np.maximum(local_segments(narrow[index]), 1.0))
@@ -64,11 +67,22 @@ def network_inputs(
     return np.stack(channels).astype(np.float32)
 
 
+def _mirrored_median(values, window):
+    """Running median; beyond the ends the values are mirrored through the end point, so that a slope goes on.
+
+    Kept here, apart from the detector's own background: the weights were trained with these inputs.
+    """
+    half = min(window // 2, (len(values) - 1) // 2)
+    low = 2 * np.median(values[:3]) - values[1 : half + 1][::-1]
+    high = 2 * np.median(values[-3:]) - values[-half - 1 : -1][::-1]
+    return median_filter(np.concatenate([low, values, high]), 2 * half + 1)[half : half + len(values)]
+
+
 def _coarse_median(log_psd):
     """Median over a third of the axis, of block medians, so that it costs little."""
     n_blocks = len(log_psd) // TOKEN
     blocks = np.median(log_psd[: n_blocks * TOKEN].reshape(n_blocks, TOKEN), axis=1)
-    smooth = mirrored_median(blocks, max(2 * (n_blocks // COARSE_SHARE // 2) + 1, 3))
+    smooth = _mirrored_median(blocks, max(2 * (n_blocks // COARSE_SHARE // 2) + 1, 3))
     return np.interp(np.arange(len(log_psd)), (np.arange(n_blocks) + 0.5) * TOKEN, smooth)
 
 
@@ -164,6 +178,18 @@ class WideNetwork(nn.Module):
         rows = logits.masked_fill(~there[:, None], -torch.inf).softmax(dim=-1)
         logit, strength = self.head(x).unbind(dim=-1)
         return WideOutput(rows, logit, strength)
+
+
+WEIGHTS = "wide_network.safetensors"  # shipped; wide_network.json says how they came about
+
+
+@cache
+def shipped_network() -> WideNetwork:
+    """The network with its shipped weights, in eval mode; read once a process."""
+    model = WideNetwork()
+    with as_file(files("nblib.detection") / WEIGHTS) as path:
+        model.load_state_dict(load_file(path))
+    return model.eval()
 
 
 SCORES = ("attention", "head", "strength")
