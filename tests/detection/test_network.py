@@ -3,10 +3,21 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score
 
-from nblib.detection.combination import combine, tail_log_p
-from nblib.detection.network import CHANNELS, TOKEN, WideNetwork, WideOutput, cell_score, network_inputs
-from nblib.spectra.wide import WideWorld
+from nblib.detection.combination import add_evidence, combine, tail_log_p
+from nblib.detection.network import (
+    CHANNELS,
+    TOKEN,
+    WideNetwork,
+    WideOutput,
+    cell_score,
+    network_inputs,
+    shipped_network,
+)
+from nblib.evaluation.network_methods import network_cells
+from nblib.evaluation.second_world import SecondWorld
+from nblib.spectra.wide import WideWorld, cell_any
 from nblib.training.wide import RealSpectrum, WideTraining, real_batch, simulated_batch, train_wide, wide_loss
 
 
@@ -121,3 +132,18 @@ def test_tails_put_scores_on_one_scale():
     assert mixed.argmax() in (cells.argmax(), cells.argmin())
     with pytest.raises(ValueError, match="unknown rule 'mean'"):
         combine([cells], "mean")
+
+
+def test_the_shipped_network_finds_noise_on_unknown_backgrounds():
+    """On spectra of the second generator, which it was not trained on; chance is the prevalence, 0.1."""
+    model, world = shipped_network(), SecondWorld(7, sizes=(300, 900))
+    rows = [world[index] for index in range(40)]
+    truth = np.concatenate([cell_any(row.noisy) for row in rows])
+    for kind in ("attention", "head"):
+        found = [network_cells(model, row.freqs, row.psd, row.valid, row.n_segments)[kind] for row in rows]
+        assert average_precision_score(truth, np.concatenate(found)) > max(0.5, 3 * truth.mean())
+
+
+def test_evidence_of_the_network_is_bounded():
+    log_p, log_odds = np.array([1.0, 5.0, 2.0]), np.array([50.0, 0.0, -50.0])
+    np.testing.assert_allclose(add_evidence(log_p, log_odds, 2.0), [7.0, 5.0, -4.0])
