@@ -81,7 +81,8 @@ def bootstrap_interval(
         weights = np.bincount(rng.integers(0, len(scores), len(scores)), minlength=len(scores))[spectrum]
         found, seen = np.cumsum(weights * hits), np.cumsum(weights)
         values.append((weights * hits * found / np.maximum(seen, 1)).sum() / max(found[-1], 1))
-    return tuple(float(bound) for bound in np.percentile(values, [2.5, 97.5]))
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
 
 
 # ---- thresholds: false alarms per spectrum ----

@@ -26,7 +26,8 @@ from nblib.evaluation.test_sets import (
 from nblib.prediction import Predictions, predict
 from nblib.project.profiles import Sizes
 from nblib.spectra.cells import cell_labels, cell_scores
-from nblib.spectra.filters import ALL_WIDTHS, FILTER_WIDTHS, matched_filter, running_median
+from nblib.spectra.filters import ALL_WIDTHS, matched_filter, running_median
+from nblib.spectra.noise import families_judged, filter_widths
 from nblib.spectra.physics import published_psd
 from nblib.training.config import TrainConfig
 
@@ -60,7 +61,7 @@ def baseline_methods(config: TrainConfig, name: str, sizes: Sizes, fits: bool = 
         )
         for width in PEAK_WIDTHS
     }
-    width = max(widths, key=widths.get)
+    width = max(widths, key=lambda width: widths[width])
     seen = config.dataset("train", sizes.n_probe, families=(name,)).batch(range(sizes.n_probe))["noisy"].numpy()
     scores |= fit_scores(test) if fits else {}
     scores |= {
@@ -99,7 +100,7 @@ def assess_baselines(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, 
             for method, values in baseline_scores(here, tuning, name)[0].items()
             if not method.startswith("posterior")  # it asks for bins above NOISY_RATIO
         }
-    for kind in FILTER_WIDTHS:
+    for kind in families_judged(name):
         here, tuning = (
             _untrained_predictions(config, kind, n_spectra, split)
             for n_spectra, split in ((sizes.n_family, "test"), (sizes.n_tune, "validation"))
@@ -118,7 +119,7 @@ def _reference_fits(config, name, sizes, window):
             batch = data.batch(range(start, min(start + BLOCK, len(data))))
             log_psd = data.to_log_psd(batch["target"].numpy(), batch["level"].numpy())
             ratio = log_psd - running_median(log_psd, window, data.n_segments)
-            parts.append(cell_scores(matched_filter(ratio, FILTER_WIDTHS[name], data.n_segments)))
+            parts.append(cell_scores(matched_filter(ratio, filter_widths(name), data.n_segments)))
         return np.concatenate(parts)
 
     data = held_out(config, name, sizes.n_test)
@@ -190,7 +191,7 @@ def baseline_scores(
               single_line, "posterior (limit)"
     """
     n_segments = reading.n_segments
-    known = FILTER_WIDTHS[family]
+    known = filter_widths(family)
     chosen = {"running median": known, "running median, all widths": ALL_WIDTHS}
     windows = {name: tune_window(tuning, widths) for name, widths in chosen.items()}
     residuals = {
@@ -229,4 +230,4 @@ def tune_window(tuning: Predictions, widths) -> int:
         residual = tuning.log_psd - running_median(tuning.log_psd, window, tuning.n_segments)
         cells = cell_scores(matched_filter(residual, widths, tuning.n_segments))
         precision[window] = average_precision_score(tuning.truth.ravel(), cells.ravel())
-    return max(precision, key=precision.get)
+    return max(precision, key=lambda window: precision[window])

@@ -1,8 +1,8 @@
 """What is claimed, held against what was measured."""
 
 from nblib.detection.calibration import ALARM_RATES
-from nblib.evaluation.tables import CLAIMED, ENERGIES, LIMIT, MEDIAN, across_seeds
-from nblib.spectra.filters import FILTER_WIDTHS
+from nblib.evaluation.tables import CLAIMED, ENERGIES, LIMIT, MEDIAN, across_seeds, number_at
+from nblib.spectra.noise import PUBLISHED_FAMILIES
 
 SHAPES = "shapes"  # the trial trained on noise of no particular family
 LEAST_DETECTION = (  # trial, score, number, least share of the posterior limit's
@@ -74,7 +74,7 @@ def _family_claims(metrics):
     trials, families, rows = metrics["trials"], metrics["baselines"]["families"], []
     if SHAPES not in trials:
         return rows
-    for name in FILTER_WIDTHS:
+    for name in PUBLISHED_FAMILIES:
         alone = trials.get(f"{name} alone") or trials["simulated labels"]
         span = over_pairs(trials[SHAPES], alone, "families", name, "ap")
         rows.append(_claim(f"{name}: AP trained on shapes / on the family alone", span, 0.95))
@@ -105,12 +105,10 @@ def verdict(row: dict) -> str:
     return {True: "met", False: "MISSED", None: "control"}[row["met"]]
 
 
-def over_pairs(found: dict[str, dict], others: dict[str, dict], *path: str) -> dict[str, float]:
+def over_pairs(found: dict[str, dict], others: dict[str, dict], *path: str | int) -> dict[str, float]:
     """Span of the ratio of a number in one trial to that in another, for the seeds that both have."""
     ratios = {}
-    for seed in found.keys() & others.keys():
-        one, other = found[seed], others[seed]
-        for key in path:
-            one, other = one[key], other[key]
-        ratios[seed] = {"ratio": one / other}
-    return across_seeds(dict(sorted(ratios.items())), "ratio")
+    for seed in [seed for seed in found if seed in others]:
+        one, other = number_at(found[seed], *path), number_at(others[seed], *path)
+        ratios[seed] = {"ratio": None if one is None or not other else one / other}
+    return across_seeds(ratios, "ratio")

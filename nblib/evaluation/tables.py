@@ -5,15 +5,17 @@ noise" {trial: ...}, "energy bias" {family: ...} and "example". A span is {"iqm"
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from nblib.detection.calibration import ALARM_RATES
 from nblib.detection.metrics import over_seeds
 from nblib.evaluation.trials import TRIALS
-from nblib.spectra.filters import FILTER_WIDTHS
+from nblib.prediction import SCORES
+from nblib.spectra.noise import PUBLISHED_FAMILIES
 
-SCORES = ("attention", "residual", "combined", "logit")
+DERIVED_SCORES = ("combined", "logit")  # beside those of prediction.SCORES
 
 
 TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
@@ -51,7 +53,7 @@ def detection_table(metrics: dict) -> dict[str, dict]:
     """
     rows = {}
     for trial, found in _judged_whole(metrics):
-        for score in SCORES:
+        for score in (*SCORES, *DERIVED_SCORES):
             if score in next(iter(found.values())):
                 label = trial if score == "logit" else f"{trial}, {score}"
                 rows[label] = {key: across_seeds(found, score, key) for key in ("ap", "top1")}
@@ -78,7 +80,7 @@ def family_shares(metrics: dict) -> dict[str, dict[str, float]]:
 
     "shapes" was trained on no family in particular; "the family alone" is, for each family, the model trained on it.
     """
-    references = {name: metrics["baselines"]["families"][name] for name in FILTER_WIDTHS}
+    references = {name: metrics["baselines"]["families"][name] for name in PUBLISHED_FAMILIES}
     rows = {MEDIAN: {name: row[MEDIAN]["ap"] / row[TRUE]["ap"] for name, row in references.items()}}
     for trial in TRIALS:
         found = metrics["trials"].get(trial)
@@ -165,7 +167,7 @@ def format_interval(span: dict, digits: int = 3) -> str:
 
 
 def across_seeds(
-    found: dict[str, dict], *path: str, over: float = 1.0, over_left_out: list[float] | None = None
+    found: dict[str, dict], *path: str | int, over: float = 1.0, over_left_out: list[float] | None = None
 ) -> dict[str, float]:
     """Interquartile mean over seeds and 95 % interval of a number, see metrics.over_seeds.
 
@@ -177,12 +179,18 @@ def across_seeds(
     """
     values, left_out = [], []
     for entry in found.values():
-        for key in path[:-1]:
-            entry = entry[key]
-        value = entry[path[-1]]
+        value = number_at(entry, *path)
         values.append(np.nan if value is None else value / over)
-        if isinstance(entry, dict) and f"{path[-1]}_left_out" in entry:
-            left_out.append(
-                np.array(entry[f"{path[-1]}_left_out"]) / (over if over_left_out is None else over_left_out)
-            )
+        place = number_at(entry, *path[:-1])
+        if isinstance(place, dict) and f"{path[-1]}_left_out" in place:
+            shares = np.array(place[f"{path[-1]}_left_out"], dtype=np.float64)
+            left_out.append(shares / (over if over_left_out is None else np.array(over_left_out)))
     return over_seeds(np.array(values), np.array(left_out) if len(left_out) == len(values) else None)
+
+
+def number_at(found: dict, *path: str | int) -> float | None:
+    """The number at the end of a path of keys; None where it was not a finite one."""
+    value: Any = found
+    for key in path:
+        value = value[key]
+    return value

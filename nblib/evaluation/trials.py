@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from nblib.evaluation.tasks import Task, load_or_run_all
 from nblib.project.profiles import Profile, Sizes
-from nblib.spectra.filters import FILTER_WIDTHS
+from nblib.spectra.noise import PUBLISHED_FAMILIES
 from nblib.training.config import TrainConfig
 
 PENALTY = {"regularizer": "uniform_clean", "reg_weight": 10.0}
@@ -39,7 +39,7 @@ TRIALS = {
     "shapes": Trial(PENALTY | {"families": ("shapes",)}, "n_control_seeds"),
     **{
         f"{name} alone": Trial(PENALTY | {"families": (name,)}, "n_other_seeds")
-        for name in FILTER_WIDTHS
+        for name in PUBLISHED_FAMILIES
         if name != "single_line"  # that is "simulated labels"
     },
     "lower half": Trial(PENALTY | {"families": ("lower_line",)}, "n_other_seeds"),
@@ -63,7 +63,7 @@ def over_trials(settings: Profile, training: dict, name: str, sizes: Sizes, firs
             tasks[trial_name, seed] = Task(trial.judged, config, name, sizes if closely else short, trial.kind)
     by_seed = sorted(tasks, key=lambda place: place[1])  # a run that is cut off leaves whole seeds
     results = dict(zip(by_seed, load_or_run_all([tasks[place] for place in by_seed]), strict=True))
-    found = {}
+    found: dict[str, dict] = {}
     for trial_name, seed in tasks:
         found.setdefault(trial_name, {})[str(seed)] = results[trial_name, seed]
     return found

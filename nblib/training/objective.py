@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from nblib.detection.posterior import noise_probability
-from nblib.losses import MASKED_ERRORS, REGULARIZERS
+from nblib.losses import MASKED_ERRORS, REGULARIZERS, TRUTH
 from nblib.model import noisy_tokens
 from nblib.prediction import model_inputs
 from nblib.training.config import TrainConfig
@@ -36,6 +36,8 @@ def loss_terms(
         "hidden": noisy_tokens(inputs[1], config.patch_size),
         "generator": torch.Generator().manual_seed(config.seed * 1_000_003 + step),
     }
+    if config.labels == "pseudo":  # a penalty cannot read the truth by accident
+        context = {name: value for name, value in context.items() if name not in TRUTH}
     noisy = truth
     if config.labels == "pseudo" and model.training and step < config.labels_after * config.steps:
         noisy = torch.ones_like(truth)  # no label yet: without a clean token there is no penalty

@@ -7,7 +7,7 @@ from nblib.evaluation import tables
 from nblib.evaluation.claims import claims, over_pairs, verdict
 from nblib.evaluation.tables import format_interval
 from nblib.evaluation.trials import TRIALS
-from nblib.spectra.filters import FILTER_WIDTHS
+from nblib.spectra.noise import PUBLISHED_FAMILIES
 
 N_SEEDS, GROUPS = 10, 20
 
@@ -25,7 +25,7 @@ def found(seed, ap):
         "combined": score,
         "masked": {"background_rms": 0.02},
         "in_band": {"after": 0.012, "after_left_out": [0.012] * GROUPS},
-        "families": {name: {"ap": ap} for name in FILTER_WIDTHS},
+        "families": {name: {"ap": ap} for name in PUBLISHED_FAMILIES},
         "strengths": {"0.1": {"ap": 0.1}, "1": {"ap": ap}},
         "faithfulness": dict.fromkeys(tables.FAITHFULNESS, 0.5) | {"erase ln": 0.0015, "even": 2.5},
         "energies": {"kept bins": [0.46, 0.19], "linear probe": [0.7, 0.22], "bound, kept bins": [0.45, 0.19]},
@@ -57,7 +57,7 @@ def metrics():
     alarms = {key: 0.01 for key in found(0, 0.9)["attention"] if "at" in key and "left" not in key}
     baselines = {
         "methods": methods,
-        "families": {name: rows for name in FILTER_WIDTHS},
+        "families": {name: rows for name in PUBLISHED_FAMILIES},
         "strengths": {"0.1": {name: {"ap": 0.1} for name in rows}, "1": rows},
         tables.MEDIAN: alarms,
         "energies": {name: [0.45, 0.19] for name in (*fits, "bound, truly clean bins")},

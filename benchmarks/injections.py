@@ -1,0 +1,113 @@
+"""Injections into measured spectra: the detector, a calibrated bank and every single classical setting.
+
+Writes records/benchmarks/injections.json. Needs $NBLIB_REAL_DATA.
+"""
+
+import argparse
+
+import numpy as np
+
+from nblib.detection.bank import ALLOWANCE, WIDTHS
+from nblib.evaluation.background_baselines import (
+    calibrated_bank,
+    running_median_filter,
+    shipped_detector,
+    single_settings,
+)
+from nblib.evaluation.injections import AREAS, HEIGHTS, Benchmark, paired_difference, real_stretches, table
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_record, real_data_dir
+from nblib.project.records import write_json
+
+SCREENS = (
+    running_median_filter(401, (1, 2, 3)),
+    running_median_filter(101, (1,)),
+    shipped_detector(),
+    calibrated_bank(),
+)
+
+
+def random_scores(freqs, psd, valid, n_segments):
+    """Chance: a score that knows nothing."""
+    return np.random.default_rng(0).random(psd.shape)
+
+
+def main() -> None:
+    """Measure and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--places", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    stretches = real_stretches(real_data_dir())
+    bench = Benchmark(stretches, options.places, options.seed)
+    places = {stretch.name: bench.places(stretch, SCREENS) for stretch in stretches}
+    first, held_out = stretches[0], stretches[1:]
+    singles, tuned = single_settings(), {}
+    for name, method in singles.items():
+        tuned[name] = table({name: {first.name: bench.recalls(method, first, places[first.name])}})[name]
+        print(f"{name:32s} {tuned[name]}", flush=True)
+    best = max(tuned, key=lambda name: tuned[name]["5%"])
+    methods = {
+        "shipped detector": shipped_detector(),
+        "shipped detector, K unknown": shipped_detector(False),
+        "shipped detector, its calibrated score": shipped_detector(statistic="scores"),
+        "calibrated bank": calibrated_bank(),
+        "best single setting": singles[best],
+        "running median 401, narrow": singles["running median 401, narrow"],
+        "chance": random_scores,
+    }
+    methods |= {name: singles[name] for name in singles if name.startswith("pybaselines")}
+    recalls = {
+        name: {here.name: bench.recalls(method, here, places[here.name]) for here in held_out}
+        for name, method in methods.items()
+    }
+    record = {
+        "tuned on": first.name,
+        "tuning": tuned,
+        "best single setting": best,
+        "held out": table(recalls),
+        "by stretch": {
+            name: {key: table({"m": {key: found}})["m"] for key, found in rows.items()}
+            for name, rows in recalls.items()
+        },
+        "by setting": {
+            name: {
+                stretch: {
+                    f"sigma {w:g}, height {h:g}": {f"{a:.0%}": float(np.nanmean(v[a])) for a in AREAS}
+                    for (w, h), v in found.items()
+                }
+                for stretch, found in rows.items()
+            }
+            for name, rows in recalls.items()
+        },
+        "differences": {
+            f"shipped detector - {other}": {
+                f"{area:.0%}": dict(
+                    zip(
+                        ("mean", "low", "high"),
+                        paired_difference(recalls["shipped detector"], recalls[other], area),
+                        strict=True,
+                    )
+                )
+                for area in AREAS
+            }
+            for other in recalls
+            if other != "shipped detector"
+        },
+        "places": {name: {f"{here.width:g}": len(here.centres) for here in found} for name, found in places.items()},
+        "settings": {
+            "seed": options.seed,
+            "places": options.places,
+            "heights": HEIGHTS,
+            "widths of the bank": WIDTHS,
+            "allowance": ALLOWANCE,
+        },
+    }
+    write_json(benchmark_record("injections"), record | run_conditions())
+    for name, row in record["held out"].items():
+        print(f"{name:32s} {row}")
+    print(record["best single setting"], record["differences"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Which parts of a measured spectrum are contaminated: scores, flagged ranges and the background without them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from nblib.analysis.flags import Flag, describe, flagged_ranges
+from nblib.detection.false_alarms import Thresholds, thresholds_for
+from nblib.detection.whitening import MIN_BINS, Plan, Whitened, whiten
+from nblib.spectra.background import SOFT, Grid, log_median, robust_background
+from nblib.spectra.cells import N_INTERVALS
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What was found in one spectrum; bins along the last axis, NaN where a bin is missing.
+
+    Scores rise with noise (scikit-learn's outlier scores fall).
+
+    freqs, psd    : Hz and unit^2/Hz as given
+    scores        : -ln p of the strongest filter at each bin, one test
+    ranks         : the better order of bins within one spectrum (no doubt about the background in it, so no alarm)
+    probabilities : that a line-free spectrum has such a score anywhere
+    threshold     : of the scores, at the false alarms a spectrum that were asked
+    background    : ln of the background, restored under the flags
+    flags         : contaminated ranges, by frequency; flagged : (bin,) bool
+    n_segments    : K used, the median over bins; estimated : was it measured on the spectrum itself
+    """
+
+    freqs: Float[ndarray, " bin"]
+    psd: Float[ndarray, " bin"]
+    scores: Float[ndarray, " bin"]
+    ranks: Float[ndarray, " bin"]
+    probabilities: Float[ndarray, " bin"]
+    threshold: float
+    false_alarm: float
+    background: Float[ndarray, " bin"]
+    flags: list[Flag]
+    flagged: Bool[ndarray, " bin"]
+    n_segments: float
+    estimated: bool
+    warnings: list[str] = field(default_factory=list)
+
+    def _intervals(self, values, worst):
+        starts = np.arange(N_INTERVALS) * len(values) // N_INTERVALS
+        parts = np.split(values, starts[1:])
+        return np.array([worst(part) if np.isfinite(part).any() else np.nan for part in parts])
+
+    @property
+    def interval_scores(self) -> Float[ndarray, "30"]:
+        """Largest score of each of 30 equal intervals; NaN where nothing was measured."""
+        return self._intervals(self.scores, np.nanmax)
+
+    @property
+    def interval_probabilities(self) -> Float[ndarray, "30"]:
+        """Smallest probability of each of 30 equal intervals."""
+        return self._intervals(self.probabilities, np.nanmin)
+
+    def to_frame(self):
+        """Flags as a pandas table: fmin, fmax [Hz], cause, centre [Hz], excess (ratio and dB), probability, kind."""
+        import pandas as pd
+
+        columns = ["fmin", "fmax", "cause", "centre", "excess", "excess_db", "probability", "kind"]
+        rows = [
+            (flag.low, flag.high, flag.cause, flag.centre, flag.excess, flag.excess_db, flag.probability, flag.kind)
+            for flag in self.flags
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def bins_frame(self):
+        """Every bin as a pandas table: frequency, psd, background (unit^2/Hz), score, probability, flagged."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "frequency": self.freqs,
+                "psd": self.psd,
+                "background": np.exp(self.background),
+                "score": self.scores,
+                "probability": self.probabilities,
+                "flagged": self.flagged,
+            }
+        )
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write the flags as a table; its first columns are fmin, fmax, cause."""
+        self.to_frame().to_csv(path, index=False)
+        return Path(path)
+
+    def plot(self, ax=None, unit: str | None = None):
+        """Spectrum, restored background and flagged ranges against frequency; unit : of psd, for the axis."""
+        import matplotlib.pyplot as plt
+
+        ax = ax or plt.subplots(figsize=(8, 3.5), layout="constrained")[1]
+        ax.plot(self.freqs, self.psd, lw=0.7, label="spectrum")
+        ax.plot(self.freqs, np.exp(self.background), lw=1.5, label="background")
+        half_step = np.median(np.diff(self.freqs)) / 2
+        for flag in self.flags:
+            ax.axvspan(flag.low - half_step, flag.high + half_step, color="C3", alpha=0.25, lw=1)  # seen when narrow
+        positive = self.freqs[self.freqs > 0]
+        scale = "log" if positive[-1] > 100 * positive[0] else "linear"
+        ax.set(xscale=scale, yscale="log", xlabel="Frequency [Hz]", ylabel=f"PSD [{unit or 'unit^2/Hz'}]")
+        ax.legend(frameon=False)
+        return ax
+
+
+class NoiseDetector:
+    """Finds lines, humps and steps on a background whose form nobody needs to know.
+
+    progress : called with the share done while thresholds of a new class of spectra are drawn (once; then kept)
+    """
+
+    def __init__(self, progress: Callable[[float], None] | None = None):
+        self.progress = progress
+
+    def detect(
+        self,
+        freqs: Float[ndarray, " bin"],
+        psd: Float[ndarray, "*n bin"],
+        n_segments: float | ndarray | None = None,
+        false_alarm: float = 0.01,
+    ) -> "Detection | list[Detection]":
+        """Score and flag one spectrum, or several of one grid.
+
+        freqs       : Hz, increasing; a bin at 0 Hz is left out
+        psd         : unit^2/Hz, any scale; NaN, 0 or infinite where a bin is missing
+        n_segments  : averaged segments K, one number or one a bin; None: measured on each spectrum
+        false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
+        returns     : a Detection for one spectrum, a list for a table (n, bin)
+        raises      : ValueError that names the value, the rule and the fix
+        """
+        freqs, rows = _checked(freqs, psd)
+        segments = _checked_segments(n_segments, freqs)
+        if not 0 < false_alarm <= 0.5:
+            raise ValueError(f"false_alarm={false_alarm} must lie in (0, 0.5]: false alarms a line-free spectrum")
+        plans, found = {}, []
+        for row in rows:
+            valid = np.isfinite(row) & (row > 0)
+            key = valid.tobytes()
+            if key not in plans:
+                plans = {key: Plan.of(freqs, valid)}  # the last one is enough: a table often has one pattern
+            found.append(self._one(freqs, np.where(valid, row, np.nan), plans[key], segments, false_alarm))
+        return found[0] if np.ndim(psd) == 1 else found
+
+    def _one(self, freqs, psd, plan, n_segments, false_alarm):
+        white = whiten(psd, plan, n_segments)
+        typical = float(np.nanmedian(white.n_segments))
+        limits = thresholds_for(
+            len(plan.grid.index), typical, white.correlation[0] > 0, not white.estimated, self.progress
+        )
+        return _detection(freqs, psd, plan, white, limits, false_alarm, n_segments is not None)
+
+
+def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alarm, was_given):
+    n_measured = len(plan.grid.index)
+    threshold = limits.threshold(false_alarm, n_measured)
+    scatter = 1 / np.sqrt(white.n_segments)
+    excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
+    ranges = flagged_ranges(white.scores, white.widths, excess, scatter, threshold)
+    flagged = np.zeros(len(freqs), dtype=bool)
+    for low, high in ranges:
+        flagged[low : high + 1] = True
+    flagged &= plan.grid.valid
+    background = _restored(white, plan, flagged)
+    probabilities = limits.probability(white.scores, n_measured)
+    messages = []
+    if was_given and white.estimated:
+        messages.append("the spectrum scatters more than n_segments says; the scatter of the spectrum itself was used")
+    return Detection(
+        freqs,
+        psd,
+        white.scores,
+        white.ranks,
+        probabilities,
+        threshold,
+        false_alarm,
+        background,
+        describe(ranges, freqs, white.log_psd, background, probabilities),
+        flagged,
+        float(np.nanmedian(white.n_segments)),
+        white.estimated,
+        messages,
+    )
+
+
+def _restored(white, plan, flagged):
+    """ln background fitted without the flagged bins, at every bin with a frequency above 0."""
+    kept = plan.grid.valid & ~flagged
+    freqs = plan.grid.freqs
+    index, background = plan.grid.index, white.background[plan.grid.index]
+    if flagged.any() and kept.sum() >= MIN_BINS:
+        index = np.flatnonzero(kept)
+        segments = white.n_segments[index]
+        fitted = robust_background(white.log_psd[index], Grid(freqs, kept), 1 / np.sqrt(segments), SOFT)
+        background = fitted - log_median(segments)
+    positive = freqs > 0
+    full = np.full(len(freqs), np.nan)
+    full[positive] = np.interp(np.log(freqs[positive]), np.log(freqs[index]), background)
+    return full
+
+
+def _checked(freqs, psd):
+    freqs, values = np.asarray(freqs), np.asarray(psd)
+    if np.iscomplexobj(values) or np.iscomplexobj(freqs):
+        raise ValueError("psd is complex; give the power spectral density (a cross spectrum has no noise level)")
+    freqs, values = freqs.astype(np.float64), values.astype(np.float64)
+    if freqs.ndim != 1 or values.ndim not in (1, 2) or values.shape[-1] != len(freqs):
+        raise ValueError(f"freqs has shape {freqs.shape} and psd {values.shape}; give (bin,) and (bin,) or (n, bin)")
+    if not np.isfinite(freqs).all() or (np.diff(freqs) <= 0).any() or (freqs < 0).any():
+        raise ValueError("freqs must be finite, not negative and increasing; sort the bins and drop repeated ones")
+    if (values < 0).any():
+        raise ValueError(
+            f"{int((values < 0).sum())} values of psd are negative; give a power spectral density, not decibels"
+        )
+    return freqs, np.atleast_2d(values)
+
+
+def _checked_segments(n_segments, freqs):
+    if n_segments is None:
+        return None
+    values = np.asarray(n_segments, dtype=np.float64)
+    if values.shape not in ((), freqs.shape) or not np.isfinite(values).all() or (values < 1).any():
+        raise ValueError(f"n_segments={n_segments} must be at least 1: one number of averages, or one a bin")
+    return values

@@ -1,0 +1,141 @@
+"""From scores per bin to flagged ranges: where each begins and ends, how strong it is, and what it looks like."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.ndimage import uniform_filter1d
+
+EDGE = 2.0  # standard deviations of the smoothed excess: a flag ends where it falls below
+LEAST_EXCESS = 0.05  # of the background; a flag's edge is never drawn below it
+SUPPORT = 3.0  # standard deviations that a range must have of its own, beside stronger ranges already flagged
+LINE_BINS = 8  # bins; up to this many a range is a line
+LINE_SHARE = 0.03  # of its centre frequency; a range narrower than that is a line
+STEP_SHARE = 0.5  # of the peak's excess in ln: a level that differs that much on the two sides is a step
+STEP_BINS = 10  # bins on either side that tell a step from a hump
+JOIN = 1  # bins; ranges that are closer are one
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One contaminated range.
+
+    low, high   : Hz, first and last flagged bin
+    centre      : Hz, bin of the largest excess
+    excess      : power over the background at the peak, x/S - 1
+    probability : of a score this high anywhere in a line-free spectrum
+    kind        : "line", "hump" or "step"; cause : likely source, "" where none was looked for
+    """
+
+    low: float
+    high: float
+    centre: float
+    excess: float
+    probability: float
+    kind: str
+    cause: str = ""
+
+    @property
+    def excess_db(self) -> float:
+        """Spectrum over background at the peak, dB."""
+        return float(10 * np.log10(1 + self.excess))
+
+
+def flagged_ranges(
+    scores: Float[ndarray, " bin"],
+    widths: Float[ndarray, " bin"],
+    excess: Float[ndarray, " bin"],
+    scatter: Float[ndarray, " bin"],
+    threshold: float,
+) -> list[tuple[int, int]]:
+    """First and last bin of each flagged range, in order.
+
+    The strongest bin comes first; its range reaches as far as the smoothed excess stands out of the noise, and stops at
+    a missing bin. Bins that a broad filter flagged only because a strong line stands beside them are left out.
+
+    scores, widths : of the filter bank, NaN where a bin is missing; excess : x/S - 1; scatter : 1/sqrt(K)
+    """
+    missing = np.isnan(scores)
+    candidates = np.flatnonzero(np.nan_to_num(scores, nan=-np.inf) > threshold)
+    claimed = np.zeros(len(scores), dtype=bool)
+    values = np.where(missing, 0.0, excess)
+    for peak in candidates[np.argsort(-scores[candidates], kind="stable")]:
+        if claimed[peak]:
+            continue
+        half = max(int(widths[peak]), 0)
+        near = slice(max(peak - half, 0), peak + half + 1)
+        free = ~claimed[near] & ~missing[near]
+        own = values[near][free]
+        if half and own.mean() * np.sqrt(len(own)) < SUPPORT * scatter[peak]:
+            continue
+        top = near.start + int(np.argmax(np.where(free, values[near], -np.inf)))
+        low, high = _extent(values, missing, scatter, top, max(half // 2, 0))
+        claimed[low : high + 1] = True
+    return _joined(claimed & ~missing, missing)
+
+
+def _extent(values, missing, scatter, top, half):
+    """First and last bin around `top` where the mean over 2 half + 1 bins stands out."""
+    reach = 64 * (half + 1)
+    first, last = max(top - reach, 0), min(top + reach + 1, len(values))
+    size = 2 * half + 1
+    level = uniform_filter1d(np.minimum(values[first:last], 10.0), size, mode="nearest")
+    limit = np.maximum(EDGE * scatter[first:last] / np.sqrt(size), LEAST_EXCESS)
+    stands = (level > limit) & ~missing[first:last]
+    here = top - first
+    stands[here] = True
+    ends = np.flatnonzero(~stands)
+    before, behind = ends[ends < here], ends[ends > here]
+    low = before[-1] + 1 if len(before) else 0
+    high = behind[0] - 1 if len(behind) else len(stands) - 1
+    if half:  # the mean smears a sharp edge over half a window
+        inside = np.flatnonzero(values[first + low : first + high + 1] > limit[low : high + 1])
+        if len(inside):
+            low, high = low + inside[0], low + inside[-1]
+    return first + low, first + high
+
+
+def _joined(flagged, missing):
+    """Runs of flagged bins; gaps of JOIN measured bins are closed."""
+    gaps = np.flatnonzero(flagged[:-2] & ~flagged[1:-1] & flagged[2:] & ~missing[1:-1]) + 1 if JOIN else []
+    flagged = flagged.copy()
+    flagged[gaps] = True
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flagged.astype(np.int8), [0]])))
+    return [(int(low), int(high) - 1) for low, high in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def describe(
+    ranges: list[tuple[int, int]],
+    freqs: Float[ndarray, " bin"],
+    log_psd: Float[ndarray, " bin"],
+    background: Float[ndarray, " bin"],
+    probabilities: Float[ndarray, " bin"],
+) -> list[Flag]:
+    """The ranges as flags; background : ln, restored beside and under them."""
+    found = []
+    for low, high in ranges:
+        part = slice(low, high + 1)
+        ratio = log_psd[part] - background[part]
+        peak = low + int(np.nanargmax(ratio))
+        height = float(log_psd[peak] - background[peak])
+        flag = Flag(
+            float(freqs[low]),
+            float(freqs[high]),
+            float(freqs[peak]),
+            float(np.expm1(min(height, 700.0))),
+            float(np.nanmin(probabilities[part])),
+            _kind(freqs, log_psd, low, high, height),
+        )
+        found.append(flag)
+    return found
+
+
+def _kind(freqs, log_psd, low, high, height):
+    if high - low + 1 <= LINE_BINS or freqs[high] - freqs[low] < LINE_SHARE * freqs[low]:
+        return "line"
+    left, right = log_psd[max(low - STEP_BINS, 0) : low], log_psd[high + 1 : high + 1 + STEP_BINS]
+    left, right = left[np.isfinite(left)], right[np.isfinite(right)]
+    if len(left) < 3 or len(right) < 3:
+        return "hump"
+    return "step" if abs(np.median(right) - np.median(left)) > STEP_SHARE * max(height, 0.1) + 1.0 else "hump"

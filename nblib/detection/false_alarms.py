@@ -1,0 +1,140 @@
+"""False alarms a spectrum: thresholds of the detector's statistic from line-free draws, by the rank rule.
+
+The statistic is a -ln p that knows neither scale nor background, so its largest value in a line-free spectrum hangs on
+few things: the number of bins (by its logarithm), K, the estimator's correlation, and whether K is
+known. Draws are made for each such class once, kept, and the usual classes come with the package.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from nblib.detection.whitening import Plan, whiten
+from nblib.project.paths import runs_dir
+from nblib.project.records import read_json, write_json
+from nblib.spectra.noise import draw_intrinsic
+
+RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)  # false alarms a spectrum that a class keeps thresholds for
+BINS = (100, 300, 3000)  # of the grids that are drawn; others by ln(n / n of the nearest)
+SEGMENTS = (4, 16, 100)  # K that are drawn; the nearest in ln K is used
+N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate))
+SHIPPED = "thresholds.json"
+VERSION = 1  # of the statistic: a change of the filters or the background makes old thresholds void
+
+
+def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
+    """Threshold that a line-free spectrum exceeds with at most probability `rate`: the k-th smallest maximum.
+
+    k = ceil((n + 1)(1 - rate)) of n draws (split conformal rank; exact for exchangeable draws).
+
+    raises : ValueError when n is too small for the rate
+    """
+    n_draws = len(maxima)
+    rank = int(np.ceil((n_draws + 1) * (1 - rate)))
+    if not 0 < rate < 1 or rank > n_draws:
+        raise ValueError(f"rate={rate} with {n_draws} draws: give a rate in (0, 1) and at least 1/rate - 1 draws")
+    return float(np.sort(maxima)[rank - 1])
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Thresholds of one class at falling rates, for a spectrum of `bins` bins.
+
+    levels : -ln p by rate, rising as RATES fall
+    """
+
+    levels: tuple[float, ...]
+    bins: int
+
+    def _log_rates(self):
+        return np.log(np.array(RATES))
+
+    def threshold(self, rate: float, n_bins: int) -> float:
+        """Score that a line-free spectrum of n_bins bins exceeds with probability `rate`.
+
+        Between the drawn rates ln(rate) is interpolated; beyond them it goes on as the last three do.
+        raises : ValueError for a rate outside (0, 0.5]
+        """
+        if not 0 < rate <= RATES[0]:
+            raise ValueError(f"false_alarm={rate} must lie in (0, {RATES[0]}]: expected false alarms a spectrum")
+        shift = np.log(n_bins / self.bins)
+        if rate >= RATES[-1]:
+            return float(np.interp(-np.log(rate), -self._log_rates(), self.levels)) + shift
+        return self.levels[-1] + self._slope() * np.log(RATES[-1] / rate) + shift
+
+    def _slope(self):
+        return max(1.0, (self.levels[-1] - self.levels[-3]) / np.log(RATES[-3] / RATES[-1]))
+
+    def probability(self, scores: ndarray, n_bins: int) -> ndarray:
+        """Probability that a line-free spectrum has a score this high anywhere; 1 where the draws cannot tell."""
+        scores = np.asarray(scores, dtype=np.float64) - np.log(n_bins / self.bins)
+        inside = np.exp(np.interp(scores, self.levels, self._log_rates(), left=0.0))
+        beyond = np.exp(self._log_rates()[-1] - (np.maximum(scores, self.levels[-1]) - self.levels[-1]) / self._slope())
+        found = np.where(scores > self.levels[-1], beyond, inside)
+        return np.where(np.isnan(scores), np.nan, found)
+
+
+def class_name(bins: int, n_segments: int, estimator: str, known: bool) -> str:
+    """Key of a class in the files of thresholds."""
+    return f"{bins} bins, K {n_segments} {'known' if known else 'estimated'}, {estimator}, v{VERSION}"
+
+
+def draw_maxima(
+    bins: int,
+    n_segments: int,
+    estimator: str,
+    known: bool,
+    n_draws: int = N_DRAWS,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> Float[ndarray, " draw"]:
+    """Largest score of each of n_draws line-free spectra of a class; progress(share done) is called between them."""
+    freqs = np.arange(1.0, bins + 1.0)
+    plan = Plan.of(freqs, np.ones(bins, dtype=bool))
+    maxima = np.empty(n_draws)
+    for draw in range(n_draws):
+        rng = np.random.default_rng([seed, bins, n_segments, draw])
+        psd = draw_intrinsic(rng, freqs, estimator, n_segments).astype(np.float64)
+        maxima[draw] = np.nanmax(whiten(psd, plan, n_segments if known else None).scores)
+        if progress and draw % 20 == 19:
+            progress((draw + 1) / n_draws)
+    return maxima
+
+
+@cache
+def _shipped():
+    path = files("nblib.detection") / SHIPPED
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def thresholds_for(
+    n_bins: int,
+    n_segments: float,
+    correlated: bool,
+    known: bool,
+    progress: Callable[[float], None] | None = None,
+    n_draws: int = N_DRAWS,
+) -> Thresholds:
+    """Thresholds of the class that a spectrum belongs to: shipped, kept from an earlier call, or drawn now.
+
+    n_segments : K, typical; correlated : do neighbouring bins correlate as Hann's do; known : was K given
+    """
+    bins = min(BINS, key=lambda size: abs(np.log(size / n_bins)))
+    segments = min(SEGMENTS, key=lambda number: abs(np.log(number / max(n_segments, 1e-3))))
+    settings = (bins, segments, "welch_hann" if correlated else "welch", known)
+    name = class_name(*settings)
+    if name in _shipped():
+        return Thresholds(tuple(_shipped()[name]), bins)
+    path = runs_dir("thresholds") / f"{name}, {n_draws} draws.json"
+    if path.exists():
+        return Thresholds(tuple(read_json(path)["levels"]), bins)
+    maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress)
+    levels = [rank_threshold(maxima, rate) for rate in RATES]
+    write_json(path, {"levels": levels, "draws": n_draws})
+    return Thresholds(tuple(levels), bins)

@@ -1,0 +1,153 @@
+"""One spectrum, whitened: its robust backgrounds, its scatter, and the scores of the filter bank on both.
+
+The scores are the detector's statistic. They do not change when the spectrum is multiplied by a number.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from scipy.ndimage import maximum_filter1d
+
+from nblib.detection.bank import ALLOWANCE, OVERFLOW, bank_widths, filter_scores, template_norms
+from nblib.detection.scatter import (
+    local_segments,
+    lower_spread,
+    neighbour_correlation,
+    rounding_step,
+    segments_of_spread,
+)
+from nblib.spectra.background import SOFT, STIFF, Grid, log_median, robust_background
+
+MIN_BINS = 30  # measured bins
+MISTRUST = 1.25  # a scatter that is this much larger than K says is believed instead of K
+DISAGREEMENT = 1.0  # of soft and stiff background, ln units, that counts as doubt about the stiff one
+STIFF_WIDTH = 5.0  # bins; broader templates against the stiff background answer to knees
+START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is found from the residual itself
+
+
+@dataclass(frozen=True, eq=False)
+class Whitened:
+    """What the filter bank makes of one spectrum; bins along the last axis, NaN where a bin is missing.
+
+    scores      : -ln p of a single test, the largest over filters and backgrounds; where the soft and the stiff
+                  background disagree, the stiff one is doubted by as much, so that knees and roll-offs are no humps
+    ranks       : the same without that doubt: the better order of bins within one spectrum, no calibrated alarm
+    widths      : (bin,) the template that gave it, bins; heights : excess over the background at that template
+    log_psd     : ln x; background : ln of the soft background, at the level of the mean
+    n_segments  : (bin,) K used; estimated : was it measured on the spectrum; correlation : of neighbouring bins
+    """
+
+    scores: Float[ndarray, " bin"]
+    ranks: Float[ndarray, " bin"]
+    widths: Float[ndarray, " bin"]
+    heights: Float[ndarray, " bin"]
+    log_psd: Float[ndarray, " bin"]
+    background: Float[ndarray, " bin"]
+    n_segments: Float[ndarray, " bin"]
+    estimated: bool
+    correlation: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What all spectra of one grid with the same missing bins share."""
+
+    grid: Grid
+    widths: tuple[float, ...]
+    norms: Float[ndarray, "width bin"]
+
+    @classmethod
+    def of(cls, freqs: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"]) -> "Plan":
+        """raises : ValueError for fewer than 30 measured bins at f > 0"""
+        valid = valid & (freqs > 0)
+        if valid.sum() < MIN_BINS:
+            raise ValueError(
+                f"{int(valid.sum())} measured bins at f > 0; at least {MIN_BINS} are needed to tell a line from the "
+                "background: use a finer frequency resolution"
+            )
+        widths = bank_widths(len(freqs))
+        return cls(Grid(freqs, valid), widths, template_norms(valid.astype(float), widths))
+
+
+def _scatter(residual, psd, n_segments):
+    """K per measured bin, and whether it had to be measured: no K, or a residual that scatters more than K allows."""
+    floor = rounding_step(psd)
+    measured = local_segments(residual)
+    if floor:
+        measured = np.minimum(measured, 4 / floor**2)
+    if n_segments is None:
+        return measured, True
+    given = np.broadcast_to(np.asarray(n_segments, dtype=np.float64), residual.shape)
+    typical = segments_of_spread(max(lower_spread(residual * np.sqrt(given / given.min())), 1e-12))
+    return (measured, True) if np.sqrt(given.min() / typical) > MISTRUST else (given, False)
+
+
+def _bend(background):
+    """Largest second difference of the background around each bin, ln units: the curve is that uncertain there."""
+    bend = np.abs(np.diff(background, 2))
+    return maximum_filter1d(np.concatenate([bend[:1], bend, bend[-1:]]), 3)
+
+
+def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray | None = None) -> Whitened:
+    """Backgrounds, scatter and scores of one spectrum.
+
+    psd        : unit^2/Hz; only the plan's measured bins are read
+    n_segments : K, one number or one a bin; None: measured
+    """
+    index, n_bins = plan.grid.index, len(plan.grid.freqs)
+    log_psd = np.log(psd[index])
+    given = None if n_segments is None else np.broadcast_to(np.asarray(n_segments, float), (n_bins,))[index]
+    start = START_SCATTER if given is None else 1 / np.sqrt(given)
+    soft = robust_background(log_psd, plan.grid, start, SOFT)
+    segments, estimated = _scatter(log_psd - soft, psd[index], given)
+    adjacent = np.diff(index) == 1
+    centred = (log_psd - soft) * np.sqrt(segments)
+    correlation = neighbour_correlation(centred / max(lower_spread(centred), 1e-9), adjacent)
+    stiff = robust_background(log_psd, plan.grid, 1 / np.sqrt(segments), STIFF)
+    measured = plan.grid.valid.astype(float)
+    middle, positions = log_median(segments), np.arange(n_bins)
+    per_bin = np.interp(positions, index, segments)
+    best, widths, heights, ranks = np.full(n_bins, -1.0), np.zeros(n_bins), np.zeros(n_bins), np.full(n_bins, -1.0)
+    n_stiff = sum(width <= STIFF_WIDTH for width in plan.widths)
+    for background, n_widths in ((soft, len(plan.widths)), (stiff, n_stiff)):
+        residual = np.zeros(n_bins)
+        residual[index] = np.expm1(np.minimum(log_psd - background + middle, OVERFLOW))
+        bend, doubt = ALLOWANCE + _bend(background), DISAGREEMENT * np.abs(background - soft)
+        scores, found, lenient = filter_scores(
+            residual,
+            per_bin,
+            measured,
+            correlation,
+            plan.widths[:n_widths],
+            plan.norms[:n_widths],
+            [np.interp(positions, index, allowance) for allowance in (bend + doubt, bend)],
+        )
+        np.maximum(ranks, lenient.max(axis=0), out=ranks)
+        row = scores.argmax(axis=0)
+        here = np.take_along_axis(scores, row[None], axis=0)[0]
+        wins = here > best
+        best = np.where(wins, here, best)
+        widths = np.where(wins, np.asarray(plan.widths)[row], widths)
+        heights = np.where(wins, np.take_along_axis(found, row[None], axis=0)[0], heights)
+
+    def spread(values):
+        full = np.full(n_bins, np.nan)
+        full[index] = values
+        return full
+
+    scores, ranks, widths, heights = (
+        np.where(plan.grid.valid, values, np.nan) for values in (best, ranks, widths, heights)
+    )
+    return Whitened(
+        scores,
+        ranks,
+        widths,
+        heights,
+        spread(log_psd),
+        spread(soft - middle),
+        spread(segments),
+        estimated,
+        correlation,
+    )

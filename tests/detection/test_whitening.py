@@ -1,0 +1,88 @@
+"""The whitened statistic: free of scale, blind to gaps, right about K and about Hann's correlation."""
+
+import numpy as np
+import pytest
+
+from nblib.detection.false_alarms import RATES, Thresholds, rank_threshold
+from nblib.detection.scatter import HANN_CORRELATION, lower_spread, rounding_step, segments_of_spread
+from nblib.detection.whitening import Plan, whiten
+from nblib.spectra.noise import draw_intrinsic
+
+FREQS = np.arange(1.0, 601.0)
+PLAN = Plan.of(FREQS, np.ones(600, dtype=bool))
+
+
+def _spectrum(seed=0, kind="welch", n_segments=16):
+    return draw_intrinsic(np.random.default_rng(seed), FREQS, kind, n_segments).astype(np.float64) / FREQS
+
+
+@pytest.mark.parametrize("factor", [2.0**-130, 2.0**130])
+def test_a_factor_changes_nothing(factor):
+    plain, scaled = (whiten(_spectrum() * by, PLAN).scores for by in (1.0, factor))
+    assert np.allclose(plain, scaled, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["welch", "welch_hann"])
+@pytest.mark.parametrize("n_segments", [8, 64])
+def test_k_and_the_estimator_are_read_off_the_spectrum(kind, n_segments):
+    found = whiten(_spectrum(1, kind, n_segments), PLAN)
+    assert found.estimated
+    assert np.nanmedian(found.n_segments) == pytest.approx(n_segments, rel=0.3)
+    assert found.correlation == (HANN_CORRELATION if kind == "welch_hann" else (0.0, 0.0))
+
+
+def test_lines_on_a_tenth_of_the_bins_do_not_inflate_the_scatter():
+    psd = _spectrum(2)
+    quiet = np.nanmedian(whiten(psd, PLAN).n_segments)
+    psd[::10] *= 30.0
+    assert np.nanmedian(whiten(psd, PLAN).n_segments) == pytest.approx(quiet, rel=0.3)
+
+
+def test_a_line_scores_highest_where_it_is_and_gaps_score_nan():
+    psd, valid = _spectrum(3), np.ones(600, dtype=bool)
+    valid[[10, 11, 300, 301, 302]] = False
+    psd[400] *= 8.0
+    scores = whiten(psd, Plan.of(FREQS, valid), 16).scores
+    assert np.nanargmax(scores) == 400
+    assert (np.isnan(scores) == ~valid).all()
+
+
+def test_a_spectrum_that_scatters_more_than_k_says_is_believed():
+    found = whiten(_spectrum(4, n_segments=8), PLAN, 100)
+    assert found.estimated and np.nanmedian(found.n_segments) < 12
+    assert not whiten(_spectrum(4, n_segments=8), PLAN, 8).estimated
+
+
+def test_too_few_bins_are_refused_with_the_smallest_number():
+    with pytest.raises(ValueError, match="29 measured bins.*at least 30"):
+        Plan.of(FREQS[:29], np.ones(29, dtype=bool))
+
+
+@pytest.mark.parametrize("n_segments", [2.0, 8.0, 100.0])
+def test_k_of_a_spread_inverts_the_spread(n_segments):
+    draws = np.log(np.random.default_rng(0).gamma(n_segments, 1 / n_segments, 200_000))
+    assert segments_of_spread(lower_spread(draws)) == pytest.approx(n_segments, rel=0.03)
+
+
+def test_rounding_is_seen():
+    psd = _spectrum()
+    assert rounding_step(psd) == 0.0
+    assert rounding_step(np.array([float(f"{x:.2e}") for x in psd])) == pytest.approx(1e-2)
+    assert rounding_step(10 ** (np.round(10 * np.log10(psd), 1) / 10)) == pytest.approx(0.1 * np.log(10) / 10)
+
+
+def test_rank_threshold_is_exceeded_at_the_rate_asked():
+    maxima = np.arange(1.0, 100.0)  # 99 draws: k = ceil(100 (1 - rate))
+    assert rank_threshold(maxima, 0.05) == 95.0
+    assert rank_threshold(maxima, 0.01) == 99.0
+    with pytest.raises(ValueError, match="99 draws"):
+        rank_threshold(maxima, 0.005)
+
+
+def test_thresholds_and_probabilities_are_inverse_and_grow_with_the_bins():
+    limits = Thresholds(tuple(8.0 - np.log(np.array(RATES))), 300)
+    for rate in (0.3, 0.05, 0.001):
+        assert limits.probability(np.array(limits.threshold(rate, 1000)), 1000) == pytest.approx(rate)
+    assert limits.threshold(0.01, 3000) - limits.threshold(0.01, 300) == pytest.approx(np.log(10))
+    with pytest.raises(ValueError, match="false_alarm=0"):
+        limits.threshold(0.0, 300)
