@@ -2,6 +2,7 @@
 
 A line of any width and height in a broad prior may stand anywhere; nothing about the noise family is known. The prior
 is coarse, so that a training can afford it at every step.
+Equation numbers are those of docs/method.md.
 """
 
 import functools

@@ -1,6 +1,7 @@
 """What an expert who knows the form of the background would do: fit it, leave out what looks noisy, fit again.
 
 The form is that of the published generator; its amplitudes and floor are known, or free as well.
+Equation numbers are those of docs/method.md.
 """
 
 import numpy as np

@@ -181,9 +181,10 @@ def across_seeds(
     for entry in found.values():
         value = number_at(entry, *path)
         values.append(np.nan if value is None else value / over)
-        place = number_at(entry, *path[:-1])
-        if isinstance(place, dict) and f"{path[-1]}_left_out" in place:
-            shares = np.array(place[f"{path[-1]}_left_out"], dtype=np.float64)
+        for key in path[:-1]:
+            entry = entry[key]
+        if isinstance(entry, dict) and f"{path[-1]}_left_out" in entry:
+            shares = np.array(entry[f"{path[-1]}_left_out"], dtype=np.float64)
             left_out.append(shares / (over if over_left_out is None else np.array(over_left_out)))
     return over_seeds(np.array(values), np.array(left_out) if len(left_out) == len(values) else None)
 
