@@ -10,7 +10,7 @@ from nblib.prediction import model_inputs
 from nblib.training.config import TrainConfig
 
 LEAST_BLOCK = 10  # bins of a pseudo-label
-MAX_COMMON_SHARE = 0.3  # of the spectra of a batch; noise that more of them show at one token is not believed
+MAX_COMMON_SHARE = 0.1  # of the spectra of a batch; noise that more of them show at one token is not believed
 
 
 def loss_terms(
