@@ -10,7 +10,7 @@ from nblib.prediction import model_inputs
 from nblib.training.config import TrainConfig
 
 LEAST_BLOCK = 10  # bins of a pseudo-label
-MAX_COMMON_SHARE = 0.1  # of the spectra of a batch; noise that more of them show at one token is not believed
+MAX_COMMON_SHARE, MAX_COMMON_SPECTRA = 0.1, 3  # of a batch; noise that more of them show at one token is not believed
 
 
 def loss_terms(
@@ -72,7 +72,7 @@ def pseudo_labels(prediction: Tensor, batch: dict[str, Tensor], config: TrainCon
     noise = noise_probability(log_ratio, config.n_segments, tokens_a_block * config.patch_size).float()
     n_tokens = -(-prediction.shape[1] // config.patch_size)
     noise = noise.repeat_interleave(tokens_a_block, dim=1)[:, :n_tokens]
-    return torch.where(noise.mean(dim=0) > MAX_COMMON_SHARE, 0.0, noise)
+    return torch.where(noise.sum(dim=0) > max(MAX_COMMON_SHARE * len(noise), MAX_COMMON_SPECTRA), 0.0, noise)
 
 
 def total_loss(terms, config, accelerator):
