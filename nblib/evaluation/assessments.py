@@ -197,7 +197,7 @@ def assess(result: TrainResult, family: str, n_spectra: int, split: str = "test"
 # ---- masked error and restoration ----
 
 
-def in_band_error(reading: Predictions, bins: Bool[ndarray, "n bin"]) -> dict[str, float]:
+def in_band_error(reading: Predictions, bins: Bool[ndarray, "n bin"]) -> dict[str, float | ndarray]:
     """Mean |ln error| against the noise-free background in the noisy bins: as measured, and as restored.
 
     bins : which bins count; for the no-line control the noisy bins of the same spectra with their lines

@@ -36,7 +36,8 @@ def fit_background(
     keep = np.ones(log_psd.shape) if keep is None else keep.astype(np.float64)
     blocks = [slice(start, start + BLOCK) for start in range(0, len(log_psd), BLOCK)]
     found = [_fit_free(log_psd[block], keep[block], energies[block]) for block in blocks]
-    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+    backgrounds, fitted = zip(*found, strict=True)
+    return np.concatenate(backgrounds), np.concatenate(fitted)
 
 
 def _fit_free(log_psd, keep, energies):

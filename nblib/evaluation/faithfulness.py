@@ -148,8 +148,8 @@ def error_with_even_attention(model: NoiseBERT, batch: dict[str, Tensor], bias: 
     """
     own, rows = _seen(model, batch)
     even = _predict_with(model, batch, torch.full_like(rows, 1 / rows.shape[-1]))
-    errors = [(out - bias - batch["background"])[batch["noisy"]].abs() for out in (own, even)]
-    return tuple(float(error.sum()) for error in errors)
+    miss = [(out - bias - batch["background"])[batch["noisy"]].abs() for out in (own, even)]
+    return float(miss[0].sum()), float(miss[1].sum())
 
 
 def line_in_cls(

@@ -34,6 +34,7 @@ FAITHFULNESS = {  # test -> what its number is
     "even": "Error in noisy bins, even\nattention forced / own",
     "line in CLS": "Line strength read\nfrom CLS [$R^2$]",
 }
+FAITHFULNESS_RATIOS = ("erase", "erase elsewhere", "gradient", "even")  # 1 = no difference
 
 
 def _judged_whole(metrics) -> Iterator[tuple[str, dict]]:
@@ -56,7 +57,7 @@ def detection_table(metrics: dict) -> dict[str, dict]:
         for score in (*SCORES, *DERIVED_SCORES):
             if score in next(iter(found.values())):
                 label = trial if score == "logit" else f"{trial}, {score}"
-                rows[label] = {key: across_seeds(found, score, key) for key in ("ap", "top1")}
+                rows[label] = {key: within_shares(across_seeds(found, score, key)) for key in ("ap", "top1")}
     for method, row in metrics["baselines"]["methods"].items():
         rows[method] = {"ap": _without_seed(row["ap"], *row["ap_interval"]), "top1": _without_seed(row["top1"])}
     return dict(sorted(rows.items(), key=lambda item: -item[1]["ap"]["iqm"]))
@@ -66,7 +67,9 @@ def strength_curves(metrics: dict) -> dict[str, dict[float, dict]]:
     """Spans of AP by method and strength: the claimed detectors, the supervised ones, and what needs no training."""
     strengths = metrics["baselines"]["strengths"]
     curves = {
-        trial: {float(strength): across_seeds(found, "strengths", strength, "ap") for strength in strengths}
+        trial: {
+            float(strength): within_shares(across_seeds(found, "strengths", strength, "ap")) for strength in strengths
+        }
         for trial, found in _judged_whole(metrics)
         if trial in CLAIMED or TRIALS[trial].kind != "attention"
     }
@@ -86,9 +89,15 @@ def family_shares(metrics: dict) -> dict[str, dict[str, float]]:
         found = metrics["trials"].get(trial)
         if found and (trial in (*CLAIMED, "shapes") or TRIALS[trial].kind != "attention"):
             rows[trial] = {name: _family_share(metrics, found, name)["iqm"] for name in references}
-    alone = {name: metrics["trials"].get(f"{name} alone", metrics["trials"]["simulated labels"]) for name in references}
-    rows["the family alone"] = {name: _family_share(metrics, found, name)["iqm"] for name, found in alone.items()}
+    alone = {name: trained_on(metrics, name) for name in references}
+    if all(alone.values()):
+        rows["the family alone"] = {name: _family_share(metrics, found, name)["iqm"] for name, found in alone.items()}
     return rows
+
+
+def trained_on(metrics: dict, family: str) -> dict[str, dict] | None:
+    """The trial trained on one family alone, {seed: what was found}; None where the record has none."""
+    return metrics["trials"].get("simulated labels" if family == metrics["family"] else f"{family} alone")
 
 
 def _family_share(metrics, found, name):
@@ -102,7 +111,7 @@ def noise_table(metrics: dict) -> dict[str, dict[str, dict]]:
     rows |= {trial: (trial, found) for trial, found in metrics["baselines by noise"].items()}
     table = {}
     for label, (trial, references) in rows.items():
-        table[label] = {"attention": across_seeds(metrics["trials"][trial], "attention", "ap")}
+        table[label] = {"attention": within_shares(across_seeds(metrics["trials"][trial], "attention", "ap"))}
         for method in (MEDIAN, TRUE, LIMIT):
             if method in references["methods"]:
                 table[label][method] = _without_seed(references["methods"][method]["ap"])
@@ -150,9 +159,13 @@ def energy_bias_curves(metrics: dict) -> dict[str, list[dict[float, dict]]]:
 
 
 def faithfulness_table(metrics: dict) -> dict[str, dict[str, dict]]:
-    """Spans of every faithfulness test by attention model: trial -> test -> span."""
+    """Spans of every faithfulness test that was recorded, by attention model: trial -> test -> span."""
     return {
-        trial: {test: across_seeds(found, "faithfulness", test) for test in FAITHFULNESS}
+        trial: {
+            test: across_seeds(found, "faithfulness", test)
+            for test in FAITHFULNESS
+            if test in next(iter(found.values()))["faithfulness"]
+        }
         for trial, found in _judged_whole(metrics)
         if TRIALS[trial].kind == "attention"
     }
@@ -187,6 +200,11 @@ def across_seeds(
             shares = np.array(entry[f"{path[-1]}_left_out"], dtype=np.float64)
             left_out.append(shares / (over if over_left_out is None else np.array(over_left_out)))
     return over_seeds(np.array(values), np.array(left_out) if len(left_out) == len(values) else None)
+
+
+def within_shares(span: dict) -> dict:
+    """A span of a share, its ends cut to 0..1: Student's t knows nothing of bounds. NaN stays."""
+    return span | {end: float(np.clip(span[end], 0.0, 1.0)) for end in ("low", "high")}
 
 
 def number_at(found: dict, *path: str | int) -> float | None:

@@ -7,10 +7,14 @@ from nblib.project.records import committed_result, provenance
 from nblib.reporting.wording import compare, enumerate_words, fill_places, markdown_table
 
 TESTS = {  # of tables.faithfulness_table: what a column is called
+    "erase ln": "change on erasing noise, ln",
     "erase": "erase noise / same bins without it",
     "erase elsewhere": "erase noise / clean bins elsewhere",
     "gradient": "gradient on noise / same bins without it",
-    "swap": "change on swapping attention",
+    "rows ln": "line through the rows, ln",
+    "values ln": "line through the values, ln",
+    "swap ln": "change on swapping attention, ln",
+    "even": "error in noisy bins, even attention / own",
     "line in CLS": "line strength read from CLS, R^2",
 }
 
@@ -130,7 +134,11 @@ def _energies(metrics):
 
 def _faithfulness(metrics):
     table = tables.faithfulness_table(metrics)
-    rows = [(name, *(format_interval(row[test], 2) for test in TESTS)) for name, row in table.items()]
+    tests = [test for test in TESTS if all(test in row for row in table.values())]  # older records have fewer
+    rows = [
+        (name, *(format_interval(row[test], 4 if test.endswith(" ln") else 2) for test in tests))
+        for name, row in table.items()
+    ]
     using = [name for name, row in table.items() if compare(row["erase"], {"iqm": 1.0}) > 0]
     sparing = [name for name, row in table.items() if compare(row["erase"], {"iqm": 1.0}) < 0]
     said = (
@@ -138,7 +146,7 @@ def _faithfulness(metrics):
         f"than erasing the same bins without noise for {_named(using) or 'no model'}, and less for "
         f"{_named(sparing) or 'no model'}."
     )
-    return [said, "", *markdown_table(("model", *TESTS.values()), rows)]
+    return [said, "", *markdown_table(("model", *(TESTS[test] for test in tests)), rows)]
 
 
 def _prices(metrics, regularizer):

@@ -27,7 +27,7 @@ class Float32Muon(torch.optim.Muon):
     """torch.optim.Muon with its default settings, iterating in float32."""
 
     @torch.no_grad()
-    def step(self, closure=None) -> None:
+    def step(self, closure=None) -> None:  # type: ignore[override]
         """As torch.optim.Muon's; a closure is not called."""
         for group in self.param_groups:
             for matrix in group["params"]:

@@ -99,7 +99,8 @@ def test_what_the_model_cannot_see_changes_nothing(setting):
     assert (output_change_on_erasing(model, batch, batch["noisy"]) > 0).all()
     with torch.no_grad():
         model.embed.weight.zero_()
-        model.mask_token.copy_(model.embed.bias)
+        model.embed_contrasts.weight.zero_()
+        model.mask_token.copy_(model.embed.bias + model.embed_contrasts.bias)
         if config.readout == "cls":  # a hidden token is left out, so a blind model must not look at all
             model.value_patch.weight.zero_()
             model.value_where.weight.zero_()
