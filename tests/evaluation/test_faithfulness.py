@@ -122,6 +122,6 @@ def test_the_whole_set_of_an_untrained_model(setting):
     lengths = {f"{name} ln" for name in ("erase", "erase twin", "erase elsewhere", "line", "rows", "values", "swap")}
     assert set(found) == lengths | {"erase", "erase elsewhere", "gradient", "even", "line in CLS"}
     assert found["erase"] == pytest.approx(found["erase ln"] / found["erase twin ln"])
-    assert 0.3 < found["erase"] < 3
+    assert 0.1 < found["erase"] < 10  # an untrained model has no reason for either side
     assert 0.1 < found["erase elsewhere"] < 10
     assert (found["swap ln"] == 0) == (config.readout == "token")
