@@ -1,4 +1,4 @@
-"""A user's own spectrum in JupyterLab: threshold, flags and background live; flags added and removed by hand; export."""
+"""One's own spectrum in JupyterLab: threshold, flags and background live; flags added and removed by hand; export."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ BY_HAND = "by hand"
 
 
 class EditedDetection:
-    """A detection whose threshold can be moved and whose flags can be changed by hand; hand edits survive a new threshold.
+    """A detection whose threshold moves and whose flags change by hand; hand edits survive a new threshold.
 
     Parameters
     ----------
