@@ -75,6 +75,7 @@ def test_figures_are_shown_and_results_recorded(notebook):
     sources = "\n".join(cell.source for cell in _code(notebook))
     assert sources.count("save_figure(") >= 2
     assert sources.count("save_result(") == 1
+    assert not re.search(r"savefig|open\(|write_text|to_csv|np\.save|write_json", sources)  # nothing written past them
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

@@ -91,7 +91,9 @@ def main() -> int:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     if status:
-        print(f"{reason(log)}\nthe workflow's own words: {from_root(log)}", file=sys.stderr)
+        said = reason(log)
+        words = "" if said.startswith("refused: ") else f"\nthe workflow's own words: {from_root(log)}"
+        print(said + words, file=sys.stderr)
     elif options.target == "grid":
         table = Path((folder / "table").read_text(encoding="utf-8"))
         print(f"{show_table(table)}\n{from_root(table)}; everything: {from_root(full_table(table))}")

@@ -57,14 +57,14 @@ def is_live() -> bool:
 
 
 def _started_by_a_kernel():
-    """Is the parent process itself a notebook's kernel, or a runner of notebooks?"""
+    """Is a process above this one itself a notebook's kernel, or a runner of notebooks?"""
     import psutil  # ipykernel brings it
 
     try:
-        command = " ".join(psutil.Process().parent().cmdline())
-    except (psutil.Error, AttributeError):
+        commands = " ".join(" ".join(process.cmdline()) for process in psutil.Process().parents())
+    except psutil.Error:
         return False
-    return any(name in command for name in ("ipykernel", "papermill", "nbconvert", "pytest"))
+    return any(name in commands for name in ("ipykernel", "papermill", "nbconvert", "pytest"))
 
 
 def git_commit() -> str:

@@ -3,6 +3,7 @@
 import ast
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import nblib
@@ -25,8 +26,13 @@ def files_behind(path: Path) -> list[Path]:
         file = waiting.pop()
         if file not in found:
             found.add(file)
-            waiting += _imported(file.read_text(encoding="utf-8"))
+            waiting += _imported_by(file)
     return sorted(found)
+
+
+@cache
+def _imported_by(file: Path) -> tuple[Path, ...]:
+    return tuple(_imported(file.read_text(encoding="utf-8")))
 
 
 def _imported(source: str) -> Iterator[Path]:

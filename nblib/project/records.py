@@ -100,7 +100,7 @@ def flatten(value, prefix: str = "") -> dict[str, object]:
     """Nested dicts as one level: {"a": {"b": 1}} -> {"a.b": 1}."""
     if not isinstance(value, dict):
         return {prefix: value}
-    flat = {}
+    flat: dict[str, object] = {}
     for key, entry in value.items():
         flat |= flatten(entry, f"{prefix}.{key}" if prefix else str(key))
     return flat

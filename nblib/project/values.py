@@ -45,7 +45,7 @@ def kind_of(default: Any) -> Any:
         return Any
     if isinstance(default, (list, tuple)):
         kinds = {kind_of(entry) for entry in default}
-        return list[kinds.pop() if len(kinds) == 1 else Any]
+        return types.GenericAlias(list, (kinds.pop() if len(kinds) == 1 else Any,))
     return type(default)
 
 

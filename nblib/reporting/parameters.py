@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nblib.project.extensions import load_extensions
 from nblib.project.paths import resolve_data_path
 from nblib.project.profiles import get_profile
 from nblib.project.values import fit_value, kind_of, read_value
@@ -27,7 +28,7 @@ def known_parameters(notebook: Path) -> dict[str, Any]:
     if not tagged:
         raise ValueError(f"{notebook.name} has no cell tagged `parameters`; tag one, or pass no parameters")
     assigned = [line for line in ast.parse("".join(tagged[0]["source"])).body if isinstance(line, ast.Assign)]
-    return {line.targets[0].id: ast.literal_eval(line.value) for line in assigned}
+    return {ast.unparse(line.targets[0]): ast.literal_eval(line.value) for line in assigned}
 
 
 def typed_parameters(notebook: Path, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,6 +56,8 @@ def check_parameters(**parameters: Any) -> None:
 
     raises : ValueError with the parameter, its value, the rule and the fix
     """
+    if parameters.get("extensions"):
+        load_extensions(parameters["extensions"])  # they may bring the family or the penalty that is named
     for name, value in parameters.items():
         if name in RULES:
             RULES[name](name, value)

@@ -5,7 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 QUIET = 30.0  # s between two plain lines of one notebook
 
@@ -96,11 +96,12 @@ class Watcher:
     stream : where the lines go; rewritten in place where it is a terminal
     """
 
-    def __init__(self, folder: Path, stream: TextIO):
+    def __init__(self, folder: Path, stream: Any):
         self.folder, self.stream, self.live = folder, stream, stream.isatty()
         self.jobs: dict[str, Job] = {}
         self._ended: set[str] = set()
-        self._drawn, self._said = 0, {}
+        self._drawn = 0
+        self._said: dict[str, tuple] = {}
 
     def update(self, now: float | None = None) -> None:
         """Read what is new and show it."""

@@ -15,7 +15,7 @@ from nblib.project.paths import (
 )
 from nblib.project.profiles import get_profile
 from nblib.project.records import read_json
-from nblib.reporting.readme import renewed
+from nblib.reporting.pages import renew_pages
 from nblib.reporting.style import read_index, write_index
 
 
@@ -44,7 +44,7 @@ def publish(profile: str = "quick") -> list[str]:
         said += _copy(path, record_path("benchmarks", path.stem))
     for folder in (figures_dir(profile), figures_dir("benchmarks")):
         said += _publish_figures(folder, tuple(left_out))
-    return said + renew_pages()
+    return said + [f"renewed: {from_root(path)}" for path in renew_pages()]
 
 
 def _reason_against(record, profile):
@@ -53,18 +53,6 @@ def _reason_against(record, profile):
     if record.get("profiles_from"):
         return f"sizes from {record['profiles_from']}"
     return f"reads {record['parameters']['data_path']}" if record["parameters"].get("data_path") else ""
-
-
-def renew_pages() -> list[str]:
-    """Write the generated pages again from the published records; returns one line a page that changed."""
-    said = []
-    for path, text in {ROOT / "README.md": renewed}.items():
-        before = path.read_text(encoding="utf-8")
-        after = text(before)
-        if after != before:
-            path.write_text(after, encoding="utf-8")
-            said.append(f"renewed: {from_root(path)}")
-    return said
 
 
 def _publish_figures(folder: Path, left_out: tuple[str, ...]) -> list[str]:

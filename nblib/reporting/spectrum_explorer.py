@@ -48,7 +48,6 @@ class EditedDetection:
     def add(self, low: float, high: float) -> None:
         """Flag a range by hand, Hz; raises ValueError for a range that holds no bin."""
         flag = flag_between(self._found, low, high, BY_HAND)
-        self.removed = [span for span in self.removed if not _overlap(flag, span)]
         self.added.append(flag)
 
     def remove(self, low: float, high: float) -> None:
@@ -93,16 +92,8 @@ def explore_spectrum(edited: EditedDetection, folder: str | Path, name: str):
     import ipywidgets as widgets
 
     wide = widgets.Layout(width="560px")
-    alarm = widgets.FloatLogSlider(
-        edited.false_alarm,
-        base=10,
-        min=LOWEST,
-        max=HIGHEST,
-        step=0.1,
-        description="false alarm",
-        layout=wide,
-        readout_format=".2g",
-    )
+    alarm = widgets.FloatLogSlider(edited.false_alarm, base=10, min=LOWEST, max=HIGHEST, step=0.1, layout=wide)
+    alarm.description, alarm.readout_format = "false alarm", ".2g"
     low = widgets.FloatText(float(edited.measured.freqs[0]), description="from [Hz]", layout={"width": "200px"})
     high = widgets.FloatText(float(edited.measured.freqs[-1]), description="to [Hz]", layout={"width": "200px"})
     buttons = {text: widgets.Button(description=text) for text in ("add flag", "remove flags", "export")}

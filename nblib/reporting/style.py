@@ -37,7 +37,7 @@ STYLE = {
 
 def use_style() -> None:
     """Apply the house style to every figure made afterwards."""
-    plt.rcParams.update(STYLE)
+    plt.rcParams.update(STYLE)  # type: ignore[arg-type] # any string is a key at run time
 
 
 def save_figure(fig: Figure, name: str, caption: str, profile: str, run_name: str = "") -> None:

@@ -18,10 +18,10 @@ from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.state import AcceleratorState
 from filelock import FileLock
 from sklearn.metrics import average_precision_score
-from tqdm.auto import tqdm
 
 from nblib.model import NoiseBERT, noisy_tokens
-from nblib.project.environment import available_cores, is_live, run_conditions
+from nblib.project.bars import training_bar
+from nblib.project.environment import available_cores, run_conditions
 from nblib.project.paths import runs_dir
 from nblib.project.progress import planned, reporter
 from nblib.project.records import read_json, write_json
@@ -146,7 +146,8 @@ class _Run:
         self.n_validation_steps = -(-config.n_validation // config.batch_size)
         model = config.build_model(self.data.freqs)
         optimizer = MuonAdamW(model, config)
-        self.step, self.rows, self.best, self.seconds = 0, [], math.inf, 0.0
+        self.rows: list[dict[str, float]] = []
+        self.step, self.best, self.seconds = 0, math.inf, 0.0
         if (folder / "last.safetensors").exists():
             self._resume(model, optimizer)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
@@ -168,13 +169,8 @@ class _Run:
             sampler=range(self.step, config.steps),
             num_workers=n_workers if self.step < config.steps else 0,
         )
-        bar = tqdm(
-            loader,
-            total=config.steps,
-            initial=self.step,
-            desc=f"{config.readout} {config.regularizer}",
-            disable=not (self.accelerator.is_main_process and (is_live() if self.progress is None else self.progress)),
-        )
+        shown = self.progress if self.accelerator.is_main_process else False
+        bar = training_bar(loader, config.steps, self.step, f"{config.readout} {config.regularizer}", shown)
         recent, report = [], reporter(config.key, config.steps)
         for batch in bar:
             recent.append(self._train_step(batch))

@@ -1,0 +1,157 @@
+"""Injections into measured spectra: what the network adds to the classical detector.
+
+Writes records/benchmarks/network_injections.json. Needs $NBLIB_REAL_DATA and the networks' weights (NAME=FILE). Every
+choice - the best single classical setting, the weight of the network - is made on the first stretch; scores are those
+of the others.
+"""
+
+import argparse
+
+import numpy as np
+import torch
+
+from nblib.detection.combination import add_evidence
+from nblib.detection.network import SCORES, TOKEN, WideNetwork
+from nblib.evaluation.background_baselines import (
+    calibrated_bank,
+    iterated_clipping,
+    running_median_filter,
+    shipped_detector,
+    single_settings,
+)
+from nblib.evaluation.injections import AREAS, Benchmark, cell_maxima, paired_difference, real_stretches, table
+from nblib.evaluation.network_methods import network_cells
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_record, real_data_dir
+from nblib.project.records import write_json
+from nblib.training.checkpoints import load_checkpoint
+
+WEIGHTS = (0.5, 1.0, 2.0, 4.0)
+COMBINED = ("head", "attention")
+
+
+class Remembered:
+    """A method that scores the same spectra once."""
+
+    def __init__(self, method):
+        self.method, self.found = method, {}
+
+    def __call__(self, freqs, psd, valid, n_segments):
+        key = (len(psd), n_segments, psd[:, valid[0]].tobytes())
+        if hash(key) not in self.found:
+            self.found[hash(key)] = self.method(freqs, psd, valid, n_segments)
+        return self.found[hash(key)]
+
+
+def all_scores(model):
+    """Every score of the network per bin, by kind."""
+
+    def method(freqs, psd, valid, n_segments):
+        rows = [network_cells(model, freqs, x, here, n_segments) for x, here in zip(psd, valid, strict=True)]
+        bins = psd.shape[1]
+        return {kind: np.repeat(np.stack([row[kind] for row in rows]), TOKEN, axis=1)[:, :bins] for kind in SCORES}
+
+    return Remembered(method)
+
+
+def with_evidence(classical, scores, kind, weight):
+    """The classical -ln p of a cell and the network's bounded evidence."""
+
+    def method(freqs, psd, valid, n_segments):
+        log_p = cell_maxima(classical(freqs, psd, valid, n_segments))
+        log_odds = scores(freqs, psd, valid, n_segments)[kind][:, ::TOKEN]
+        return np.repeat(add_evidence(log_p, log_odds, weight), TOKEN, axis=1)[:, : psd.shape[1]]
+
+    return method
+
+
+def only(scores, kind):
+    """One score of the network."""
+    return lambda *spectra: scores(*spectra)[kind]
+
+
+def main() -> None:
+    """Measure and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("networks", nargs="+", help="NAME=FILE; the first also screens the places")
+    parser.add_argument("--places", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    stretches = real_stretches(real_data_dir())
+    bench, first = Benchmark(stretches, options.places, options.seed), stretches[0]
+    networks = {}
+    for name, _, path in (entry.partition("=") for entry in options.networks):
+        networks[name] = WideNetwork()
+        load_checkpoint(path, networks[name])
+    scores = {name: all_scores(model.eval()) for name, model in networks.items()}
+    classical = Remembered(shipped_detector())
+    screen = only(next(iter(scores.values())), "head")
+    screens = [running_median_filter(401, (1, 2, 3)), running_median_filter(101, (1,)), classical, calibrated_bank()]
+    places = {here.name: bench.places(here, [*screens, screen]) for here in stretches}
+
+    def on_first(method):
+        row = table({"m": {first.name: bench.recalls(method, first, places[first.name])}})["m"]
+        return float(np.mean(list(row.values())))
+
+    singles = {name: method for name, method in single_settings().items() if not name.startswith("pybaselines")}
+    tuning = {name: on_first(method) for name, method in singles.items()}
+    best = max(tuning, key=tuning.get)
+    methods = {
+        "classical detector": classical,
+        "best single setting": singles[best],
+        "running median 401, narrow": singles["running median 401, narrow"],
+        "calibrated bank on running medians": calibrated_bank(),
+        "clipping 401, narrow": iterated_clipping(401, (1, 2, 3)),
+    }
+    chosen = {}
+    for name, here in scores.items():
+        methods |= {f"{name}: {kind}": only(here, kind) for kind in SCORES}
+        for kind in COMBINED:
+            options_ = {weight: with_evidence(classical, here, kind, weight) for weight in WEIGHTS}
+            found = {weight: on_first(method) for weight, method in options_.items()}
+            chosen[f"{name}: {kind}"] = {f"{weight:g}": value for weight, value in found.items()}
+            methods[f"classical detector + {name}: {kind}"] = options_[max(found, key=found.get)]
+    held_out = stretches[1:]
+    recalls = {
+        name: {here.name: bench.recalls(method, here, places[here.name]) for here in held_out}
+        for name, method in methods.items()
+    }
+    record = {
+        "first stretch": {"singles": tuning, "best single setting": best, "weights": chosen},
+        "held out": table(recalls),
+        "by stretch": {
+            name: {key: table({"m": {key: found}})["m"] for key, found in rows.items()}
+            for name, rows in recalls.items()
+        },
+        "by width": {
+            name: {
+                f"{width:g}": [
+                    float(
+                        np.mean([np.nanmean(v[a]) for rows in by.values() for (w, _), v in rows.items() if w == width])
+                    )
+                    for a in AREAS
+                ]
+                for width in sorted({w for rows in by.values() for w, _ in rows})
+            }
+            for name, by in recalls.items()
+        },
+        "differences": {
+            f"{name} - {other}": {
+                f"{area:.0%}": paired_difference(recalls[name], recalls[other], area) for area in AREAS
+            }
+            for name in recalls
+            for other in ("classical detector", "best single setting", "running median 401, narrow")
+            if name != other
+        },
+        "places": {name: {f"{here.width:g}": len(here.centres) for here in found} for name, found in places.items()},
+        "settings": {"seed": options.seed, "places": options.places},
+    }
+    write_json(benchmark_record("network_injections"), record | run_conditions())
+    for name, row in record["held out"].items():
+        print(f"{name:45s} {row}")
+    print(record["first stretch"])
+
+
+if __name__ == "__main__":
+    main()

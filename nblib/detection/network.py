@@ -1,0 +1,211 @@
+"""The network for unknown backgrounds: what experts look at goes in, CLS attention and a score per cell come out.
+
+Inputs are the spectrum whitened by running medians of several windows in units of the estimator's scatter, responses
+of a small filter bank, and the plain level. A factor on the spectrum changes nothing, missing bins are masked.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from safetensors.torch import load_file
+from scipy.ndimage import gaussian_filter1d, median_filter
+from torch import Tensor, nn
+
+from nblib.detection.scatter import local_segments
+from nblib.spectra.background import log_median
+
+TOKEN = 10  # bins of a token, which is a cell
+NARROW_WINDOW, BROAD_WINDOW = 101, 401  # bins of the running medians
+BROAD_FILTERS = (2.0, 6.0, 20.0, 60.0)  # Gaussian standard deviations on the broad residual, bins
+NARROW_FILTER = 3.0  # on the narrow residual
+COARSE_SHARE = 3  # the coarsest background is a running median over this part of the axis
+CLIP = 30.0  # standard deviations: a strong line must not fill broad filters far away
+CHANNELS = 12
+
+
+def network_inputs(
+    freqs: Float[ndarray, " bin"],
+    psd: Float[ndarray, " bin"],
+    valid: Bool[ndarray, " bin"],
+    n_segments: float | Float[ndarray, " bin"] | None = None,
+) -> Float[ndarray, "channel bin"]:
+    """What the network sees of one spectrum: 12 channels per bin, float32, the same for any factor on the spectrum.
+
+    psd        : unit^2/Hz, only valid bins are read
+    n_segments : K, one number or one per bin; None: measured on the residual's lower half, which lines do not reach
+    raises     : ValueError for fewer than 30 measured bins
+    """
+    if valid.sum() < 30:
+        raise ValueError(f"{int(valid.sum())} measured bins; at least 30 are needed: use a finer frequency resolution")
+    index, bins = np.flatnonzero(valid), np.arange(len(psd))
+    log_psd = np.interp(bins, index, np.log(psd[index]))  # missing bins between their neighbours
+    narrow, broad = (log_psd - _mirrored_median(log_psd, window) for window in (NARROW_WINDOW, BROAD_WINDOW))
+    coarse = log_psd - _coarse_median(log_psd)
+    if n_segments is None:
+        n_segments = np.interp(bins, index, np.maximum(local_segments(narrow[index]), 1.0))
+    segments = np.broadcast_to(np.asarray(n_segments, dtype=np.float64), log_psd.shape)
+    root, middle = np.sqrt(segments), log_median(segments)
+    z_narrow, z_broad, z_coarse = (
+        np.where(valid, np.expm1(np.minimum(part + middle, 40.0)) * root, 0.0) for part in (narrow, broad, coarse)
+    )
+    clipped = np.clip(z_broad, -CLIP, CLIP)
+    responses = [_response(clipped, width) for width in BROAD_FILTERS]
+    responses.append(_response(np.clip(z_narrow, -CLIP, CLIP), NARROW_FILTER))
+    level = median_filter(log_psd[::3], 11, mode="nearest")
+    log_step = np.log(np.gradient(np.log(np.maximum(freqs, freqs[freqs > 0].min() / 2))))
+    channels = [np.arcsinh(part) / 3 for part in (z_narrow, z_broad, z_coarse, *responses)]
+    channels.append((np.interp(bins, bins[::3], level) - np.median(log_psd[index])) / 4)
+    channels.append(0.25 * np.log(segments) - 1)
+    channels.append(0.2 * log_step + 1)
+    channels.append(valid.astype(np.float64))
+    return np.stack(channels).astype(np.float32)
+
+
+def _mirrored_median(values, window):
+    """Running median; beyond the ends the values are mirrored through the end point, so that a slope goes on.
+
+    Kept here, apart from the detector's own background: the weights were trained with these inputs.
+    """
+    half = min(window // 2, (len(values) - 1) // 2)
+    low = 2 * np.median(values[:3]) - values[1 : half + 1][::-1]
+    high = 2 * np.median(values[-3:]) - values[-half - 1 : -1][::-1]
+    return median_filter(np.concatenate([low, values, high]), 2 * half + 1)[half : half + len(values)]
+
+
+def _coarse_median(log_psd):
+    """Median over a third of the axis, of block medians, so that it costs little."""
+    n_blocks = len(log_psd) // TOKEN
+    blocks = np.median(log_psd[: n_blocks * TOKEN].reshape(n_blocks, TOKEN), axis=1)
+    smooth = _mirrored_median(blocks, max(2 * (n_blocks // COARSE_SHARE // 2) + 1, 3))
+    return np.interp(np.arange(len(log_psd)), (np.arange(n_blocks) + 0.5) * TOKEN, smooth)
+
+
+def _response(scaled, width):
+    """Unit-variance Gaussian filter."""
+    return gaussian_filter1d(scaled, width, mode="nearest", truncate=3) * np.sqrt(2 * width * np.sqrt(np.pi))
+
+
+@dataclass(frozen=True)
+class WideOutput:
+    """What the network says of spectra, per token (= cell of 10 bins).
+
+    cls_attn : (batch, head, token) rows over measured tokens, summing to 1
+    logit    : (batch, token) of holding a noisy bin
+    strength : (batch, token) predicted ln(1 + r / 0.25), r the largest external power over background
+    """
+
+    cls_attn: Float[Tensor, "batch head token"]
+    logit: Float[Tensor, "batch token"]
+    strength: Float[Tensor, "batch token"]
+
+
+class TokenLayer(nn.Module):
+    """Pre-norm layer on tokens: a depthwise convolution over neighbours, self-attention, MLP.
+
+    Attention skips missing tokens; layers without it (attends=False) cost half.
+    """
+
+    def __init__(self, d_model: int, n_heads: int, dilation: int, attends: bool):
+        super().__init__()
+        self.n_heads = n_heads
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(d_model) for _ in range(3))
+        self.near = nn.Conv1d(d_model, d_model, 7, padding=3 * dilation, dilation=dilation, groups=d_model)
+        self.mix = nn.Linear(d_model, d_model)
+        self.attends = attends
+        if attends:
+            self.in_proj, self.out_proj = nn.Linear(d_model, 3 * d_model), nn.Linear(d_model, d_model)
+        self.linear1, self.linear2 = nn.Linear(d_model, 2 * d_model), nn.Linear(2 * d_model, d_model)
+
+    def forward(self, x: Tensor, present: Tensor) -> Tensor:
+        """x : (batch, token, d_model); present : (batch, token) False where all bins are missing."""
+        near = self.near((self.norm1(x) * present[..., None]).transpose(1, 2)).transpose(1, 2)
+        x = x + self.mix(F.gelu(near))
+        if self.attends:
+            parts = self.in_proj(self.norm2(x)).chunk(3, dim=-1)
+            query, key, value = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in parts)
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=present[:, None, None])
+            x = x + self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return x + self.linear2(F.gelu(self.linear1(self.norm3(x))))
+
+
+class WideNetwork(nn.Module):
+    """Convolutional stem over bins, tokens of 10 bins, three layers, a CLS row over the tokens and a head per token.
+
+    d_model, n_heads, n_layers, channels : sizes; channels of the stem
+    """
+
+    def __init__(self, d_model: int = 64, n_heads: int = 4, n_layers: int = 3, channels: int = 24):
+        super().__init__()
+        self.n_heads = n_heads
+        self.stem = nn.ModuleList(
+            [nn.Conv1d(CHANNELS, channels, 5, padding=2), nn.Conv1d(channels, channels, 5, padding=2)]
+        )
+        self.embed = nn.Linear(3 * channels + CHANNELS, d_model)
+        self.layers = nn.ModuleList(
+            TokenLayer(d_model, 2, 2**number, attends=number == n_layers - 1) for number in range(n_layers)
+        )
+        self.norm = nn.LayerNorm(d_model)
+        self.cls_query = nn.Linear(d_model, d_model)  # CLS asks with the mean of the tokens
+        self.cls_key = nn.Linear(d_model, d_model)
+        self.head = nn.Sequential(nn.Linear(d_model, d_model), nn.GELU(), nn.Linear(d_model, 2))
+
+    def forward(self, inputs: Float[Tensor, "batch channel bin"]) -> WideOutput:
+        """inputs : from network_inputs, padded at the end with zeros to a common length."""
+        missing = -inputs.shape[-1] % TOKEN
+        inputs = F.pad(inputs, (0, missing))
+        measured = inputs[:, -1:]  # (batch, 1, bin)
+        hidden = F.gelu(self.stem[0](inputs))
+        hidden = (hidden + F.gelu(self.stem[1](hidden))) * measured
+        present = measured[:, 0].unflatten(1, (-1, TOKEN)).sum(dim=-1)  # (batch, token) measured bins
+        inside = hidden.unflatten(2, (-1, TOKEN))  # (batch, channel, token, bin)
+        mean = inside.sum(dim=-1) / present.clamp(min=1)[:, None]
+        raw = inputs.unflatten(2, (-1, TOKEN)).mean(dim=-1)
+        pooled = torch.cat([mean, inside.amax(dim=-1), inside.amin(dim=-1), raw], dim=1).transpose(1, 2)
+        x, there = self.embed(pooled), present > 0
+        for layer in self.layers:
+            x = layer(x, there)
+        x = self.norm(x)
+        middle = (x * there[..., None]).sum(dim=1) / there.sum(dim=1, keepdim=True).clamp(min=1)
+        query = self.cls_query(middle)[:, None].unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+        key = self.cls_key(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)  # (batch, head, token, head_dim)
+        logits = (query * key).sum(dim=-1) / key.shape[-1] ** 0.5
+        rows = logits.masked_fill(~there[:, None], -torch.inf).softmax(dim=-1)
+        logit, strength = self.head(x).unbind(dim=-1)
+        return WideOutput(rows, logit, strength)
+
+
+WEIGHTS = "wide_network.safetensors"  # shipped; wide_network.json says how they came about
+
+
+@cache
+def shipped_network() -> WideNetwork:
+    """The network with its shipped weights, in eval mode; read once a process."""
+    model = WideNetwork()
+    with as_file(files("nblib.detection") / WEIGHTS) as path:
+        model.load_state_dict(load_file(path))
+    return model.eval()
+
+
+SCORES = ("attention", "head", "strength")
+
+
+def cell_score(output: WideOutput, kind: str, present: Bool[Tensor, "batch token"]) -> Float[Tensor, "batch token"]:
+    """Contamination per cell, higher where noise is more likely; NaN where no bin is measured.
+
+    kind : "attention" = -ln(mean over heads of the CLS row * measured tokens), "head" = the token head's logit,
+           "strength" = its predicted strength, which goes on rising where the logit saturates
+    """
+    if kind not in SCORES:
+        raise ValueError(f"unknown score {kind!r}; known: {', '.join(SCORES)}")
+    if kind == "attention":
+        share = output.cls_attn.mean(dim=1) * present.sum(dim=1, keepdim=True)
+        found = -share.clamp(min=torch.finfo(share.dtype).tiny).log()
+    else:
+        found = output.logit if kind == "head" else output.strength
+    return found.masked_fill(~present, torch.nan)
