@@ -1,21 +1,26 @@
-# The menu. `make run` and `make test` do all the set-up themselves.
+# The menu. `make run` and `make test` do all the set-up themselves. Whatever runs writes below runs/ and build/;
+# `make publish` alone renews records/, figures/, README.md and docs/.
 PYTHON ?= python3
 VENV ?= .venv
 PROFILE ?= quick
 CORES ?= 2
 GRID ?= workflow/grid.yaml
+DATA ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SNAKEMAKE := $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-incomplete --quiet rules host
+WORKFLOW := $(BIN)/python workflow/run.py
+TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile
+BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
+export PROFILE CORES GRID DATA
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run evidence figures grid test bench lint notebooks readme lab clean
+.PHONY: help setup run evidence grid lab publish figures test test-fast lint notebooks bench clean
 
 help: ## this menu
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "variables: PROFILE=smoke|quick|full, CORES=2, GRID=workflow/grid.yaml, DATA=file of your own spectrum"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo 'variables: PROFILE=smoke|quick|full, CORES=2, GRID=workflow/grid.yaml, DATA="file of your own spectrum.csv"'
 
 $(READY): requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -26,43 +31,44 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 
 setup: $(READY) ## create the environment and install (about two minutes)
 
-run: $(READY) ## execute notebooks 00-04, write figures/ and runs/ (only what changed)
-	$(SNAKEMAKE) --config profile=$(PROFILE) $(if $(DATA),data_path=$(DATA)) -- report
-	@$(BIN)/python -m nblib.reporting.outputs $(PROFILE)
+run: $(READY) ## notebooks 00-04 executed, figures and records, all in runs/PROFILE (only what changed; resumable)
+	@$(WORKFLOW) report --profile "$$PROFILE" --cores "$$CORES" --data "$$DATA"
 
 evidence: $(READY) ## notebooks 05 and 06: the sweep and the benchmark over seeds (about an hour and a half, resumable)
-	$(SNAKEMAKE) --config profile=$(PROFILE) -- evidence
+	@$(WORKFLOW) evidence --profile "$$PROFILE" --cores "$$CORES"
 
-figures: $(READY) ## draw the figures of 05, 06 and the benchmarks again from records/, training nothing
+grid: $(READY) ## a grid of notebook parameters, one table at the end, resumable (GRID=...)
+	@$(WORKFLOW) grid --grid "$$GRID" --cores "$$CORES" $(if $(filter command environment,$(firstword $(origin PROFILE))),--profile "$$PROFILE")
+
+lab: $(READY) ## JupyterLab on copies of the notebooks, in runs/lab
+	@$(BIN)/python workflow/lab.py
+
+publish: $(READY) ## records/, figures/ and the generated pages from runs/PROFILE (nothing else writes there)
+	@$(BIN)/python -m nblib publish "$$PROFILE"
+
+figures: $(READY) ## the figures of 05, 06 and the benchmarks drawn again from records/ into runs/, nothing trained
 	for name in 05_lambda_sweep 06_benchmark; do \
-	  $(BIN)/python -m nblib.reporting.notebooks notebooks/$$name.ipynb build/figures/$$name.ipynb -p profile quick -p from_record true || exit 1; done
+	  $(BIN)/python -m nblib run $$name -o build/figures/$$name.ipynb profile=quick from_record=true || exit 1; done
 	for name in attention growth throughput time_to_quality; do $(BIN)/python benchmarks/$$name.py --redraw || exit 1; done
-
-grid: $(READY) ## run a grid of notebook parameters, resumable (GRID=...)
-	$(SNAKEMAKE) --configfile $(GRID) --keep-going -- grid
 
 test: $(READY) ## the whole test suite, notebooks included
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build/test
-	NBLIB_RUNS=$(CURDIR)/build/test/runs NBLIB_FIGURES=$(CURDIR)/build/test/figures NBLIB_RECORDS=$(CURDIR)/records \
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks --nbval-lax -n $(CORES) --dist loadfile
+	$(TEST) tests notebooks --nbval-lax
 
-bench: $(READY) ## the benchmarks, to records/benchmarks/ and figures/ (about an hour; leave the machine alone)
-	for name in attention growth throughput scaling time_to_quality log_tokens recipe; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+test-fast: $(READY) ## the tests that are not slow, in about a minute
+	$(TEST) tests -m "not slow"
 
 lint: $(READY) ## ruff, and its formatter
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-notebooks: $(READY) ## run the notebooks with smoke defaults and store their outputs (what the tests compare)
+notebooks: $(READY) ## run the notebooks with smoke defaults and store their outputs in notebooks/ (what the tests compare)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
-readme: $(READY) ## renew the README's figures from records/
-	$(BIN)/python -m nblib.reporting.outputs --readme
+bench: $(READY) ## the benchmarks, to runs/benchmarks (about an hour; leave the machine alone)
+	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
-lab: $(READY) ## JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir=. notebooks
-
-clean: ## remove runs/ (trained models too); the environment and figures stay
+clean: ## remove runs/ (trained models and edited copies of notebooks too) and build/; the environment stays
 	rm -rf runs build

@@ -19,7 +19,7 @@ from torch import nn
 from nblib.losses import REGULARIZERS, masked_error
 from nblib.model import NoiseBERT
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record
+from nblib.project.paths import benchmark_record, benchmark_result
 from nblib.project.records import read_json, write_json
 from nblib.reporting.style import save_figure, use_style
 
@@ -199,7 +199,7 @@ def plot(rows: list[dict]) -> None:
         ax.xaxis.minorticks_off()
     axes[0].legend()
     caption = "Training step by way of capturing attention, against length: time and peak memory above the start."
-    save_figure(fig, "bench_attention", caption, "quick")
+    save_figure(fig, "bench_attention", caption, "benchmarks")
 
 
 def main():
@@ -219,7 +219,7 @@ def main():
     rows = measure(options.lengths, options.repeats)
     record = {"rows": rows, "summary": summary(rows), "sizes": SIZES, **run_conditions()}
     print(json.dumps(record["summary"], indent=1))
-    print(f"wrote {write_json(benchmark_record('attention'), record)}")
+    print(f"wrote {write_json(benchmark_result('attention'), record)}")
     plot(rows)
 
 

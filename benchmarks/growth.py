@@ -19,7 +19,7 @@ from attention import peak_mib
 
 from nblib import TrainConfig
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record
+from nblib.project.paths import benchmark_record, benchmark_result
 from nblib.project.records import read_json, write_json
 from nblib.reporting.style import save_figure, use_style
 from nblib.training.objective import loss_terms
@@ -118,7 +118,7 @@ def plot(record: dict) -> None:
     caption = (
         f"A training step of {BATCH} spectra on one core: time and memory against bins, and against spectra on disk."
     )
-    save_figure(fig, "bench_growth", caption, "quick")
+    save_figure(fig, "bench_growth", caption, "benchmarks")
 
 
 def main():
@@ -148,7 +148,7 @@ def main():
             for key in ("seconds", "memory_mib")
         }
     print(json.dumps(record["exponents"]))
-    print(f"wrote {write_json(benchmark_record('growth'), record | {'batch': BATCH, **run_conditions()})}")
+    print(f"wrote {write_json(benchmark_result('growth'), record | {'batch': BATCH, **run_conditions()})}")
     plot(record)
 
 

@@ -16,7 +16,7 @@ from nblib.detection.metrics import detection
 from nblib.evaluation.test_sets import held_out
 from nblib.prediction import model_inputs
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record
+from nblib.project.paths import benchmark_result
 from nblib.project.profiles import get_profile
 from nblib.project.records import write_json
 from nblib.spectra.cells import CELL_WIDTH, cell_labels
@@ -111,7 +111,7 @@ def main():
         rows[name] = judge(model, config, layout) | {"seconds": seconds}
         print(json.dumps({name: {key: round(value, 4) for key, value in rows[name].items()}}), flush=True)
     record = {"rows": rows, "layouts": LAYOUTS, "steps": config.steps, "n_validation": N_SPECTRA, **run_conditions()}
-    print(f"wrote {write_json(benchmark_record('log_tokens'), record)}")
+    print(f"wrote {write_json(benchmark_result('log_tokens'), record)}")
 
 
 if __name__ == "__main__":

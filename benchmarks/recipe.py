@@ -12,7 +12,7 @@ from nblib.evaluation.assessments import masked_prediction
 from nblib.evaluation.test_sets import held_out
 from nblib.prediction import predict
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record
+from nblib.project.paths import benchmark_result
 from nblib.project.profiles import get_profile
 from nblib.project.records import committed_result, write_json
 
@@ -57,7 +57,7 @@ def main():
         rows[name] |= {"seconds": result.record["wall_seconds"], "change": CHANGES[name]}
         print(json.dumps({name: {key: round(value, 4) for key, value in rows[name].items() if key != "change"}}))
     record = {"rows": rows, "reg_weight": weight, "base": base, "n_validation": N_SPECTRA, **run_conditions()}
-    print(f"wrote {write_json(benchmark_record('recipe'), record)}")
+    print(f"wrote {write_json(benchmark_result('recipe'), record)}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 
 from nblib import TrainConfig, train
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record
+from nblib.project.paths import benchmark_result
 from nblib.project.records import write_json
 
 STEPS = {32: 120, 128: 40, 512: 12}  # by global batch
@@ -97,7 +97,7 @@ def main():
         return
     record = {f"global batch {batch}": compare(batch, options.repeats) for batch in STEPS}
     print(json.dumps(record, indent=1))
-    print(f"wrote {write_json(benchmark_record('scaling'), record | run_conditions())}")
+    print(f"wrote {write_json(benchmark_result('scaling'), record | run_conditions())}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Where a quick-profile step spends its time, what its settings cost, how fast spectra are made. `make bench`
 
-Writes records/benchmarks/throughput.json and the figure bench_step_profile.
+Writes runs/benchmarks/throughput.json and the figure bench_step_profile.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from torch.profiler import ProfilerActivity, profile
 from nblib import TrainConfig
 from nblib.dataset import EXTERNAL, INTRINSIC, MASK, NoiseBERTDataset
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record
+from nblib.project.paths import benchmark_record, benchmark_result
 from nblib.project.records import read_json, write_json
 from nblib.reporting.style import save_figure, use_style
 from nblib.spectra.noise import draw_external, draw_intrinsic
@@ -144,7 +144,7 @@ def plot(record: dict) -> None:
         ax.invert_yaxis()
         ax.set(xlabel=label, xlim=(0, 1.2 * max(values.values())))
     caption = "Where a quick-profile training step and one simulated spectrum spend their time."
-    save_figure(fig, "bench_step_profile", caption, "quick")
+    save_figure(fig, "bench_step_profile", caption, "benchmarks")
 
 
 def main():
@@ -158,7 +158,7 @@ def main():
     settings = time_settings()
     torch.set_num_threads(1)
     record = {"step": step, "settings": settings, "data": time_data(), **run_conditions()}
-    write_json(benchmark_record("throughput"), record)
+    write_json(benchmark_result("throughput"), record)
     plot(record)
     print(f"step {step['step_ms']:.1f} ms, drawing its data {step['data_ms']:.1f} ms (overlapped by a worker)")
     print(f"{record['data']['spectra_per_second']:.0f} spectra a second and core, ready for the model")

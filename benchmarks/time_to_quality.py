@@ -1,7 +1,7 @@
 """Wall time until attention detects, ours beside the starting study's configuration given the same time. `make bench`
 
 Ours: the quick profile's model and penalty. The study's: point tokens, token readout, the mean penalty,
-need_weights=True. Both in one process of two threads; validation average precision per cell, simulated labels, wall
+need_weights=True. Both in one process of one thread; validation average precision per cell, simulated labels, wall
 time from the first step on.
 """
 
@@ -25,7 +25,7 @@ from nblib import TrainConfig, train
 from nblib.detection.scores import attention_score
 from nblib.losses import REGULARIZERS, masked_error
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record
+from nblib.project.paths import benchmark_record, benchmark_result
 from nblib.project.profiles import get_profile
 from nblib.project.records import committed_result, read_json, write_json
 from nblib.reporting.style import save_figure, use_style
@@ -108,7 +108,7 @@ def plot(curves: list[dict], study: dict) -> None:
     ax.set(xlabel="Wall time of training, two cores [s]", ylabel="Validation average precision", ylim=(0, 1))
     ax.legend()
     caption = "Validation AP of attention against wall time on two cores; a line a seed, and the starting study's way."
-    save_figure(fig, "bench_time_to_quality", caption, "quick")
+    save_figure(fig, "bench_time_to_quality", caption, "benchmarks")
 
 
 def main():
@@ -135,7 +135,7 @@ def main():
     print(
         json.dumps({"seconds to AP 0.85": times, "study, best AP": max(study["ap"]), "study steps": study["step"][-1]})
     )
-    print(f"wrote {write_json(benchmark_record('time_to_quality'), record)}")
+    print(f"wrote {write_json(benchmark_result('time_to_quality'), record)}")
     plot(curves, study)
 
 

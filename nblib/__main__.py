@@ -1,42 +1,48 @@
-"""Train one run from the command line, alone or under torchrun: `python -m nblib regularizer=mass reg_weight=3`.
+"""The command line: `nblib SUBCOMMAND ...`, or `python -m nblib SUBCOMMAND ...`.
 
-Every NAME=VALUE is a parameter of TrainConfig, on top of a profile's. The notebooks find the run by its parameters.
+A subcommand is a function of its arguments with a parser of its own; its module is imported when it is called.
 """
 
-import argparse
 import sys
+from importlib import import_module
 
-import yaml
-from accelerate import PartialState
+# name -> (module, function, what it does); `nblib NAME --help` explains the rest
+COMMANDS = {
+    "detect": ("nblib.analysis.command", "detect_command", "flag what is contaminated in spectra of your own"),
+    "train": ("nblib.training.command", "train_command", "train one model, alone or under torchrun"),
+    "run": ("nblib.reporting.commands", "run_command", "execute a notebook with parameters"),
+    "grid-table": ("nblib.reporting.commands", "grid_table_command", "join the records of a grid of runs as CSV"),
+    "outputs": ("nblib.reporting.commands", "outputs_command", "list what runs wrote"),
+    "publish": ("nblib.reporting.commands", "publish_command", "renew records/, figures/ and pages from runs/"),
+}
 
-from nblib.project.profiles import PROFILES, get_profile
-from nblib.training.config import TrainConfig
-from nblib.training.loop import train
 
-
-def parse_config(profile: str, assignments: list[str]) -> TrainConfig:
-    """A config from a profile and NAME=VALUE texts; raises ValueError for what is neither."""
-    malformed = [text for text in assignments if "=" not in text]
-    if malformed:
-        raise ValueError(f"{malformed[0]!r} is not NAME=VALUE; write e.g. reg_weight=3")
-    values = {name: yaml.safe_load(value) for name, value in (text.split("=", 1) for text in assignments)}
-    return TrainConfig.from_dict(get_profile(profile).training | values)
+def usage() -> str:
+    """The menu of subcommands."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}s}  {summary}" for name, (_, _, summary) in COMMANDS.items()]
+    return "\n".join(["usage: nblib SUBCOMMAND ...", "", *lines, "", "nblib SUBCOMMAND --help explains its arguments."])
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; exit status 0, 2 for input that is refused."""
-    parser = argparse.ArgumentParser(prog="python -m nblib", description=__doc__)
-    parser.add_argument("--profile", default="quick", choices=list(PROFILES))
-    parser.add_argument("assignments", nargs="*", metavar="NAME=VALUE")
-    options = parser.parse_args(arguments)
+    """Run a subcommand; exit status 0, 1 when it fails, 2 for input that is refused, 130 when interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if arguments else 2
+    name, *rest = arguments
+    if name not in COMMANDS:
+        print(f"refused: no subcommand {name!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    module, function, _ = COMMANDS[name]
     try:
-        result = train(parse_config(options.profile, options.assignments))
+        return getattr(import_module(module), function)(rest)
     except ValueError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 2
-    if PartialState().is_main_process:
-        print(result.folder)
-    return 0
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

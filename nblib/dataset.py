@@ -9,6 +9,7 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
+from nblib.project.extensions import load_extensions, loaded_extensions
 from nblib.spectra.cells import N_INTERVALS, NOISY_RATIO, noise_interval
 from nblib.spectra.noise import (
     FAMILIES,
@@ -33,15 +34,12 @@ from nblib.spectra.readers import Spectra, load_spectra
 
 __all__ = ["NoiseBERTDataset", "Spectra", "load_spectra", "PRESETS", "SPLITS"]
 
-
 PRESETS = ("published", "wide", "measured")
 SPLITS = {"train": (0.0, 0.7), "validation": (0.7, 0.8), "test": (0.8, 1.0)}  # shares of the 32,000 pairs
 MASK_POLICIES = ("clean", "any")
 N_PUBLISHED = 32_000
 DEFAULT_WIDE_SPECTRA = 32_000
 PAIR_SEED = 20  # which 32,000 of the 40,000 energy pairs, and their split: the same for every seed
-
-
 BACKGROUND, EXTERNAL, INTRINSIC, MASK = range(4)  # independent random streams of one spectrum
 
 
@@ -96,7 +94,7 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         none_share: float = 0.2,
         amplitude: tuple[float, float] = (0.5, 3.0),
         intrinsic: str = "welch",
-        n_segments: int = 8,
+        n_segments: float = 8,
         mask_width: int = 20,
         mask_fraction: float = 0.15,
         mask_policy: str = "clean",
@@ -104,6 +102,7 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         data_path: str | Path | None = None,
         freqs: ndarray | None = None,
     ):
+        load_extensions()  # installed packages may bring families
         _check_choice("preset", preset, PRESETS)
         _check_choice("split", split, SPLITS)
         _check_choice("mask_policy", mask_policy, MASK_POLICIES)
@@ -171,13 +170,20 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return self.n_spectra
 
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_extensions": loaded_extensions()}  # a worker process started anew knows none
+
+    def __setstate__(self, state: dict) -> None:
+        load_extensions(state.pop("_extensions"))
+        self.__dict__.update(state)
+
     def set_epoch(self, epoch: int) -> None:
         """Choose which pass over the spectra is drawn; each epoch has its own noise and masks."""
         self.epoch = int(epoch)
 
     # ---- drawing ----
 
-    def _generator(self, stream: int, index: int) -> np.random.Generator:
+    def _generator(self, stream: int, index: int | np.integer) -> np.random.Generator:
         """Counter-based generator of one stream of one spectrum: Philox keyed by (seed, split; epoch, index)."""
         split_id = list(SPLITS).index(self.split)
         key = np.array([self.seed, split_id], dtype=np.uint64)
@@ -231,24 +237,24 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         masked[:, :inside] = np.repeat(blocks & ~blocked, self.mask_width, axis=1)
         return masked
 
-    def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
+    def batch(self, indices: Sequence[int | np.integer] | ndarray) -> dict[str, Tensor]:
         """One vectorised batch: the dict of `dataset[i]` with a leading batch axis.
 
         raises : IndexError for an index outside 0..len-1
         """
-        indices = np.asarray(indices, dtype=np.int64)
-        if indices.size and (indices.min() < 0 or indices.max() >= self.n_spectra):
-            raise IndexError(f"index {indices.min()}..{indices.max()} is outside 0..{self.n_spectra - 1}")
-        log_background, energies, valid = self._backgrounds(indices)
+        chosen = np.asarray(indices, dtype=np.int64)
+        if chosen.size and (chosen.min() < 0 or chosen.max() >= self.n_spectra):
+            raise IndexError(f"index {chosen.min()}..{chosen.max()} is outside 0..{self.n_spectra - 1}")
+        log_background, energies, valid = self._backgrounds(chosen)
         if self.preset == "measured":
-            ratio, family = np.zeros_like(log_background), np.full(len(indices), -1)
+            ratio, family = np.zeros_like(log_background), np.full(len(chosen), -1)
             log_psd = log_background
         else:
-            ratio, factor, family = self._noise(indices)
+            ratio, factor, family = self._noise(chosen)
             log_psd = log_background + np.log1p(ratio) + np.log(factor)
             ratio = np.where(valid, ratio, 0.0)
         noisy = ratio > NOISY_RATIO
-        masked = self._masks(indices, ~valid | noisy if self.mask_policy == "clean" else ~valid)
+        masked = self._masks(chosen, ~valid | noisy if self.mask_policy == "clean" else ~valid)
         level = self.scale.centres(log_psd, valid)
         target = np.where(valid, (log_psd - level[:, None]) / self.scale.spread, 0.0).astype(np.float32)
         background = (log_background - level[:, None]) / self.scale.spread
@@ -258,7 +264,7 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
             "input": torch.from_numpy(np.where(masked, np.float32(0), target)),
             "target": torch.from_numpy(target),
             "mask": torch.from_numpy(masked),
-            "freq": torch.from_numpy(np.array(self.freqs)).expand(len(indices), -1),
+            "freq": torch.from_numpy(np.array(self.freqs)).expand(len(chosen), -1),
             "noise_interval": torch.from_numpy(noise_interval(ratio)),
             "noisy": torch.from_numpy(noisy),
             "background": torch.from_numpy(background.astype(np.float32)),
@@ -268,10 +274,10 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
             "level": torch.from_numpy(level.astype(np.float32)),
         }
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
+    def __getitem__(self, index: int | np.integer) -> dict[str, Tensor]:
         return self.__getitems__([index])[0]
 
-    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Tensor]]:
+    def __getitems__(self, indices: Sequence[int | np.integer]) -> list[dict[str, Tensor]]:
         """Many spectra drawn together; torch's DataLoader calls it with a whole batch of indices."""
         together = self.batch(indices)
         return [{key: value[row] for key, value in together.items()} for row in range(len(indices))]

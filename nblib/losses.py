@@ -2,17 +2,22 @@
 
 A penalty is written for one spectrum and averaged over the spectra that define it: those with the tokens its formula
 needs. Where no spectrum defines it, it is 0 with gradient 0.
+
+Equation numbers are those of docs/method.md.
 """
 
-import functools
+import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-REGULARIZERS: dict[str, Callable] = {}
+from nblib.project.registry import check_known, register
+
+TRUTH = ("noisy_bins", "noise_interval")  # of a penalty's context: what only simulated labels can give
 MARGIN = 1.0  # logits; of log_odds and ranking
 
 
@@ -21,19 +26,44 @@ def mean_over_defined(rows: Float[Tensor, " batch"], defined: Bool[Tensor, " bat
     return torch.where(defined, rows, 0).sum() / defined.sum().clamp(min=1)
 
 
-def regularizer(rows: Callable) -> Callable:
-    """Register rows(...) -> (value per spectrum, bool per spectrum) under its name, averaged as above.
+@dataclass(frozen=True)
+class Penalty:
+    """A registered penalty: rows(cls_attn, noisy, **context) -> (value per spectrum, bool per spectrum).
 
-    The registered function takes (cls_attn, noisy, reduction="mean", **context); reduction="none" returns the rows.
+    needs_truth : it reads the simulated labels themselves, so that pseudo-labels cannot stand in
     """
 
-    @functools.wraps(rows)
-    def penalty(cls_attn, noisy, reduction="mean", **context):
-        values, defined = rows(cls_attn, noisy, **context)
+    rows: Callable
+    needs_truth: bool
+
+    def __call__(self, cls_attn, noisy, reduction="mean", **context):
+        """The penalty averaged over the spectra that define it; reduction="none" returns the rows."""
+        values, defined = self.rows(cls_attn, noisy, **context)
         return mean_over_defined(values, defined) if reduction == "mean" else (values, defined)
 
-    REGULARIZERS[rows.__name__] = penalty
-    return penalty
+
+REGULARIZERS: dict[str, Penalty] = {}
+
+
+def regularizer(rows: Callable | None = None, *, needs_truth: bool | None = None) -> Callable:
+    """Decorator: register a penalty under its function's name, as `@regularizer` or `@regularizer(needs_truth=...)`.
+
+    Parameters
+    ----------
+    rows : (cls_attn, noisy, **context) -> (value per spectrum, bool per spectrum: does the penalty exist for it)
+    needs_truth : does it read an entry of TRUTH? None = as its code says
+
+    Raises
+    ------
+    ValueError for a name that is taken, and for needs_truth=False on a function that names an entry of TRUTH
+    """
+    if rows is None:
+        return lambda function: regularizer(function, needs_truth=needs_truth)
+    code = inspect.unwrap(rows).__code__
+    read = [name for name in TRUTH if name in (*inspect.signature(rows).parameters, *code.co_consts)]
+    if needs_truth is False and read:
+        raise ValueError(f"penalty {rows.__name__!r} reads {', '.join(read)}; declare it with needs_truth=True")
+    return register(REGULARIZERS, "penalty", rows.__name__, Penalty(rows, bool(needs_truth or read)))
 
 
 # ---- masked error ----
@@ -55,14 +85,12 @@ MASKED_ERRORS = {"squared": squared_error, "whittle": whittle_error}
 
 def check_masked_error(kind: str) -> None:
     """Raise ValueError for a masked error that is not known."""
-    if kind not in MASKED_ERRORS:
-        raise ValueError(f"unknown masked error {kind!r}; known: {', '.join(MASKED_ERRORS)}")
+    check_known(MASKED_ERRORS, "masked error", kind)
 
 
 def check_regularizer(name: str) -> None:
     """Raise ValueError for a regularizer that is not registered."""
-    if name not in REGULARIZERS:
-        raise ValueError(f"unknown regularizer {name!r}; known: {', '.join(REGULARIZERS)}")
+    check_known(REGULARIZERS, "regularizer", name)
 
 
 def masked_error(
@@ -120,7 +148,7 @@ def none(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch
     return cls_attn.new_zeros(len(cls_attn)), noisy.any(dim=-1)
 
 
-@regularizer
+@regularizer(needs_truth=True)
 def simple(cls_attn, noisy, *, prediction, noisy_bins, **context):
     """Mean |prediction| on noisy bins; attention is not used. prediction, noisy_bins : (batch, bin)."""
     n_noisy = noisy_bins.sum(dim=-1)
@@ -134,7 +162,7 @@ def mean(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch
     return (_mass(cls_attn, noisy) / noisy.sum(dim=-1).clamp(min=1)[:, None]).mean(dim=1), _both_kinds(noisy)
 
 
-@regularizer
+@regularizer(needs_truth=True)
 def first_bin(cls_attn, noisy, *, noise_interval, n_intervals=30, **context):
     """Attention on the token of the labelled interval's first bin: the starting study's code, literally.
 

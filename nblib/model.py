@@ -231,7 +231,7 @@ class NoiseBERT(nn.Module):
     @property
     def cls_self_share(self) -> Tensor:
         """(layer, batch, head) attention that CLS kept for itself in the last call with "cls"; no gradient."""
-        return torch.stack([layer.attention.cls_self_share for layer in self.layers])
+        return torch.stack([layer.attention.cls_self_share for layer in self.layers])  # type: ignore[union-attr,misc]
 
     def token_freqs(self, freqs: Tensor) -> Tensor:
         """Geometric centre of each token, (..., bin) Hz -> (..., token) Hz."""

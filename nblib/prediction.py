@@ -1,5 +1,9 @@
-"""What a model makes of spectra: predictions, restored backgrounds and attention."""
+"""What a model makes of spectra: predictions, restored backgrounds and attention.
 
+Equation numbers are those of docs/method.md.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +15,8 @@ from torch import Tensor
 from nblib.dataset import NoiseBERTDataset
 from nblib.detection.scores import attention_score
 from nblib.model import NoiseBERT, patches
+from nblib.project.extensions import modules_of
+from nblib.project.registry import functions_of, register
 from nblib.spectra.cells import cell_labels, cell_scores
 from nblib.spectra.filters import matched_filter
 
@@ -66,7 +72,7 @@ class Predictions:
         """Attention score of one layer."""
         return attention_score(self.cls_attn[layer], self.log_psd.shape[1])
 
-    def residual(self, widths) -> Float[ndarray, "n cell"]:
+    def residual(self, widths: Sequence[float]) -> Float[ndarray, "n cell"]:
         """Matched filter of the data against the model's restored background."""
         return cell_scores(matched_filter(self.log_psd - self.restored, widths, self.n_segments))
 
@@ -143,3 +149,37 @@ def model_inputs(batch: dict[str, Tensor], any_grid: bool, hide: Tensor | None =
     hide = batch["mask"] if hide is None else hide
     extra = {"freqs": batch["freq"][0], "level": batch["level"]} if any_grid else {}
     return (batch["target"].masked_fill(hide, 0.0), hide | ~batch["valid"]), extra
+
+
+# ---- scores: what a trained model says about each cell, by name in SCORES ----
+
+SCORES: dict[str, Callable] = {}
+
+
+def score(function: Callable) -> Callable:
+    """Decorator: register a score under its function's name, `(reading, widths) -> (n, cell)`, high where noisy.
+
+    reading : Predictions; its truth, background and energies are for judging, a score does not look at them
+    widths  : standard deviations (bins) of the matched filters that suit the noise family
+    raises  : ValueError for a name that is taken
+    """
+    return register(SCORES, "score", function.__name__, function)
+
+
+def scores_judged(extensions: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names of the scores that a model is judged by: the package's own, and those of the extensions its run names."""
+    modules = modules_of(extensions)
+    homes = {name: functions_of(function)[-1].__module__ for name, function in SCORES.items()}
+    return tuple(name for name, home in homes.items() if home.split(".")[0] == "nblib" or home in modules)
+
+
+@score
+def attention(reading: Predictions, widths: Sequence[float]) -> Float[ndarray, "n cell"]:
+    """Where CLS of the last layer looks away, eq. 9."""
+    return reading.attention()
+
+
+@score
+def residual(reading: Predictions, widths: Sequence[float]) -> Float[ndarray, "n cell"]:
+    """What the restored background leaves over, matched-filtered, eq. 10."""
+    return reading.residual(widths)

@@ -83,6 +83,7 @@ def test_dropout_changes_the_output_and_not_the_captured_row():
     assert torch.equal(row, same)
 
 
+@pytest.mark.slow
 def test_capture_is_one_graph_under_torch_compile():
     """Planted bug: a Python branch on the attention's values, which breaks the graph."""
     model = make()

@@ -2,15 +2,15 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import nbformat
 import numpy as np
 import pytest
 
-from nblib.project.paths import NOTEBOOKS, ROOT
-from nblib.reporting.notebooks import check_parameters, known_parameters, run_notebook
+from nblib.__main__ import main
+from nblib.project.paths import NOTEBOOKS
+from nblib.reporting.notebooks import run_notebook
+from nblib.reporting.parameters import RULES, known_parameters, typed_parameters
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 MACHINE_PATH = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)")
@@ -42,6 +42,14 @@ def test_one_parameters_cell_of_literals_with_a_meaning_each(notebook):
         assert re.fullmatch(r"[a-z_]+ = [^=#]+  # [^=]+", line), line
 
 
+def test_values_are_checked_before_anything_is_computed(notebook):
+    """Every parameter that has a rule is handed to it in the first cell of code."""
+    parameters, imports = (cell.source for cell in _code(notebook)[:2])
+    names = [line.split(" = ")[0] for line in parameters.splitlines()]
+    assert "check_parameters(" in imports
+    assert [name for name in names if name in RULES and f"{name}={name}" not in imports] == []
+
+
 def test_logic_lives_in_the_package(notebook):
     sources = "\n".join(cell.source for cell in _code(notebook))
     assert not re.search(r"^\s*(def|class) |sys\.path|os\.environ", sources, re.MULTILINE)
@@ -66,6 +74,7 @@ def test_figures_are_shown_and_results_recorded(notebook):
     sources = "\n".join(cell.source for cell in _code(notebook))
     assert sources.count("save_figure(") >= 2
     assert sources.count("save_result(") == 1
+    assert not re.search(r"savefig|open\(|write_text|to_csv|np\.save|write_json", sources)  # nothing written past them
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -73,7 +82,7 @@ def test_unknown_parameters_are_refused_with_the_known_ones(path):
     known = known_parameters(path)
     assert {"profile", "seed", "run_name"} <= set(known)
     with pytest.raises(ValueError, match=r"has no parameter sed; known: .*seed"):
-        check_parameters(path, {"sed": 1})
+        typed_parameters(path, {"sed": 1})
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +111,7 @@ def _run(name, tmp_path, monkeypatch, **parameters):
     return record, {path.stem for path in figures.glob("*.png")}
 
 
+@pytest.mark.slow
 def test_00_and_01_read_a_measured_file(tmp_path, monkeypatch, measured_file):
     record, figures = _run("00_data", tmp_path, monkeypatch, data_path=str(measured_file))
     assert record["metrics"]["file"] == {"bins": 405, "spectra": 1, "valid": 1.0}
@@ -112,6 +122,7 @@ def test_00_and_01_read_a_measured_file(tmp_path, monkeypatch, measured_file):
     assert "01_measured" in figures
 
 
+@pytest.mark.slow
 def test_03_takes_another_penalty_as_a_grid_does(tmp_path, monkeypatch):
     parameters = {"regularizer": "log_odds", "reg_weight": 2.0, "compare": False, "steps": 5}
     record, figures = _run("03_full_attention_regularizer", tmp_path, monkeypatch, **parameters)
@@ -129,12 +140,12 @@ def test_03_takes_another_penalty_as_a_grid_does(tmp_path, monkeypatch):
         ("regularizer", "entropy", "log_barrier"),
     ],
 )
-def test_unknown_values_stop_a_notebook_before_it_trains(tmp_path, name, value, known):
-    output = tmp_path / "03.ipynb"
+def test_unknown_values_stop_a_notebook_before_it_starts(tmp_path, capsys, name, value, known):
+    output = tmp_path / "new" / "03.ipynb"
     notebook = NOTEBOOKS / "03_full_attention_regularizer.ipynb"
-    command = [sys.executable, "-m", "nblib.reporting.notebooks", str(notebook), str(output), "-p", name, value]
-    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert answer.returncode == 1
-    assert f"unknown {name.replace('family', 'noise family')} '{value}'" in answer.stderr
-    assert known in answer.stderr
-    assert not output.exists()
+    assert main(["run", str(notebook), "-o", str(output), "-p", name, value]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"refused: unknown {name.replace('family', 'noise family')} '{value}'")
+    assert known in said
+    assert said.count("\n") == 1
+    assert not output.parent.exists()

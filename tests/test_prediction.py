@@ -1,5 +1,7 @@
 """What is claimed about a model: scores against hand counts and scikit-learn, restoration, and what may not leak."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -172,6 +174,7 @@ def test_held_out_spectra_are_the_same_for_every_model():
     assert not set(validation.sources) & set(one.sources)
 
 
+@pytest.mark.slow
 def test_references_tune_on_validation_and_end_at_the_posterior(untrained):
     config, _, model, reading = untrained
     tuning = predict(model, held_out(config, "single_line", 60, "validation"), sweep=False)
@@ -187,7 +190,7 @@ def test_references_tune_on_validation_and_end_at_the_posterior(untrained):
 def test_an_assessment_has_its_control(untrained):
     """The control scores the bins of the lines on the same spectra without them: same scatter elsewhere."""
     config, _, model, _ = untrained
-    result = TrainResult(config, model, {}, None, {})
+    result = TrainResult(config, model, {}, Path(), {})
     reading, found = assess(result, "single_line", 30)
     control = predict(model, held_out(config, "none", 30))
     elsewhere = np.abs(reading.log_psd - control.log_psd) < 1e-5

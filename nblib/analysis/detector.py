@@ -91,8 +91,8 @@ class Detection:
         self.to_frame().to_csv(path, index=False)
         return Path(path)
 
-    def plot(self, ax=None):
-        """Spectrum, restored background and flagged ranges against frequency."""
+    def plot(self, ax=None, unit: str | None = None):
+        """Spectrum, restored background and flagged ranges against frequency; unit : of psd, for the axis."""
         import matplotlib.pyplot as plt
 
         ax = ax or plt.subplots(figsize=(8, 3.5), layout="constrained")[1]
@@ -100,10 +100,10 @@ class Detection:
         ax.plot(self.freqs, np.exp(self.background), lw=1.5, label="background")
         half_step = np.median(np.diff(self.freqs)) / 2
         for flag in self.flags:
-            ax.axvspan(flag.low - half_step, flag.high + half_step, color="C3", alpha=0.25, lw=0)
+            ax.axvspan(flag.low - half_step, flag.high + half_step, color="C3", alpha=0.25, lw=1)  # seen when narrow
         positive = self.freqs[self.freqs > 0]
         scale = "log" if positive[-1] > 100 * positive[0] else "linear"
-        ax.set(xscale=scale, yscale="log", xlabel="Frequency [Hz]", ylabel="PSD [unit²/Hz]")
+        ax.set(xscale=scale, yscale="log", xlabel="Frequency [Hz]", ylabel=f"PSD [{unit or 'unit^2/Hz'}]")
         ax.legend(frameon=False)
         return ax
 

@@ -113,9 +113,10 @@ def _match_direct(lines: Lines, hypothesis: Hypothesis, spacing: ndarray) -> Mat
 
 def _match_folded(lines: Lines, hypothesis: Hypothesis, spacing: ndarray, spread: ndarray) -> Match:
     """The harmonic, folded at the sampling rate, that explains each line best at each candidate spacing."""
+    assert hypothesis.nominal is not None and hypothesis.sampling_rate is not None  # match_lines asks no other
     offset, slope = folded(hypothesis.nominal, hypothesis.sampling_rate, MAX_ALIASED_HARMONIC)
     order = np.arange(1, MAX_ALIASED_HARMONIC + 1)
-    log_weight = _harmonic_log_weight(order, 1, MAX_ALIASED_HARMONIC)
+    log_weight = _harmonic_log_weight(order, np.array(1), np.array(MAX_ALIASED_HARMONIC))
     position = offset + slope * spacing[:, None]  # (candidate, harmonic)
     visible = (position >= lines.low) & (position <= lines.high)
     variance = lines.uncertainties[:, None] ** 2 + (slope * spread[:, None, None]) ** 2  # (candidate, line, harmonic)
@@ -126,7 +127,8 @@ def _match_folded(lines: Lines, hypothesis: Hypothesis, spacing: ndarray, spread
 
 
 def match_lines(lines: Lines, hypothesis: Hypothesis, spacing: ndarray, spread: ndarray) -> Match:
-    if hypothesis.sampling_rate is None:
+    """The harmonic that explains each line best at each candidate spacing, direct or folded at a sampling rate."""
+    if hypothesis.sampling_rate is None or hypothesis.nominal is None:
         return _match_direct(lines, hypothesis, spacing)
     return _match_folded(lines, hypothesis, spacing, spread)
 

@@ -85,7 +85,7 @@ def describe_flag(
 
 def _one_sided(excess: ndarray) -> bool:
     """A short flag whose excess is flat over it, as at the edge of a step, not peaked as in a line."""
-    return len(excess) > LINE_WIDTH / 2 and float(np.median(excess)) > excess.max() / 2
+    return len(excess) > LINE_WIDTH / 2 and float(np.median(excess)) > float(excess.max()) / 2
 
 
 def _step(freqs: ndarray, psd: ndarray, usable: ndarray, inside: ndarray) -> float | None:

@@ -150,7 +150,8 @@ def _single_mains(lines: Lines, causes: list[Cause], mains, sampling_rate) -> li
     at most SINGLE_CHANCE: then unrelated lines, uniform on the axis, are named in at most that share of spectra.
     A window is +-2 standard deviations of the line's centre and of the wander of mains times the harmonic.
     """
-    named, width = [], lines.high - lines.low
+    named: list[tuple[int, Comb]] = []
+    width = lines.high - lines.low
     taken = {cause.spacing and round(cause.spacing) for cause in causes if cause.source in ("mains", "alias")}
     ranks = 1 + np.argsort(np.argsort(-lines.strengths, kind="stable"), kind="stable")
     for harmonic in (1, 2, 3):

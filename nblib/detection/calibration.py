@@ -42,7 +42,7 @@ def calibration(
     """
     free, test_free = (line_free_score(split) for split in ("validation", "test"))
     correlated = line_free_score("test", intrinsic="welch_hann")
-    found = {}
+    found: dict[str, float] = {}
     for rate in ALARM_RATES:
         threshold = threshold_at(free, rate)
         found |= {

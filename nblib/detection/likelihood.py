@@ -1,4 +1,7 @@
-"""The likelihood of a line on a known background: ratio test and posterior, the limit of `single_line`."""
+"""The likelihood of a line on a known background: ratio test and posterior, the limit of `single_line`.
+
+Equation numbers are those of docs/method.md.
+"""
 
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """How well scores per cell find the noise, with chance levels, thresholds and intervals. All unadjusted."""
 
+import functools
+
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
@@ -76,7 +78,8 @@ def bootstrap_interval(
         weights = np.bincount(rng.integers(0, len(scores), len(scores)), minlength=len(scores))[spectrum]
         found, seen = np.cumsum(weights * hits), np.cumsum(weights)
         values.append((weights * hits * found / np.maximum(seen, 1)).sum() / max(found[-1], 1))
-    return tuple(float(bound) for bound in np.percentile(values, [2.5, 97.5]))
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
 
 
 # ---- thresholds: false alarms per spectrum ----
@@ -114,8 +117,12 @@ def over_seeds(values: Float[ndarray, " seed"]) -> dict[str, float]:
     Give paired differences to compare two methods trained and tested with the same seeds.
     """
     values = np.asarray(values, dtype=np.float64)
-    low = high = np.nan
-    if len(values) >= 3:
-        found = bootstrap((values,), interquartile_mean, method="percentile", rng=0).confidence_interval
-        low, high = found.low, found.high
-    return {"iqm": float(interquartile_mean(values)), "low": float(low), "high": float(high), "n": len(values)}
+    low, high = _bootstrap_over_seeds(tuple(values)) if len(values) >= 3 else (np.nan, np.nan)
+    return {"iqm": float(interquartile_mean(values)), "low": low, "high": high, "n": len(values)}
+
+
+@functools.lru_cache(maxsize=4096)
+def _bootstrap_over_seeds(values):
+    """The interval of over_seeds, once for the same values: tables and pages ask for the same spans again."""
+    found = bootstrap((np.array(values),), interquartile_mean, method="percentile", rng=0).confidence_interval
+    return float(found.low), float(found.high)

@@ -1,4 +1,7 @@
-"""Contamination scores on fixed cells of 20 bins; every score is higher where noise is more likely."""
+"""Contamination scores on fixed cells of 20 bins; every score is higher where noise is more likely.
+
+Equation numbers are those of docs/method.md.
+"""
 
 import numpy as np
 from jaxtyping import Float

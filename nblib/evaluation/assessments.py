@@ -23,10 +23,10 @@ from nblib.evaluation.test_sets import (
     measured,
     noisy_cells,
 )
-from nblib.prediction import Predictions, attention_of, predict
+from nblib.prediction import SCORES, Predictions, attention_of, predict, scores_judged
 from nblib.project.profiles import Sizes
 from nblib.spectra.cells import CELL_WIDTH
-from nblib.spectra.filters import FILTER_WIDTHS
+from nblib.spectra.noise import families_judged, filter_widths
 from nblib.training.config import TrainConfig
 from nblib.training.loop import TrainResult
 
@@ -47,9 +47,11 @@ def kept_bins(flagged: Bool[ndarray, "n cell"], n_bins: int) -> Bool[ndarray, "n
 # ---- parts of an assessment ----
 
 
-def by_family(attend: Callable[..., Float[ndarray, "n cell"]], config: TrainConfig, n_spectra: int) -> dict[str, dict]:
-    """Detection on every noise family of the generator. attend : data set -> scores."""
-    sets = {name: held_out(config, name, n_spectra) for name in FILTER_WIDTHS}
+def by_family(
+    attend: Callable[..., Float[ndarray, "n cell"]], config: TrainConfig, name: str, n_spectra: int
+) -> dict[str, dict]:
+    """Detection on every published noise family and on the model's own, `name`. attend : data set -> scores."""
+    sets = {family: held_out(config, family, n_spectra) for family in families_judged(name)}
     return {name: detection(attend(data), noisy_cells(data), len(data.freqs)) for name, data in sets.items()}
 
 
@@ -112,14 +114,14 @@ def assess_elsewhere(result: TrainResult, name: str, sizes: Sizes) -> dict[str, 
     data = held_out(result.config, name, sizes.n_test)
     return {
         "attention": detection(attend(data), noisy_cells(data), len(data.freqs)),
-        "families": by_family(attend, result.config, sizes.n_family),
+        "families": by_family(attend, result.config, name, sizes.n_family),
         "positions": by_position(attend, result.config, sizes.n_test),
     }
 
 
 def assess_model(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
     """Everything about one model: detection, calibration, families, strengths, prediction, energies, faithfulness."""
-    model, config, widths = result.model, result.config, FILTER_WIDTHS[name]
+    model, config, widths = result.model, result.config, filter_widths(name)
 
     def attend(data):
         return attention_of(model, data)
@@ -127,23 +129,24 @@ def assess_model(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict
     test_data = held_out(config, name, sizes.n_test)
     test = predict(model, test_data)
     free = predict(model, line_free(config, sizes.n_tune, "validation"))
-    attention, residual = test.attention(), test.residual(widths)
+    scores = {name: SCORES[name](test, widths) for name in scores_judged(config.extensions)}
+    attention, residual = scores["attention"], scores["residual"]
     both = combined_score([attention, residual], [free.attention(), free.residual(widths)])
     alarms = calibration(
         lambda split, **changes: attend(alarm_set(config, sizes, split, **changes)), attention, test.truth
     )
     energies = energies_on_kept(test_data, attention > alarms[f"threshold at {KEEP_RATE:.0%}"], sizes.n_energies)
-    seen = predict(model, config.dataset("train", sizes.n_probe, families=(name,)), config, sweep=False)
+    seen = predict(model, config.dataset("train", sizes.n_probe, families=(name,)), sweep=False)
     noisy = np.flatnonzero(test.noisy.any(axis=1))[: sizes.n_energies]
     probed = probe(test.cls_out[noisy], fit_probe(seen.cls_out, seen.energies))
     return {
+        **{name: scored(values, test) for name, values in scores.items()},
         "attention": scored(attention, test) | alarms,
-        "residual": scored(residual, test),
         "combined": scored(both, test),
         "masked": masked_prediction(test, test_data),
         "in_band": in_band_error(test, test.noisy),
         "no_line": in_band_error(predict(model, held_out(config, "none", sizes.n_test)), test.noisy),
-        "families": by_family(attend, config, sizes.n_family),
+        "families": by_family(attend, config, name, sizes.n_family),
         "positions": by_position(attend, config, sizes.n_test),
         "strengths": by_strength(attend, config, name, sizes.n_family),
         "faithfulness": faithfulness(model, config, name, sizes.n_tune),
@@ -162,7 +165,7 @@ def assess_supervised(model: nn.Module, config: TrainConfig, name: str, sizes: S
     alarms = calibration(lambda split, **changes: score(alarm_set(config, sizes, split, **changes)), scores, truth)
     return {
         "logit": detection(scores, truth, len(data.freqs)) | alarms,
-        "families": by_family(score, config, sizes.n_family),
+        "families": by_family(score, config, name, sizes.n_family),
         "positions": by_position(score, config, sizes.n_test),
         "strengths": by_strength(score, config, name, sizes.n_family),
         "energies": energies_on_kept(data, scores > alarms[f"threshold at {KEEP_RATE:.0%}"], sizes.n_energies),
@@ -172,17 +175,16 @@ def assess_supervised(model: nn.Module, config: TrainConfig, name: str, sizes: S
 def assess(result: TrainResult, family: str, n_spectra: int, split: str = "test") -> tuple[Predictions, dict]:
     """Read a trained model on held-out spectra of one family, and score everything that has a truth.
 
-    returns : the reading, and metrics "attention" and "residual" (detection per cell), "masked" (masked prediction),
-              "in_band" and its "no_line" control: the same spectra without their lines, scored in the same bins
+    returns : the reading, and metrics by score ("attention", "residual", ...: detection per cell), "masked" (masked
+              prediction), "in_band" and its "no_line" control: the same spectra without their lines, in the same bins
     """
     config = result.config
     dataset = held_out(config, family, n_spectra, split)
     reading = predict(result.model, dataset)
     without_lines = predict(result.model, held_out(config, "none", n_spectra, split))
-    n_bins = len(dataset.freqs)
+    n_bins, widths, scores = len(dataset.freqs), filter_widths(family), scores_judged(config.extensions)
     return reading, {
-        "attention": detection(reading.attention(), reading.truth, n_bins),
-        "residual": detection(reading.residual(FILTER_WIDTHS[family]), reading.truth, n_bins),
+        **{name: detection(SCORES[name](reading, widths), reading.truth, n_bins) for name in scores},
         "masked": masked_prediction(reading, dataset),
         "in_band": in_band_error(reading, reading.noisy),
         "no_line": in_band_error(without_lines, reading.noisy),

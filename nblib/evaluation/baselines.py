@@ -25,7 +25,8 @@ from nblib.evaluation.test_sets import (
 from nblib.prediction import Predictions, predict
 from nblib.project.profiles import Sizes
 from nblib.spectra.cells import cell_labels, cell_scores
-from nblib.spectra.filters import FILTER_WIDTHS, matched_filter, running_median
+from nblib.spectra.filters import matched_filter, running_median
+from nblib.spectra.noise import families_judged, filter_widths
 from nblib.spectra.physics import published_psd
 from nblib.training.config import TrainConfig
 
@@ -54,7 +55,7 @@ def baseline_methods(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, 
     widths = {
         width: scored(cell_scores(find_peaks_score(tuning.log_psd, width)), tuning)["ap"] for width in PEAK_WIDTHS
     }
-    width = max(widths, key=widths.get)
+    width = max(widths, key=lambda width: widths[width])
     seen = config.dataset("train", sizes.n_probe, families=(name,)).batch(range(sizes.n_probe))["noisy"].numpy()
     scores |= {
         "find_peaks": cell_scores(find_peaks_score(test.log_psd, width)),
@@ -92,7 +93,7 @@ def assess_baselines(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, 
             for method, values in baseline_scores(here, tuning, name)[0].items()
             if not method.startswith("posterior")  # it asks for bins above NOISY_RATIO
         }
-    for kind in FILTER_WIDTHS:
+    for kind in families_judged(name):
         here, tuning = (
             _untrained_predictions(config, kind, n_spectra, split)
             for n_spectra, split in ((sizes.n_family, "test"), (sizes.n_tune, "validation"))
@@ -109,7 +110,7 @@ def _reference_fits(config, name, sizes, window):
             batch = data.batch(range(start, min(start + BLOCK, len(data))))
             log_psd = data.to_log_psd(batch["target"].numpy(), batch["level"].numpy())
             ratio = log_psd - running_median(log_psd, window, data.n_segments)
-            parts.append(cell_scores(matched_filter(ratio, FILTER_WIDTHS[name], data.n_segments)))
+            parts.append(cell_scores(matched_filter(ratio, filter_widths(name), data.n_segments)))
         return np.concatenate(parts)
 
     data = held_out(config, name, sizes.n_test)
@@ -166,7 +167,7 @@ def baseline_scores(
     family  : chooses the filter widths, for every matched filter alike
     returns : "running median", "true background" and, for single_line, "posterior (limit)"
     """
-    widths, n_segments = FILTER_WIDTHS[family], reading.n_segments
+    widths, n_segments = filter_widths(family), reading.n_segments
     window = tune_window(tuning, widths)
     backgrounds = {
         "running median": running_median(reading.log_psd, window, n_segments),
@@ -188,4 +189,4 @@ def tune_window(tuning: Predictions, widths) -> int:
         residual = tuning.log_psd - running_median(tuning.log_psd, window, tuning.n_segments)
         cells = cell_scores(matched_filter(residual, widths, tuning.n_segments))
         precision[window] = average_precision_score(tuning.truth.ravel(), cells.ravel())
-    return max(precision, key=precision.get)
+    return max(precision, key=lambda window: precision[window])

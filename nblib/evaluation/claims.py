@@ -1,8 +1,8 @@
 """What is claimed, held against what was measured."""
 
 from nblib.detection.calibration import ALARM_RATES
-from nblib.evaluation.tables import CLAIMED, ENERGIES, LIMIT, MEDIAN, TRUE, across_seeds
-from nblib.spectra.filters import FILTER_WIDTHS
+from nblib.evaluation.tables import CLAIMED, ENERGIES, LIMIT, MEDIAN, TRUE, across_seeds, number_at
+from nblib.spectra.noise import PUBLISHED_FAMILIES
 
 
 def claims(metrics: dict) -> list[dict]:
@@ -29,7 +29,7 @@ def claims(metrics: dict) -> list[dict]:
     for trial in CLAIMED:
         span, best = across_seeds(trials[trial], "attention", "ap"), methods[MEDIAN]["ap_interval"][1]
         claim(f"{trial}, attention: AP", f"> {best:.3f}, running median's upper end", span, span["low"] > best)
-    for name in FILTER_WIDTHS:
+    for name in PUBLISHED_FAMILIES:
         if f"all but {name}" in trials:
             span = over_pairs(trials[f"all but {name}"], trials["all families"], "families", name, "ap")
             claim(f"{name}: AP not seen in training / seen", ">= 0.95", span, span["iqm"] >= 0.95)
@@ -66,12 +66,10 @@ def verdict(row: dict) -> str:
     return {True: "met", False: "MISSED", None: "control"}[row["met"]]
 
 
-def over_pairs(found: dict[str, dict], others: dict[str, dict], *path: str) -> dict[str, float]:
+def over_pairs(found: dict[str, dict], others: dict[str, dict], *path: str | int) -> dict[str, float]:
     """Span of the ratio of a number in one trial to that in another, seed by seed."""
     ratios = {}
     for seed in found:
-        one, other = found[seed], others[seed]
-        for key in path:
-            one, other = one[key], other[key]
-        ratios[seed] = {"ratio": one / other}
+        one, other = number_at(found[seed], *path), number_at(others[seed], *path)
+        ratios[seed] = {"ratio": None if one is None or not other else one / other}
     return across_seeds(ratios, "ratio")

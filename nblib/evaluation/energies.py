@@ -1,6 +1,8 @@
 """Activation energies from spectra: maximum likelihood, a linear probe of CLS, and the errors nobody can go below.
 
 Amplitudes and floor of the published generator are taken as known; energies are (Ea, Eb) in meV.
+
+Equation numbers are those of docs/method.md.
 """
 
 import functools
@@ -84,13 +86,20 @@ def _median(odds, grid):
     return np.array([np.interp(0.5 * total, row, grid) for row, total in zip(steps, odds.sum(axis=1), strict=True)])
 
 
-def fit_probe(cls_out: Float[ndarray, "n d_model"], energies: Float[ndarray, "n 2"]) -> Float[ndarray, "d_model+1 2"]:
-    """Ordinary least squares from CLS to energies: weights, the last row an intercept. Training spectra only."""
-    return np.linalg.lstsq(_with_one(cls_out), energies, rcond=None)[0]
+def fit_probe(
+    cls_out: Float[ndarray, "n d_model"], targets: Float[ndarray, "n target"]
+) -> Float[ndarray, "d_model+1 target"]:
+    """Ordinary least squares from CLS to numbers such as energies: weights, the last row an intercept.
+
+    Training spectra only.
+    """
+    return np.linalg.lstsq(_with_one(cls_out), targets, rcond=None)[0]
 
 
-def probe(cls_out: Float[ndarray, "n d_model"], weights: Float[ndarray, "d_model+1 2"]) -> Float[ndarray, "n 2"]:
-    """Energies by a fitted linear probe, meV."""
+def probe(
+    cls_out: Float[ndarray, "n d_model"], weights: Float[ndarray, "d_model+1 target"]
+) -> Float[ndarray, "n target"]:
+    """What a fitted linear probe reads from CLS, energies in meV."""
     return _with_one(cls_out) @ weights
 
 
@@ -107,8 +116,8 @@ def bound(
     truth: Float[ndarray, "n 2"], n_segments: float = 8, keep: Bool[ndarray, "n 3000"] | None = None
 ) -> Float[ndarray, " 2"]:
     """Mean |error| at the Cramer-Rao bound of the bins used, eq. 5, meV: for unbiased estimators."""
-    parts = [
-        cramer_rao_energies(*truth[i : i + BLOCK].T, n_segments, None if keep is None else keep[i : i + BLOCK])
-        for i in range(0, len(truth), BLOCK)
-    ]
+    parts = []
+    for i in range(0, len(truth), BLOCK):
+        e_alpha, e_beta = truth[i : i + BLOCK].T
+        parts.append(cramer_rao_energies(e_alpha, e_beta, n_segments, None if keep is None else keep[i : i + BLOCK]))
     return MAE_OF_SIGMA * np.concatenate(parts).mean(axis=0)

@@ -5,6 +5,7 @@ The twin has the same background, scatter and masks, so that the interval under 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,8 @@ def line_free_twins(
         indices = range(start, min(start + BATCH, n_spectra))
         batch, twin = data.batch(indices), clean.batch(indices)
         chosen = batch["noisy"].any(dim=1)
-        yield tuple({name: value[chosen] for name, value in part.items()} for part in (batch, twin))
+        with_noise, without = ({name: value[chosen] for name, value in part.items()} for part in (batch, twin))
+        yield with_noise, without
 
 
 @torch.no_grad()
@@ -73,7 +75,7 @@ def gradient_on(model: NoiseBERT, batch: dict[str, Tensor], bins: Tensor) -> Flo
 @contextmanager
 def forced_attention(model: NoiseBERT, rows: Float[Tensor, "n head token"]):
     """Inside, the last layer's CLS attends as `rows` say (its own key gets nothing), whatever the spectrum."""
-    attention = model.layers[-1].attention
+    attention: Any = model.layers[-1].attention  # a method of it is exchanged
     own = attention.forward
 
     def forward(x, return_attention=False, only_cls=False):

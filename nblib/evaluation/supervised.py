@@ -87,7 +87,7 @@ def train_supervised(kind: str, config: TrainConfig) -> nn.Module:
     """
     if kind not in KINDS or config.readout != "token":
         raise ValueError(f"kind={kind!r}, readout={config.readout!r}: give one of {', '.join(KINDS)}, readout 'token'")
-    folder = runs_dir("supervised", f"{kind}-{config.key}")
+    folder = runs_dir("supervised", f"{kind}-{config.digest('nblib.evaluation.supervised:train_supervised')}")
     data = config.dataset("train", config.n_spectra)
     model = _build(kind, config, data.freqs)
     with FileLock(folder / ".lock"):

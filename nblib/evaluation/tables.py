@@ -5,15 +5,17 @@ noise" {trial: ...}, "energy bias" {family: ...} and "example". A span is {"iqm"
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from nblib.detection.calibration import ALARM_RATES
 from nblib.detection.metrics import over_seeds
 from nblib.evaluation.trials import TRIALS
-from nblib.spectra.filters import FILTER_WIDTHS
+from nblib.prediction import SCORES
+from nblib.spectra.noise import PUBLISHED_FAMILIES
 
-SCORES = ("attention", "residual", "combined", "logit")
+DERIVED_SCORES = ("combined", "logit")  # beside those of prediction.SCORES
 
 
 TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
@@ -47,7 +49,7 @@ def detection_table(metrics: dict) -> dict[str, dict]:
     """
     rows = {}
     for trial, found in _judged_whole(metrics):
-        for score in SCORES:
+        for score in (*SCORES, *DERIVED_SCORES):
             if score in next(iter(found.values())):
                 label = trial if score == "logit" else f"{trial}, {score}"
                 rows[label] = {key: across_seeds(found, score, key) for key in ("ap", "top1")}
@@ -74,7 +76,7 @@ def family_shares(metrics: dict) -> dict[str, dict[str, float]]:
 
     "not seen" is, for each family, the model trained on all the others.
     """
-    references = {name: metrics["baselines"]["families"][name] for name in FILTER_WIDTHS}
+    references = {name: metrics["baselines"]["families"][name] for name in PUBLISHED_FAMILIES}
     rows = {MEDIAN: {name: row[MEDIAN]["ap"] / row[TRUE]["ap"] for name, row in references.items()}}
     for trial in TRIALS:
         found = metrics["trials"].get(trial)
@@ -161,14 +163,18 @@ def format_interval(span: dict, digits: int = 3) -> str:
     return f"{text} [{low:.{digits}f}, {high:.{digits}f}]" if known else text
 
 
-def across_seeds(found: dict[str, dict], *path: str, over: float = 1.0) -> dict[str, float]:
+def across_seeds(found: dict[str, dict], *path: str | int, over: float = 1.0) -> dict[str, float]:
     """Interquartile mean over seeds and 95 % interval of a number, see metrics.over_seeds.
 
     found : {seed: nested numbers}; path : keys to the number; over : what it is divided by
     """
-    values = []
-    for entry in found.values():
-        for key in path:
-            entry = entry[key]
-        values.append(np.nan if entry is None else entry / over)
-    return over_seeds(np.array(values))
+    values = [number_at(entry, *path) for entry in found.values()]
+    return over_seeds(np.array([np.nan if value is None else value / over for value in values]))
+
+
+def number_at(found: dict, *path: str | int) -> float | None:
+    """The number at the end of a path of keys; None where it was not a finite one."""
+    value: Any = found
+    for key in path:
+        value = value[key]
+    return value

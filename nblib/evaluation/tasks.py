@@ -9,10 +9,13 @@ from pathlib import Path
 from nblib.evaluation.assessments import assess_elsewhere, assess_model, assess_supervised, quick_assessment
 from nblib.evaluation.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
 from nblib.evaluation.supervised import KINDS, train_supervised
-from nblib.project.fingerprint import JUDGING_CODE, code_digest
+from nblib.prediction import scores_judged
+from nblib.project.fingerprint import fingerprint
 from nblib.project.paths import runs_dir
 from nblib.project.profiles import Sizes
+from nblib.project.progress import planned, reached
 from nblib.project.records import read_json, write_json
+from nblib.spectra.noise import families_judged
 from nblib.training.config import TrainConfig
 from nblib.training.loop import train
 from nblib.training.parallel import side_by_side
@@ -36,10 +39,25 @@ class Task:
 
     @property
     def path(self) -> Path:
-        """A file of runs/evidence/, named by training, parameters and judging code."""
-        parts = [self.judged, self.kind, self.config.key, self.family, asdict(self.sizes), code_digest(JUDGING_CODE)]
+        """A file of runs/evidence/, named by training, parameters and the code that judges."""
+        parts = [self.judged, self.kind, self.config.key, self.family, asdict(self.sizes), self._judging_code()]
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
         return runs_dir("evidence") / f"{self.judged}-{self.kind}-seed{self.config.seed}-{digest}.json"
+
+    def _judging_code(self) -> str:
+        """Fingerprint of the assessment, with the training of a supervised detector."""
+        families = {*self.config.families, *families_judged(self.family), "none"}
+        choices = self.config.choices() | {
+            "nblib.spectra.noise:FAMILIES": sorted(families),
+            "nblib.spectra.noise:INTRINSIC": sorted({self.config.intrinsic, "welch", "welch_hann"}),
+            "nblib.prediction:SCORES": scores_judged(self.config.extensions),
+        }
+        if self.kind in KINDS:
+            entries = ["nblib.evaluation.assessments:assess_supervised", "nblib.evaluation.supervised:train_supervised"]
+        else:
+            table = OF_A_MODEL if self.judged in OF_A_MODEL else WITHOUT_A_MODEL
+            entries = [f"{table[self.judged].__module__}:{table[self.judged].__name__}"]
+        return fingerprint(*entries, choices=choices, without=self.config.without())
 
     def measure(self) -> dict:
         """Train if need be, and judge."""
@@ -55,10 +73,13 @@ def load_or_run(task: Task) -> dict:
     """What a task found, measured now or kept from before."""
     if not task.path.exists():
         write_json(task.path, task.measure())
+        reached(task.path.stem, 1, 1)
     return read_json(task.path)
 
 
 def load_or_run_all(tasks: Sequence[Task]) -> list[dict]:
     """What every task found, in order; those not kept yet are done side by side, one core each."""
-    side_by_side(load_or_run, [task for task in tasks if not task.path.exists()])
+    waiting = [task for task in tasks if not task.path.exists()]
+    planned("measurement", [task.path.stem for task in waiting])
+    side_by_side(load_or_run, waiting)
     return [load_or_run(task) for task in tasks]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from nblib.evaluation.tasks import Task, load_or_run_all
 from nblib.project.profiles import Profile, Sizes
-from nblib.spectra.filters import FILTER_WIDTHS
+from nblib.spectra.noise import PUBLISHED_FAMILIES
 from nblib.training.config import TrainConfig
 
 PENALTY = {"regularizer": "uniform_clean", "reg_weight": 10.0}
@@ -29,7 +29,6 @@ class Trial:
         return "elsewhere" if self.seeds == "n_other_seeds" else "whole"
 
 
-ALL = tuple(FILTER_WIDTHS)
 TRIALS = {
     "simulated labels": Trial(PENALTY, "n_seeds"),
     "label-free": Trial(PENALTY | WITHOUT_TRUTH | {"labels": "pseudo"}, "n_seeds"),
@@ -38,12 +37,12 @@ TRIALS = {
     "token readout": Trial(PENALTY | {"readout": "token"}, "n_control_seeds"),
     "supervised CNN": Trial({"readout": "token"}, "n_control_seeds", "cnn"),
     "supervised token head": Trial({"readout": "token"}, "n_control_seeds", "token_head"),
-    "all families": Trial(PENALTY | {"families": ALL}, "n_other_seeds"),
+    "all families": Trial(PENALTY | {"families": PUBLISHED_FAMILIES}, "n_other_seeds"),
     **{
         f"all but {name}": Trial(
-            PENALTY | {"families": tuple(other for other in ALL if other != name)}, "n_other_seeds"
+            PENALTY | {"families": tuple(other for other in PUBLISHED_FAMILIES if other != name)}, "n_other_seeds"
         )
-        for name in ALL
+        for name in PUBLISHED_FAMILIES
     },
     "lower half": Trial(PENALTY | {"families": ("lower_line",)}, "n_other_seeds"),
     "K = 2": Trial(PENALTY | {"n_segments": 2}, "n_other_seeds"),
@@ -64,7 +63,7 @@ def over_trials(settings: Profile, training: dict, name: str, sizes: Sizes, firs
         for seed in range(first_seed, first_seed + getattr(settings, trial.seeds)):
             config = TrainConfig(**training | {"families": (name,), "seed": seed} | trial.changes)
             tasks[trial_name, seed] = Task(trial.judged, config, name, sizes if closely else short, trial.kind)
-    found = {}
+    found: dict[str, dict] = {}
     for (trial_name, seed), result in zip(tasks, load_or_run_all(list(tasks.values())), strict=True):
         found.setdefault(trial_name, {})[str(seed)] = result
     return found

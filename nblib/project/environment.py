@@ -7,9 +7,10 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from nblib.project.paths import ROOT
+from nblib.project.paths import IN_CLONE, ROOT
 
 CODE = ("nblib", "notebooks", "workflow", "benchmarks")  # a record names the commit of these
+HEADLESS_VARIABLE = "NBLIB_HEADLESS"  # set for kernels whose output ends in a file
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "accelerate")
 
 
@@ -45,13 +46,29 @@ def available_cores() -> int:
 def is_live() -> bool:
     """Does a person watch? True in a terminal's script and in a kernel that JupyterLab started.
 
-    False in the kernels of papermill, nbval and nbconvert, where a bar or a widget would only end up in a file.
+    False in the kernels of papermill, nbval and nbconvert, where a bar or a widget would only end up in a file - also
+    when they were started from inside JupyterLab, whose session name they inherit.
     """
-    return "JPY_SESSION_NAME" in os.environ or ("ipykernel" not in sys.modules and sys.stderr.isatty())
+    if os.environ.get(HEADLESS_VARIABLE):
+        return False
+    if "ipykernel" in sys.modules:
+        return "JPY_SESSION_NAME" in os.environ and not _started_by_a_kernel()
+    return sys.stderr.isatty()
+
+
+def _started_by_a_kernel():
+    """Is a process above this one itself a notebook's kernel, or a runner of notebooks?"""
+    import psutil  # ipykernel brings it
+
+    try:
+        commands = " ".join(" ".join(process.cmdline()) for process in psutil.Process().parents())
+    except psutil.Error:
+        return False
+    return any(name in commands for name in ("ipykernel", "papermill", "nbconvert", "pytest"))
 
 
 def git_commit() -> str:
-    """Short commit of the checkout, "-dirty" appended when its code differs from it, "unknown" outside git.
+    """Short commit of the clone, "-dirty" appended when its code differs from it, "unknown" outside a clone or git.
 
     Figures and records do not count: the run that renews them would call itself dirty.
     """
@@ -63,6 +80,8 @@ def git_commit() -> str:
 
 def _git(*arguments):
     """What git prints, None where it fails or is not there."""
+    if not IN_CLONE:  # the folder's repository would be somebody else's
+        return None
     try:
         answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

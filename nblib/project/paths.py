@@ -3,45 +3,57 @@
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+_ABOVE_PACKAGE = Path(__file__).resolve().parents[2]
+IN_CLONE = (_ABOVE_PACKAGE / "pyproject.toml").is_file()
+ROOT = _ABOVE_PACKAGE if IN_CLONE else Path.cwd()  # an installed package works in the folder it was started in
 NOTEBOOKS = ROOT / "notebooks"
 REAL_DATA_VARIABLE = "NBLIB_REAL_DATA"  # names a folder with measured spectra; absent for most users
 
 
 def runs_dir(*parts: str) -> Path:
-    """Folder below runs/, made if absent; the variable NBLIB_RUNS moves runs/ elsewhere (a cluster's scratch).
+    """Folder below runs/, made if absent: all that runs write lies there.
 
     parts   : path components below runs/, e.g. "quick", "03_full_attention_regularizer"
-    returns : existing folder
+    returns : existing folder; runs/ lies in the clone, outside one in the current folder, and where NBLIB_RUNS says
     """
-    folder = Path(os.environ.get("NBLIB_RUNS", ROOT / "runs")).joinpath(*parts)
+    folder = Path(os.environ.get("NBLIB_RUNS") or ROOT / "runs").joinpath(*parts)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def figures_dir(profile: str, run_name: str = "") -> Path:
-    """Folder that figures are written to: figures/ for a plain quick or full run, below runs/ for all else.
+    """Folder that figures are written to, below runs/ at every profile; `nblib publish` copies a report's from there.
 
-    profile : "smoke", "quick" or "full"; smoke figures never replace a report's figures
-    run_name : a named run (one point of a grid) keeps its figures beside its record
+    profile : "smoke", "quick", "full", or "benchmarks"
+    run_name : a named run (one point of a grid) keeps its figures apart
     """
-    if profile == "smoke" or run_name:
-        return runs_dir(profile, "figures", run_name)
-    folder = Path(os.environ.get("NBLIB_FIGURES", ROOT / "figures"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return runs_dir(profile, "figures", run_name)
 
 
 def record_path(profile: str, notebook: str) -> Path:
-    """Where the committed record of a notebook's plain run lies; findings in prose quote these files."""
-    folder = Path(os.environ.get("NBLIB_RECORDS", ROOT / "records")) / profile
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{notebook}.json"
+    """The published record of a notebook's plain run, quoted by prose; only `nblib publish` writes there."""
+    return Path(os.environ.get("NBLIB_RECORDS") or ROOT / "records") / profile / f"{notebook}.json"
+
+
+def published_figures() -> Path:
+    """The folder of the published figures; only `nblib publish` writes there."""
+    return Path(os.environ.get("NBLIB_FIGURES") or ROOT / "figures")
 
 
 def benchmark_record(name: str) -> Path:
-    """Where `make bench` keeps the record of one benchmark."""
+    """The published record of one benchmark."""
     return record_path("benchmarks", name)
+
+
+def benchmark_result(name: str) -> Path:
+    """Where a benchmark that runs now writes its record; `nblib publish` copies it from there."""
+    return runs_dir("benchmarks") / f"{name}.json"
+
+
+def from_root(path: Path) -> Path:
+    """A path as a reader in the project's folder would type it."""
+    path = Path(path).resolve()
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def resolve_data_path(path: str | Path) -> Path:
@@ -57,7 +69,7 @@ def resolve_data_path(path: str | Path) -> Path:
     for place in places:
         if place.is_file():
             return place
-    tried = ", ".join(str(place) for place in places)
+    tried = ", ".join(dict.fromkeys(str(place) for place in places))
     raise ValueError(f"data_path={str(path)!r} is not a file (tried {tried}); give the path of a spectrum file")
 
 

@@ -1,6 +1,11 @@
 """How much a notebook does: seconds (smoke), minutes on two cores (quick), or a GPU's work (full)."""
 
-from dataclasses import dataclass
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+PROFILES_VARIABLE = "NBLIB_PROFILES"  # names a JSON file with other sizes, e.g. {"quick": {"n_test": 20}}
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,17 @@ PROFILES = {
 
 
 def get_profile(name: str) -> Profile:
-    """A profile by name; raises ValueError for an unknown one."""
+    """A profile by name, with the sizes that the file named by NBLIB_PROFILES changes.
+
+    raises : ValueError for an unknown name
+    """
     if name not in PROFILES:
         raise ValueError(f"unknown profile {name!r}; known: {', '.join(PROFILES)}")
-    return PROFILES[name]
+    if not os.environ.get(PROFILES_VARIABLE):
+        return PROFILES[name]
+    changes = json.loads(Path(os.environ[PROFILES_VARIABLE]).read_text(encoding="utf-8")).get(name, {})
+    training = PROFILES[name].training | changes.pop("training", {})
+    return replace(PROFILES[name], training=training, **changes)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from nblib.project.environment import run_conditions
 from nblib.project.paths import record_path, runs_dir
+from nblib.project.profiles import PROFILES_VARIABLE
 
 # what older records call their metrics, and what they are called here; records themselves are never rewritten
 ALIASES = {"references": "baselines", "references by noise": "baselines by noise", "harm": "energy bias"}
@@ -56,7 +57,7 @@ def find_result(notebook: str, profile: str, run_name: str = "") -> dict | None:
 
 
 def committed_result(notebook: str, profile: str = "quick") -> dict:
-    """The record that the repository keeps of a notebook's longer run, quoted by prose and README.
+    """The published record of a notebook's longer run, quoted by prose and README.
 
     raises : ValueError when there is none
     """
@@ -79,8 +80,8 @@ def save_result(notebook: str, profile: str, run_name: str, parameters: dict, me
 
     parameters : the notebook's parameters by name
     metrics : what it measured, numbers or nested dicts of numbers
-    returns : path of the record, which also holds wall seconds, versions, commit and hardware; that of a plain quick
-              or full run is kept in records/ as well, to be committed
+    returns : path of the record, which also holds wall seconds, versions, commit and hardware; `nblib publish` copies
+              that of a plain quick or full run to records/
     """
     record = {
         "notebook": notebook,
@@ -90,8 +91,8 @@ def save_result(notebook: str, profile: str, run_name: str, parameters: dict, me
         "wall_seconds": round(time.perf_counter() - STARTED, 1),
     }
     record |= run_conditions()
-    if profile != "smoke" and not run_name:
-        write_json(record_path(profile, notebook), record)
+    if os.environ.get(PROFILES_VARIABLE):
+        record["profiles_from"] = os.environ[PROFILES_VARIABLE]
     return write_json(runs_dir(profile, notebook, run_name) / "result.json", record)
 
 
@@ -99,7 +100,7 @@ def flatten(value, prefix: str = "") -> dict[str, object]:
     """Nested dicts as one level: {"a": {"b": 1}} -> {"a.b": 1}."""
     if not isinstance(value, dict):
         return {prefix: value}
-    flat = {}
+    flat: dict[str, object] = {}
     for key, entry in value.items():
         flat |= flatten(entry, f"{prefix}.{key}" if prefix else str(key))
     return flat

@@ -104,8 +104,8 @@ def plot_spans(rows: dict[str, dict], marks: dict[str, float] | None = None, lab
             places = np.flatnonzero(chosen)
             style = {"fmt": "o", "ms": 4, "capsize": 2, "lw": 1, "color": colour}
             ax.errorbar(np.array(values)[chosen], places, xerr=spans[:, chosen], **style)
-    for (name, value), style in zip((marks or {}).items(), ("--", ":", "-."), strict=False):
-        ax.axvline(value, color="k", ls=style, lw=0.9, label=name)
+    for (name, value), dashes in zip((marks or {}).items(), ("--", ":", "-."), strict=False):
+        ax.axvline(value, color="k", ls=dashes, lw=0.9, label=name)
     if marks:
         ax.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(marks))
     ax.set_yticks(np.arange(len(rows)), list(rows))

@@ -1,81 +1,111 @@
-"""Run a notebook headless: `NOTEBOOK OUTPUT -p NAME VALUE ...`; unknown names are refused."""
+"""Run a notebook without anybody at it: papermill in a kernel of its own, its progress in a file of events."""
 
-import argparse
-import sys
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import papermill
-import yaml
-from papermill.exceptions import PapermillExecutionError
-
+from nblib.project.environment import HEADLESS_VARIABLE
 from nblib.project.paths import ROOT
+from nblib.project.progress import PROGRESS_VARIABLE, ended, section
+from nblib.reporting.parameters import typed_parameters
 
 TIMEOUT = 6 * 3600  # s a cell; papermill itself would wait for ever
+LAB_VARIABLE = "JPY_SESSION_NAME"  # says that JupyterLab shows what a kernel prints; inherited by kernels it does not
 
 
-def known_parameters(notebook: Path) -> dict[str, str]:
-    """Parameters of a notebook and their defaults, from the cell tagged `parameters`.
-
-    raises : ValueError when the file is no notebook or has no such cell
-    """
-    if not notebook.is_file():
-        raise ValueError(f"{notebook} is not a file; the notebooks are in notebooks/")
-    found = papermill.inspect_notebook(str(notebook))
-    if not found:
-        raise ValueError(f"{notebook.name} has no cell tagged `parameters`; tag one, or pass no parameters")
-    return {name: entry["default"] for name, entry in found.items()}
-
-
-def check_parameters(notebook: Path, parameters: dict) -> None:
-    """Raise ValueError for names that the notebook does not have; papermill itself would only warn."""
-    known = known_parameters(notebook)
-    unknown = sorted(set(parameters) - set(known))
-    if unknown:
-        listing = ", ".join(f"{name} (default {default})" for name, default in known.items())
-        raise ValueError(f"{notebook.name} has no parameter {', '.join(unknown)}; known: {listing}")
-
-
-def run_notebook(notebook: Path, output: Path, parameters: dict) -> None:
+def run_notebook(notebook: Path, output: Path, values: Mapping[str, Any], progress: Path | None = None) -> None:
     """Execute a notebook to `output`, which appears only when every cell ran.
 
-    parameters : by name, values as Python literals
-    raises : ValueError for unknown names; PapermillExecutionError when a cell fails, and then the notebook up to the
-             failing cell is kept as <output>.failed.ipynb
+    values : parameters by name, as typed by a person or as Python values
+    progress : file that events are appended to (nblib/project/progress.py); None: none
+    raises : ValueError for what is refused before a kernel starts (parameters.typed_parameters);
+             PapermillExecutionError when a cell fails, and then the notebook up to the failing cell is kept as
+             <output>.failed.ipynb
     """
-    check_parameters(notebook, parameters)
+    parameters = typed_parameters(notebook, values)
+    if parameters.get("data_path") and Path(parameters["data_path"]).is_file() and Path.cwd() != ROOT:
+        parameters["data_path"] = str(Path(parameters["data_path"]).resolve())  # the kernel starts in ROOT
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_suffix(".failed.ipynb")
     partial.unlink(missing_ok=True)
+    with _headless(progress):
+        try:
+            _execute(notebook, partial, parameters)
+        except KeyboardInterrupt:
+            partial.unlink(missing_ok=True)
+            ended("interrupted")
+            raise
+        except Exception:
+            ended("failed")
+            raise
+        partial.replace(output)
+        ended("done")
+
+
+def _execute(notebook, output, parameters):
+    import papermill
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Engine(NBClientEngine):
+        """papermill's engine, which also says which section of the notebook is running."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man, kernel_name, **arguments):
+            headings = _headings(nb_man.nb.cells)
+            start = nb_man.cell_start
+
+            def cell_start(cell, cell_index=None, **rest):
+                if cell.cell_type == "code" and cell_index is not None:
+                    section(headings[cell_index])
+                start(cell, cell_index=cell_index, **rest)
+
+            nb_man.cell_start = cell_start
+            return super().execute_managed_notebook(nb_man, kernel_name, **arguments)
+
+    papermill_engines.register("nblib", Engine)
     papermill.execute_notebook(
         str(notebook),
-        str(partial),
+        str(output),
         parameters,
+        engine_name="nblib",
         cwd=str(ROOT),
         kernel_name="python3",
         execution_timeout=TIMEOUT,
-        progress_bar={"desc": notebook.stem, "file": sys.stderr},
+        progress_bar=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
-    partial.replace(output)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; exit status 0, 1 when a cell fails, 2 for input that is refused."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("notebook", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
-    options = parser.parse_args(arguments)
-    parameters = {name: yaml.safe_load(value) for name, value in options.parameters}
+def _headings(cells):
+    """For every cell the last heading above it."""
+    headings, last = [], ""
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            lines = [line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")]
+            last = lines[-1] if lines else last
+        headings.append(last)
+    return headings
+
+
+@contextmanager
+def _headless(progress: Path | None) -> Iterator[None]:
+    """The environment of a kernel that nobody watches; figures are stored in its notebook, not widgets."""
+    before = {name: os.environ.get(name) for name in (HEADLESS_VARIABLE, LAB_VARIABLE, PROGRESS_VARIABLE)}
+    os.environ.pop(LAB_VARIABLE, None)
+    os.environ[HEADLESS_VARIABLE] = "1"
+    if progress is None:
+        os.environ.pop(PROGRESS_VARIABLE, None)
+    else:
+        progress.parent.mkdir(parents=True, exist_ok=True)
+        progress.write_text("", encoding="utf-8")
+        os.environ[PROGRESS_VARIABLE] = str(progress.resolve())
     try:
-        run_notebook(options.notebook, options.output, parameters)
-    except ValueError as error:
-        print(f"refused: {error}", file=sys.stderr)
-        return 2
-    except PapermillExecutionError as error:
-        print(f"{error}\nkept up to there: {options.output.with_suffix('.failed.ipynb')}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,192 +1,227 @@
-"""The generated parts of the README: the answer, the costs and each notebook's time, all from committed records."""
-
-import re
+"""The generated parts of the README: the answer, the notebooks and what did not work, all from committed records."""
 
 from nblib.evaluation import tables
-from nblib.evaluation.claims import claims, verdict
-from nblib.evaluation.tables import format_interval
-from nblib.project.paths import NOTEBOOKS, benchmark_record
+from nblib.evaluation.tables import CLAIMED, ENERGIES, LIMIT, MEDIAN, across_seeds, format_interval
+from nblib.losses import REGULARIZERS
+from nblib.project.paths import NOTEBOOKS, record_path
 from nblib.project.records import committed_result, provenance, read_json
+from nblib.reporting.wording import (
+    better_or_worse,
+    compare,
+    ends,
+    enumerate_words,
+    fill_places,
+    markdown_table,
+    more_or_less,
+)
 
-BEGIN, END = "<!-- {}: make readme -->", "<!-- end of {} -->"  # the answer's and the costs' places
+SIMULATED, LABEL_FREE, CNN, UNPENALISED = (
+    "simulated labels, attention",
+    "label-free, attention",
+    "supervised CNN",
+    "no penalty, attention",
+)
+# the README's rows: method of tables.detection_table -> what the row is called, and what the method must be given
+SHOWN = {
+    LIMIT: ("limit: posterior probability", "the true background and the generator's prior"),
+    CNN: ("supervised CNN", "simulated noise labels"),
+    SIMULATED: ("attention, simulated labels", "simulated noise labels"),
+    "simulated labels, residual": ("residual, simulated labels", "simulated noise labels, K"),
+    LABEL_FREE: ("attention, label-free", "no label"),
+    "label-free, residual": ("residual, label-free", "no label, K"),
+    MEDIAN: ("running median", "a window tuned on labelled spectra, K"),
+    UNPENALISED: ("attention, no penalty", "nothing"),
+}
+QUESTIONS = {
+    "00_data": "What do the spectra and their noise look like? What can be known at best?",
+    "01_baseline_mask_prediction": "How well does the encoder fill in masked parts?",
+    "02_simple_regularizer": "Does it help to punish predictions on noisy bins?",
+    "03_full_attention_regularizer": "Which attention penalty makes a detector, at what cost?",
+    "04_attention_heatmaps": "Where does CLS look, and what does it miss?",
+    "05_lambda_sweep": "Which penalty, strength (lambda), readout and layer?",
+    "06_benchmark": "What is it worth against the limit and the alternatives?",
+    "07_unknown_backgrounds": "What if the background's form is unknown?",
+    "08_your_own_spectra": "Which parts of your own spectrum are contaminated?",
+}
+CONTROLS = ("none", "random")
+OF_RUN = tuple(QUESTIONS)[:5]  # what `make run` executes
 
 
-def answer(evidence: dict, record: dict) -> str:
-    """The README's answer: detection and claims over seeds (record of 06), families and one seed's price (of 03)."""
+# ---- the answer ----
+
+
+def answer(evidence: dict) -> str:
+    """Three sentences and one table: the record of notebook 06 in short."""
     metrics = evidence["metrics"]
-    lines = [*_sentences(metrics), "", *_detection_rows(metrics), ""]
-    lines += [
-        "<details><summary>What was asked, and what was measured</summary>",
-        "",
-        *_claim_rows(metrics),
-        "",
-        "</details>",
-    ]
-    lines += ["", "<details><summary>Noise families; restoration of one seed</summary>", ""]
-    lines += [*_family_rows(record["metrics"]["families"]), ""]
-    lines += [*_prices(record["metrics"], record["parameters"]["regularizer"]), "", "</details>"]
-    for entry in (evidence, record):
-        lines += ["", f"Record: `records/{entry['profile']}/{entry['notebook']}.json` ({provenance(entry)})."]
-    return "\n".join(lines)
+    lines = [*_sentences(metrics), "", *_rows(metrics), ""]
+    name = f"records/{evidence['profile']}/{evidence['notebook']}.json"
+    return "\n".join([*lines, f"From [{name}]({name}): {provenance(evidence)}."])
 
 
 def _sentences(metrics):
-    ap = {method: row["ap"] for method, row in tables.detection_table(metrics).items()}
+    table = tables.detection_table(metrics)
+    ap = {method: row["ap"] for method, row in table.items()}
+    found = {method: format_interval(span) for method, span in ap.items()}
+    yield (
+        f"1. **Detection.** Trained with simulated noise labels, attention finds single lines "
+        f"{better_or_worse(ap[SIMULATED], ap[MEDIAN])} a tuned running median and "
+        f"{better_or_worse(ap[SIMULATED], ap[CNN])} a supervised CNN (AP {found[SIMULATED]}, {found[MEDIAN]} and "
+        f"{found[CNN]}); without any label it reaches {found[LABEL_FREE]}, without the penalty {found[UNPENALISED]}."
+    )
     energies = tables.energy_table(metrics)
-    tests = tables.faithfulness_table(metrics)
-    return [
-        f"1. Attention that is pushed off noise finds it: AP "
-        f"{format_interval(ap['simulated labels, attention'])} with simulated noise "
-        f"labels and {format_interval(ap['label-free, attention'])} without any label, against "
-        f"{format_interval(ap['no penalty, attention'])} without the penalty, "
-        f"{format_interval(ap['running median'])} for a tuned running median, and a limit of "
-        f"{ap['posterior (limit)']['iqm']:.3f}; with labels at hand, a supervised CNN does a little better, "
-        f"{format_interval(ap['supervised CNN'])}, and the matched filter on the residual of a model without any "
-        "penalty stands at "
-        f"{format_interval(ap['no penalty, residual'])}.",
-        f"2. Leaving out what it flags lowers the error of fitted energies from "
-        f"{_pair(energies['all bins'])} to {_pair(energies['simulated labels, kept bins'])} times the bound (Ea, Eb); "
-        f"a linear probe of CLS stays at {_pair(energies['simulated labels, linear probe'])}, so the fit, not the "
-        "network, should read the physics.",
-        f"3. That attention looks away from noise does not mean that the prediction ignores it: erasing the noisy bins "
-        f"changes the rest {format_interval(tests['simulated labels']['erase'], 1)} times as much as erasing "
-        f"the same bins without their line, {format_interval(tests['no penalty']['erase'], 1)} times without the "
-        "penalty and "
-        f"{format_interval(tests['token readout']['erase'], 1)} times in the token readout, where attention does "
-        f"not even reach the output (swap {tests['token readout']['swap']['iqm']:.0f}).",
-    ]
+    before, after = energies["all bins"], energies["simulated labels, kept bins"]
+    yield (
+        f"2. **Physics.** {_energy_words(before, after)}: from {_pair(before)} to {_pair(after)} times the smallest "
+        f"possible error ({' and '.join(ENERGIES)})."
+    )
+    erase = tables.faithfulness_table(metrics)["simulated labels"]["erase"]
+    uses = {1: "still uses", -1: "uses less of", 0: "may still use"}[compare(erase, {"iqm": 1.0})]
+    yield (
+        f"3. **Limits of the explanation.** The prediction {uses} the noise: erasing the noisy bins changes the rest "
+        f"{more_or_less(erase)} erasing the same bins without noise does ({format_interval(erase, 2)} times)."
+    )
+
+
+def _energy_words(before, after):
+    """What leaving out flagged intervals does to the fitted energies, from spans of (Ea, Eb)."""
+    subject, places = "Leaving out what it flags", {compare(a, b) for a, b in zip(after, before, strict=True)}
+    if places == {-1}:
+        return f"{subject} lowers the error of the fitted trap energies"
+    if places == {1}:
+        return f"{subject} raises the error of the fitted trap energies"
+    if places == {0}:
+        return f"{subject} does not change the error of the fitted trap energies within the intervals"
+    return f"{subject} changes the error of the two fitted trap energies in different ways"
 
 
 def _pair(spans):
-    return "/".join(f"{span['iqm']:.2f}" for span in spans)
+    return " and ".join(f"{span['iqm']:.2f}" for span in spans)
 
 
-def _detection_rows(metrics):
-    """Every method by average precision: over seeds where it is trained, over test spectra where it is not."""
+def _rows(metrics):
     table = tables.detection_table(metrics)
-    reference, limit = (table[name]["ap"]["iqm"] for name in (tables.TRUE, tables.LIMIT))
-    lines = ["| `single_line`, locked test | seeds | AP [95 %] | of true background | of limit | top-1 [95 %] |"]
-    lines += ["|---|---|---|---|---|---|"]
-    for name, row in table.items():
-        ap = row["ap"]["iqm"]
-        shares = f"{ap / reference:.3f} | {ap / limit:.3f}"
-        spans = [format_interval(row[key]) for key in ("ap", "top1")]
-        lines.append(f"| {name} | {row['ap']['n'] or ''} | {spans[0]} | {shares} | {spans[1]} |")
-    chance = metrics["baselines"]["methods"]["random"]
-    guesses = f"{chance['top1_random']:.3f}, constant guess {chance['top1_constant']:.3f}"
-    return [*lines, f"| chance | | {chance['prevalence']:.3f} | | | {guesses} |"]
-
-
-def _claim_rows(metrics):
-    lines = ["| asked | of | measured [95 % over seeds] | seeds | |", "|---|---|---|---|---|"]
-    for row in claims(metrics):
-        measured = f"{format_interval(row['span'])} | {row['span']['n']}"
-        lines.append(f"| {row['what']} | {row['target']} | {measured} | {verdict(row)} |")
-    return lines
-
-
-def _family_rows(families):
-    methods = [name for name in next(iter(families.values())) if not name.startswith("posterior")]
-    lines = ["| AP / top-1 by family, one seed | " + " | ".join(methods) + " |", "|---" * (len(methods) + 1) + "|"]
-    for family, rows in families.items():
-        cells = [f"{rows[method]['ap']:.3f} / {rows[method]['top1']:.3f}" for method in methods]
-        lines.append(f"| {family} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def _prices(metrics, regularizer):
-    full = metrics["full"][f"cls {regularizer}"]
-    band, control = full["in_band"], full["no_line"]
-    return [
-        f"Error in the noisy bins (CLS readout, ln units, one seed): {band['before']:.3f} before, {band['after']:.3f} "
-        f"after restoration ({band['reduction']:.1%} less); the no-line control, the same bins without their lines: "
-        f"{control['before']:.3f} to {control['after']:.3f} ({control['reduction']:.1%} less). Masked prediction "
-        f"against the noise-free background, with the regularizer over without: {metrics['masked ratio cls']:.2f} (CLS "
-        f"readout), {metrics['masked ratio token']:.2f} (token readout).",
+    header = ["method, single lines, locked test", "must be given", "AP [95 %]", "top-1 [95 %]"]
+    rows = [
+        (*SHOWN[method], format_interval(row["ap"]), format_interval(row["top1"]))
+        for method, row in table.items()
+        if method in SHOWN
     ]
+    return markdown_table(header, rows)
 
 
-def costs(records: dict[str, dict]) -> str:
-    """What things cost, beside what was asked, as a table: records by name of the benchmark."""
-    rows = [*_capture_costs(records["attention"]), *_step_costs(records["throughput"], records["time_to_quality"])]
-    rows += [*_growth_costs(records["scaling"], records["growth"]), *_layouts(records["log_tokens"])]
-    lines = ["| cost, two cores, no GPU | asked | measured |", "|---|---|---|"]
-    lines += [f"| {what} | {asked} | {measured} |" for what, asked, measured in rows]
-    found = {(record["commit"], record["hardware"]["processor"]) for record in records.values()}
-    sources = ", ".join(f"commit {commit} on {processor}" for commit, processor in sorted(found))
-    return "\n".join([*lines, "", f"Records: `records/benchmarks/` ({sources})."])
+# ---- what did not work ----
 
 
-def _capture_costs(record):
-    found, exponents = record["summary"], record["summary"]["exponents"]
-    for length, most in (("3000 tokens", 1.05), ("150 tokens", 1.10)):
-        row = found[length]
-        time, memory = row["CLS rows / no capture, time"], row["CLS rows / no capture, peak memory"]
+def setbacks(evidence: dict, sweep: dict) -> str:
+    """What did not work, as the records of notebooks 06 and 05 have it, and what to use instead: a line each."""
+    metrics = evidence["metrics"]
+    lines = [
+        *_penalties(sweep["metrics"]),
+        *_families(metrics),
+        *_unseen(metrics),
+        *_estimator(metrics),
+        *_restoration(metrics),
+    ]
+    return "\n".join(f"- {line}" for line in lines) if lines else "- Nothing that the records show."
+
+
+def _penalties(sweep):
+    """Penalties whose AP, at their best lambda, stays below half of the recommended one's."""
+    best = {}
+    for point, row in sweep["table"].items():
+        name = point.split()[0]
+        if name in REGULARIZERS and (name not in best or row["ap"]["iqm"] > best[name]["iqm"]):
+            best[name] = row["ap"]
+    chosen = sweep["recommended"].split()[0]
+    half = {"iqm": ends(best[chosen])[0] / 2}
+    poor = sorted(name for name, span in best.items() if name not in CONTROLS and compare(span, half) < 0)
+    if poor:
+        most = max(best[name]["iqm"] for name in poor)
         yield (
-            f"step with CLS rows and penalty / without, {length}",
-            f"<= {most}",
-            f"{time:.2f}, peak memory {memory:.2f}",
+            f"The penalties {enumerate_words([f'`{name}`' for name in poor])} do not make a detector: AP {most:.2f} "
+            f"at best after short runs, against {best[chosen]['iqm']:.2f} for `{chosen}`. Use `{chosen}`."
         )
-    for length, asked in (("3000 tokens", ">= 2.5, >= 6"), ("12000 tokens", ">= 3.5, >= 12")):
-        row = found[length]
-        time, memory = row["need_weights / CLS rows, time"], row["need_weights / CLS rows, memory above start"]
-        yield f"need_weights=True / CLS rows, {length}: time, memory", asked, f"{time:.1f}, {memory:.1f}"
-    for length, most in (("3000 tokens", 1.0), ("150 tokens", 1.05)):
-        ratio = found[length]["no capture / torch encoder, time"]
-        yield f"our encoder / torch.nn.TransformerEncoder, {length}", f"<= {most:.2f}", f"{ratio:.2f}"
-    growth = f"{exponents['CLS rows, memory_mib']:.2f} (time {exponents['CLS rows, seconds']:.2f})"
-    yield "exponent of memory, 12,000 to 100,000 tokens, CLS rows", "<= 1.1", growth
 
 
-def _step_costs(record, quality):
-    step, settings = record["step"], {name: row["step_ms"] for name, row in record["settings"].items()}
-    share = f"{step['data_ms'] / step['step_ms']:.0%}, drawn by a worker meanwhile"
-    yield "drawing a step's spectra / the step", "<= 5 % or overlapped", share
-    yield "simulated spectra a second and core", ">= 3,000", f"{record['data']['spectra_per_second']:,.0f}"
-    yield "a step's ms: " + ", ".join(settings), "", ", ".join(f"{value:.0f}" for value in settings.values())
-    times = ", ".join(f"{value:.0f}" for value in quality["seconds to AP 0.85"].values())
-    yield "seconds to validation AP 0.85, by seed", "<= 60", times
-    study, spent = max(quality["study"]["ap"]), quality["study"]["seconds"][-1]
-    yield "the starting study's configuration: best AP in as long as our whole run", "", f"{study:.2f} in {spent:.0f} s"
-
-
-def _growth_costs(scaling, growth):
-    for name in sorted(
-        (name for name in scaling if name.startswith("global batch")), key=lambda name: int(name.split()[2])
-    ):
-        row, differences = scaling[name], scaling[name]["largest relative difference of a loss"]
-        together, apart = (row[f"two {kind} / one"]["median"] for kind in ("processes", "trainings apart"))
-        step = min(differences, key=int)
-        measured = (
-            f"{together:.2f}; two separate trainings {apart:.2f}; losses at step {step} {differences[step]:.0e} apart"
+def _families(metrics):
+    """Noise families that a model trained on all of them finds worse than the running median does."""
+    if "all families" not in metrics["trials"]:
+        return
+    worse = []
+    for name, row in metrics["baselines"]["families"].items():
+        span = across_seeds(metrics["trials"]["all families"], "families", name, "ap")
+        if compare(span, {"iqm": row[MEDIAN]["ap"]}) < 0:
+            worse.append(f"{name.replace('_', ' ')} (AP {span['iqm']:.2f}, median {row[MEDIAN]['ap']:.2f})")
+    if worse:
+        yield (
+            f"Trained on all noise families, attention is worse than the running median at {enumerate_words(worse)}: "
+            "use the running median there."
         )
-        yield f"two processes of one core / one, {name}", ">= 1.8", measured
-    bins, spectra = (growth["exponents"][kind] for kind in ("bins", "spectra"))
-    measured = f"time {bins['seconds']:.2f}, memory {bins['memory_mib']:.2f}"
-    yield "exponents against bins, 10,000 to 100,000", "", measured
-    measured = f"time {spectra['seconds']:.2f}, memory {spectra['memory_mib']:.2f}"
-    yield "exponents against spectra streamed from disk, 10,000 to 400,000", "", measured
 
 
-def _layouts(record):
-    for name, row in record["rows"].items():
-        yield f"{name}: AP, seconds of training", "", f"{row['ap']:.3f}, {row['seconds']:.0f}"
+def _unseen(metrics):
+    trials, worse = metrics["trials"], []
+    for name in metrics["baselines"]["families"]:
+        if f"all but {name}" in trials and "all families" in trials:
+            spans = [across_seeds(trials[key], "families", name, "ap") for key in (f"all but {name}", "all families")]
+            if compare(*spans) < 0:
+                worse.append(f"{name.replace('_', ' ')} ({spans[0]['iqm']:.2f} instead of {spans[1]['iqm']:.2f})")
+    if worse:
+        yield f"Noise of a kind that training left out is found worse, by AP: {enumerate_words(worse)}. Train on it."
 
 
-BENCHMARKS = ("attention", "throughput", "time_to_quality", "scaling", "growth", "log_tokens")
+def _estimator(metrics):
+    alarms = tables.alarm_table(metrics)
+    spans = [alarms[trial]["false alarms at 1%, welch_hann"] for trial in CLAIMED if trial in alarms]
+    if spans and max(ends(span)[0] for span in spans) > 0.02:
+        shares = enumerate_words([f"{span['iqm']:.0%}" for span in spans])
+        yield (
+            f"Thresholds set on ideal averages for 1 % of false alarms give {shares} on tapered, overlapping segments "
+            "(scipy's default): calibrate on line-free spectra of your own estimator."
+        )
+
+
+def _restoration(metrics):
+    fit = metrics["baselines"]["fit in-band"]
+    spans = [across_seeds(metrics["trials"][trial], "in_band", "after", over=fit) for trial in CLAIMED]
+    if all(compare(span, {"iqm": 1.0}) > 0 for span in spans):
+        values = enumerate_words([f"{span['iqm']:.1f}" for span in spans])
+        yield (
+            f"In noisy bins the restored background has {values} times the error of a fit with the known formula "
+            f"({' and '.join(CLAIMED)}): where the formula is known, fit it."
+        )
+
+
+# ---- the notebooks ----
+
+
+def notebook_rows() -> str:
+    """The notebooks there are, what each asks, and how long its quick run took where a record says so."""
+    rows, total, conditions = [], 0.0, set()
+    for name in (name for name in QUESTIONS if (NOTEBOOKS / f"{name}.ipynb").exists()):
+        time = "`make evidence`"
+        if name in OF_RUN:
+            record = committed_result(name)
+            total += record["wall_seconds"]
+            conditions.add(f"{record['hardware']['processor']}, {record['hardware']['cores']} cores")
+            time = f"{record['wall_seconds'] / 60:.1f} min"
+        elif name >= "07" and record_path("quick", name).exists():
+            time = f"{read_json(record_path('quick', name))['wall_seconds'] / 60:.1f} min"
+        rows.append((f"[{name}](notebooks/{name}.ipynb)", QUESTIONS[name], time))
+    lines = markdown_table(("notebook", "question", "quick run"), rows)
+    where = enumerate_words(sorted(conditions))
+    return "\n".join([*lines, "", f"Notebooks 00 to 04 took {total / 60:.1f} minutes in sum ({where}, no GPU)."])
 
 
 def renewed(text: str) -> str:
-    """A README with the figures of the committed records: answer and costs in their places, each notebook's time."""
+    """A README with what the committed records say in its three places; the rest of the text stays.
+
+    raises : ValueError where a place is missing
+    """
+    evidence = committed_result("06_benchmark")
     parts = {
-        "answer": answer(committed_result("06_benchmark"), committed_result("03_full_attention_regularizer")),
-        "costs": costs({name: read_json(benchmark_record(name)) for name in BENCHMARKS}),
+        "answer": answer(evidence),
+        "setbacks": setbacks(evidence, committed_result("05_lambda_sweep")),
+        "notebooks": notebook_rows(),
     }
-    for place, content in parts.items():
-        begin, end = BEGIN.format(place), END.format(place)
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"
-    for notebook in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")):
-        minutes = committed_result(notebook)["wall_seconds"] / 60
-        text = re.sub(rf"(?m)^(\| \[{notebook}\].*\| )[\d.]+ min( \|)$", rf"\g<1>{minutes:.1f} min\g<2>", text)
-    return text
+    return fill_places(text, parts)

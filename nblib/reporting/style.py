@@ -1,6 +1,7 @@
 """One style for every figure, and files for reports: PNG and vector PDF, the same bytes for the same data."""
 
 import json
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 from cycler import cycler
@@ -36,7 +37,7 @@ STYLE = {
 
 def use_style() -> None:
     """Apply the house style to every figure made afterwards."""
-    plt.rcParams.update(STYLE)
+    plt.rcParams.update(STYLE)  # type: ignore[arg-type] # any string is a key at run time
 
 
 def save_figure(fig: Figure, name: str, caption: str, profile: str, run_name: str = "") -> None:
@@ -54,10 +55,18 @@ def save_figure(fig: Figure, name: str, caption: str, profile: str, run_name: st
 
 
 def _update_index(folder, name, caption, profile):
+    write_index(folder, read_index(folder) | {name: {"caption": caption, "profile": profile}})
+
+
+def read_index(folder: Path) -> dict[str, dict[str, str]]:
+    """Caption and profile of every figure of a folder, by name."""
     index = folder / "index.json"
-    entries = json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
-    entries[name] = {"caption": caption, "profile": profile}
-    write_json(index, entries)
+    return json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
+
+
+def write_index(folder: Path, entries: dict[str, dict[str, str]]) -> None:
+    """Write a folder's index.json and the README.md that shows its figures."""
+    write_json(folder / "index.json", entries)
     lines = ["# Figures", "", "Written by the notebooks; each also as vector PDF beside its PNG.", ""]
     for key, entry in sorted(entries.items()):
         lines += [f"## {key}", "", f"{entry['caption']} (profile {entry['profile']}; [PDF]({key}.pdf))", ""]

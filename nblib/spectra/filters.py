@@ -1,4 +1,7 @@
-"""Filters along frequency: the running median, the matched-filter bank, and noise found without labels."""
+"""Filters along frequency: the running median, the matched-filter bank, and noise found without labels.
+
+Equation numbers are those of docs/method.md.
+"""
 
 import math
 
@@ -14,15 +17,17 @@ from torch import Tensor
 
 from nblib.spectra.cells import NOISY_RATIO
 
-# Gaussian widths (standard deviation, bins) of the matched-filter bank that suits each family
-FILTER_WIDTHS = {
-    "single_line": (3, 5, 8, 12, 18, 26, 36),
-    "vibration": (1, 2, 3, 5, 8, 12, 18, 26),
-    "power_supply": (1, 2, 5, 12, 30, 60, 90, 140, 200),
-    "interference": (1, 2, 3),
-    "clock_leakage": (1, 2),
-}
-ALL_WIDTHS = (1, 2, 3, 5, 8, 12, 18, 26, 36)  # when the family is not known
+ALL_WIDTHS = (
+    1,
+    2,
+    3,
+    5,
+    8,
+    12,
+    18,
+    26,
+    36,
+)  # standard deviations of Gaussian templates, bins, when the family is not known
 NORMAL_QUARTILE = 0.6745  # of the standard normal: median |deviation| over standard deviation
 PEAK_REACH = 20  # bins; nearer maxima are one line
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
+from nblib.project.registry import register
+
 Column = str | int | Sequence[str | int] | None
 
 
@@ -79,8 +81,8 @@ class Series:
     def stretches(self) -> list[ndarray]:
         """The series cut at its gaps and breaks: each piece is finite and was recorded without a pause."""
         finite = np.isfinite(self.samples)
-        edges = {0, len(finite), *self.breaks, *(np.flatnonzero(np.diff(finite)) + 1).tolist()}
-        edges = sorted(edge for edge in edges if 0 <= edge <= len(finite))
+        found = {0, len(finite), *self.breaks, *(np.flatnonzero(np.diff(finite)) + 1).tolist()}
+        edges = sorted(edge for edge in found if 0 <= edge <= len(finite))
         pieces = [self.samples[low:high] for low, high in zip(edges, edges[1:], strict=False) if finite[low]]
         return [piece for piece in pieces if len(piece)]
 
@@ -116,7 +118,8 @@ def _registered(registry, endings):
             raise ValueError(f"ending {ending!r} must be lower case and start with a point, e.g. '.xyz'")
 
     def keep(function):
-        registry.update(dict.fromkeys(endings, function))
+        for ending in endings:
+            register(registry, "format", ending, function)
         return function
 
     return keep

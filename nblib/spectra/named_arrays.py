@@ -47,16 +47,18 @@ FREQ_UNIT_KEYS = ("freq_unit", "freq_units", "x_unit", "xunit", "frequency_unit"
 
 
 def plain_text(value):
+    """Bytes as text; anything else as it is."""
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
 
 
 def as_header(attributes):
+    """Attributes of one value each as header lines, "name: value"."""
     return [f"{name}: {value}" for name, value in attributes.items() if np.ndim(value) == 0]
 
 
 def flattened(tree: dict, before: str = "") -> dict[str, ndarray]:
     """Nested dictionaries as {"outer.inner": array}; what is no array, number or text is left out."""
-    flat = {}
+    flat: dict[str, ndarray] = {}
     for key, value in tree.items():
         if str(key).startswith("__"):
             continue
@@ -89,6 +91,7 @@ def _first(arrays, keys, group=None):
 
 
 def pick(keys, column, what):
+    """The one key that is there or that was chosen by name; several and no choice is a Refusal that lists them."""
     if column is None and len(keys) == 1:
         return keys[0]
     found = [key for key in keys if column is not None and str(column).lower() in (key.lower(), _short(key))]

@@ -2,10 +2,13 @@
 
 External noise is given as its ratio r(f) to the local background, so that a measured spectrum is
 x = S (1 + r) g with g the intrinsic factor. A bin is noisy where r > NOISY_RATIO.
-Adding a family is one function under `@family`.
+Adding a family is one function under `@family` or `@family(widths=...)`.
+
+Equation numbers are those of docs/method.md.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -13,18 +16,63 @@ from numpy import ndarray
 from scipy.signal import welch
 from scipy.special import digamma, polygamma
 
+from nblib.project.registry import check_known, register
 from nblib.spectra.cells import NOISY_RATIO, clean_cells
+from nblib.spectra.filters import ALL_WIDTHS
 
 MIN_CLEAN_CELLS = 0.3  # a draw that leaves a smaller share of cells clean is drawn again
 MAX_DRAWS = 100
 HANN_OVERLAP_CORRELATION = 1 / 36  # squared correlation of half-overlapping Hann segments
-FAMILIES: dict[str, Callable] = {}
+# the families of the published study; one that is registered later does not join it by itself
+PUBLISHED_FAMILIES = ("single_line", "vibration", "power_supply", "interference", "clock_leakage")
 
 
-def family(draw: Callable) -> Callable:
-    """Register draw(rng, freqs, amplitude) -> ratio (bin,) under its own name."""
-    FAMILIES[draw.__name__] = draw
-    return draw
+@dataclass(frozen=True)
+class Family:
+    """A registered noise family: draw(rng, freqs, amplitude) -> ratio (bin,), unitless and >= 0.
+
+    widths : standard deviations (bins) of the matched filters that suit its lines
+    """
+
+    draw: Callable
+    widths: tuple[float, ...]
+
+    def __call__(self, rng, freqs, amplitude):
+        """One draw."""
+        return self.draw(rng, freqs, amplitude)
+
+
+FAMILIES: dict[str, Family] = {}
+
+
+def family(draw: Callable | None = None, *, widths: tuple[float, ...] = ALL_WIDTHS) -> Callable:
+    """Decorator: register a noise family under its function's name, as `@family` or `@family(widths=...)`.
+
+    Parameters
+    ----------
+    draw : (rng, freqs, amplitude) -> ratio (bin,), unitless and >= 0
+    widths : standard deviations of the matched filters that suit it, bins, > 0
+
+    Raises
+    ------
+    ValueError for a name that is taken, or widths that are none
+    """
+    if draw is None:
+        return lambda function: family(function, widths=widths)
+    if not len(widths) or min(widths) <= 0:
+        raise ValueError(f"noise family {draw.__name__!r}: widths={widths} must be positive numbers of bins")
+    return register(FAMILIES, "noise family", draw.__name__, Family(draw, tuple(widths)))
+
+
+def filter_widths(name: str) -> tuple[float, ...]:
+    """Standard deviations (bins) of the matched filters that suit a family; raises ValueError for an unknown one."""
+    check_family(name)
+    return FAMILIES[name].widths
+
+
+def families_judged(name: str) -> tuple[str, ...]:
+    """The families that a model is tested on: the published ones, and its own where that is another."""
+    return PUBLISHED_FAMILIES if name in PUBLISHED_FAMILIES else (*PUBLISHED_FAMILIES, name)
 
 
 def _gaussian(freqs, centre, sigma):
@@ -47,7 +95,10 @@ def none(rng, freqs, amplitude):
     return np.zeros_like(freqs)
 
 
-@family
+SINGLE_LINE_WIDTHS = (3, 5, 8, 12, 18, 26, 36)
+
+
+@family(widths=SINGLE_LINE_WIDTHS)
 def single_line(rng, freqs, amplitude):
     """One Gaussian line anywhere, sigma uniform in 3..36 Hz: the plain yardstick."""
     centre = rng.uniform(freqs[0], freqs[-1])
@@ -55,7 +106,7 @@ def single_line(rng, freqs, amplitude):
     return rng.uniform(*amplitude) * _gaussian(freqs, centre, sigma)
 
 
-@family
+@family(widths=(1, 2, 3, 5, 8, 12, 18, 26))
 def vibration(rng, freqs, amplitude):
     """One to three mechanical resonances below 500 Hz, Lorentzian, quality factor 5..50 (log-uniform)."""
     ratio = np.zeros_like(freqs)
@@ -67,7 +118,7 @@ def vibration(rng, freqs, amplitude):
     return ratio
 
 
-@family
+@family(widths=(1, 2, 5, 12, 30, 60, 90, 140, 200))
 def power_supply(rng, freqs, amplitude):
     """50 or 60 Hz and 5..20 harmonics falling as n^-1/2, and a switching hump near 2 kHz, sigma 60..200 Hz."""
     mains = rng.choice([50.0, 60.0])
@@ -83,7 +134,7 @@ def power_supply(rng, freqs, amplitude):
     return ratio + lines[inside].sum(axis=0)
 
 
-@family
+@family(widths=(1, 2, 3))
 def interference(rng, freqs, amplitude):
     """One narrow Lorentzian line anywhere, half-width one to three bins."""
     centre = rng.uniform(freqs[0], freqs[-1])
@@ -91,7 +142,7 @@ def interference(rng, freqs, amplitude):
     return rng.uniform(*amplitude) * _resonance(freqs, centre, half_width)
 
 
-@family
+@family(widths=(1, 2))
 def clock_leakage(rng, freqs, amplitude):
     """A comb of narrow lines, spacing 150..1000 Hz (log-uniform), random offset, sigma one to two bins."""
     spacing = np.exp(rng.uniform(np.log(150.0), np.log(1000.0)))
@@ -128,8 +179,7 @@ def draw_external(
 
 def check_family(name: str) -> None:
     """Raise ValueError for a family that is not registered."""
-    if name not in FAMILIES:
-        raise ValueError(f"unknown noise family {name!r}; known: {', '.join(FAMILIES)}")
+    check_known(FAMILIES, "noise family", name)
 
 
 # ---- intrinsic noise: multiplicative factor g with mean 1 ----
@@ -182,8 +232,7 @@ def draw_intrinsic(
 
 def check_intrinsic(kind: str, n_segments: float) -> None:
     """Raise ValueError for an unknown kind or a number of segments below one."""
-    if kind not in INTRINSIC:
-        raise ValueError(f"unknown intrinsic noise {kind!r}; known: {', '.join(INTRINSIC)}")
+    check_known(INTRINSIC, "intrinsic noise", kind)
     if int(n_segments) != n_segments or n_segments < 1:
         raise ValueError(f"n_segments={n_segments} must be a whole number of averaged segments, at least 1")
 
@@ -222,7 +271,7 @@ def log_variance(freqs: Float[ndarray, " bin"], kind: str = "welch", n_segments:
     return np.full(len(freqs), polygamma(1, _effective_segments(kind, n_segments)))
 
 
-@family
+@family(widths=SINGLE_LINE_WIDTHS)
 def lower_line(rng, freqs, amplitude):
     """`single_line` in the lower half of the axis: to train on, so that the upper half is a held-out position."""
     ratio = FAMILIES["single_line"](rng, freqs, amplitude)

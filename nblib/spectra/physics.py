@@ -1,6 +1,6 @@
 """Noise-free spectra and what can be known from them: the physics, the Whittle likelihood, the Cramer-Rao bound.
 
-Equation numbers are those of the README.
+Equation numbers are those of docs/method.md.
 """
 
 import functools

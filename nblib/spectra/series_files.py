@@ -68,7 +68,8 @@ def read_wav(path: Path, rate: float | None, column: Column) -> Series:
     found, data = scipy.io.wavfile.read(path)
     kind = data.dtype
     data = data[:, None] if data.ndim == 1 else data
-    at = _channel([f"channel {n + 1}" for n in range(data.shape[1])], column, said := [])
+    said: list[str] = []
+    at = _channel([f"channel {n + 1}" for n in range(data.shape[1])], column, said)
     samples = data[:, at].astype(np.float64)
     if kind == np.uint8:
         samples = (samples - 128) / 128
@@ -108,7 +109,7 @@ def read_hdf5_series(path: Path, rate: float | None, column: Column) -> Series:
         arrays = datasets | {name: np.asarray(value) for name, value in every.items() if name in RATE_KEYS + STEP_KEYS}
         return _from_arrays(arrays, rate, column)
     strain = [key for key in times if key.lower().endswith("strain/strain") or key.lower() == "strain"]
-    said = []
+    said: list[str] = []
     at = _channel(times, column, said) if column is not None or not strain else times.index(strain[0])
     key = times[at]
     axis, own = axes[key][1], {name.lower(): value for name, value in attributes[key].items()}

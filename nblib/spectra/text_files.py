@@ -33,7 +33,7 @@ def read_table(path: Path) -> Table:
     if dialect is None:
         dialect = _single_column(lines)
     rows, cells, numbers, header = _blocks(lines, dialect)
-    said = []
+    said: list[str] = []
     width = max(len(row) for row in rows)
     if len({len(row) for row in rows}) > 1:
         rows, cells, numbers, width = _even(rows, cells, numbers, lines, said)

@@ -41,7 +41,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer=None) -> dict:
         raise ValueError(f"{path} is damaged ({error}); delete it and train again") from error
     model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
     if optimizer is not None:
-        state = {}
+        state: dict[int, dict[str, torch.Tensor]] = {}
         for name, value in tensors.items():
             if name.startswith("optimizer."):
                 _, number, entry = name.split(".", 2)

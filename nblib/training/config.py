@@ -10,14 +10,16 @@ import numpy as np
 import torch
 
 from nblib.dataset import NoiseBERTDataset
-from nblib.losses import check_masked_error, check_regularizer
+from nblib.losses import REGULARIZERS, check_masked_error, check_regularizer
 from nblib.model import NoiseBERT
-from nblib.project.fingerprint import code_digest
+from nblib.project.extensions import load_extensions
+from nblib.project.fingerprint import fingerprint
 from nblib.project.paths import resolve_data_path
+from nblib.spectra.formats import sniffed
+from nblib.spectra.readers import COMPRESSED
 
 LAYER_CHOICES = ("last", "all")
 LABELS = ("simulated", "pseudo")
-NEEDS_TRUTH = ("simple", "first_bin")  # penalties whose formula takes the simulated labels themselves
 PRECISIONS = ("no", "bf16", "fp16")
 
 
@@ -33,7 +35,8 @@ class TrainConfig:
     "any") and labels_after (share of the steps before "pseudo" labels count). Optimisation: steps, batch_size (over
     all processes), learning_rate and muon_learning_rate (peaks, of AdamW and of Muon, see optimizer.MuonAdamW; linear
     warm-up, cosine to zero), adam_beta2, warmup_ratio, weight_decay, max_grad_norm, precision ("no", "bf16", "fp16"),
-    validate_every (steps), n_validation (spectra).
+    validate_every (steps), n_validation (spectra). Code: extensions (modules or .py files that register what the other
+    parameters name, see project.extensions; the text itself is no part of the key, what the run uses of them is).
     raises : ValueError that names the value, the rule and the fix, before anything is trained
     """
 
@@ -73,8 +76,10 @@ class TrainConfig:
     precision: str = "no"
     validate_every: int = 100
     n_validation: int = 256
+    extensions: tuple[str, ...] = ()
 
     def __post_init__(self):
+        object.__setattr__(self, "extensions", load_extensions(self.extensions))
         check_regularizer(self.regularizer)
         check_masked_error(self.masked_error)
         for name, known in (("reg_layers", LAYER_CHOICES), ("labels", LABELS), ("precision", PRECISIONS)):
@@ -99,7 +104,7 @@ class TrainConfig:
                     f"labels='pseudo' with readout={self.readout!r} and mask_policy={self.mask_policy!r}: only a "
                     "'cls' readout leaves lines in its residual, and only 'any' places masks without the truth"
                 )
-            if self.regularizer in NEEDS_TRUTH:
+            if REGULARIZERS[self.regularizer].needs_truth:
                 raise ValueError(f"regularizer {self.regularizer!r} takes simulated labels; choose one on attention")
         for field in fields(self):  # 3 and 3.0 are one run
             if field.type is float:
@@ -117,13 +122,49 @@ class TrainConfig:
             raise ValueError(f"unknown training parameter {', '.join(unknown)}; known: {', '.join(known)}")
         return cls(**parameters)
 
+    def __setstate__(self, state):
+        """A config that arrives in another process brings its extensions along."""
+        self.__dict__.update(state)
+        load_extensions(self.extensions)
+
     @cached_property
     def key(self) -> str:
         """Name of the run's folder: what it is, and a digest of every parameter and of the code behind it."""
-        text = json.dumps(asdict(self), sort_keys=True) + code_digest()
+        return f"{self.readout}-{self.regularizer}-{self.digest('nblib.training.loop:train')}"
+
+    def digest(self, entry: str) -> str:
+        """Twelve digits for every parameter, the data file's bytes, and the code that a run uses from `entry` on."""
+        parameters = {name: value for name, value in asdict(self).items() if name != "extensions"}
+        text = json.dumps(parameters, sort_keys=True)
+        text += fingerprint(entry, choices=self.choices(), without=self.without())
         if self.data_path is not None:
             text += hashlib.sha256(resolve_data_path(self.data_path).read_bytes()).hexdigest()
-        return f"{self.readout}-{self.regularizer}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """What the run uses of what is registered by name: table ("module:name") -> names."""
+        return {
+            "nblib.losses:REGULARIZERS": (self.regularizer,),
+            "nblib.losses:MASKED_ERRORS": (self.masked_error,),
+            "nblib.spectra.noise:FAMILIES": self.families,
+            "nblib.spectra.noise:INTRINSIC": (self.intrinsic,),
+            "nblib.spectra.formats:READERS": self._format(),
+            "nblib.spectra.formats:SERIES_READERS": (),
+        }
+
+    def _format(self):
+        """The reader of the data file; of a compressed one it is not known before it is unpacked: all count."""
+        if self.data_path is None:
+            return ()
+        path = resolve_data_path(self.data_path)
+        return (path.suffix,) if path.suffix.lower() in COMPRESSED else (sniffed(path),)
+
+    def without(self) -> tuple[str, ...]:
+        """Definitions that its parameters keep the run from reaching."""
+        return (
+            *(() if self.labels == "pseudo" else ("nblib.training.objective:noise_labels",)),
+            *(() if self.data_path else ("nblib.spectra.readers:load_spectra", "nblib.spectra.formats:sniffed")),
+        )
 
     def dataset(self, split: str, n_spectra: int | None = None, **changes) -> NoiseBERTDataset:
         """The run's data; changes replace arguments of NoiseBERTDataset (families, n_segments, ...)."""

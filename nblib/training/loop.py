@@ -18,11 +18,12 @@ from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.state import AcceleratorState
 from filelock import FileLock
 from sklearn.metrics import average_precision_score
-from tqdm.auto import tqdm
 
 from nblib.model import NoiseBERT, noisy_tokens
-from nblib.project.environment import available_cores, is_live, run_conditions
+from nblib.project.bars import training_bar
+from nblib.project.environment import available_cores, run_conditions
 from nblib.project.paths import runs_dir
+from nblib.project.progress import planned, reporter
 from nblib.project.records import read_json, write_json
 from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history, save_checkpoint, write_history
 from nblib.training.config import TrainConfig
@@ -86,18 +87,21 @@ def train(config: TrainConfig, progress: bool | None = None, n_workers: int | No
     with FileLock(folder / ".lock") if state.is_main_process else nullcontext(), torch.random.fork_rng():
         state.wait_for_everyone()
         if not (folder / "record.json").exists():
+            if state.is_main_process and parent_process() is None:  # side by side, they were announced together
+                planned("run", [config.key])
             _Run(config, folder, progress).finish(n_workers)
     return load_run(folder)
 
 
 def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
-    """Train several runs side by side, one core each, and a remainder on all; with an accelerator, one by one.
+    """Train several runs side by side, one core each; with an accelerator, one by one.
 
     Steps of models this small leave threads waiting: cores are better spent on several runs than on one.
 
     returns : one TrainResult a config, in order; complete runs are loaded, equal configs are one run
     """
     waiting = [config for config in dict.fromkeys(configs) if not (_folder(config) / "record.json").exists()]
+    planned("run", [config.key for config in waiting])
     side_by_side(_train_alone, waiting)
     return [train(config) for config in configs]
 
@@ -142,7 +146,8 @@ class _Run:
         self.n_validation_steps = -(-config.n_validation // config.batch_size)
         model = config.build_model(self.data.freqs)
         optimizer = MuonAdamW(model, config)
-        self.step, self.rows, self.best, self.seconds = 0, [], math.inf, 0.0
+        self.rows: list[dict[str, float]] = []
+        self.step, self.best, self.seconds = 0, math.inf, 0.0
         if (folder / "last.safetensors").exists():
             self._resume(model, optimizer)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
@@ -164,17 +169,14 @@ class _Run:
             sampler=range(self.step, config.steps),
             num_workers=n_workers if self.step < config.steps else 0,
         )
-        bar = tqdm(
-            loader,
-            total=config.steps,
-            initial=self.step,
-            desc=f"{config.readout} {config.regularizer}",
-            disable=not (self.accelerator.is_main_process and (is_live() if self.progress is None else self.progress)),
-        )
-        recent = []
+        shown = self.progress if self.accelerator.is_main_process else False
+        bar = training_bar(loader, config.steps, self.step, f"{config.readout} {config.regularizer}", shown)
+        recent, report = [], reporter(config.key, config.steps)
         for batch in bar:
             recent.append(self._train_step(batch))
             self.step += 1
+            if self.accelerator.is_main_process:
+                report(self.step)
             if self.step % config.validate_every == 0 or self.step == config.steps:
                 averages = {name: float(np.mean([entry[name] for entry in recent])) for name in recent[0]}
                 self.seconds = time.perf_counter() - started

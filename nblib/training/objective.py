@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from nblib.losses import MASKED_ERRORS, REGULARIZERS
+from nblib.losses import MASKED_ERRORS, REGULARIZERS, TRUTH
 from nblib.model import noisy_tokens
 from nblib.prediction import model_inputs
 from nblib.spectra.filters import noise_without_labels
@@ -38,6 +38,8 @@ def loss_terms(
         "noise_interval": batch["noise_interval"],
         "generator": torch.Generator().manual_seed(config.seed * 1_000_003 + step),
     }
+    if config.labels == "pseudo":  # a penalty cannot read the truth by accident
+        context = {name: value for name, value in context.items() if name not in TRUTH}
     layers = cls_attn if config.reg_layers == "all" else cls_attn[-1:]
     penalty = REGULARIZERS[config.regularizer]
     parts = [penalty(rows.float(), noisy, reduction="none", **context) for rows in layers]

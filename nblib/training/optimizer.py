@@ -16,14 +16,14 @@ class MuonAdamW(torch.optim.Optimizer):
     """
 
     def __init__(self, model: nn.Module, config: TrainConfig):
-        layers = model.layers.parameters() if config.muon_learning_rate > 0 else ()
+        layers = model.get_submodule("layers").parameters() if config.muon_learning_rate > 0 else ()
         matrices = [value for value in layers if value.ndim == 2]
         chosen = {id(value) for value in matrices}
         rest = [value for value in model.parameters() if id(value) not in chosen]
         decayed = {"params": [value for value in rest if value.ndim > 1], "weight_decay": config.weight_decay}
         others = {"params": [value for value in rest if value.ndim <= 1], "weight_decay": 0.0}
         betas = (0.9, config.adam_beta2)
-        self._parts = [torch.optim.AdamW([decayed, others], config.learning_rate, betas)]
+        self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW([decayed, others], config.learning_rate, betas)]
         if matrices:  # a convolutional network has none
             muon = torch.optim.Muon(matrices, config.muon_learning_rate, config.weight_decay, momentum=0.95)
             self._parts.append(muon)
@@ -51,7 +51,7 @@ class MuonAdamW(torch.optim.Optimizer):
             group["lr"] = share * group["initial_lr"]
 
     @torch.no_grad()
-    def step(self, closure=None) -> None:
+    def step(self, closure=None) -> None:  # type: ignore[override]
         """One step of every part, on the gradients as they stand; a closure is not called."""
         for part in self._parts:
             part.step()

@@ -10,13 +10,12 @@ from nblib.project.environment import available_cores
 
 
 def side_by_side(function: Callable, items: Sequence) -> None:
-    """Call function(item) in processes of one core each, except for a remainder that would leave cores idle.
+    """Call function(item) for every item, in as many processes of one thread as there are cores.
 
-    With an accelerator, one core, or in such a process itself nothing is called. What is left, the caller does itself,
-    on all threads.
+    With an accelerator, one core, one item, or in such a process itself nothing is called: the caller does the work
+    then, and finds done what was done here.
     """
     n_processes = min(available_cores(), len(items))
-    if n_processes > 1 and not torch.cuda.is_available() and parent_process() is None:
-        even = len(items) - len(items) % n_processes
+    if n_processes > 1 and not torch.accelerator.is_available() and parent_process() is None:
         with ProcessPoolExecutor(n_processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-            list(pool.map(function, items[:even]))
+            list(pool.map(function, items))

@@ -100,6 +100,7 @@ def test_a_running_median_removes_a_line_narrower_than_half_its_window():
     assert np.ptp(running_median(log_psd, 101)) == 0
 
 
+@pytest.mark.slow
 def test_the_posterior_is_calibrated(lines):
     """Of the cells given probability p, a share p is noisy. Planted bug: the prior of no line left out."""
     ratio, _, truth = lines
@@ -118,6 +119,7 @@ def test_the_posterior_knows_no_direction(lines):
     np.testing.assert_allclose(line_posterior(ratio[:, ::-1])[:, ::-1], line_posterior(ratio), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_knowing_more_detects_more(lines):
     ratio, log_psd, truth = lines
     scores = {

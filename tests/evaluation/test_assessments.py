@@ -25,6 +25,7 @@ TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "st
 TINY |= {"n_validation": 8}
 
 
+@pytest.mark.slow
 def test_a_model_is_assessed_whole(tmp_path, monkeypatch):
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
     found = assess_model(train(TrainConfig(**TINY)), "single_line", SIZES)
@@ -47,6 +48,7 @@ def test_a_model_is_looked_at_briefly_on_validation_and_elsewhere(tmp_path, monk
     assert set(elsewhere) == {"attention", "families", "positions"}
 
 
+@pytest.mark.slow
 def test_a_supervised_detector_is_assessed(tmp_path, monkeypatch):
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
     config = TrainConfig(**TINY | {"readout": "token", "steps": 1})
@@ -75,6 +77,7 @@ def test_lower_lines_peak_in_the_lower_half():
     assert min(peaks) < 200
 
 
+@pytest.mark.slow
 def test_a_perfect_detector_mends_the_energies():
     """Planted bug: the bins flagged kept, the others left out."""
     data = held_out(TrainConfig(), "single_line", 150)

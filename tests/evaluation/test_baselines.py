@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from nblib import TrainConfig
 from nblib.evaluation.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
@@ -14,6 +15,7 @@ TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "st
 TINY |= {"n_validation": 8}
 
 
+@pytest.mark.slow
 def test_references_stand_in_their_known_order():
     """Planted bug: find_peaks' window tuned to the worst. The posterior is the limit, random scores are chance."""
     found = assess_baselines(TrainConfig(**TINY), "single_line", SIZES)
@@ -33,6 +35,7 @@ def test_references_stand_in_their_known_order():
     assert 0 <= found["running median"]["false alarms at 5%"] <= 0.3
 
 
+@pytest.mark.slow
 def test_the_limit_is_left_out_where_it_is_not_the_limit():
     """Planted bug: the posterior of Gamma noise offered for the soft-clipped factor."""
     found = baseline_methods(TrainConfig(**TINY, intrinsic="soft_clipped"), "single_line", SIZES)
@@ -40,6 +43,7 @@ def test_the_limit_is_left_out_where_it_is_not_the_limit():
     assert not [name for name in found["methods"] if name.startswith(("posterior", "GLRT"))]
 
 
+@pytest.mark.slow
 def test_harm_grows_with_strength_and_starts_at_the_bound():
     found = energy_bias_by_strength(TrainConfig(), "vibration", replace(SIZES, n_energies=120))
     errors = {name: row["error"] / row["bound"] for name, row in found.items()}

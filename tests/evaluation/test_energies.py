@@ -27,12 +27,14 @@ def test_the_fit_is_the_maximum_that_scipy_finds(measured):
         np.testing.assert_allclose(found, best.x, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_the_fit_reaches_the_bound(measured):
     truth, log_psd = measured
     ratio = energy_error(fit_energies(log_psd), truth) / bound(truth, N_SEGMENTS)
     assert (np.abs(ratio - 1) < 0.12).all()  # 300 spectra: the mean of |error| scatters by 4 %
 
 
+@pytest.mark.slow
 def test_bins_that_are_left_out_do_not_matter(measured):
     """Planted bug: keep ignored in the grid's costs."""
     truth, log_psd = measured
@@ -45,6 +47,7 @@ def test_bins_that_are_left_out_do_not_matter(measured):
     assert (bound(truth, N_SEGMENTS, keep) > bound(truth, N_SEGMENTS)).all()
 
 
+@pytest.mark.slow
 def test_the_posterior_median_has_the_smallest_error_of_all(measured):
     truth, log_psd = measured
     median, fit = (

@@ -12,6 +12,7 @@ from nblib.spectra.cells import cell_labels
 SMALL = {"readout": "token", "d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "batch_size": 16}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_detector_learns_and_comes_back_from_its_file(kind, tmp_path, monkeypatch):
     """Planted bug: labels of another batch."""

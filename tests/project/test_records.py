@@ -32,10 +32,9 @@ def test_missing_and_damaged_records_are_named(tmp_path):
         records.read_json(tmp_path / "cut.json")
 
 
-@pytest.mark.parametrize(
-    ("profile", "run_name", "is_kept"), [("quick", "", True), ("quick", "seed=1", False), ("smoke", "", False)]
-)
-def test_only_plain_longer_runs_are_kept_for_the_commit(tmp_path, monkeypatch, profile, run_name, is_kept):
+@pytest.mark.parametrize(("profile", "run_name"), [("quick", ""), ("quick", "seed=1"), ("smoke", "")])
+def test_a_run_writes_its_record_below_runs_and_nowhere_else(tmp_path, monkeypatch, profile, run_name):
+    """Planted bug: a plain quick run that also writes records/, as it once did."""
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("NBLIB_RECORDS", str(tmp_path / "records"))
     assert records.find_result("00_data", profile, run_name) is None
@@ -45,11 +44,16 @@ def test_only_plain_longer_runs_are_kept_for_the_commit(tmp_path, monkeypatch, p
     assert (record["parameters"], record["metrics"]) == ({"seed": 3}, {"ap": 0.5})
     assert set(record["versions"]) >= {"python", "torch", "numpy"}
     assert record["hardware"]["cores"] == environment.available_cores()
-    kept = tmp_path / "records" / profile / "00_data.json"
-    assert kept.exists() == is_kept
-    if is_kept:
-        assert records.committed_result("00_data", profile) == record
-        assert f"profile {profile}, seed 3, commit {record['commit']}" in records.provenance(record)
+    assert not (tmp_path / "records").exists()
+    assert f"profile {profile}, seed 3, commit {record['commit']}" in records.provenance(record)
+
+
+def test_a_published_record_is_read_under_todays_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("NBLIB_RECORDS", str(tmp_path))
+    (tmp_path / "quick").mkdir()
+    old = records.write_json(tmp_path / "quick" / "06_benchmark.json", {"metrics": {"references": 1, "trials": 2}})
+    assert records.committed_result("06_benchmark")["metrics"] == {"baselines": 1, "trials": 2}
+    assert "references" in old.read_text()
 
 
 def test_the_commit_says_whether_files_differ_from_it(tmp_path, monkeypatch):

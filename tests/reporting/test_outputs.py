@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
+from nblib.__main__ import main
 from nblib.project.records import flatten, quote, write_json
-from nblib.reporting import outputs as report
 
 RECORD = {
     "notebook": "03_full_attention_regularizer",
@@ -23,17 +23,53 @@ def test_nested_metrics_become_columns():
     assert flatten({"a": {"b": 1, "c": {"d": 2}}, "e": 3}) == {"a.b": 1, "a.c.d": 2, "e": 3}
 
 
-def test_a_table_has_a_row_a_record_and_gaps_where_one_lacks_a_metric(tmp_path):
+def grid(tmp_path):
+    """Two runs of a grid: another penalty each, the same metrics under that penalty's name."""
     paths = []
-    for number, metrics in enumerate(({"ap": 0.5}, {"ap": 0.6, "more": {"top1": 1}})):
-        record = {"parameters": {"seed": number}, "metrics": metrics, "commit": "abc"}
-        paths.append(str(write_json(tmp_path / f"{number}.json", record)))
-    table = tmp_path / "new" / "grid.csv"
-    assert report.main(["--table", str(table), *paths]) == 0
-    with table.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    assert rows[0] == {"seed": "0", "ap": "0.5", "commit": "abc", "more.top1": ""}
-    assert rows[1]["more.top1"] == "1"
+    for number, (penalty, weight) in enumerate((("mass", 1.0), ("log_odds", 5.0))):
+        metrics = {
+            "test": {"regularized attention": {"ap": 0.5 + number, "note": 1}},
+            "full": {f"cls {penalty}": {"in_band": {"after": 0.1}}, "cls baseline": {"masked": {"mse": 0.2}}},
+            "short": {f"{penalty} {weight:g}": {"tokens": 3}},
+        }
+        metrics |= {"more": {"top1": 1}} if number else {}
+        parameters = {"regularizer": penalty, "reg_weight": weight, "profile": "smoke", "seed": 0}
+        folder = tmp_path / f"regularizer={penalty}"
+        folder.mkdir()
+        record = {"parameters": parameters, "metrics": metrics, "commit": "abc"}
+        paths.append(str(write_json(folder / "result.json", record)))
+    return paths
+
+
+def read_csv(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_grid_is_two_tables_one_to_read_and_one_that_holds_all(tmp_path, capsys):
+    """Planted bug: AP under another column for each penalty, most of them empty."""
+    table = tmp_path / "new" / "my_grid.csv"
+    assert main(["grid-table", str(table), *grid(tmp_path)]) == 0
+    rows = read_csv(table)
+    assert list(rows[0]) == [
+        *("reg_weight", "regularizer", "full.cls regularizer.in_band.after", "test.regularized attention.ap")
+    ]
+    assert [row["test.regularized attention.ap"] for row in rows] == ["0.5", "1.5"]
+    everything = read_csv(table.with_name("my_grid_all.csv"))
+    assert [row["short.regularizer.tokens"] for row in everything] == ["3", "3"]
+    assert [row["more.top1"] for row in everything] == ["", "1"]
+    assert [row["run"] for row in everything] == ["regularizer=mass", "regularizer=log_odds"]
+    said = capsys.readouterr().out
+    assert "5           log_odds" in said
+    assert said.rstrip().endswith(f"{table}; everything: {table.with_name('my_grid_all.csv')}")
+
+
+def test_a_grids_columns_can_be_chosen(tmp_path, capsys):
+    paths, table = grid(tmp_path), tmp_path / "grid.csv"
+    assert main(["grid-table", "--column", "more.top1", "--", str(table), *paths]) == 0
+    assert list(read_csv(table)[0]) == ["reg_weight", "regularizer", "more.top1"]
+    assert main(["grid-table", "--column", "app", "--", str(table), *paths]) == 2
+    assert "no run recorded app; known: full.cls baseline.masked.mse" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -55,14 +91,15 @@ def test_a_quotation_names_its_source_and_what_is_not_there(kept):
 
 def test_the_list_of_outputs_counts_what_is_there(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("NBLIB_FIGURES", str(tmp_path / "figures"))
-    for path in ("runs/quick/00_data/00_data.ipynb", "runs/quick/00_data/result.json", "figures/00_a.png"):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).touch()
-    assert report.main(["quick"]) == 0
+    files = ["00_data/00_data.ipynb", "00_data/00_data.failed.ipynb", "00_data/result.json"]
+    for path in (*files, "figures/00_a.png", "figures/03_answer.png"):
+        (tmp_path / "runs" / "quick" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "runs" / "quick" / path).touch()
+    assert main(["outputs"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if not line.startswith("  ")] == [
         "1 executed notebooks",
         "1 records",
-        "1 figures (each also as .pdf)",
+        "2 figures (each also as .pdf)",
+        f"open first: {tmp_path / 'runs/quick/figures/03_answer.png'}",
     ]

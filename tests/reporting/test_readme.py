@@ -1,96 +1,110 @@
-"""The README's generated parts say what the records say and nothing else."""
+"""The README's generated parts say what the records say, in words that turn with the numbers."""
 
+import copy
 import re
 
 import pytest
 
 from nblib.evaluation import tables
-from nblib.evaluation.claims import claims
 from nblib.evaluation.tables import format_interval
-from nblib.project.paths import NOTEBOOKS, benchmark_record
-from nblib.project.records import committed_result, read_json, write_json
+from nblib.project.paths import NOTEBOOKS
+from nblib.project.records import committed_result
 from nblib.reporting import readme
 
-ROW = {"ap": 0.91234, "ap_interval": [0.9, 0.92], "top1": 0.8, "auroc": 0.97, "prevalence": 0.025}
-ROW |= {"top1_random": 0.057, "top1_constant": 0.065}
-BAND = {"before": 0.667, "after": 0.02, "reduction": 0.97}
-FOUND_BY = {
-    "profile": "quick",
-    "parameters": {"regularizer": "mass", "seed": 0},
-    "commit": "abc1234567",
-    "hardware": {"processor": "two cores", "cores": 2, "accelerator": "none"},
-    "versions": {"torch": "2.13.0"},
-    "wall_seconds": 90.0,
-}
-RECORD = FOUND_BY | {
-    "notebook": "03_full_attention_regularizer",
-    "metrics": {
-        "test": {"regularized attention": ROW},
-        "families": {"vibration": {"trained on all": ROW, "posterior (limit)": ROW}},
-        "full": {"cls mass": {"in_band": BAND, "no_line": BAND | {"after": 0.011}}},
-        "masked ratio cls": 0.98,
-        "masked ratio token": 1.004,
-    },
-}
-EVIDENCE = committed_result("06_benchmark")
-
-
-BENCHMARKS = {name: read_json(benchmark_record(name)) for name in readme.BENCHMARKS}
-
-
-def test_the_answer_is_the_record():
-    """Planted bug: the after-value of the control printed for the restoration."""
-    text = readme.answer(EVIDENCE, RECORD)
-    table = tables.detection_table(EVIDENCE["metrics"])
-    ap, limit = (table[name]["ap"] for name in ("label-free, residual", "posterior (limit)"))
-    row = next(line for line in text.splitlines() if line.startswith("| label-free, residual |"))
-    assert [cell.strip() for cell in row.split("|")[2:4]] == ["10", format_interval(ap)]
-    assert f"| {ap['iqm'] / limit['iqm']:.3f} |" in row
-    assert text.count("| MISSED |") == sum(claim["met"] is False for claim in claims(EVIDENCE["metrics"]))
-    assert f"AP {format_interval(table['simulated labels, attention']['ap'])} with simulated" in text
-    assert "| vibration | 0.912 / 0.800 |" in text
-    assert "0.667 before, 0.020 after restoration (97.0% less)" in text
-    assert "0.667 to 0.011" in text
-    assert "0.98 (CLS readout), 1.00 (token readout)" in text
-    assert "commit abc1234567" in text
-    assert f"commit {EVIDENCE['commit']}" in text
-
-
-def test_costs_are_the_records():
-    """Planted bug: memory's ratio printed as time's."""
-    text = readme.costs(BENCHMARKS)
-    row = BENCHMARKS["attention"]["summary"]["3000 tokens"]
-    time, memory = row["need_weights / CLS rows, time"], row["need_weights / CLS rows, memory above start"]
-    assert (
-        f"| need_weights=True / CLS rows, 3000 tokens: time, memory | >= 2.5, >= 6 | {time:.1f}, {memory:.1f} |" in text
-    )
-    ratio = BENCHMARKS["scaling"]["global batch 512"]["two processes / one"]["median"]
-    assert re.search(rf"global batch 512 \| >= 1\.8 \| {ratio:.2f}; ", text)
-    assert all(record["commit"] in text for record in BENCHMARKS.values())
+EVIDENCE, SWEEP = committed_result("06_benchmark"), committed_result("05_lambda_sweep")
 
 
 @pytest.fixture
-def kept(tmp_path, monkeypatch):
-    monkeypatch.setenv("NBLIB_RECORDS", str(tmp_path))
-    for folder in ("quick", "benchmarks"):
-        (tmp_path / folder).mkdir()
-    for path in NOTEBOOKS.glob("*.ipynb"):
-        write_json(tmp_path / "quick" / f"{path.stem}.json", EVIDENCE if path.stem.startswith("06") else RECORD)
-    for name, record in BENCHMARKS.items():
-        write_json(benchmark_record(name), record)
+def evidence():
+    return copy.deepcopy(EVIDENCE)
 
 
-def test_only_figures_are_renewed(kept):
-    """Planted bug: the time written into every row of the table."""
-    rows = "| [03_full_attention_regularizer](x) | why? | 0.0 min |\n| [05_lambda_sweep](x) | what? | an hour |\n"
-    places = "\n".join(
-        f"{readme.BEGIN.format(place)}\nold\n{readme.END.format(place)}" for place in ("answer", "costs")
-    )
-    first = readme.renewed(f"before\n{rows}{places}\nafter\n")
-    assert first.startswith(
-        "before\n| [03_full_attention_regularizer](x) | why? | 1.5 min |\n| [05_lambda_sweep](x) | what? | an hour |"
-    )
-    assert f"{readme.BEGIN.format('answer')}\n1. Attention" in first
-    assert f"{readme.BEGIN.format('costs')}\n| cost" in first
-    assert first.endswith(f"{readme.END.format('costs')}\nafter\n")
-    assert readme.renewed(first) == first
+def _set(evidence, trial, *path, value):
+    """Every seed of a trial gets this value, so that its interval is a point."""
+    for found in evidence["metrics"]["trials"][trial].values():
+        for key in path[:-1]:
+            found = found[key]
+        found[path[-1]] = value
+
+
+def _sentence(evidence, start):
+    return next(line for line in readme.answer(evidence).splitlines() if line.startswith(start))
+
+
+def test_the_answer_quotes_the_record():
+    """Planted bug: the label-free AP printed for the simulated labels."""
+    text, table = readme.answer(EVIDENCE), tables.detection_table(EVIDENCE["metrics"])
+    assert f"(AP {format_interval(table['simulated labels, attention']['ap'])}, " in text
+    assert f"it reaches {format_interval(table['label-free, attention']['ap'])}" in text
+    row = next(line for line in text.splitlines() if line.startswith("| attention, label-free |"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[2:] == [format_interval(table["label-free, attention"][key]) for key in ("ap", "top1")]
+    assert f"commit {EVIDENCE['commit']}" in text
+
+
+def test_the_answer_is_three_sentences_and_a_table_of_at_most_eight_rows():
+    lines = readme.answer(EVIDENCE).splitlines()
+    assert [line[:2] for line in lines[:4]] == ["1.", "2.", "3.", ""]
+    assert 1 <= sum(line.startswith("| ") for line in lines) - 1 <= 8
+
+
+@pytest.mark.parametrize(("ap", "words"), [(0.999, "better than"), (0.5, "worse than")])
+def test_better_and_worse_turn_with_the_numbers(evidence, ap, words):
+    """Planted bug: "worse than a supervised CNN" as fixed text."""
+    _set(evidence, "simulated labels", "attention", "ap", value=ap)
+    sentence = _sentence(evidence, "1.")
+    assert f"{words} a tuned running median and {words} a supervised CNN" in sentence
+
+
+def test_equal_within_the_intervals_is_said(evidence):
+    _set(evidence, "simulated labels", "attention", "ap", value=0.75)
+    _set(evidence, "supervised CNN", "logit", "ap", value=0.75)
+    assert "as good (within the intervals) as a supervised CNN" in _sentence(evidence, "1.")
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [((0.5, 0.5), "lowers"), ((2, 2), "raises"), ((1, 1), "does not change"), ((0.5, 2), "in different ways")],
+)
+def test_what_flags_do_to_energies_turns_with_the_numbers(evidence, factors, words):
+    known = evidence["metrics"]["baselines"]["energies"]
+    known |= {"all bins": [2.0, 4.0], "bound, truly clean bins": [1.0, 1.0]}
+    values = [factors[0] * 2.0, factors[1] * 4.0]
+    _set(evidence, "simulated labels", "energies", "kept bins", value=values)
+    assert words in _sentence(evidence, "2.")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [(0.5, "uses less of the noise"), (1.0, "may still use the noise"), (2.0, "still uses the noise")],
+)
+def test_the_use_of_noise_turns_with_the_numbers(evidence, ratio, words):
+    _set(evidence, "simulated labels", "faithfulness", "erase", value=ratio)
+    assert words in _sentence(evidence, "3.")
+
+
+def test_setbacks_vanish_when_the_numbers_are_good(evidence):
+    """Planted bug: the list of setbacks as fixed text."""
+    sweep = copy.deepcopy(SWEEP)
+    before = readme.setbacks(EVIDENCE, SWEEP)
+    for start in ("The penalties", "Trained on all", "Noise of a kind", "Thresholds", "In noisy bins"):
+        assert f"- {start}" in before
+    for trial in evidence["metrics"]["trials"]:
+        for name in evidence["metrics"]["baselines"]["families"]:
+            _set(evidence, trial, "families", name, "ap", value=0.999)
+    for trial in ("simulated labels", "label-free"):
+        _set(evidence, trial, "attention", "false alarms at 1%, welch_hann", value=0.01)
+        _set(evidence, trial, "in_band", "after", value=evidence["metrics"]["baselines"]["fit in-band"])
+    for row in sweep["metrics"]["table"].values():
+        row["ap"] |= {"iqm": 0.9, "low": 0.89, "high": 0.91}
+    assert readme.setbacks(evidence, sweep) == "- Nothing that the records show."
+
+
+def test_notebooks_are_listed_where_they_exist():
+    text = readme.notebook_rows()
+    listed = re.findall(r"\((notebooks/[^)]+)\)", text)
+    assert listed == [f"notebooks/{path.name}" for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+    seconds = committed_result("03_full_attention_regularizer")["wall_seconds"]
+    assert f"| {seconds / 60:.1f} min |" in next(line for line in text.splitlines() if "[03_" in line)
+    total = sum(committed_result(name)["wall_seconds"] for name in readme.OF_RUN)
+    assert f"took {total / 60:.1f} minutes" in text

@@ -8,8 +8,8 @@ from nblib.reporting.style import COLOURS, LINE_STYLES, save_figure, use_style
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("NBLIB_FIGURES", str(tmp_path))
-    return tmp_path
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
+    return tmp_path / "quick" / "figures"
 
 
 def draw():
@@ -33,11 +33,11 @@ def test_the_same_figure_is_the_same_file(folder):
 
 def test_the_index_keeps_every_entry(folder):
     save_figure(draw(), "one", "A line.", "quick")
-    save_figure(draw(), "two", "Another line.", "full")
+    save_figure(draw(), "two", "Another line.", "quick")
     save_figure(draw(), "one", "A better line.", "quick")
     index = (folder / "README.md").read_text()
     assert "![A better line.](one.png)" in index
-    assert "Another line. (profile full; [PDF](two.pdf))" in index
+    assert "Another line. (profile quick; [PDF](two.pdf))" in index
     assert "A line." not in index
 
 

@@ -16,7 +16,7 @@ from nblib.spectra.readers import load_series, load_spectra
 
 FREQS = np.arange(1.0, 31.0)
 PSD = 2.9e-14 / FREQS + 3e-16
-ROUNDS = 300  # inputs a format
+ROUNDS = 200  # inputs a format
 
 
 def _table(separator=",", head="Frequency (Hz),PSD (V^2/Hz)\n", decimal="."):

@@ -1,5 +1,6 @@
 """Training: learns, resumes bit by bit, loads what is done, and shares its batches between processes."""
 
+import json
 import math
 import os
 import subprocess
@@ -11,9 +12,10 @@ import pytest
 import torch
 
 from nblib import NoiseBERTDataset, TrainConfig, train, train_many
-from nblib.__main__ import main, parse_config
+from nblib.__main__ import main
 from nblib.training import parallel
 from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history
+from nblib.training.command import read_config
 from nblib.training.loop import StepData, _Run, load_run, rate_share_at
 from nblib.training.parallel import side_by_side
 
@@ -47,6 +49,7 @@ def test_learning_rate_rises_then_falls_to_zero():
     assert rate_share_at(100, config) == pytest.approx(0)
 
 
+@pytest.mark.slow
 def test_a_short_run_learns_and_leaves_its_record():
     """Planted bug: the optimizer stepped before the gradients were computed anew."""
     result = quietly(replace(TINY, steps=60, validate_every=20))
@@ -119,6 +122,7 @@ def test_a_worker_changes_no_number(tmp_path, monkeypatch):
     assert_same_run(quietly(TINY, n_workers=1), alone)
 
 
+@pytest.mark.slow
 def test_side_by_side_is_the_same_as_in_turn(tmp_path, monkeypatch):
     configs = [TINY, replace(TINY, readout="token"), TINY]
     one_by_one = [quietly(config) for config in configs]
@@ -129,17 +133,29 @@ def test_side_by_side_is_the_same_as_in_turn(tmp_path, monkeypatch):
     assert len(list((tmp_path / "again" / "models").iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_process_beside_others_starts_no_more(tmp_path, monkeypatch):
     """Planted bug: four trainings on two cores, two in each of two processes."""
     module = parallel
     monkeypatch.setattr(module, "available_cores", lambda: 2)
-    folders = [str(tmp_path / name) for name in "ab"]
+    folders = [str(tmp_path / name) for name in "abc"]
     with monkeypatch.context() as inside:
         inside.setattr(module, "parent_process", lambda: object())
         side_by_side(os.mkdir, folders)
     assert not list(tmp_path.iterdir())
     side_by_side(os.mkdir, folders)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3  # the odd one too
+
+
+def test_a_run_says_how_far_it_is(tmp_path, monkeypatch):
+    """Planted bug: the last step not said, so that a finished run looked unfinished."""
+    monkeypatch.setenv("NBLIB_PROGRESS", str(tmp_path / "events"))
+    quietly(TINY)
+    quietly(TINY)  # loaded: nothing to say
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    assert [event["planned"] for event in events if "planned" in event] == [[TINY.key]]
+    assert [event["reached"] for event in events if "reached" in event][-1] == TINY.steps
+    assert all((event["of"], event["total"]) == (TINY.key, TINY.steps) for event in events if "reached" in event)
 
 
 def test_the_callers_random_numbers_are_left_alone():
@@ -155,7 +171,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
     def broken(*_):
         return {name: (torch.tensor(math.nan), torch.tensor(1)) for name in ("mask", "reg", "noisy_mass")}, None
 
-    monkeypatch.setitem(_Run._loss.__globals__, "loss_terms", broken)
+    monkeypatch.setattr(sys.modules["nblib.training.loop"], "loss_terms", broken)
     with pytest.raises(FloatingPointError, match=r"loss is nan at step 0; lower learning_rate="):
         quietly(TINY)
     with pytest.raises(ValueError, match="no complete run"):
@@ -185,6 +201,7 @@ def test_processes_share_every_epoch_without_repeats(world):
     assert {tuple(row[:3].tolist()) for row in alone} == {tuple(row[:3].tolist()) for row in together}
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
     """Same global batch, same losses up to the order of float32 sums, which twelve steps of Adam enlarge.
 
@@ -196,7 +213,7 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
     values = {name: getattr(TINY, name) for name in ("steps", "batch_size", "validate_every", "n_validation")}
     values |= {name: getattr(TINY, name) for name in ("d_model", "n_heads", "num_layers", "dim_feedforward")}
     assignments = [f"{name}={value}" for name, value in (values | {"regularizer": TINY.regularizer}).items()]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "nblib"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "nblib", "train"]
     answer = subprocess.run([sys.executable, *launch, *assignments], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr[-2000:]
     folder = tmp_path / "two" / "models" / TINY.key
@@ -209,13 +226,18 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
 
 def test_the_command_line_is_a_config(capsys):
     """Planted bug: the profile's parameters left out."""
-    config = parse_config("smoke", ["reg_weight=3", "families=[vibration]", "regularizer=mass"])
-    assert (config.reg_weight, config.families, config.steps) == (3, ("vibration",), 100)
+    texts = {"reg_weight": "3e0", "families": "[vibration]", "regularizer": "mass", "precision": "no"}
+    config = read_config("smoke", texts | {"data_path": "dev #3.csv"})
+    assert (config.reg_weight, config.families, config.steps, config.precision) == (3, ("vibration",), 100, "no")
+    assert config.data_path == "dev #3.csv"
     for arguments, message in (
         (["reg_weight"], "is not NAME=VALUE"),
         (["lambda=3"], "unknown training parameter lambda"),
+        (["-p", "reg_weight", "3", "reg_weight=4"], "reg_weight is given twice"),
+        (["reg_weight=much"], "reg_weight='much' does not fit: reg_weight is a number"),
+        (["-p", "reg_weight", "-3"], "reg_weight=-3.0 must be a finite number"),
     ):
-        assert main(arguments) == 2
+        assert main(["train", *arguments]) == 2
         assert message in capsys.readouterr().err
 
 

@@ -1,0 +1,117 @@
+"""Likely sources of a detection's flags, and flags set by hand."""
+
+import dataclasses
+
+import numpy as np
+
+from nblib.analysis.detector import Detection
+from nblib.analysis.flags import Flag
+from nblib.analysis.lines import Flag as Line
+from nblib.analysis.lines import describe_flag
+from nblib.analysis.sources import likely_sources
+
+VALLEY = 0.5  # of the lower of two peaks' ln excess; a deeper valley between them makes two lines of one range
+PEAK = 4.0  # standard deviations of ln x that a peak beside another must have over the valley
+FINE = 2.5  # Hz; in wider bins a line near mains says nothing
+LEAST = 0.2  # of the largest ln excess in a range; smaller peaks there are its sides
+
+
+def with_causes(detection: Detection, sampling_rate: float | None = None) -> Detection:
+    """The detection with one flag a line, each with its kind and likely source.
+
+    A flagged range that holds several lines is cut at the valleys between them, so that each can be a harmonic.
+
+    sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
+    """
+    freqs, psd, background = detection.freqs, detection.psd, np.exp(detection.background)
+    flags, lines = [], []
+    for flag in detection.flags:
+        for part in _split(detection, flag):
+            line = describe_flag(freqs, psd, background, part.low, part.high, max(detection.n_segments, 1.0))
+            centre = part.centre if line.centre is None else line.centre
+            flags.append(dataclasses.replace(part, kind=line.kind, centre=float(centre)))
+            lines.append(line)
+    if not flags:
+        return detection
+    causes = likely_sources(lines, _resolution(freqs), (float(freqs[0]), float(freqs[-1])), sampling_rate)
+    fine = _resolution(freqs) <= FINE
+    named, hints = [], []
+    for flag, cause in zip(flags, causes, strict=True):
+        said = f"{cause.name}, perhaps mains" if cause.hint and fine else cause.name
+        named.append(dataclasses.replace(flag, cause=said))
+        if cause.hint and fine:
+            hints.append(f"the line at {flag.centre:.6g} Hz lies {cause.hint}")
+    return dataclasses.replace(detection, flags=named, warnings=[*detection.warnings, *hints])
+
+
+def flag_between(detection: Detection, low: float, high: float, cause: str = "by hand") -> Flag:
+    """A flag on a range of one's own choice, Hz.
+
+    Raises
+    ------
+    ValueError : low > high, or no measured bin lies between them
+    """
+    inside = np.flatnonzero((detection.freqs >= low) & (detection.freqs <= high) & np.isfinite(detection.psd))
+    if not low <= high or not len(inside):
+        raise ValueError(f"the range {low:g}..{high:g} Hz holds no measured bin; give low <= high on the axis")
+    return _flag(detection, inside, describe_kind(detection, low, high), cause)
+
+
+def describe_kind(detection: Detection, low: float, high: float) -> str:
+    """line, hump or step, of a range in Hz."""
+    background = np.exp(detection.background)
+    found: Line = describe_flag(detection.freqs, detection.psd, background, low, high, max(detection.n_segments, 1.0))
+    return found.kind
+
+
+def edited(detection: Detection, flags: list[Flag]) -> Detection:
+    """The detection with another list of flags, and the bins they cover flagged."""
+    flagged = np.zeros(len(detection.freqs), dtype=bool)
+    for flag in flags:
+        flagged |= (detection.freqs >= flag.low) & (detection.freqs <= flag.high)
+    flagged &= np.isfinite(detection.psd)
+    return dataclasses.replace(detection, flags=sorted(flags, key=lambda flag: flag.low), flagged=flagged)
+
+
+def _flag(detection: Detection, inside, kind: str, cause: str = "") -> Flag:
+    excess = detection.psd[inside] / np.exp(detection.background[inside]) - 1
+    peak = int(np.nanargmax(excess))
+    low, high = float(detection.freqs[inside[0]]), float(detection.freqs[inside[-1]])
+    probability = float(np.nanmin(detection.probabilities[inside]))
+    return Flag(low, high, float(detection.freqs[inside[peak]]), float(excess[peak]), probability, kind, cause)
+
+
+def _resolution(freqs) -> float:
+    return float(np.median(np.diff(freqs)))
+
+
+def _split(detection: Detection, flag: Flag) -> list[Flag]:
+    """The flag itself, or its parts where deep valleys stand between its peaks."""
+    inside = np.flatnonzero((detection.freqs >= flag.low) & (detection.freqs <= flag.high) & np.isfinite(detection.psd))
+    if flag.kind == "step" or len(inside) < 3:
+        return [flag]
+    ratio = np.log(detection.psd[inside]) - detection.background[inside]
+    cuts = _valleys(ratio, 1 / np.sqrt(max(detection.n_segments, 1.0)))
+    if not cuts or (flag.kind == "hump" and len(inside) / (len(cuts) + 1) > 12):
+        return [flag]
+    return [_flag(detection, part, "line") for part in np.split(inside, cuts)]
+
+
+def _valleys(ratio, scatter: float) -> list[int]:
+    """Where to cut: the lowest bin between neighbouring peaks that both stand well above it."""
+    padded = np.concatenate([[-np.inf], ratio, [-np.inf]])
+    peaks = [int(at) for at in np.flatnonzero((padded[1:-1] >= padded[:-2]) & (padded[1:-1] > padded[2:]))]
+    peaks = [at for at in peaks if ratio[at] > LEAST * ratio.max()]
+    cuts, last = [], None
+    for peak in peaks:
+        if last is None:
+            last = peak
+            continue
+        valley = last + int(np.argmin(ratio[last : peak + 1]))
+        smaller = min(ratio[last], ratio[peak])
+        if smaller - max(ratio[valley], 0.0) > max(VALLEY * smaller, PEAK * scatter):
+            cuts.append(valley)
+            last = peak
+        elif ratio[peak] > ratio[last]:
+            last = peak
+    return cuts

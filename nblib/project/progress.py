@@ -1,0 +1,57 @@
+"""How far a program is, as lines of JSON in a file that somebody else shows.
+
+The variable NBLIB_PROGRESS names the file; without it nothing is written. Every process of a notebook appends to the
+same file: {"planned": [names], "what": "run"}, {"reached": units, "total": units, "of": name} and {"section": heading}.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+PROGRESS_VARIABLE = "NBLIB_PROGRESS"
+PERIOD = 0.5  # s between two lines of one training
+
+
+def planned(what: str, names: Iterable[str]) -> None:
+    """Say what is about to be done, by name; what: "run" (a training) or "measurement" (trainings and what follows)."""
+    names = list(names)
+    if names:
+        _append({"planned": names, "what": what})
+
+
+def reached(name: str, done: int, total: int) -> None:
+    """Say how many of its steps the run, or the measurement, has done."""
+    _append({"reached": done, "total": total, "of": name})
+
+
+def section(heading: str) -> None:
+    """Say which part of a notebook has begun."""
+    _append({"section": heading})
+
+
+def reporter(name: str, total: int) -> Callable[[int], None]:
+    """A function to call with the number of steps done; it writes twice a second at most, and the last one always."""
+    last = -PERIOD
+
+    def report(done):
+        nonlocal last
+        now = time.monotonic()
+        if done >= total or now - last >= PERIOD:
+            last = now
+            reached(name, done, total)
+
+    return report
+
+
+def ended(state: str) -> None:
+    """Say that the notebook is through: "done", "failed" or "interrupted"."""
+    _append({"state": state})
+
+
+def _append(entry):
+    path = os.environ.get(PROGRESS_VARIABLE)
+    if path:
+        with Path(path).open("a", encoding="utf-8") as stream:  # short lines appended by several processes stay whole
+            stream.write(json.dumps(entry | {"time": time.time()}) + "\n")

@@ -1,0 +1,164 @@
+"""docs/evidence.md, the generated part: every table of the evidence, from the records of notebooks 06 and 03."""
+
+from nblib.evaluation import tables
+from nblib.evaluation.claims import claims, verdict
+from nblib.evaluation.tables import ENERGIES, format_interval
+from nblib.project.records import committed_result, provenance
+from nblib.reporting.wording import compare, enumerate_words, fill_places, markdown_table
+
+TESTS = {  # of tables.faithfulness_table: what a column is called
+    "erase": "erase noise / same bins without it",
+    "erase elsewhere": "erase noise / clean bins elsewhere",
+    "gradient": "gradient on noise / same bins without it",
+    "swap": "change on swapping attention",
+    "line in CLS": "line strength read from CLS, R^2",
+}
+
+
+def evidence(record: dict, single: dict) -> str:
+    """Headings, sentences and tables. record : of notebook 06; single : of notebook 03, one seed."""
+    metrics = record["metrics"]
+    parts = [
+        ("Detection of single lines", _detection(metrics)),
+        ("What was aimed at, and what was measured", _claims(metrics)),
+        ("Noise families", _families(metrics)),
+        ("Other estimation noise", _noise(metrics)),
+        ("False alarms", _alarms(metrics)),
+        ("Activation energies", _energies(metrics)),
+        ("Does the prediction use the noise?", _faithfulness(metrics)),
+        ("Restoration, one seed", _prices(single["metrics"], single["parameters"]["regularizer"])),
+    ]
+    lines = []
+    for title, content in parts:
+        lines += [f"## {title}", "", *content, ""]
+    for entry in (record, single):
+        name = f"records/{entry['profile']}/{entry['notebook']}.json"
+        lines += [f"Record: [{name}](../{name}) ({provenance(entry)}).", ""]
+    return "\n".join(lines).rstrip()
+
+
+def _detection(metrics):
+    """Every method by average precision: over seeds where it is trained, over test spectra where it is not."""
+    table = tables.detection_table(metrics)
+    reference, limit = (table[name]["ap"]["iqm"] for name in (tables.TRUE, tables.LIMIT))
+    rows = []
+    for name, row in table.items():
+        ap = row["ap"]["iqm"]
+        spans = [format_interval(row[key]) for key in ("ap", "top1")]
+        seeds = str(row["ap"]["n"] or "")
+        rows.append((name, seeds, spans[0], f"{ap / reference:.3f}", f"{ap / limit:.3f}", spans[1]))
+    chance = metrics["baselines"]["methods"]["random"]
+    guesses = f"{chance['top1_random']:.3f}, constant guess {chance['top1_constant']:.3f}"
+    rows.append(("chance", "", f"{chance['prevalence']:.3f}", "", "", guesses))
+    header = ("method", "seeds", "AP [95 %]", "of true background", "of limit", "top-1 [95 %]")
+    return [_above(table), "", *markdown_table(header, rows)]
+
+
+def _above(table):
+    """Which methods reach the limit, and which exceed the matched filter on the true background, in words."""
+    places = [
+        [name for name, row in table.items() if name != mark and compare(row["ap"], table[mark]["ap"]) >= least]
+        for mark, least in ((tables.LIMIT, 0), (tables.TRUE, 1))
+    ]
+    reached = [name for name in places[0] if name != tables.TRUE]
+    exceeding = [name for name in places[1] if name != tables.LIMIT]
+    return (
+        f"Within the intervals the limit is reached by {_named(reached) or 'no method'}. The matched filter on "
+        f"the true background is exceeded by {_named(exceeding) or 'no method'}."
+    )
+
+
+def _named(methods):
+    """Names of methods hold commas: each in code marks."""
+    return enumerate_words([f"`{name}`" for name in methods])
+
+
+def _claims(metrics):
+    found = claims(metrics)
+    rows = [
+        (row["what"], row["target"], format_interval(row["span"]), str(row["span"]["n"]), verdict(row)) for row in found
+    ]
+    asked = [row for row in found if row["met"] is not None]
+    missed = sum(row["met"] is False for row in asked)
+    said = f"Of {len(asked)} aims {len(asked) - missed} are met and {missed} are missed; controls have no aim."
+    return [said, "", *markdown_table(("measured", "aim", "value [95 % over seeds]", "seeds", ""), rows)]
+
+
+def _families(metrics):
+    shares = tables.family_shares(metrics)
+    families = list(next(iter(shares.values())))
+    rows = [(method, *(f"{row[name]:.2f}" for name in families)) for method, row in shares.items()]
+    said = (
+        "AP of a method over AP of the matched filter on the true background, by the family of noise tested on. Above "
+        "1 the method knows better than that filter what such noise looks like."
+    )
+    return [said, "", *markdown_table(("trained as", *(name.replace("_", " ") for name in families)), rows)]
+
+
+def _noise(metrics):
+    table = tables.noise_table(metrics)
+    methods = list(dict.fromkeys(method for row in table.values() for method in row))
+    rows = [
+        (name, *(format_interval(row[method]) if method in row else "" for method in methods))
+        for name, row in table.items()
+    ]
+    said = "AP; each model is trained on the estimation noise it is tested on. K is the number of averages."
+    return [said, "", *markdown_table(("noise", *methods), rows)]
+
+
+def _alarms(metrics):
+    table = tables.alarm_table(metrics)
+    columns = list(next(iter(table.values())))
+    rows = [(name, *(f"{row[column]['iqm']:.1%}" for column in columns)) for name, row in table.items()]
+    said = (
+        "Thresholds are set on line-free validation spectra for 1 % and 5 % of false alarms a spectrum, and counted on "
+        "line-free test spectra; `welch_hann` has tapered, overlapping segments that the threshold did not see."
+    )
+    return [said, "", *markdown_table(("detector", *columns), rows)]
+
+
+def _energies(metrics):
+    rows = [
+        (name, *(format_interval(span, 2) for span in spans)) for name, spans in tables.energy_table(metrics).items()
+    ]
+    said = (
+        "Mean absolute error over the Cramer-Rao bound of the truly clean bins; no unbiased estimator is below 1 on "
+        "average; a finite test set scatters around that."
+    )
+    return [said, "", *markdown_table(("estimator", *ENERGIES), rows)]
+
+
+def _faithfulness(metrics):
+    table = tables.faithfulness_table(metrics)
+    rows = [(name, *(format_interval(row[test], 2) for test in TESTS)) for name, row in table.items()]
+    using = [name for name, row in table.items() if compare(row["erase"], {"iqm": 1.0}) > 0]
+    sparing = [name for name, row in table.items() if compare(row["erase"], {"iqm": 1.0}) < 0]
+    said = (
+        "A ratio below 1 means that the noisy bins are used less than clean ones. Erasing them changes the rest more "
+        f"than erasing the same bins without noise for {_named(using) or 'no model'}, and less for "
+        f"{_named(sparing) or 'no model'}."
+    )
+    return [said, "", *markdown_table(("model", *TESTS.values()), rows)]
+
+
+def _prices(metrics, regularizer):
+    full = metrics["full"][f"cls {regularizer}"]
+    band, control = full["in_band"], full["no_line"]
+    return [
+        f"Error in the noisy bins (CLS readout, ln units): {band['before']:.3f} before, {band['after']:.3f} after "
+        f"restoration ({band['reduction']:.1%} less). The control, the same bins without their lines: "
+        f"{control['before']:.3f} to {control['after']:.3f} ({control['reduction']:.1%} less). Masked prediction "
+        f"against the noise-free background, with the regularizer over without: {metrics['masked ratio cls']:.2f} (CLS "
+        f"readout), {metrics['masked ratio token']:.2f} (token readout).",
+    ]
+
+
+def renewed(text: str) -> str:
+    """docs/evidence.md with what the committed records say in its place.
+
+    raises : ValueError where the place is missing
+    """
+    return fill_places(
+        text,
+        {"evidence": evidence(committed_result("06_benchmark"), committed_result("03_full_attention_regularizer"))},
+    )

@@ -1,0 +1,132 @@
+"""What notebooks that run somewhere are doing, as one line each: rewritten in a terminal, plain lines elsewhere."""
+
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+QUIET = 30.0  # s between two plain lines of one notebook
+
+
+@dataclass
+class Job:
+    """One notebook in progress, read from its file of events (nblib/project/progress.py).
+
+    planned : runs or measurements announced so far; stage : those announced last; steps : (done, of how many) by name
+    """
+
+    name: str
+    path: Path
+    started: float | None = None
+    latest: float = 0.0
+    since: float = 0.0
+    section: str = ""
+    what: str = ""
+    state: str = "running"
+    planned: set[str] = field(default_factory=set)
+    stage: set[str] = field(default_factory=set)
+    steps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _place: int = 0
+
+    def read(self) -> None:
+        """Take in the events that were appended since the last call."""
+        with self.path.open("rb") as stream:
+            stream.seek(self._place)
+            text = stream.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._place += len(whole)
+        for line in whole.splitlines():
+            self._take(json.loads(line))
+
+    def _take(self, entry):
+        self.latest = entry["time"]
+        self.started = entry["time"] if self.started is None else self.started
+        if "section" in entry:
+            self.section = entry["section"]
+        elif "state" in entry:
+            self.state = entry["state"]
+        elif "reached" in entry:
+            self.steps[entry["of"]] = entry["reached"], entry["total"]
+        elif not (entry["what"] == "run" and self.what == "measurement" and self._is_busy()):  # runs of a measurement
+            self.what, self.since, self.stage = entry["what"], entry["time"], set(entry["planned"])
+            self.planned |= self.stage
+
+    def _share(self, name):
+        done, total = self.steps.get(name, (0, 1))
+        return done / total
+
+    def _is_busy(self):
+        return any(self._share(name) < 1 for name in self.stage)
+
+    def line(self, now: float) -> str:
+        """What it does, e.g. "03_full...: The sweep: run 3 of 13, step 60 of 100, about 1:40 left"."""
+        spent = clock(
+            (self.latest if self.state != "running" else now) - (now if self.started is None else self.started)
+        )
+        if self.state != "running":
+            return f"{self.name}: {self.state} after {spent}"
+        text = f"{self.name}: {self.section or 'starting'}"
+        return text + (f": {self._counts(now)}" if self._is_busy() else f", {spent} so far")
+
+    def _counts(self, now):
+        finished = sum(self._share(name) >= 1 for name in self.planned)
+        text = f"{self.what} {finished + 1} of {len(self.planned)}"
+        active = [name for name in self.steps if 0 < self._share(name) < 1]
+        if active:
+            text += ", step {} of {}".format(*self.steps[min(active, key=self._share)])
+        share = sum(self._share(name) for name in self.stage) / len(self.stage)
+        if share > 0.03 and now - self.since > 2:  # the first step waits for imports
+            text += f", about {clock((now - self.since) * (1 - share) / share)} left"
+        return text
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 1:05 or 1:02:05."""
+    minutes, seconds = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+class Watcher:
+    """Shows the jobs whose event files lie in a folder.
+
+    folder : holds NAME.progress, one a notebook
+    stream : where the lines go; rewritten in place where it is a terminal
+    """
+
+    def __init__(self, folder: Path, stream: Any):
+        self.folder, self.stream, self.live = folder, stream, stream.isatty()
+        self.jobs: dict[str, Job] = {}
+        self._ended: set[str] = set()
+        self._drawn = 0
+        self._said: dict[str, tuple] = {}
+
+    def update(self, now: float | None = None) -> None:
+        """Read what is new and show it."""
+        now = time.time() if now is None else now
+        for path in sorted(self.folder.glob("**/*.progress"), key=lambda path: path.stat().st_mtime):
+            name = str(path.relative_to(self.folder).with_suffix(""))
+            self.jobs.setdefault(name, Job(name, path)).read()
+        ended = [job for name, job in self.jobs.items() if job.state != "running" and name not in self._ended]
+        self._ended |= {job.name for job in ended}
+        running = [job for job in self.jobs.values() if job.state == "running"]
+        if self.live:
+            self._redraw([job.line(now) for job in ended], [job.line(now) for job in running])
+        else:
+            self._say(ended, running, now)
+
+    def _redraw(self, ended, running):
+        width = shutil.get_terminal_size().columns - 1
+        up = f"\x1b[{self._drawn}A" if self._drawn else ""
+        self.stream.write(up + "".join(f"\r\x1b[2K{line[:width]}\n" for line in ended + running) + "\x1b[J")
+        self._drawn = len(running)
+        self.stream.flush()
+
+    def _say(self, ended, running, now):
+        for job in ended + running:
+            if job in ended or now - self._said.get(job.name, -QUIET) >= QUIET:
+                self._said[job.name] = now
+                self.stream.write(job.line(now) + "\n")
+        self.stream.flush()

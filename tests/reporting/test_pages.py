@@ -1,0 +1,98 @@
+"""docs/evidence.md and docs/costs.md: the records' numbers, words that turn with them; all pages renewed at once."""
+
+import copy
+import re
+
+import pytest
+
+from nblib.evaluation import tables
+from nblib.evaluation.claims import claims
+from nblib.evaluation.tables import format_interval
+from nblib.project.paths import ROOT, benchmark_record
+from nblib.project.records import committed_result, read_json
+from nblib.reporting import costs_page, evidence_page, pages
+
+EVIDENCE, SINGLE = (committed_result(name) for name in ("06_benchmark", "03_full_attention_regularizer"))
+BENCHMARKS = {name: read_json(benchmark_record(name)) for name in costs_page.BENCHMARKS}
+
+
+def test_evidence_is_the_record():
+    """Planted bug: the after-value of the control printed for the restoration."""
+    text, metrics = evidence_page.evidence(EVIDENCE, SINGLE), EVIDENCE["metrics"]
+    ap, limit = (tables.detection_table(metrics)[name]["ap"] for name in ("label-free, residual", tables.LIMIT))
+    row = next(line for line in text.splitlines() if line.startswith("| label-free, residual |"))
+    assert [cell.strip() for cell in row.split("|")[2:4]] == [str(ap["n"]), format_interval(ap)]
+    assert f"| {ap['iqm'] / limit['iqm']:.3f} |" in row
+    assert text.count("| MISSED |") == sum(claim["met"] is False for claim in claims(metrics))
+    full = SINGLE["metrics"]["full"][f"cls {SINGLE['parameters']['regularizer']}"]
+    assert f"{full['in_band']['before']:.3f} before, {full['in_band']['after']:.3f} after" in text
+    assert f"{full['no_line']['before']:.3f} to {full['no_line']['after']:.3f}" in text
+    assert all(f"commit {record['commit']}" in text for record in (EVIDENCE, SINGLE))
+
+
+def test_what_exceeds_the_reference_turns_with_the_numbers():
+    """Planted bug: the sentence written once for the numbers of its day."""
+    evidence = copy.deepcopy(EVIDENCE)
+    for seed in evidence["metrics"]["trials"]["simulated labels"].values():
+        seed["attention"]["ap"] = 0.5
+    before, after = (evidence_page.evidence(record, SINGLE).splitlines()[2] for record in (EVIDENCE, evidence))
+    assert "`simulated labels, attention`" in before
+    assert "`simulated labels, attention`" not in after
+    for seed in evidence["metrics"]["trials"]["simulated labels"].values():
+        seed["attention"]["ap"] = EVIDENCE["metrics"]["baselines"]["methods"][tables.LIMIT]["ap"]
+    reached = evidence_page.evidence(evidence, SINGLE).splitlines()[2]
+    assert "limit is reached by `simulated labels, attention`" in reached
+
+
+def test_who_uses_the_noise_turns_with_the_numbers():
+    evidence = copy.deepcopy(EVIDENCE)
+    for seed in evidence["metrics"]["trials"]["simulated labels"].values():
+        seed["faithfulness"]["erase"] = 0.5
+    assert "and less for `simulated labels`." in evidence_page.evidence(evidence, SINGLE)
+    assert "and less for no model." in evidence_page.evidence(EVIDENCE, SINGLE)
+
+
+def test_costs_are_the_records():
+    """Planted bug: memory's ratio printed as time's."""
+    text = costs_page.costs(BENCHMARKS)
+    row = BENCHMARKS["attention"]["summary"]["3000 tokens"]
+    time, memory = row["need_weights / CLS rows, time"], row["need_weights / CLS rows, memory above start"]
+    assert (
+        f"| need_weights=True / CLS rows, 3000 tokens: time, memory | >= 2.5, >= 6 | {time:.1f}, {memory:.1f} |" in text
+    )
+    ratio = BENCHMARKS["scaling"]["global batch 512"]["two processes / one"]["median"]
+    assert re.search(rf"global batch 512 \| >= 1\.8 \| {ratio:.2f}; ", text)
+    assert all(record["commit"] in text for record in BENCHMARKS.values())
+
+
+def test_advice_on_costs_turns_with_the_numbers():
+    records = copy.deepcopy(BENCHMARKS)
+    for name, row in records["scaling"].items():
+        if name.startswith("global batch"):
+            row["two processes / one"]["median"] = 1.2
+    records["throughput"]["settings"]["two threads"]["step_ms"] = 1.0
+    for row in list(records["log_tokens"]["rows"].values())[1:]:
+        row["ap"] = 1.0
+    before, after = (costs_page.costs(found).split("## What follows")[1] for found in (BENCHMARKS, records))
+    assert "Run two trainings side by side" in before
+    assert "Run two trainings side by side" not in after
+    assert "as one at no batch measured." in after
+    assert ("detect better" in before, "detect better" in after) == (False, True)
+
+
+@pytest.mark.parametrize("name", pages.PAGES)
+def test_pages_quote_the_committed_records(name):
+    """Planted bug: one digit of a figure in the README changed by hand."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert pages.PAGES[name](text) == text
+
+
+def test_all_pages_are_renewed_and_said(tmp_path):
+    for name in pages.PAGES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
+    assert pages.renew_pages(tmp_path) == []
+    costs = tmp_path / "docs" / "costs.md"
+    costs.write_text(re.sub(r"\d+ ms", "0 ms", costs.read_text(encoding="utf-8")), encoding="utf-8")
+    assert pages.renew_pages(tmp_path) == [costs]
+    assert costs.read_text(encoding="utf-8") == (ROOT / "docs" / "costs.md").read_text(encoding="utf-8")

@@ -1,0 +1,106 @@
+"""Run the workflow for a person: one line a notebook, the workflow's own words in a file. Used by the Makefile.
+
+`python workflow/run.py report|evidence|grid --profile quick --cores 2 --data FILE --grid FILE`
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from nblib.project.paths import ROOT, from_root, runs_dir
+from nblib.project.records import write_json
+from nblib.reporting.commands import JOBS_VARIABLE
+from nblib.reporting.outputs import full_table, list_outputs, show_table
+from nblib.reporting.progress import Watcher
+
+
+def settings_of(options: argparse.Namespace) -> dict:
+    """The workflow's config: what was given, nothing else (a grid's file names its own profile)."""
+    config = {"profile": options.profile, "data_path": options.data, "grid_name": Path(options.grid).stem}
+    return {name: value for name, value in config.items() if value}
+
+
+def snakemake(options: argparse.Namespace, folder: Path) -> list[str]:
+    """The command that runs the workflow, its config written to a file so that every text stays as it is."""
+    files = [str(Path(options.grid).resolve())] if options.target == "grid" else []
+    files.append(str(write_json(folder / "config.json", settings_of(options))))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow" / "Snakefile")]
+    command += ["--cores", str(options.cores), "--rerun-incomplete"]
+    command += ["--keep-going"] if options.target == "grid" else []
+    return [*command, "--configfile", *files, "--", options.target]
+
+
+def watch(command: list[str], folder: Path, log: Path) -> int:
+    """Run the workflow in `folder`'s name until it ends, and show its notebooks; returns its exit status."""
+    watcher = Watcher(folder, sys.stderr)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = os.environ | {JOBS_VARIABLE: str(folder), "PATH": path}
+    with log.open("w", encoding="utf-8") as stream:
+        # a session of its own: Ctrl-C reaches this program alone, which hands it on once
+        process = subprocess.Popen(
+            command, stdout=stream, stderr=subprocess.STDOUT, env=environment, cwd=ROOT, start_new_session=True
+        )
+        try:
+            while process.poll() is None:
+                watcher.update()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait()
+            raise
+        finally:
+            watcher.update()
+    return process.returncode
+
+
+def reason(log: Path) -> str:
+    """Why the workflow failed, from its log: its refusal, or the last error of a notebook."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    refused = [line.strip() for line in lines if line.strip().startswith("refused: ")]
+    if refused:
+        return refused[0]
+    kept = [line for line in lines if line.startswith("kept up to there: ")]
+    errors = [line for line in lines if line.split(":")[0].endswith(("Error", "Exception", "Interrupt"))]
+    return "\n".join(["failed", *errors[-1:], *kept])
+
+
+def main() -> int:
+    """Command line; the exit status is the workflow's, 130 when interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", choices=("report", "evidence", "grid"))
+    parser.add_argument("--profile", default="")
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--data", default="", help="a spectrum file of your own")
+    parser.add_argument("--grid", default="", help="YAML file of a grid")
+    options = parser.parse_args()
+    if options.target == "grid" and not Path(options.grid).is_file():
+        print(f"refused: {options.grid!r} is not a file; give a grid like workflow/grid.yaml", file=sys.stderr)
+        return 2
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    folder = runs_dir("log", time.strftime("%Y%m%d-%H%M%S") + f"-{os.getpid()}")
+    log = folder / "workflow.log"
+    try:
+        status = watch(snakemake(options, folder), folder, log)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    if status:
+        said = reason(log)
+        words = "" if said.startswith("refused: ") else f"\nthe workflow's own words: {from_root(log)}"
+        print(said + words, file=sys.stderr)
+    elif options.target == "grid":
+        table = Path((folder / "table").read_text(encoding="utf-8"))
+        print(f"{show_table(table)}\n{from_root(table)}; everything: {from_root(full_table(table))}")
+    else:
+        print(list_outputs(options.profile or "quick"))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
