@@ -16,18 +16,8 @@ from scipy.special import gammaincinv
 from torch import Tensor
 
 from nblib.spectra.cells import NOISY_RATIO
+from nblib.spectra.noise import ALL_WIDTHS
 
-ALL_WIDTHS = (
-    1,
-    2,
-    3,
-    5,
-    8,
-    12,
-    18,
-    26,
-    36,
-)  # standard deviations of Gaussian templates, bins, when the family is not known
 NORMAL_QUARTILE = 0.6745  # of the standard normal: median |deviation| over standard deviation
 PEAK_REACH = 20  # bins; nearer maxima are one line
 
