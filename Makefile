@@ -31,7 +31,7 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 
 setup: $(READY) ## create the environment and install (about two minutes)
 
-run: $(READY) ## notebooks 00-04 executed, figures and records, all in runs/PROFILE (only what changed; resumable)
+run: $(READY) ## notebooks 00-04 executed, all in runs/PROFILE (resumable); with DATA=FILE: 00 and 08 on your spectrum
 	@$(WORKFLOW) report --profile "$$PROFILE" --cores "$$CORES" --data "$$DATA"
 
 evidence: $(READY) ## notebooks 05 and 06: the sweep and the benchmark over seeds (about an hour and a half, resumable)

@@ -112,6 +112,7 @@ def main() -> None:
             found = {weight: on_first(method) for weight, method in options_.items()}
             chosen[f"{name}: {kind}"] = {f"{weight:g}": value for weight, value in found.items()}
             methods[f"classical detector + {name}: {kind}"] = options_[max(found, key=found.get)]
+            methods |= {f"classical detector + {w:g} x {name}: {kind}": method for w, method in options_.items()}
     held_out = stretches[1:]
     recalls = {
         name: {here.name: bench.recalls(method, here, places[here.name]) for here in held_out}

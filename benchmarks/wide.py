@@ -70,7 +70,7 @@ def with_networks(record, networks):
             unknown = network_scores(model, spectra, known=False)
             cells |= {f"{label}: {kind}, K unknown": unknown[kind] for kind in ("attention", "head")}
             pairs = zip(cells["bank"], found["head"], strict=True)
-            cells[f"bank + {label}: head"] = [add_evidence(log_p, log_odds) for log_p, log_odds in pairs]
+            cells[f"bank + 2 x {label}: head"] = [add_evidence(log_p, log_odds, 2.0) for log_p, log_odds in pairs]
         draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
         record[name] |= {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
         best = max((record["best"], "bank"), key=lambda key: record[name][key]["ap"])

@@ -3,6 +3,7 @@
 A subcommand is a function of its arguments with a parser of its own; its module is imported when it is called.
 """
 
+import os
 import sys
 from importlib import import_module
 
@@ -40,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130

@@ -51,7 +51,7 @@ def likely_sources(
     sampling_rate: float | None = None,
     mains: tuple[float, ...] = (50.0, 60.0),
 ) -> list[Cause]:
-    """Name the likely source of each flag: docs/method.md, "Likely source"; the statistics stand in combs.py.
+    """Name the likely source of each flag: docs/sources.md; the statistics stand in combs.py.
 
     Parameters
     ----------

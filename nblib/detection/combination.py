@@ -46,10 +46,11 @@ EVIDENCE_LIMIT = 3.0  # of the network's log-odds, either way: how sure it may b
 
 
 def add_evidence(
-    log_p: Float[ndarray, "*n cell"], log_odds: Float[ndarray, "*n cell"], weight: float = 2.0
+    log_p: Float[ndarray, "*n cell"], log_odds: Float[ndarray, "*n cell"], weight: float = 1.0
 ) -> Float[ndarray, "*n cell"]:
     """Classical -ln p plus the network's bounded log-odds: evidence of two kinds in one unit (nats).
 
-    weight : of the log-odds, >= 0; chosen on the first stretch of injections (benchmarks/network_injections.py)
+    weight : of the log-odds, >= 0; 1 adds both in nats, nothing is tuned. benchmarks/network_injections.py has others:
+        chosen on the stretch that the network was trained on, the weight is 4 and narrow lines elsewhere suffer
     """
     return log_p + weight * np.clip(log_odds, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)

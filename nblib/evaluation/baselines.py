@@ -26,8 +26,8 @@ from nblib.evaluation.test_sets import (
 from nblib.prediction import Predictions, predict
 from nblib.project.profiles import Sizes
 from nblib.spectra.cells import cell_labels, cell_scores
-from nblib.spectra.filters import ALL_WIDTHS, matched_filter, running_median
-from nblib.spectra.noise import families_judged, filter_widths
+from nblib.spectra.filters import matched_filter, running_median
+from nblib.spectra.noise import ALL_WIDTHS, families_judged, filter_widths
 from nblib.spectra.physics import published_psd
 from nblib.training.config import TrainConfig
 

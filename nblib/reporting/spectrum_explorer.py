@@ -1,4 +1,4 @@
-"""One's own spectrum in JupyterLab: threshold, flags and background live; flags added and removed by hand; export."""
+"""A user's own spectrum in JupyterLab: threshold, flags and background live; flags by hand; export."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from nblib.analysis.measurement import Measurement
 from nblib.analysis.products import table, write_products
 from nblib.project.environment import is_live
 
-LOWEST, HIGHEST = -4, -0.5  # decades of the false-alarm probability that the slider spans
+LOWEST, HIGHEST = -4, -0.31  # decades of the false-alarm probability that the slider spans
 BY_HAND = "by hand"
 
 
 class EditedDetection:
-    """A detection whose threshold moves and whose flags change by hand; hand edits survive a new threshold.
+    """A detection whose threshold can be moved and whose flags can be changed by hand; edits survive a new threshold.
 
     Parameters
     ----------
@@ -34,6 +34,7 @@ class EditedDetection:
 
     def set_false_alarm(self, false_alarm: float) -> None:
         """Flag again at another false-alarm probability."""
+        self.false_alarm = false_alarm
         measured = self.measured
         found = self.detector.detect(measured.freqs, measured.psd, measured.n_segments, false_alarm)
         self._found = with_causes(found, measured.sampling_rate)
@@ -47,7 +48,6 @@ class EditedDetection:
     def add(self, low: float, high: float) -> None:
         """Flag a range by hand, Hz; raises ValueError for a range that holds no bin."""
         flag = flag_between(self._found, low, high, BY_HAND)
-        self.removed = [span for span in self.removed if not _overlap(flag, span)]
         self.added.append(flag)
 
     def remove(self, low: float, high: float) -> None:
@@ -92,9 +92,8 @@ def explore_spectrum(edited: EditedDetection, folder: str | Path, name: str):
     import ipywidgets as widgets
 
     wide = widgets.Layout(width="560px")
-    alarm = widgets.FloatLogSlider(
-        0.01, base=10, min=LOWEST, max=HIGHEST, step=0.1, description="false alarm", layout=wide, readout_format=".2g"
-    )
+    alarm = widgets.FloatLogSlider(edited.false_alarm, base=10, min=LOWEST, max=HIGHEST, step=0.1, layout=wide)
+    alarm.description, alarm.readout_format = "false alarm", ".2g"
     low = widgets.FloatText(float(edited.measured.freqs[0]), description="from [Hz]", layout={"width": "200px"})
     high = widgets.FloatText(float(edited.measured.freqs[-1]), description="to [Hz]", layout={"width": "200px"})
     buttons = {text: widgets.Button(description=text) for text in ("add flag", "remove flags", "export")}

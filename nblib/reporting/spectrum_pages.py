@@ -1,5 +1,6 @@
 """One page on a user's own spectrum: the spectrum with its flags, what is left of it, and the table."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -12,7 +13,7 @@ ROWS = 22  # lines of the table that fit below the panels
 
 def summary_page(measured: Measurement, detection: Detection) -> Figure:
     """Spectrum, background and flags; the ratio of the two; what was read, and the flags as text."""
-    fig = Figure(figsize=(8, 9), layout="constrained")
+    fig = plt.figure(figsize=(8, 9), layout="constrained")
     top, middle, bottom = fig.subplots(3, 1, height_ratios=[3, 2, 3])
     detection.plot(ax=top, unit=measured.unit)
     ratio = 10 / np.log(10) * (np.log(measured.psd) - detection.background)

@@ -13,7 +13,7 @@ from scipy.fft import next_fast_len
 from scipy.ndimage import median_filter
 from scipy.special import gammaincinv
 
-ALL_WIDTHS = (1, 2, 3, 5, 8, 12, 18, 26, 36)  # of Gaussian templates where the family is not known, bins
+from nblib.spectra.noise import ALL_WIDTHS
 
 
 def matched_filter(

@@ -18,8 +18,9 @@ from scipy.special import digamma, polygamma
 
 from nblib.project.registry import check_known, register
 from nblib.spectra.cells import NOISY_RATIO, clean_cells
-from nblib.spectra.filters import ALL_WIDTHS
 
+# standard deviations of Gaussian templates, bins, of matched filters where a family names none
+ALL_WIDTHS = (1, 2, 3, 5, 8, 12, 18, 26, 36)
 MIN_CLEAN_CELLS = 0.3  # a draw that leaves a smaller share of cells clean is drawn again
 MAX_DRAWS = 100
 HANN_OVERLAP_CORRELATION = 1 / 36  # squared correlation of half-overlapping Hann segments

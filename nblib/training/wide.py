@@ -18,6 +18,7 @@ from nblib.spectra.wide import BLOCK, WideWorld, cell_any, cell_best
 from nblib.spectra.wide_backgrounds import log_uniform
 from nblib.spectra.wide_noise import SHAPES, shape
 from nblib.training.checkpoints import load_checkpoint, save_checkpoint
+from nblib.training.config import TrainConfig
 from nblib.training.optimizer import MuonAdamW
 
 UNKNOWN_SHARE = 0.3  # of the training spectra: K is not told but measured
@@ -151,7 +152,7 @@ def train_wide(
         model = WideNetwork()
     if start is not None:
         load_checkpoint(start, model)
-    optimizer, path, step, history = MuonAdamW(model, config), folder / "last.safetensors", 0, []
+    optimizer, path, step, history = MuonAdamW(model, _rates(config)), folder / "last.safetensors", 0, []
     if path.exists():
         metadata = load_checkpoint(path, model, optimizer)
         step, history = metadata["step"], metadata["history"]
@@ -181,6 +182,12 @@ def train_wide(
             if log:
                 log(f"{history[-1]}")
     return model.eval()
+
+
+def _rates(config):
+    """The optimizer's part of the parameters."""
+    names = ("learning_rate", "muon_learning_rate", "weight_decay", "adam_beta2")
+    return TrainConfig(**{name: getattr(config, name) for name in names})
 
 
 def _rate_share(step, config):
