@@ -136,8 +136,9 @@ def _progress(share: float) -> None:
 
 
 def _detected(detector: NoiseDetector, measured: Measurement, options) -> Detection:
-    detection = detector.detect(measured.freqs, measured.psd, measured.n_segments, options.false_alarm)
-    return with_causes(detection, measured.sampling_rate)
+    found = detector.detect(measured.freqs, measured.psd, measured.n_segments, options.false_alarm)
+    assert isinstance(found, Detection)  # one spectrum, one detection
+    return with_causes(found, measured.sampling_rate)
 
 
 def _count(detection) -> str:

@@ -44,7 +44,7 @@ def local_segments(residual: Float[ndarray, " bin"]) -> Float[ndarray, " bin"]:
     if n_blocks == 1 or np.ptp(np.log(spreads)) < 4 * sampling_error:
         return np.full(n_bins, segments_of_spread(max(lower_spread(residual), 1e-12)))
     centres = (edges[:-1] + edges[1:] - 1) / 2
-    return segments_of_spread(np.exp(np.interp(np.arange(n_bins), centres, np.log(spreads))))
+    return np.asarray(segments_of_spread(np.exp(np.interp(np.arange(n_bins), centres, np.log(spreads)))))
 
 
 def rounding_step(psd: Float[ndarray, " bin"]) -> float:

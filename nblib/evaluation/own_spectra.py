@@ -61,6 +61,7 @@ def detected(
     found = (detector or NoiseDetector()).detect(
         measured.freqs, measured.psd, n_segments or measured.n_segments, false_alarm
     )
+    assert isinstance(found, Detection)  # one spectrum, one detection
     return with_causes(found, measured.sampling_rate)
 
 
@@ -116,10 +117,10 @@ def classical_flags(
 
 def score_real(
     measured: Measurement, known: Bool[ndarray, " bin"], false_alarm: float = 0.01
-) -> tuple[dict[str, float], Detection]:
+) -> tuple[dict[str, int], Detection]:
     """Strong known ranges that the detector and the classical one flag, and the bins each flags elsewhere."""
     detection = detected(measured, false_alarm)
-    classical, ratio = classical_flags(measured.psd, measured.n_segments, false_alarm)
+    classical, ratio = classical_flags(measured.psd, measured.n_segments or detection.n_segments, false_alarm)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(np.int8), [0]])))
     ranges = [slice(low, high) for low, high in zip(edges[::2], edges[1::2], strict=True)]
     strong = [part for part in ranges if np.nanmax(np.nan_to_num(ratio[part])) > STRONG]

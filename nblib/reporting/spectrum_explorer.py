@@ -37,6 +37,7 @@ class EditedDetection:
         self.false_alarm = false_alarm
         measured = self.measured
         found = self.detector.detect(measured.freqs, measured.psd, measured.n_segments, false_alarm)
+        assert isinstance(found, Detection)  # one spectrum, one detection
         self._found = with_causes(found, measured.sampling_rate)
 
     @property

@@ -164,7 +164,7 @@ def train_wide(
         is_real = np.random.default_rng([config.seed, 9, step]).random() < config.real_share
         batch = (
             real_batch(real, config.seed, step, config.batch_size)
-            if is_real
+            if is_real and real is not None
             else simulated_batch(world, step + offset, config.batch_size)
         )
         loss, terms = wide_loss(model(batch["inputs"]), batch, config)
