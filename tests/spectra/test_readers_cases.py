@@ -39,7 +39,7 @@ def read(tmp_path):
     return reading
 
 
-def same(spectra, freqs=FREQS, psd=PSD, unit=None, said=""):
+def assert_same(spectra, freqs=FREQS, psd=PSD, unit=None, said=""):
     np.testing.assert_allclose(spectra.freqs, freqs, rtol=1e-6)
     valid = spectra.valid[0]
     np.testing.assert_allclose(spectra.psd[0, valid], np.asarray(psd)[valid], rtol=2e-5)
@@ -53,10 +53,12 @@ def test_04_the_unit_of_the_axis(read, separator, unit):
     factor = {"Hz": 1, "kHz": 1e3, "MHz": 1e6, "mHz": 1e-3, "GHz": 1e9}[unit]
     table = rows(FREQS, PSD, separator)
     said = "" if unit == "Hz" else "scaled to Hz"
-    same(read(f"f ({unit}){separator}PSD (A^2/Hz)\n{table}"), FREQS * factor, unit="A^2/Hz", said=said)
-    same(read(f"freq_{unit}{separator}Pxx\n{table}"), FREQS * factor)
-    same(read(f"Type;ANALYZER\nx-Unit;{unit};\ny-Unit;V^2/Hz;\nStart;1;{unit}\n{table}"), FREQS * factor, unit="V^2/Hz")
-    same(read(table, unit=unit), FREQS * factor)
+    assert_same(read(f"f ({unit}){separator}PSD (A^2/Hz)\n{table}"), FREQS * factor, unit="A^2/Hz", said=said)
+    assert_same(read(f"freq_{unit}{separator}Pxx\n{table}"), FREQS * factor)
+    assert_same(
+        read(f"Type;ANALYZER\nx-Unit;{unit};\ny-Unit;V^2/Hz;\nStart;1;{unit}\n{table}"), FREQS * factor, unit="V^2/Hz"
+    )
+    assert_same(read(table, unit=unit), FREQS * factor)
 
 
 AMPLITUDES = [
@@ -77,14 +79,14 @@ AMPLITUDES = [
 def test_02_amplitude_density_is_squared(read, separator, unit):
     """Planted bug: "V/Hz^(1/2)" taken for a power because its bracket is cut off."""
     text = f"Frequency (Hz){separator}Noise [{unit}]\n" + rows(FREQS, np.sqrt(PSD), separator)
-    same(read(text), said="squared")
+    assert_same(read(text), said="squared")
     assert read(text).unit.endswith("^2/Hz") or read(text).unit == "1/Hz"
-    same(read(text, asd=False), psd=np.sqrt(PSD), said="read as power as asked")
+    assert_same(read(text, asd=False), psd=np.sqrt(PSD), said="read as power as asked")
 
 
 @pytest.mark.parametrize("name", ["ASD", "amplitude spectral density", "Linear Spectral Density"])
 def test_02_amplitude_density_by_name(read, name):
-    same(read(f"f,{name}\n" + rows(FREQS, np.sqrt(PSD))), said="squared")
+    assert_same(read(f"f,{name}\n" + rows(FREQS, np.sqrt(PSD))), said="squared")
 
 
 @pytest.mark.parametrize("heading", ["V(onoise)", "V(inoise)", "onoise_spectrum", "Voltage (V)", "Amplitude", "I(R1)"])
@@ -92,8 +94,8 @@ def test_02_what_cannot_be_known_is_asked(read, heading):
     text = f"Freq.\t{heading}\n" + rows(FREQS, np.sqrt(PSD), "\t")
     with pytest.raises(ValueError, match=r"leaves open what the values are: amplitude .* or power .*\? Give --asd"):
         read(text)
-    same(read(text, asd=True))
-    same(read(text, asd=False), psd=np.sqrt(PSD))
+    assert_same(read(text, asd=True))
+    assert_same(read(text, asd=False), psd=np.sqrt(PSD))
 
 
 @SEPARATORS
@@ -110,11 +112,11 @@ def test_02_what_cannot_be_known_is_asked(read, heading):
 def test_03_decibels(read, separator, heading, unit):
     level = 10 * np.log10(PSD)
     text = f"Frequency (Hz){separator}{heading}\n"
-    same(read(text + rows(FREQS, level, separator)), unit=unit, said="decibels")
-    same(read(text + rows(FREQS, level + 250, separator)), psd=PSD * 1e25, unit=unit)
+    assert_same(read(text + rows(FREQS, level, separator)), unit=unit, said="decibels")
+    assert_same(read(text + rows(FREQS, level + 250, separator)), psd=PSD * 1e25, unit=unit)
     with pytest.raises(ValueError, match=r"every value is negative: decibels\? Give --db"):
         read(rows(FREQS, level, separator))
-    same(read(rows(FREQS, level, separator), db=True))
+    assert_same(read(rows(FREQS, level, separator), db=True))
     assert "decibels?" in read(rows(FREQS, level + 250, separator)).warnings[0]
 
 
@@ -142,7 +144,7 @@ def test_01_27_37_a_bin_without_a_value(read, word, separator):
     lines = rows(FREQS, PSD, separator).splitlines()
     lines[19] = f"20{separator}{word}"
     spectra = read(f"Frequency (Hz){separator}PSD (V^2/Hz)\r\n" + "\r\n".join(lines))
-    same(spectra, said=r"1 bin missing .* first 20 Hz \(line 21\)")
+    assert_same(spectra, said=r"1 bin missing .* first 20 Hz \(line 21\)")
     assert np.flatnonzero(~spectra.valid[0]).tolist() == [19]
     if separator != ",":
         spectra = read("\n".join([comma(rows(FREQS, PSD, separator)).splitlines()[0], *map(comma, lines[1:])]))
@@ -164,21 +166,21 @@ def test_01_27_37_a_bin_without_a_value(read, word, separator):
 def test_05_06_20_25_28_text_above_the_data(read, separator, above):
     if "Separator" in above and separator != "\t":
         above = above.replace("Separator\tTab\n", "")
-    same(read(above.format(separator) + rows(FREQS, PSD, separator)))
-    same(read(above.format(separator) + "\n" + rows(FREQS, PSD, separator) + "END\n\x1a", name="device.lvm"))
+    assert_same(read(above.format(separator) + rows(FREQS, PSD, separator)))
+    assert_same(read(above.format(separator) + "\n" + rows(FREQS, PSD, separator) + "END\n\x1a", name="device.lvm"))
 
 
 @SEPARATORS
 def test_05_a_row_of_units(read, separator):
     text = f"Frequency{separator}Channel A\n(kHz){separator}(V^2/Hz)\n\n" + rows(FREQS, PSD, separator)
-    same(read(text), FREQS * 1e3, unit="V^2/Hz")
+    assert_same(read(text), FREQS * 1e3, unit="V^2/Hz")
 
 
 def test_28_33_a_line_with_the_span_and_excels_separator(read):
     for text in ("0 80\n", "1 80\n", "80\n"):
-        same(read(text + rows(FREQS, PSD, " ")))
+        assert_same(read(text + rows(FREQS, PSD, " ")))
     for separator in ";,\t":
-        same(read(f"sep={separator}\nf{separator}S\n" + rows(FREQS, PSD, separator)))
+        assert_same(read(f"sep={separator}\nf{separator}S\n" + rows(FREQS, PSD, separator)))
 
 
 def test_averages_are_read_from_the_header(read):
@@ -189,14 +191,14 @@ def test_averages_are_read_from_the_header(read):
 
 @pytest.mark.parametrize("separator", [";", "\t", "  "])
 def test_07_17_decimal_comma_and_quotes(read, separator):
-    same(
+    assert_same(
         read(f"Frequenz [Hz]{separator}PSD [V²/Hz]\n" + comma(rows(FREQS + 0.5, PSD, separator))),
         FREQS + 0.5,
         unit="V^2/Hz",
     )
     quoted = "".join(f'"{freq:.1f}","{psd:.6g}"\n' for freq, psd in zip(FREQS, PSD, strict=True))
-    same(read('"f","S"\n' + quoted))
-    same(read('"f","S"\n' + comma(quoted).replace('","', '"|"').replace("|", ",")))
+    assert_same(read('"f","S"\n' + quoted))
+    assert_same(read('"f","S"\n' + comma(quoted).replace('","', '"|"').replace("|", ",")))
     with pytest.raises(ValueError, match="decimals are written with a comma|with decimal commas"):
         read(comma(rows(FREQS / 8, PSD, ",")))
 
@@ -206,17 +208,17 @@ def test_07_17_decimal_comma_and_quotes(read, separator):
 def test_31_thousands(read, mark, separator):
     freqs = 900.0 + 2 * np.arange(80)
     whole = rows(freqs, PSD, separator, "{:,.0f}").replace(",", mark)
-    same(read(f"Frequency{separator}PSD\n" + whole), freqs)
+    assert_same(read(f"Frequency{separator}PSD\n" + whole), freqs)
     if mark != ".":
-        same(read(rows(freqs, PSD, separator, "{:,.1f}").replace(",", mark)), freqs)
+        assert_same(read(rows(freqs, PSD, separator, "{:,.1f}").replace(",", mark)), freqs)
     else:
-        same(read(rows(freqs, PSD, separator, "{:,.1f}").translate(str.maketrans(",.", ".,"))), freqs)
+        assert_same(read(rows(freqs, PSD, separator, "{:,.1f}").translate(str.maketrans(",.", ".,"))), freqs)
 
 
 def test_31c_what_cannot_be_known_is_said(read):
     freqs = 1000 + 10.0 * np.arange(80)
     text = "Frequenz [Hz];PSD\n" + rows(freqs, PSD, ";", "{:,.0f}").replace(",", ".")
-    same(read(text), freqs / 1e3, said="1000..1790: export without thousands")
+    assert_same(read(text), freqs / 1e3, said="1000..1790: export without thousands")
     assert "80 bins, 1..1.79 Hz, median" in read(text).describe()
     assert any("states a span up to 1790 Hz" in said for said in read("Stop;1790;Hz\n" + text).warnings)
 
@@ -225,7 +227,7 @@ def test_31c_what_cannot_be_known_is_said(read):
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_08_09_encodings(read, encoding, end):
     text = "Fréquence (kHz);PSD (V²/Hz)\n" + rows(FREQS, PSD, ";")
-    same(read(text.replace("\n", end), encoding=encoding), FREQS * 1e3, unit="V^2/Hz")
+    assert_same(read(text.replace("\n", end), encoding=encoding), FREQS * 1e3, unit="V^2/Hz")
 
 
 FINE, COARSE = np.arange(0.125, 12.51, 0.125), np.arange(1.0, 101.0)
@@ -238,8 +240,8 @@ def test_11_overlapping_spans(read, separator):
         read(text)
     cut = np.r_[FINE, COARSE[12:]]
     for span, freqs in {"first": FINE, "last": COARSE, "cut": cut}.items():
-        same(read(text, span=span), freqs, 2e-14 / freqs)
-    same(read(rows(cut, 2e-14 / cut, separator)), cut, 2e-14 / cut, said="bin width changes from 0.125 to 1 Hz")
+        assert_same(read(text, span=span), freqs, 2e-14 / freqs)
+    assert_same(read(rows(cut, 2e-14 / cut, separator)), cut, 2e-14 / cut, said="bin width changes from 0.125 to 1 Hz")
     mixed = np.sort(np.r_[FINE, np.arange(0.31, 30, 0.437)])
     with pytest.raises(ValueError, match="sorted into one another"):
         read(rows(mixed, 2e-14 / mixed, separator))
@@ -253,10 +255,10 @@ def test_12_two_sided(read, n_bins):
     one = np.arange(1.0, n_bins // 2 + 1)
     expected = 2e-15 * (1 + 20 / one) * np.where(one == n_bins / 2, 0.5, 1.0)
     order = np.argsort(freqs)
-    same(read(rows(freqs, psd)), one, expected, said="the power is doubled")
-    same(read(rows(freqs[order], psd[order], "\t")), one, expected, said="the power is doubled")
-    same(read(rows(freqs, 10 * np.log10(psd)), db=True), one, expected)
-    same(read(rows(np.arange(n_bins), psd)), one, expected, said="power doubled")
+    assert_same(read(rows(freqs, psd)), one, expected, said="the power is doubled")
+    assert_same(read(rows(freqs[order], psd[order], "\t")), one, expected, said="the power is doubled")
+    assert_same(read(rows(freqs, 10 * np.log10(psd)), db=True), one, expected)
+    assert_same(read(rows(np.arange(n_bins), psd)), one, expected, said="power doubled")
     with pytest.raises(ValueError, match="complex .IQ. signal.*keep f > 0 and double"):
         read(rows(freqs, np.where(freqs == -20, 1e4, 1) * psd))
 
@@ -271,7 +273,7 @@ def test_15_16_29_any_grid(read):
 
 def test_18_fortran(read):
     for letter in "DdQ":
-        same(read(rows(FREQS, PSD, "  ").replace("e", letter), name="device.dat"))
+        assert_same(read(rows(FREQS, PSD, "  ").replace("e", letter), name="device.dat"))
     lines = rows(FREQS, PSD, "  ").splitlines()
     lines[0] = "  1.000000E+00  3.254321-114"
     spectra = read("\n".join(lines), name="device.dat")
@@ -286,7 +288,7 @@ def test_18_fortran(read):
 def test_19_24_repeated_and_falling(read, separator):
     with pytest.raises(ValueError, match=r"67 frequencies repeat, first 1000 Hz \(line 7 and line 8\)"):
         read("f,psd\n" + rows(FREQS + 994, PSD, separator, "{:.3g}"))
-    same(read("f,psd\n" + rows(FREQS[::-1], PSD[::-1], separator)), said="reversed")
+    assert_same(read("f,psd\n" + rows(FREQS[::-1], PSD[::-1], separator)), said="reversed")
 
 
 def test_21_40_columns(read):
@@ -294,17 +296,17 @@ def test_21_40_columns(read):
     with pytest.raises(ValueError, match="2 'Trace 1', 3 'Trace 2'; choose with --column"):
         read(text)
     for column in ("Trace 1", "trace 1", 2, "2"):
-        same(read(text, column=column))
-    same(read(text, column=3), psd=np.full(80, 5e-15))
+        assert_same(read(text, column=column))
+    assert_same(read(text, column=3), psd=np.full(80, 5e-15))
     assert read(text, column="all").names == ("Trace 1", "Trace 2")
     for column in ("Trace", 1, 4, "phase"):
         with pytest.raises(ValueError, match=f"--column {column}"):
             read(text, column=column)
     for head in (",freq,psd\n", "index,freq,psd\n", ""):
         table = "".join(f"{at},{freq:g},{psd:.7g}\n" for at, (freq, psd) in enumerate(zip(FREQS, PSD, strict=True)))
-        same(read(head + table), said="counts the rows")
-    same(read("PSD (V^2/Hz),Frequency (Hz)\n" + rows(PSD, FREQS, freq_format="{:.7g}")), unit="V^2/Hz")
-    same(read("f\tPSD\tPhase (deg)\n" + rows(FREQS, PSD, "\t").replace("\n", "\t12\n")))
+        assert_same(read(head + table), said="counts the rows")
+    assert_same(read("PSD (V^2/Hz),Frequency (Hz)\n" + rows(PSD, FREQS, freq_format="{:.7g}")), unit="V^2/Hz")
+    assert_same(read("f\tPSD\tPhase (deg)\n" + rows(FREQS, PSD, "\t").replace("\n", "\t12\n")))
 
 
 def test_22_complex_and_other_quantities(read):
@@ -323,4 +325,4 @@ def test_22_complex_and_other_quantities(read):
 
 def test_scale_does_not_matter(read):
     for scale in (1e-40, 1e-10, 1e20, 1e40):
-        same(read(rows(FREQS, PSD * scale)), psd=PSD * scale)
+        assert_same(read(rows(FREQS, PSD * scale)), psd=PSD * scale)
