@@ -109,21 +109,7 @@ def from_arrays(arrays: dict[str, ndarray], column: Column = None, attributes: d
     """
     freq_keys = [key for key in arrays if _short(key) in FREQ_KEYS or re.match(r"f(?:req\w*)?_[kmgu]?hz$", _short(key))]
     if not freq_keys:
-        numeric = [
-            key
-            for key in arrays
-            if arrays[key].dtype.kind in "fiuc" and arrays[key].ndim == 2 and min(arrays[key].shape) > 1
-        ]
-        if len(numeric) == 1:
-            return from_matrix(arrays[numeric[0]], column)
-        if len(arrays) > 1 and all(array.ndim == 1 and array.dtype.kind in "fiu" for array in arrays.values()):
-            same = {len(array) for array in arrays.values()}
-            if len(same) == 1 and any(re.search(r"hz|freq", key, re.IGNORECASE) for key in arrays):
-                return choose(
-                    Table(np.column_stack([np.asarray(array, float) for array in arrays.values()]), tuple(arrays)),
-                    column,
-                )
-        _refuse_keys(arrays)
+        return _without_frequencies(arrays, column)
     freq_key, psd_key = _pair(arrays, freq_keys, column)
     group = freq_key[: -len(_short(freq_key))]
     beside = {_short(key): key for key in arrays if key.startswith(group) or not re.search(r"[./]", key)}
@@ -162,6 +148,23 @@ def from_arrays(arrays: dict[str, ndarray], column: Column = None, attributes: d
         else ()
     )
     return raw
+
+
+def _without_frequencies(arrays, column) -> Raw:
+    """Arrays of which none is named a frequency: one matrix, or columns of equal length with a unit in a name."""
+    numeric = [
+        key
+        for key in arrays
+        if arrays[key].dtype.kind in "fiuc" and arrays[key].ndim == 2 and min(arrays[key].shape) > 1
+    ]
+    if len(numeric) == 1:
+        return from_matrix(arrays[numeric[0]], column)
+    if len(arrays) > 1 and all(array.ndim == 1 and array.dtype.kind in "fiu" for array in arrays.values()):
+        same = {len(array) for array in arrays.values()}
+        if len(same) == 1 and any(re.search(r"hz|freq", key, re.IGNORECASE) for key in arrays):
+            columns = np.column_stack([np.asarray(array, float) for array in arrays.values()])
+            return choose(Table(columns, tuple(arrays)), column)
+    return _refuse_keys(arrays)
 
 
 def _text(arrays, beside, keys):
