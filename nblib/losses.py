@@ -204,19 +204,9 @@ def log_odds(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "b
 
 
 @regularizer
-def uniform_clean(
-    cls_attn: Float[Tensor, "batch head token"],
-    noisy: Bool[Tensor, "batch token"],
-    clean,
-    *,
-    clean_share=None,
-    **context,
-):
-    """Divergence from uniform attention over the clean tokens: 0 at its best. Gradient A on the noisy tokens.
-
-    clean_share : (batch, token) probability that a token is clean, where it is not known for certain
-    """
-    return _uniform_over(cls_attn, clean if clean_share is None else clean_share * (noisy | clean))
+def uniform_clean(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], clean, **context):
+    """Divergence from uniform attention over the clean tokens: 0 at its best. Gradient A on the noisy tokens."""
+    return _uniform_over(cls_attn, clean)
 
 
 @regularizer

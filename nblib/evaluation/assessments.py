@@ -37,6 +37,8 @@ from nblib.spectra.noise import families_judged, filter_widths
 from nblib.training.config import TrainConfig
 from nblib.training.loop import TrainResult
 
+GOAL_AP = 0.98  # average precision whose first step is reported
+
 
 def scored(scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], n_bins: int) -> dict[str, float | ndarray]:
     """Detection metrics, and "ap_left_out" and "top1_left_out": what they are without each group of spectra."""
@@ -94,6 +96,13 @@ def energies_on_kept(
     fitted = fit_energies(log_psd[chosen], keep)
     limit = bound(truth[chosen], data.n_segments, keep)
     return {"kept bins": energy_error(fitted, truth[chosen]), "bound, kept bins": limit}
+
+
+def training_course(result: TrainResult) -> dict[str, float]:
+    """Wall seconds of a training, and the first step at which validation AP reached GOAL_AP (NaN where it never did)."""
+    reached = result.history["step"][result.history["val_ap"] >= GOAL_AP]
+    first = float(reached[0]) if len(reached) else np.nan
+    return {"wall seconds": result.record["wall_seconds"], f"step at AP {GOAL_AP:g}": first}
 
 
 # ---- whole assessments ----
@@ -154,6 +163,7 @@ def assess_model(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict
         "strengths": by_strength(attend, config, name, sizes.n_family),
         "faithfulness": faithfulness(model, config, name, sizes.n_tune),
         "energies": energies | {"linear probe": energy_error(probed, test.energies[noisy])},
+        "training": training_course(result),
     }
 
 

@@ -4,14 +4,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from nblib.evaluation.assessments import assess_elsewhere, assess_model, assess_supervised, quick_assessment
 from nblib.evaluation.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
 from nblib.evaluation.supervised import KINDS, train_supervised
 from nblib.prediction import scores_judged
+from nblib.project.environment import git_commit
 from nblib.project.fingerprint import fingerprint
-from nblib.project.paths import runs_dir
+from nblib.project.paths import record_path, runs_dir
 from nblib.project.profiles import Sizes
 from nblib.project.progress import planned, reached
 from nblib.project.records import read_json, write_json
@@ -21,6 +23,7 @@ from nblib.training.loop import train
 from nblib.training.parallel import side_by_side
 
 OF_A_MODEL = {"quick": quick_assessment, "elsewhere": assess_elsewhere, "whole": assess_model}
+SOURCES = ("05_lambda_sweep", "06_benchmark")  # notebooks whose published records are made of tasks
 WITHOUT_A_MODEL = {"baselines": assess_baselines, "methods": baseline_methods, "energy bias": energy_bias_by_strength}
 
 
@@ -70,16 +73,36 @@ class Task:
 
 
 def load_or_run(task: Task) -> dict:
-    """What a task found, measured now or kept from before."""
+    """What a task found: measured now, kept from before, or published by a run of the same parameters and code."""
     if not task.path.exists():
-        write_json(task.path, task.measure())
-        reached(task.path.stem, 1, 1)
+        name = task.path.stem
+        write_json(task.path, published_tasks().get(name) or task.measure() | {"task": name, "commit": git_commit()})
+        reached(name, 1, 1)
     return read_json(task.path)
+
+
+@cache
+def published_tasks() -> dict[str, dict]:
+    """What the published records of the sweep and the benchmark hold, by the name of the task that found it."""
+    found: dict[str, dict] = {}
+
+    def collect(value):
+        if isinstance(value, dict) and "task" in value:
+            found[value["task"]] = value
+        elif isinstance(value, dict):
+            for entry in value.values():
+                collect(entry)
+
+    for profile in ("quick", "full"):
+        for notebook in SOURCES:
+            path = record_path(profile, notebook)
+            collect(read_json(path) if path.exists() else {})
+    return found
 
 
 def load_or_run_all(tasks: Sequence[Task]) -> list[dict]:
     """What every task found, in order; those not kept yet are done side by side, one core each."""
-    waiting = [task for task in tasks if not task.path.exists()]
+    waiting = [task for task in tasks if not task.path.exists() and task.path.stem not in published_tasks()]
     planned("measurement", [task.path.stem for task in waiting])
     side_by_side(load_or_run, waiting)
     return [load_or_run(task) for task in tasks]

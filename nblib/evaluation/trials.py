@@ -17,11 +17,13 @@ class Trial:
 
     seeds : "n_seeds" (of a claim), "n_control_seeds" or "n_other_seeds" of the profile
     kind  : "attention", or one of supervised.KINDS
+    longer : steps over the profile's
     """
 
     changes: dict
     seeds: str
     kind: str = "attention"
+    longer: int = 1
 
     @property
     def judged(self) -> str:
@@ -36,7 +38,7 @@ TRIALS = {
     "token readout": Trial(PENALTY | {"readout": "token"}, "n_control_seeds"),
     "supervised CNN": Trial({"readout": "token"}, "n_control_seeds", "cnn"),
     "supervised token head": Trial({"readout": "token"}, "n_control_seeds", "token_head"),
-    "shapes": Trial(PENALTY | {"families": ("shapes",)}, "n_control_seeds"),
+    "shapes": Trial(PENALTY | {"families": ("shapes",)}, "n_control_seeds", longer=2),  # many kinds of noise to see
     **{
         f"{name} alone": Trial(PENALTY | {"families": (name,)}, "n_other_seeds")
         for name in PUBLISHED_FAMILIES
@@ -59,7 +61,8 @@ def over_trials(settings: Profile, training: dict, name: str, sizes: Sizes, firs
     for trial_name, trial in TRIALS.items():
         closely = trial.seeds == "n_seeds" or trial.kind != "attention"
         for seed in range(first_seed, first_seed + getattr(settings, trial.seeds)):
-            config = TrainConfig(**training | {"families": (name,), "seed": seed} | trial.changes)
+            own = {"families": (name,), "seed": seed, "steps": trial.longer * training["steps"]}
+            config = TrainConfig(**training | own | trial.changes)
             tasks[trial_name, seed] = Task(trial.judged, config, name, sizes if closely else short, trial.kind)
     by_seed = sorted(tasks, key=lambda place: place[1])  # a run that is cut off leaves whole seeds
     results = dict(zip(by_seed, load_or_run_all([tasks[place] for place in by_seed]), strict=True))

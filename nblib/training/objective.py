@@ -10,7 +10,7 @@ from nblib.prediction import model_inputs
 from nblib.training.config import TrainConfig
 
 LEAST_BLOCK = 10  # bins of a pseudo-label
-MAX_COMMON_SHARE, MAX_COMMON_SPECTRA = 0.1, 3  # of a batch; noise that more of them show at one token is not believed
+MAX_COMMON_SHARE, MAX_COMMON_SPECTRA = 0.3, 3  # of a batch; noise that more of them show at one token is not believed
 
 
 def loss_terms(
@@ -43,7 +43,7 @@ def loss_terms(
         noisy = torch.ones_like(truth)  # no label yet: without a clean token there is no penalty
     elif config.labels == "pseudo":
         noise = pseudo_labels(out.detach().float(), batch, config, spread)
-        noisy, context["clean_share"] = noise > 0.5, 1 - noise
+        noisy = noise > 0.5
         weights = weights * (1 - noise).repeat_interleave(config.patch_size, dim=1)[:, : weights.shape[1]]
     layers = cls_attn if config.reg_layers == "all" else cls_attn[-1:]
     penalty = REGULARIZERS[config.regularizer]
