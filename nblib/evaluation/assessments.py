@@ -99,7 +99,7 @@ def energies_on_kept(
 
 
 def training_course(result: TrainResult) -> dict[str, float]:
-    """Wall seconds of a training, and the first step at which validation AP reached GOAL_AP (NaN where it never did)."""
+    """Wall seconds of a training, and the first step at which validation AP reached GOAL_AP (NaN: never)."""
     reached = result.history["step"][result.history["val_ap"] >= GOAL_AP]
     first = float(reached[0]) if len(reached) else np.nan
     return {"wall seconds": result.record["wall_seconds"], f"step at AP {GOAL_AP:g}": first}
