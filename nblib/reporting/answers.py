@@ -1,6 +1,6 @@
 """What each notebook of the report answers, in words that follow from its published record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from nblib.evaluation import tables
 from nblib.evaluation.claims import claims
@@ -13,7 +13,7 @@ from nblib.reporting.wording import better_or_worse, compare, enumerate_words
 DETECTS = 0.5  # average precision from which a short run counts as a detector
 REFIT = "refit without flagged cells, posterior"  # the strongest method without training, of evaluation.baselines
 
-ANSWERS: dict[str, Callable[[dict], list[str]]] = {}
+ANSWERS: dict[str, Callable[[dict], Iterator[str]]] = {}
 
 
 def _answers(notebook):
@@ -32,7 +32,10 @@ def published_answer(notebook: str, profile: str = "quick") -> str:
     if notebook not in ANSWERS:
         raise ValueError(f"no answer is written for {notebook!r}; known: {', '.join(ANSWERS)}")
     record = committed_result(notebook, profile)
-    sentences = ANSWERS[notebook](record["metrics"])
+    try:
+        sentences = list(ANSWERS[notebook](record["metrics"]))
+    except KeyError as lacking:  # a notebook that asks for more must run before its record can be published
+        sentences = [f"The record is of an earlier form of this notebook and lacks {lacking}; publish this run."]
     return f"**Answer** (published run: {provenance(record)}). " + " ".join(sentences)
 
 
@@ -40,9 +43,10 @@ def show_published(notebook: str, figure: str) -> None:
     """Show, in a notebook, the published figure and the answer of the published run, whatever was run above."""
     from IPython.display import Image, Markdown, display
 
-    caption = read_index(published_figures())[figure]["caption"]
-    display(Markdown(f"*Published figure {figure}:* {caption}"))
-    display(Image(filename=published_figures() / f"{figure}.png", width=760))
+    entry = read_index(published_figures()).get(figure)
+    if entry is not None:
+        display(Markdown(f"*Published figure {figure}:* {entry['caption']}"))
+        display(Image(filename=published_figures() / f"{figure}.png", width=760))
     display(Markdown(published_answer(notebook)))
 
 
