@@ -40,7 +40,7 @@ TRIALS = {
     "supervised token head": Trial({"readout": "token"}, "n_control_seeds", "token_head"),
     "shapes": Trial(PENALTY | {"families": ("shapes",)}, "n_control_seeds", longer=2),  # many kinds of noise to see
     **{
-        f"{name} alone": Trial(PENALTY | {"families": (name,)}, "n_other_seeds")
+        f"{name} alone": Trial(PENALTY | {"families": (name,)}, "n_control_seeds")
         for name in PUBLISHED_FAMILIES
         if name != "single_line"  # that is "simulated labels"
     },
