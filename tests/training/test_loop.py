@@ -117,6 +117,7 @@ def test_a_complete_run_is_loaded_not_trained_again(monkeypatch):
         quietly(replace(TINY, seed=1))
 
 
+@pytest.mark.slow
 def test_a_worker_changes_no_number(tmp_path, monkeypatch):
     alone = quietly(TINY)
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "again"))
