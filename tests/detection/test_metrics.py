@@ -59,12 +59,15 @@ def test_a_group_is_every_twentieth_spectrum_and_each_is_left_out_once():
     np.testing.assert_allclose(WEIGHTS.sum(axis=1), 1)
 
 
-@pytest.mark.parametrize("n_seeds", [3, 5, 10])
+@pytest.mark.parametrize("n_seeds", [3, 10])
 @pytest.mark.parametrize("spectra_spread", [0.0, 0.3, 2.0])
 def test_an_interval_covers_seeds_and_spectra_as_often_as_it_says(n_seeds, spectra_spread):
-    """Simulated: 0.95 within what 400 draws can tell, or a little more. Planted bug: the spectra left out."""
+    """Simulated: 0.95 within what 200 draws can tell (standard error 0.015), or a little more.
+
+    Planted bug: the spectra left out.
+    """
     rng = np.random.default_rng(n_seeds)
-    draws = [over_seeds(*crossed(rng, n_seeds, 1.0, spectra_spread)) for _ in range(400)]
+    draws = [over_seeds(*crossed(rng, n_seeds, 1.0, spectra_spread)) for _ in range(200)]
     covered = np.mean([row["low"] < 0 < row["high"] for row in draws])
     assert 0.92 < covered < 0.995
 
