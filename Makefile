@@ -9,7 +9,7 @@ DATA ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKFLOW := $(BIN)/python workflow/run.py
-TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile
+TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
@@ -54,15 +54,17 @@ figures: $(READY) ## the figures of 05, 06 and the benchmarks drawn again from r
 test: $(READY) ## the whole test suite, notebooks included
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	rm -rf build/test
 	$(TEST) tests notebooks --nbval-lax
 
 test-fast: $(READY) ## the tests that are not slow, in about a minute
 	$(TEST) tests -m "not slow"
 
-lint: $(READY) ## ruff, and its formatter
+lint: $(READY) ## ruff, its formatter, and mypy
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/mypy
 
 notebooks: $(READY) ## run the notebooks with smoke defaults and store their outputs in notebooks/ (what the tests compare)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb

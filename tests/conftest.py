@@ -12,9 +12,33 @@ matplotlib.use("Agg")
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 # these take what users, JSON and papermill give (lists for tuples, complex numbers) and refuse the rest themselves
 UNCHECKED = {"nblib.training.config", "nblib.analysis.detector", "nblib.analysis.timeseries"}
+NOTEBOOKS_FIRST = ("06", "03", "05")  # the longest of them
 PACKAGE = Path(__file__).resolve().parent.parent / "nblib"
 MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in PACKAGE.rglob("[!_]*.py")}
 install_import_hook(sorted(MODULES - UNCHECKED), "conftest.checked")
+
+
+def pytest_configure(config):
+    """Tests that run side by side have one core each, and so have the notebooks' kernels: no more processes in them."""
+    if hasattr(config, "workerinput"):
+        os.environ["NBLIB_CORES"] = "1"
+
+
+def pytest_collection_modifyitems(items):
+    """Longest files first, so that none is left to one worker at the end.
+
+    Notebooks come before all: they share their trained models in the runs/ that `make test` names, before the tests
+    change to temporary ones.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+
+    def place(item):
+        if item.path.suffix == ".ipynb":
+            number = item.path.name[:2]
+            return (0, NOTEBOOKS_FIRST.index(number) if number in NOTEBOOKS_FIRST else len(NOTEBOOKS_FIRST))
+        return (1, 0) if item.path in slow else (2, 0)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)

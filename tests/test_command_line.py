@@ -60,10 +60,15 @@ def test_the_console_script_is_the_same_program():
 
 @pytest.mark.parametrize(
     ("order", "given", "threads"),
-    [("nblib, torch", {}, 1), ("torch, nblib", {}, 1), ("torch, nblib", {"OMP_NUM_THREADS": "2"}, 2)],
+    [
+        ("nblib, torch", {}, 1),
+        pytest.param("torch, nblib", {}, 1, marks=pytest.mark.slow),
+        pytest.param("torch, nblib", {"OMP_NUM_THREADS": "2"}, 2, marks=pytest.mark.slow),
+    ],
 )
-def test_a_process_has_one_thread_unless_asked_otherwise(order, given, threads):
+def test_a_process_has_one_thread_unless_asked_otherwise(order, given, threads, monkeypatch):
     """Planted bug: torch's default, as many threads as cores, which spin beside other work."""
+    monkeypatch.delenv("NBLIB_CORES", raising=False)
     program = f"import {order}, os; print(torch.get_num_threads(), os.environ['OMP_WAIT_POLICY'])"
     environment = {"PATH": ""} | given
     answer = subprocess.run(

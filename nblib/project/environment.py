@@ -11,6 +11,7 @@ from nblib.project.paths import IN_CLONE, ROOT
 
 CODE = ("nblib", "notebooks", "workflow", "benchmarks")  # a record names the commit of these
 HEADLESS_VARIABLE = "NBLIB_HEADLESS"  # set for kernels whose output ends in a file
+CORES_VARIABLE = "NBLIB_CORES"  # fewer cores than the system grants, where runs stand side by side already
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "accelerate")
 
 
@@ -39,8 +40,17 @@ def run_conditions() -> dict:
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use: those that the system grants, and no more than NBLIB_CORES where that is set.
+
+    raises : ValueError where NBLIB_CORES is no whole number from 1 on
+    """
+    granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get(CORES_VARIABLE, "").strip()
+    if not asked:
+        return granted
+    if not asked.isdecimal() or int(asked) < 1:
+        raise ValueError(f"{CORES_VARIABLE}={asked!r} must be a whole number from 1 on; unset it to use every core")
+    return min(granted, int(asked))
 
 
 def is_live() -> bool:

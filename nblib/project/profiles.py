@@ -13,7 +13,8 @@ class Profile:
     """How much of everything: training parameters of a full run, steps of a short run, sizes of evaluations, seeds.
 
     n_seeds : of a claim; n_control_seeds : of a control; n_other_seeds : of a model trained on something else;
-    n_sweep_seeds, sweep_steps : of a point of a sweep
+    n_sweep_seeds, sweep_steps : of a point of a sweep; n_sets : spectra that the test sets of 05 and 06 are multiples
+    of (sizes_of), None: n_tune
     """
 
     training: dict
@@ -25,13 +26,15 @@ class Profile:
     n_other_seeds: int
     n_sweep_seeds: int
     sweep_steps: int
+    n_sets: int | None = None
 
 
+SMALL = {"d_model": 32, "dim_feedforward": 64}
 PROFILES = {
     "smoke": Profile(
-        training={"steps": 100, "batch_size": 16, "validate_every": 20, "n_validation": 32},
-        **{"short_steps": 20, "n_test": 60, "n_tune": 40},
-        **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 10},
+        training={"steps": 40, "batch_size": 8, "validate_every": 8, "n_validation": 16} | SMALL,
+        **{"short_steps": 10, "n_test": 60, "n_tune": 40, "n_sets": 12},
+        **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 4},
     ),
     "quick": Profile(
         training={"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256},
@@ -75,7 +78,7 @@ class Sizes:
 
 def sizes_of(settings: Profile) -> Sizes:
     """Test sets of a profile: its locked test, and 10,000 line-free spectra where it trains for a report."""
-    n = settings.n_tune
+    n = settings.n_sets or settings.n_tune
     return Sizes(
         n_test=settings.n_test,
         n_tune=n,

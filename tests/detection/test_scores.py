@@ -23,6 +23,11 @@ def lines():
     return log_psd - background, log_psd, cell_labels(batch["noisy"].numpy())
 
 
+@pytest.fixture(scope="module")
+def posterior(lines):
+    return line_posterior(lines[0])
+
+
 @pytest.mark.parametrize("n_bins", [3000, 405])
 def test_pooling_against_a_loop(n_bins):
     """Planted bug: intervals cut at cell borders, which lost the cell that two intervals share."""
@@ -101,10 +106,9 @@ def test_a_running_median_removes_a_line_narrower_than_half_its_window():
 
 
 @pytest.mark.slow
-def test_the_posterior_is_calibrated(lines):
+def test_the_posterior_is_calibrated(lines, posterior):
     """Of the cells given probability p, a share p is noisy. Planted bug: the prior of no line left out."""
-    ratio, _, truth = lines
-    probability = line_posterior(ratio)
+    truth, probability = lines[2], posterior
     assert probability.min() >= 0
     assert probability.max() <= 1
     for low, high in ((0.02, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.98)):
@@ -120,10 +124,10 @@ def test_the_posterior_knows_no_direction(lines):
 
 
 @pytest.mark.slow
-def test_knowing_more_detects_more(lines):
+def test_knowing_more_detects_more(lines, posterior):
     ratio, log_psd, truth = lines
     scores = {
-        "posterior": line_posterior(ratio),
+        "posterior": posterior,
         "true background": cell_scores(matched_filter(ratio, (3, 5, 8, 12, 18, 26, 36))),
         "running median": cell_scores(
             matched_filter(log_psd - running_median(log_psd, 301), (3, 5, 8, 12, 18, 26, 36))

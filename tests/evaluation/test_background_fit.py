@@ -52,6 +52,7 @@ def spectra():
     return *measured(data), data.to_log_psd(batch["background"].numpy(), batch["level"].numpy())
 
 
+@pytest.mark.slow
 def test_leaving_flagged_cells_out_brings_the_fit_near_that_of_clean_bins(spectra):
     """Planted bug: the cells kept and flagged exchanged."""
     log_psd, _, noisy, truth = spectra
@@ -67,6 +68,7 @@ def test_leaving_flagged_cells_out_brings_the_fit_near_that_of_clean_bins(spectr
     assert errors[1] < 1.3 * errors[2]
 
 
+@pytest.mark.slow
 def test_a_fit_of_free_amplitudes_is_as_good_as_its_bound_allows(spectra):
     """Planted bug: the bound of known amplitudes."""
     log_psd, energies, noisy, _ = spectra

@@ -7,17 +7,21 @@ import pytest
 from nblib import TrainConfig
 from nblib.evaluation import tasks
 from nblib.evaluation.tables import across_seeds
-from nblib.evaluation.tasks import Task, load_or_run, load_or_run_all
+from nblib.evaluation.tasks import Task, load_or_run, load_or_run_all, published_tasks
 from nblib.evaluation.trials import TRIALS, over_trials
+from nblib.project.paths import record_path
 from nblib.project.profiles import PROFILES, Sizes
+from nblib.project.records import write_json
 
 SIZES = Sizes(n_test=60, n_tune=40, n_family=30, n_line_free=60, n_correlated=30, n_probe=60, n_energies=20)
 
 
 @pytest.fixture
 def calls(tmp_path, monkeypatch):
-    """Measurements are counted, not made."""
-    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
+    """Measurements are counted, not made; runs/ and records/ are empty."""
+    for name in ("RUNS", "RECORDS"):
+        monkeypatch.setenv(f"NBLIB_{name}", str(tmp_path / name.lower()))
+    published_tasks.cache_clear()
     made = []
 
     def measure(task):
@@ -26,13 +30,16 @@ def calls(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Task, "measure", measure)
     monkeypatch.setattr(tasks, "side_by_side", lambda function, items: None)
-    return made
+    yield made
+    published_tasks.cache_clear()
 
 
 def test_a_task_is_done_once_for_the_same_training_and_again_for_another(calls):
     """Planted bug: parameters left out of the digest."""
     task = Task("quick", TrainConfig(), "single_line", SIZES)
-    assert load_or_run(task) == load_or_run(task) == {"value": 1, "seed": 0}
+    first = load_or_run(task)
+    assert load_or_run(task) == first == {"value": 1, "seed": 0, "task": task.path.stem, "commit": first["commit"]}
+    assert first["commit"]
     others = [
         replace(task, judged="whole"),
         replace(task, family="vibration"),
@@ -41,6 +48,22 @@ def test_a_task_is_done_once_for_the_same_training_and_again_for_another(calls):
         replace(task, config=replace(task.config, seed=1)),
     ]
     assert [found["value"] for found in load_or_run_all([task, *others])] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_what_a_published_record_holds_is_not_measured_again(profile, calls, monkeypatch):
+    """The same task, wherever the record keeps it. Planted bugs: any task of the record; the one of another family."""
+    task, other = (Task("whole", TrainConfig(), family, SIZES) for family in ("single_line", "vibration"))
+    found = {"ap": 0.5, "task": task.path.stem, "commit": "0123456789"}
+    record = record_path(profile, "06_benchmark")
+    record.parent.mkdir(parents=True)
+    write_json(record, {"metrics": {"family": "single_line", "trials": {"label-free": {"0": found}}}})
+    begun = []
+    monkeypatch.setattr(tasks, "side_by_side", lambda function, items: begun.extend(items))
+    kept, measured = load_or_run_all([task, other])
+    assert kept == found
+    assert (measured["value"], measured["task"]) == (1, other.path.stem)
+    assert calls == begun == [other]
 
 
 def test_trials_share_everything_but_what_they_change(calls):

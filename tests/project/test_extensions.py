@@ -185,6 +185,19 @@ def test_what_cannot_be_loaded_is_refused_with_its_reason(name, text, message, e
         TrainConfig(extensions=(str(path) if text is not None else name,))
 
 
+def test_a_file_that_was_mended_is_loaded_and_counts_once(extension):
+    """Planted bugs: half a module importable after a refusal; a folder that stays on sys.path; a file counted twice."""
+    path, name, folders = str(extension), extension.stem, list(sys.path)
+    extension.write_text("HALF = 1\nraise ImportError('not yet')\n")
+    with pytest.raises(ValueError, match="cannot be imported .not yet"):
+        load_extensions(path)
+    assert name not in sys.modules
+    extension.write_text(SOURCE)
+    assert load_extensions(f"{path}, {path}") == load_extensions(path) == (path,)
+    assert name in FAMILIES
+    assert sys.path == folders
+
+
 def test_a_penalty_that_reads_the_truth_is_refused_with_pseudo_labels_before_training(extension):
     """Planted bug: a list kept by hand, which lacks every penalty of a user."""
     extension.write_text(SOURCE.replace("*arguments, **context", "*arguments, noise_interval, **context"))

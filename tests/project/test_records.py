@@ -74,5 +74,17 @@ def test_the_commit_says_whether_files_differ_from_it(tmp_path, monkeypatch):
     assert environment.git_commit() == f"{clean}-dirty"
 
 
+def test_cores_are_those_granted_and_no_more_than_asked_for(monkeypatch):
+    """Planted bug: more processes than the system grants, because somebody asked for them."""
+    monkeypatch.setattr(environment.os, "sched_getaffinity", lambda process: set(range(6)), raising=False)
+    for asked, cores in ((None, 6), ("", 6), ("1", 1), (" 4 ", 4), ("64", 6)):
+        monkeypatch.setenv("NBLIB_CORES", asked) if asked is not None else monkeypatch.delenv("NBLIB_CORES", False)
+        assert environment.available_cores() == cores
+    for asked in ("0", "-1", "two", "1.5"):
+        monkeypatch.setenv("NBLIB_CORES", asked)
+        with pytest.raises(ValueError, match=f"NBLIB_CORES='{asked}' must be a whole number from 1 on; unset it"):
+            environment.available_cores()
+
+
 def test_nobody_watches_a_test():
     assert not environment.is_live()

@@ -13,6 +13,7 @@ import torch
 
 from nblib import NoiseBERTDataset, TrainConfig, train, train_many
 from nblib.__main__ import main
+from nblib.project.profiles import PROFILES
 from nblib.training import parallel
 from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history
 from nblib.training.command import read_config
@@ -116,6 +117,7 @@ def test_a_complete_run_is_loaded_not_trained_again(monkeypatch):
         quietly(replace(TINY, seed=1))
 
 
+@pytest.mark.slow
 def test_a_worker_changes_no_number(tmp_path, monkeypatch):
     alone = quietly(TINY)
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "again"))
@@ -127,6 +129,7 @@ def test_side_by_side_is_the_same_as_in_turn(tmp_path, monkeypatch):
     configs = [TINY, replace(TINY, readout="token"), TINY]
     one_by_one = [quietly(config) for config in configs]
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "again"))
+    monkeypatch.setenv("NBLIB_CORES", "2")  # two processes where there are two cores
     together = train_many(configs)
     for one, other in zip(one_by_one, together, strict=True):
         assert_same_run(one, other)
@@ -228,7 +231,8 @@ def test_the_command_line_is_a_config(capsys):
     """Planted bug: the profile's parameters left out."""
     texts = {"reg_weight": "3e0", "families": "[vibration]", "regularizer": "mass", "precision": "no"}
     config = read_config("smoke", texts | {"data_path": "dev #3.csv"})
-    assert (config.reg_weight, config.families, config.steps, config.precision) == (3, ("vibration",), 100, "no")
+    assert (config.reg_weight, config.families, config.precision) == (3, ("vibration",), "no")
+    assert config.steps == PROFILES["smoke"].training["steps"] != TrainConfig().steps
     assert config.data_path == "dev #3.csv"
     for arguments, message in (
         (["reg_weight"], "is not NAME=VALUE"),
