@@ -116,6 +116,10 @@ class Scored:
         _check_false_alarm(false_alarm)
         return _detection(self.freqs, self.psd, self.plan, self.white, self.limits, false_alarm, self.was_given)
 
+    def background_without(self, flagged: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
+        """ln of the background fitted without the flagged bins, whoever flagged them; NaN at 0 Hz."""
+        return _restored(self.white, self.plan, flagged)
+
 
 class NoiseDetector:
     """Finds lines, humps and steps on a background whose form nobody needs to know.

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from nblib.prediction import Predictions
 from nblib.project.environment import is_live
+from nblib.reporting.live import LiveFigure
 from nblib.reporting.plots import plot_spectrum_and_attention
 
 ALL_HEADS = "mean"
@@ -49,42 +50,48 @@ def zoom_to_noise(reading: Predictions, index: int, axes) -> None:
     axes[0].annotate("noise", (place, np.nanmax(shown)), ha="center", va="bottom", fontsize=8)
 
 
-def explore(readings: dict[str, Predictions]):
-    """Sliders over spectrum, layer and head and a choice of lambda; a static panel where there is nobody to move them.
+def explore(readings: dict[str, Predictions]) -> Figure | None:
+    """Controls over spectrum, layer, head and lambda in JupyterLab; a static panel where nobody is there to move them.
 
     readings : lambda (as text) -> what that model makes of the same spectra
-    returns  : an ipywidgets box in JupyterLab, a matplotlib figure elsewhere
+    returns  : None in JupyterLab, where controls and figure are shown; a matplotlib figure elsewhere
     """
     if not is_live():
         return static_panel(readings)
-    from ipywidgets import BoundedIntText, Checkbox, Dropdown, HBox, IntSlider, Layout, VBox, interactive_output, jslink
+    from nblib.reporting.attention_controls import AttentionControls
 
-    first = next(iter(readings.values()))
-    n_layers, n_spectra, n_heads = first.cls_attn.shape[:3]
-    noisy = np.flatnonzero(first.noisy.any(axis=1))
-    top = attention_top(readings)
-    wide = Layout(width="640px")
-    slider = IntSlider(0, 0, n_spectra - 1, description="spectrum", continuous_update=False, layout=wide)
-    number = BoundedIntText(0, 0, n_spectra - 1, layout=Layout(width="90px"))
-    jslink((slider, "value"), (number, "value"))
-    only_noisy = Checkbox(False, description="only noisy ones", indent=False)
-    controls = {
-        "index": slider,
-        "only": only_noisy,
-        "layer": IntSlider(n_layers - 1, 0, n_layers - 1, description="layer", continuous_update=False),
-        "head": Dropdown(options=[ALL_HEADS, *range(n_heads)], description="head"),
-        "weight": Dropdown(options=list(readings), value=list(readings)[-1], description="lambda"),
-    }
+    AttentionControls(readings).show()
+    return None
 
-    def update(index, only, layer, head, weight):
-        if only and len(noisy):
-            index = int(noisy[np.abs(noisy - index).argmin()])
-        _, axes = plt.subplots(2, 1, figsize=(9, 5), sharex=True)
-        draw_panel(readings[weight], index, layer, head, axes, rf"$\lambda$ = {weight}", top)
-        plt.show()
 
-    rows = [HBox([slider, number, only_noisy]), HBox([controls[name] for name in ("layer", "head", "weight")])]
-    return VBox([*rows, interactive_output(update, controls)])
+class AttentionPicture:
+    """The panel of one spectrum, drawn again in place; its scales are those of all spectra, so that none jumps."""
+
+    def __init__(self, readings: dict[str, Predictions]):
+        self.readings, self.top = readings, attention_top(readings)
+        measured = next(iter(readings.values())).log_psd
+        low, high = np.nanquantile(measured, (1 - TOP_SHARE, TOP_SHARE))
+        self.levels = float(np.exp(low)) / 2, float(np.exp(high)) * 2
+        figure = Figure(figsize=(8.5, 4.8), layout="constrained")
+        self.axes = figure.subplots(2, 1, sharex=True)
+        self._draw(0, 0, ALL_HEADS, next(iter(readings)))
+        self.live = LiveFigure(figure)
+
+    def png(self, index: int, layer: int, head: int | str, weight: str) -> bytes:
+        """Spectrum `index` above; below, the attention of a layer and a head (or "mean") at a lambda."""
+        for ax in self.axes:
+            ax.clear()
+        self._draw(index, layer, head, weight)
+        self.live.draw_still()
+        return self.live.png()
+
+    def _draw(self, index, layer, head, weight):
+        draw_panel(self.readings[weight], index, layer, head, self.axes, rf"$\lambda$ = {weight}", self.top)
+        freqs = self.readings[weight].freqs
+        self.axes[0].set(ylim=self.levels, xlim=(freqs[0], freqs[-1]))
+        self.axes[0].tick_params(labelbottom=False)
+        for ax in self.axes:
+            ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def static_panel(readings: dict[str, Predictions]) -> Figure:

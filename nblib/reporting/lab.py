@@ -32,7 +32,7 @@ def copy_notebooks() -> tuple[Path, list[str]]:
 
 
 def lab_command(folder: Path, as_root: bool = False) -> list[str]:
-    """JupyterLab's arguments: the clone is served, so that runs/, figures/ and the README open; `folder` is shown first.
+    """JupyterLab's arguments: the clone is served, with runs/, figures/ and the README; `folder` is shown first.
 
     The folder is not given as JupyterLab's positional argument: that would be served instead of the clone.
 

@@ -36,7 +36,6 @@ class SpectrumControls:
         self.number = widgets.BoundedFloatText(
             edited.false_alarm, min=LOWEST, max=HIGHEST, step=0.001, layout=_wide(100)
         )
-        widgets.jslink((self.alarm, "value"), (self.number, "value"))
         self.shown = widgets.Dropdown(description="show", style=label, layout=_wide(560))
         start = max(edited.detection.flags, key=lambda flag: flag.excess, default=None)
         ends = (start.low, start.high) if start else (edited.measured.freqs[0], edited.measured.freqs[-1])
@@ -64,7 +63,9 @@ class SpectrumControls:
         self._draw()
 
     def _connect(self):
-        self.alarm.observe(lambda change: self._act(lambda: self._set_alarm(change["new"])), "value")
+        # the slider moves the number, the number the threshold: a typed value is used as it is, a slid one is rounded
+        self.alarm.observe(lambda change: self.number.set_trait("value", float(f"{change['new']:.3g}")), "value")
+        self.number.observe(lambda change: self._act(lambda: self._set_alarm(change["new"])), "value")
         self.shown.observe(lambda change: None if self._is_listing else self._act(self._look), "value")
         for end in (self.low, self.high):
             end.observe(lambda change: self._act(self._look) if self.shown.value == RANGE else None, "value")
@@ -87,7 +88,8 @@ class SpectrumControls:
         self._draw()
 
     def _set_alarm(self, value):
-        self.edited.set_false_alarm(min(value, HIGHEST))
+        self.alarm.value = value
+        self.edited.set_false_alarm(value)
         return f"{len(self.edited.detection.flags)} flagged ranges"
 
     def _ends(self):
@@ -102,6 +104,7 @@ class SpectrumControls:
         return f"{count} removed between {self.low.value:g} and {self.high.value:g} Hz"
 
     def _export(self):
+        self.message.value = "writing ..."
         written = self.edited.export(self.folder, self.name)
         return f"wrote to {from_root(written[0].parent)}: {', '.join(path.name for path in written)}"
 

@@ -1,5 +1,6 @@
 """A user's own spectrum in JupyterLab: threshold, flags and background live; flags by hand; export."""
 
+import dataclasses
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -43,18 +44,26 @@ class EditedDetection:
         """Flag again at another false-alarm probability."""
         self._found = with_causes(self._scored.at(false_alarm), self.measured.sampling_rate)
         self.false_alarm = false_alarm
+        self._renew()
 
     @property
     def detection(self) -> Detection:
         """What was found, without what was removed, with what was added, in order of frequency."""
+        return self._detection
+
+    def _renew(self):
         kept = [flag for flag in self._found.flags if not any(_overlap(flag, span) for span in self.removed)]
-        return with_flags(self._found, [*kept, *self.added])
+        changed = with_flags(self._found, [*kept, *self.added])
+        if self.added or self.removed:  # the background is that of the bins left
+            changed = dataclasses.replace(changed, background=self._scored.background_without(changed.flagged))
+        self._detection = changed
 
     def add(self, low: float, high: float) -> None:
         """Flag a range by hand, Hz; raises ValueError for a range that holds no bin."""
         flag = flag_between(self._found, low, high, HAND)
         self._remember()
         self.added.append(flag)
+        self._renew()
 
     def remove(self, low: float, high: float) -> int:
         """Take away every flag that overlaps a range, Hz, now and at later thresholds; returns how many there were."""
@@ -64,6 +73,7 @@ class EditedDetection:
         n_before = len(self.detection.flags)
         self.added = [flag for flag in self.added if not _overlap(flag, (low, high))]
         self.removed.append((low, high))
+        self._renew()
         return n_before - len(self.detection.flags)
 
     def undo(self) -> bool:
@@ -71,6 +81,7 @@ class EditedDetection:
         if not self._history:
             return False
         self.added, self.removed = self._history.pop()
+        self._renew()
         return True
 
     def _remember(self):
@@ -115,13 +126,13 @@ def explore_spectrum(edited: EditedDetection, folder: str | Path, name: str) -> 
 
 
 class SpectrumPicture:
-    """The figure of an EditedDetection that follows it: flags and background are drawn over the spectrum that stays."""
+    """The figure of an EditedDetection, which follows it: flags, background and title over the spectrum that stays."""
 
     def __init__(self, edited: EditedDetection):
         self.edited = edited
         figure = Figure(figsize=(8.5, 4), layout="constrained")
         self.ax = plot_detection(edited.detection, figure.subplots(), edited.measured.unit)
-        self.ax.set_title(edited.measured.label)
+        self.title = self.ax.set_title(self._words(), animated=True)
         self.ax.legend(*_all_labels(self.ax), loc="lower center", bbox_to_anchor=(0.5, -0.3), ncols=4, frameon=False)
         self.scale, self.whole = self.ax.get_xscale(), (self.ax.get_xlim(), self.ax.get_ylim())  # no scale jumps
         self.background = self.ax.get_lines()[1]
@@ -148,13 +159,19 @@ class SpectrumPicture:
             self.ax.set(xscale="linear", xlim=freqs[inside][[0, -1]], ylim=(middle / reach, middle * reach))
         self.live.draw_still()
 
+    def _words(self):
+        edited, count = self.edited, len(self.edited.detection.flags)
+        ranges = f"{count} flagged range{'' if count == 1 else 's'}"
+        return f"{edited.measured.label}: {ranges} at {edited.false_alarm:.3g} false alarms a clean spectrum"
+
     def png(self) -> bytes:
         """The picture as it stands."""
         detection = self.edited.detection
         self.background.set_ydata(np.exp(detection.background))
         bands = draw_flags(self.ax, detection)
         try:
-            return self.live.png([*bands, self.background])
+            self.title.set_text(self._words())
+            return self.live.png([*bands, self.background, self.title])
         finally:
             for band in bands:
                 band.remove()

@@ -50,10 +50,12 @@ def test_copies_outside_the_clone_are_served_themselves(tmp_path):
 def test_jupyterlab_takes_every_argument(tmp_path):
     """Planted bug: a hook that the server cannot import, told only when a notebook is first stored."""
     from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
-    from traitlets.config.loader import KVCommandLineConfigLoader
+    from jupyterlab.labapp import LabApp
 
-    config = KVCommandLineConfigLoader(argv=lab.lab_command(tmp_path)).load_config()
-    manager = AsyncLargeFileManager(root_dir=str(tmp_path), config=config)
+    app = LabApp()
+    app.parse_command_line(lab.lab_command(tmp_path))
+    assert app.extra_args == []
+    manager = AsyncLargeFileManager(root_dir=str(tmp_path), config=app.config)
     assert manager.pre_save_hook is lab.without_widgets
 
 
