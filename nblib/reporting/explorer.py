@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 from nblib.prediction import Predictions
 from nblib.project.environment import is_live
 from nblib.reporting.live import LiveFigure
-from nblib.reporting.plots import plot_spectrum_and_attention
+from nblib.reporting.plots import plot_spectrum_and_attention, shade_noisy
 
 ALL_HEADS = "mean"
+LEAST_ATTENTION = 0.02  # over uniform: lower end of the live attention axis
 TOP_SHARE = 0.999  # of all attention values: where the fixed upper end of the attention axis stands
 
 
@@ -28,11 +29,9 @@ def draw_panel(
     axes  : two matplotlib axes, the upper and the lower
     top   : upper end of the attention axis; the row's own if None
     """
-    rows = reading.cls_attn[layer, index]
-    row = rows.mean(axis=0) if head == ALL_HEADS else rows[head]
-    lines = {"measured": reading.log_psd[index], "restored": reading.restored[index], "true": reading.background[index]}
-    known = {name: np.exp(values) for name, values in lines.items() if np.isfinite(values).any()}
-    attention = {f"layer {layer}, head {head}": row * len(row)}
+    levels = _log_levels(reading, index)
+    known = {name: np.exp(values) for name, values in levels.items() if np.isfinite(values).any()}
+    attention = {f"layer {layer}, head {head}": _over_uniform(reading, index, layer, head)}
     plot_spectrum_and_attention(reading.freqs, known, reading.noisy[index], reading.token_freqs, attention, axes)
     axes[0].set_title(f"spectrum {index}" + (f", {label}" if label else ""))
     axes[1].set(ylim=(0, top))
@@ -65,33 +64,62 @@ def explore(readings: dict[str, Predictions]) -> Figure | None:
 
 
 class AttentionPicture:
-    """The panel of one spectrum, drawn again in place; its scales are those of all spectra, so that none jumps."""
+    """The panel of one spectrum, drawn again in place; its scales are those of all spectra, so that none jumps.
+
+    Attention stands on a logarithmic axis here: a head may put ten times uniform attention on one token, and a token
+    that is overlooked is a dip below one.
+    """
 
     def __init__(self, readings: dict[str, Predictions]):
-        self.readings, self.top = readings, attention_top(readings)
-        measured = next(iter(readings.values())).log_psd
-        low, high = np.nanquantile(measured, (1 - TOP_SHARE, TOP_SHARE))
-        self.levels = float(np.exp(low)) / 2, float(np.exp(high)) * 2
+        self.readings = readings
+        first = next(iter(readings.values()))
         figure = Figure(figsize=(8.5, 4.8), layout="constrained")
-        self.axes = figure.subplots(2, 1, sharex=True)
-        self._draw(0, 0, ALL_HEADS, next(iter(readings)))
+        self.axes = upper, lower = figure.subplots(2, 1, sharex=True)
+        draw_panel(first, 0, 0, ALL_HEADS, self.axes)
+        low, high = np.exp(np.nanquantile(first.log_psd, (1 - TOP_SHARE, TOP_SHARE)))
+        upper.set(ylim=(low / 2, high * 2), xlim=first.freqs[[0, -1]])
+        lower.set(yscale="log", ylim=(LEAST_ATTENTION, attention_top(readings)))
+        lower.yaxis.set_major_formatter("{x:g}")
+        upper.tick_params(labelbottom=False)
+        self.lines = {line.get_label(): line for line in upper.get_lines()}
+        self.row = lower.get_lines()[0]
+        self.row.set_label("attention")
+        self.title = upper.set_title("")
+        for ax in self.axes:
+            ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+            ax.collections[0].remove()
+        for artist in (*self.lines.values(), self.row, self.title):
+            artist.set_animated(True)
         self.live = LiveFigure(figure)
 
     def png(self, index: int, layer: int, head: int | str, weight: str) -> bytes:
         """Spectrum `index` above; below, the attention of a layer and a head (or "mean") at a lambda."""
+        reading = self.readings[weight]
+        for name, line in self.lines.items():
+            line.set_ydata(np.exp(_log_levels(reading, index)[name]))
+        self.row.set_ydata(_over_uniform(reading, index, layer, head))
+        chosen = "heads averaged" if head == ALL_HEADS else f"head {head}"
+        self.title.set_text(rf"spectrum {index}, $\lambda$ = {weight}, layer {layer}, {chosen}")
         for ax in self.axes:
-            ax.clear()
-        self._draw(index, layer, head, weight)
-        self.live.draw_still()
-        return self.live.png()
+            shade_noisy(ax, reading.freqs, reading.noisy[index])
+        bands = [ax.collections[-1] for ax in self.axes]
+        try:
+            return self.live.png([*bands, *self.lines.values(), self.row, self.title])
+        finally:
+            for band in bands:
+                band.remove()
 
-    def _draw(self, index, layer, head, weight):
-        draw_panel(self.readings[weight], index, layer, head, self.axes, rf"$\lambda$ = {weight}", self.top)
-        freqs = self.readings[weight].freqs
-        self.axes[0].set(ylim=self.levels, xlim=(freqs[0], freqs[-1]))
-        self.axes[0].tick_params(labelbottom=False)
-        for ax in self.axes:
-            ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+def _log_levels(reading, index):
+    """ln PSD of one spectrum by name."""
+    return {"measured": reading.log_psd[index], "restored": reading.restored[index], "true": reading.background[index]}
+
+
+def _over_uniform(reading, index, layer, head):
+    """CLS attention over uniform attention, (token,)."""
+    rows = reading.cls_attn[layer, index]
+    row = rows.mean(axis=0) if head == ALL_HEADS else rows[head]
+    return row * len(row)
 
 
 def static_panel(readings: dict[str, Predictions]) -> Figure:

@@ -49,7 +49,7 @@ class Job:
             self.state = entry["state"]
         elif "reached" in entry:
             self.steps[entry["of"]] = entry["reached"], entry["total"]
-        elif not (entry["what"] == "run" and self.what == "measurement" and self._is_busy()):  # runs of a measurement
+        elif not (entry["what"] == "run" and self.what == "measurement" and self.is_busy()):  # runs of a measurement
             self.what, self.since, self.stage = entry["what"], entry["time"], set(entry["planned"])
             self.planned |= self.stage
 
@@ -57,7 +57,8 @@ class Job:
         done, total = self.steps.get(name, (0, 1))
         return done / total
 
-    def _is_busy(self):
+    def is_busy(self) -> bool:
+        """Is anything of what was announced last still to be done?"""
         return any(self._share(name) < 1 for name in self.stage)
 
     def line(self, now: float) -> str:
@@ -68,11 +69,15 @@ class Job:
         if self.state != "running":
             return f"{self.name}: {self.state} after {spent}"
         text = f"{self.name}: {self.section or 'starting'}"
-        return text + (f": {self._counts(now)}" if self._is_busy() else f", {spent} so far")
+        return text + (f": {self.counts(now)}" if self.is_busy() else f", {spent} so far")
 
-    def _counts(self, now):
-        finished = sum(self._share(name) >= 1 for name in self.planned)
-        text = f"{self.what} {finished + 1} of {len(self.planned)}"
+    def finished(self) -> int:
+        """How many of the runs or measurements announced so far are done."""
+        return sum(self._share(name) >= 1 for name in self.planned)
+
+    def counts(self, now: float) -> str:
+        """E.g. "run 3 of 13, step 60 of 100, about 1:40 left", while it is busy."""
+        text = f"{self.what} {self.finished() + 1} of {len(self.planned)}"
         active = [name for name in self.steps if 0 < self._share(name) < 1]
         if active:
             text += ", step {} of {}".format(*self.steps[min(active, key=self._share)])
