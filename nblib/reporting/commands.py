@@ -123,15 +123,33 @@ def outputs_command(arguments: list[str]) -> int:
 
 
 def publish_command(arguments: list[str]) -> int:
-    """Renew records/, figures/ and the generated pages; raises ValueError for smoke runs."""
-    from nblib.reporting.publish import publish
-
+    """Renew records/, figures/ and the generated pages; or export the locked tests; or judge scores of them."""
     parser = argparse.ArgumentParser(
         prog="nblib publish",
         description="Copy plain records and figures of runs/ (benchmarks too) to records/ and figures/, and renew the "
-        "generated pages. Nothing else writes there.",
+        "generated pages. Nothing else writes there. With --tests: write the locked tests to a folder, for detectors "
+        "from elsewhere, and nothing else. With --scores as well: judge such a detector's scores of that folder.",
     )
     parser.add_argument("profile", nargs="?", default="quick", help="quick or full")
-    said = publish(parser.parse_args(arguments).profile)
+    parser.add_argument("--tests", type=Path, metavar="FOLDER", help="a new folder for the locked tests, or theirs")
+    parser.add_argument("--scores", type=Path, metavar="FILE", help=".npz with one array (spectrum, cell) a test")
+    options = parser.parse_args(arguments)
+    if options.tests or options.scores:
+        return _exchange(options.tests, options.scores)
+    from nblib.reporting.publish import publish
+
+    said = publish(options.profile)
     print("\n".join(said) or "nothing to publish: records/, figures/ and pages are as runs/ and records/ say")
+    return 0
+
+
+def _exchange(folder: Path | None, scores: Path | None) -> int:
+    """Export the locked tests, or judge scores of them (drawn again where no folder is named)."""
+    from nblib.evaluation.exchange import export_tests, format_scores, score_file
+
+    if scores is not None:
+        print(format_scores(score_file(scores, folder)))
+    elif folder is not None:
+        written = export_tests(folder)
+        print(f"wrote {len(written)} files to {folder}; how to use them: {written[0]}")
     return 0

@@ -30,7 +30,7 @@ def evidence(record: dict, single: dict) -> str:
         ("False alarms", _alarms(metrics)),
         ("Activation energies", _energies(metrics)),
         ("Does the prediction use the noise?", _faithfulness(metrics)),
-        ("Restoration, one seed", _prices(single["metrics"], single["parameters"]["regularizer"])),
+        ("Restoration, one seed", _prices(single["metrics"])),
     ]
     lines = []
     for title, content in parts:
@@ -149,15 +149,14 @@ def _faithfulness(metrics):
     return [said, "", *markdown_table(("model", *(TESTS[test] for test in tests)), rows)]
 
 
-def _prices(metrics, regularizer):
-    full = metrics["full"][f"cls {regularizer}"]
+def _prices(metrics):
+    full = metrics["full"]["simulated labels"]
     band, control = full["in_band"], full["no_line"]
     return [
         f"Error in the noisy bins (CLS readout, ln units): {band['before']:.3f} before, {band['after']:.3f} after "
         f"restoration ({band['reduction']:.1%} less). The control, the same bins without their lines: "
         f"{control['before']:.3f} to {control['after']:.3f} ({control['reduction']:.1%} less). Masked prediction "
-        f"against the noise-free background, with the regularizer over without: {metrics['masked ratio cls']:.2f} (CLS "
-        f"readout), {metrics['masked ratio token']:.2f} (token readout).",
+        f"against the noise-free background, with the penalty over without: {metrics['masked ratio']:.2f}.",
     ]
 
 

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+from nblib.__main__ import main
 from nblib.detection.metrics import bootstrap_interval, detection
 from nblib.evaluation import exchange
 from nblib.evaluation.test_sets import held_out, measured, noisy_cells
@@ -118,3 +119,20 @@ def test_nothing_is_overwritten(folder):
     with pytest.raises(ValueError, match="unknown test 'thunder'"):
         exchange.export_tests(folder / "new", ("thunder",), N)
     assert not (folder / "new").exists()
+
+
+def test_the_command_line_exports_and_judges(tmp_path, capsys, monkeypatch):
+    """Planted bug: --scores without --tests exported the tests once more."""
+    export = exchange.export_tests
+    monkeypatch.setattr(exchange, "export_tests", lambda folder: export(folder, ("single_line",), 12))
+    folder = tmp_path / "tests"
+    assert main(["publish", "--tests", str(folder)]) == 0
+    assert "README.md" in capsys.readouterr().out
+    with np.load(folder / "truth" / "single_line.npz") as truth:
+        cells = cell_labels(truth["noisy"])
+    np.savez(tmp_path / "scores.npz", single_line=cells.astype(float))
+    assert main(["publish", "--tests", str(folder), "--scores", str(tmp_path / "scores.npz")]) == 0
+    assert capsys.readouterr().out.startswith("single_line: AP 1.000")
+    assert main(["publish", "--tests", str(folder), "--scores", str(tmp_path / "none.npz")]) == 2
+    assert "is not there" in capsys.readouterr().err
+    assert main(["publish", "--tests", str(folder)]) == 2  # it holds something

@@ -15,7 +15,7 @@ RECORD = {
     "hardware": {"processor": "two cores", "cores": 2, "accelerator": "none"},
     "versions": {"torch": "2.13.0"},
     "wall_seconds": 90.0,
-    "metrics": {"masked ratio cls": 0.98, "test": {"regularized attention": {"ap": 0.91234}}},
+    "metrics": {"masked ratio": 0.98, "test": {"simulated labels, attention": {"ap": 0.91234}}},
 }
 
 
@@ -28,7 +28,7 @@ def grid(tmp_path):
     paths = []
     for number, (penalty, weight) in enumerate((("mass", 1.0), ("log_odds", 5.0))):
         metrics = {
-            "test": {"regularized attention": {"ap": 0.5 + number, "note": 1}},
+            "test": {"simulated labels, attention": {"ap": 0.5 + number, "note": 1}},
             "full": {f"cls {penalty}": {"in_band": {"after": 0.1}}, "cls baseline": {"masked": {"mse": 0.2}}},
             "short": {f"{penalty} {weight:g}": {"tokens": 3}},
         }
@@ -52,9 +52,9 @@ def test_a_grid_is_two_tables_one_to_read_and_one_that_holds_all(tmp_path, capsy
     assert main(["grid-table", str(table), *grid(tmp_path)]) == 0
     rows = read_csv(table)
     assert list(rows[0]) == [
-        *("reg_weight", "regularizer", "full.cls regularizer.in_band.after", "test.regularized attention.ap")
+        *("reg_weight", "regularizer", "full.cls regularizer.in_band.after", "test.simulated labels, attention.ap")
     ]
-    assert [row["test.regularized attention.ap"] for row in rows] == ["0.5", "1.5"]
+    assert [row["test.simulated labels, attention.ap"] for row in rows] == ["0.5", "1.5"]
     everything = read_csv(table.with_name("my_grid_all.csv"))
     assert [row["short.regularizer.tokens"] for row in everything] == ["3", "3"]
     assert [row["more.top1"] for row in everything] == ["", "1"]
@@ -81,7 +81,7 @@ def kept(tmp_path, monkeypatch):
 
 
 def test_a_quotation_names_its_source_and_what_is_not_there(kept):
-    text = quote(kept, "masked ratio cls", "test.regularized attention.ap", "test.nothing.ap")
+    text = quote(kept, "masked ratio", "test.simulated labels, attention.ap", "test.nothing.ap")
     assert text.splitlines()[0].startswith(f"{kept}, profile quick, seed 0, commit abc1234567")
     assert text.splitlines()[1].split() == ["masked", "ratio", "cls", "0.98"]
     assert text.splitlines()[3].endswith("not recorded")

@@ -24,7 +24,7 @@ def test_evidence_is_the_record():
     assert [cell.strip() for cell in row.split("|")[2:4]] == [str(ap["n"]), format_interval(ap)]
     assert f"| {ap['iqm'] / limit['iqm']:.3f} |" in row
     assert text.count("| MISSED |") == sum(claim["met"] is False for claim in claims(metrics))
-    full = SINGLE["metrics"]["full"][f"cls {SINGLE['parameters']['regularizer']}"]
+    full = SINGLE["metrics"]["full"]["simulated labels"]
     assert f"{full['in_band']['before']:.3f} before, {full['in_band']['after']:.3f} after" in text
     assert f"{full['no_line']['before']:.3f} to {full['no_line']['after']:.3f}" in text
     assert all(f"commit {record['commit']}" in text for record in (EVIDENCE, SINGLE))
