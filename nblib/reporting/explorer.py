@@ -76,15 +76,15 @@ class AttentionPicture:
         figure = Figure(figsize=(8.5, 4.8), layout="constrained")
         self.axes = upper, lower = figure.subplots(2, 1, sharex=True)
         draw_panel(first, 0, 0, ALL_HEADS, self.axes)
-        low, high = np.exp(np.nanquantile(first.log_psd, (1 - TOP_SHARE, TOP_SHARE)))
-        upper.set(ylim=(low / 2, high * 2), xlim=first.freqs[[0, -1]])
+        low, high = np.exp([np.nanmin(first.log_psd), np.nanmax(first.log_psd)])
+        upper.set(ylim=(low / 1.5, high * 1.5), xlim=first.freqs[[0, -1]])
         lower.set(yscale="log", ylim=(LEAST_ATTENTION, attention_top(readings)))
         lower.yaxis.set_major_formatter("{x:g}")
         upper.tick_params(labelbottom=False)
         self.lines = {line.get_label(): line for line in upper.get_lines()}
         self.row = lower.get_lines()[0]
         self.row.set_label("attention")
-        self.title = upper.set_title("")
+        self.title = upper.set_title("spectrum")  # replaced; the layout leaves room for it
         for ax in self.axes:
             ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
             ax.collections[0].remove()
