@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from nblib.project.paths import ROOT, from_root, runs_dir
+from nblib.project.paths import ROOT, from_root, resolve_data_path, runs_dir
 from nblib.project.records import write_json
 from nblib.reporting.commands import JOBS_VARIABLE
 from nblib.reporting.outputs import full_table, list_outputs, show_table
@@ -99,6 +99,12 @@ def main() -> int:
     options = parser.parse_args()
     if options.target == "grid" and not Path(options.grid).is_file():
         print(f"refused: {options.grid!r} is not a file; give a grid like workflow/grid.yaml", file=sys.stderr)
+        return 2
+    try:
+        if options.data:
+            resolve_data_path(options.data)
+    except ValueError as error:
+        print(f"refused: {error}", file=sys.stderr)
         return 2
     end_as_interrupted()
     folder = runs_dir("log", time.strftime("%Y%m%d-%H%M%S") + f"-{os.getpid()}")

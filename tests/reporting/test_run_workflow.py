@@ -83,3 +83,14 @@ def test_nohup_survives_the_terminal(tmp_path):
     assert _is_alive(worker)
     program.send_signal(signal.SIGTERM)
     assert program.wait(timeout=60) == 130
+
+
+def test_a_missing_file_is_refused_before_the_workflow_starts(tmp_path, monkeypatch, capsys):
+    """Planted bug: the workflow was read first, and a misspelt file was refused after ten seconds."""
+    monkeypatch.syspath_prepend(str(ROOT / "workflow"))
+    import run
+
+    monkeypatch.setattr(run, "watch", lambda *_: pytest.fail("the workflow was started"))
+    monkeypatch.setattr(sys, "argv", ["run.py", "report", "--data", str(tmp_path / "no such.csv")])
+    assert run.main() == 2
+    assert "no such.csv" in capsys.readouterr().err
