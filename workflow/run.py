@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from nblib.project.paths import ROOT, from_root, runs_dir
+from nblib.project.paths import ROOT, from_root, resolve_data_path, runs_dir
 from nblib.project.records import write_json
 from nblib.reporting.commands import JOBS_VARIABLE
 from nblib.reporting.outputs import full_table, list_outputs, show_table
@@ -34,15 +34,34 @@ def snakemake(options: argparse.Namespace, folder: Path) -> list[str]:
     return [*command, "--configfile", *files, "--", options.target]
 
 
+def _heed_interrupts() -> None:
+    """In the workflow's process: a shell's background job ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def end_as_interrupted() -> None:
+    """Let a termination or a lost terminal end this program as Ctrl-C does; a signal that `nohup` ignores stays so."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
 def watch(command: list[str], folder: Path, log: Path) -> int:
     """Run the workflow in `folder`'s name until it ends, and show its notebooks; returns its exit status."""
+    print(f"looking for what has to run; the workflow's own words: {from_root(log)}", file=sys.stderr, flush=True)
     watcher = Watcher(folder, sys.stderr)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = os.environ | {JOBS_VARIABLE: str(folder), "PATH": path}
     with log.open("w", encoding="utf-8") as stream:
         # a session of its own: Ctrl-C reaches this program alone, which hands it on once
         process = subprocess.Popen(
-            command, stdout=stream, stderr=subprocess.STDOUT, env=environment, cwd=ROOT, start_new_session=True
+            command,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=ROOT,
+            start_new_session=True,
+            preexec_fn=_heed_interrupts,
         )
         try:
             while process.poll() is None:
@@ -81,8 +100,13 @@ def main() -> int:
     if options.target == "grid" and not Path(options.grid).is_file():
         print(f"refused: {options.grid!r} is not a file; give a grid like workflow/grid.yaml", file=sys.stderr)
         return 2
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    try:
+        if options.data:
+            resolve_data_path(options.data)
+    except ValueError as error:
+        print(f"refused: {error}", file=sys.stderr)
+        return 2
+    end_as_interrupted()
     folder = runs_dir("log", time.strftime("%Y%m%d-%H%M%S") + f"-{os.getpid()}")
     log = folder / "workflow.log"
     try:
@@ -92,7 +116,7 @@ def main() -> int:
         return 130
     if status:
         said = reason(log)
-        words = "" if said.startswith("refused: ") else f"\nthe workflow's own words: {from_root(log)}"
+        words = "" if said.startswith("refused: ") else f"\nmore: {from_root(log)}"
         print(said + words, file=sys.stderr)
     elif options.target == "grid":
         table = Path((folder / "table").read_text(encoding="utf-8"))

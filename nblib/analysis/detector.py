@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from nblib.analysis.figure import plot_detection
 from nblib.analysis.flags import Flag, describe, flagged_ranges
 from nblib.detection.false_alarms import Thresholds, thresholds_for
 from nblib.detection.whitening import MIN_BINS, Plan, Whitened, whiten
@@ -93,19 +94,31 @@ class Detection:
 
     def plot(self, ax=None, unit: str | None = None):
         """Spectrum, restored background and flagged ranges against frequency; unit : of psd, for the axis."""
-        import matplotlib.pyplot as plt
+        return plot_detection(self, ax, unit)
 
-        ax = ax or plt.subplots(figsize=(8, 3.5), layout="constrained")[1]
-        ax.plot(self.freqs, self.psd, lw=0.7, label="spectrum")
-        ax.plot(self.freqs, np.exp(self.background), lw=1.5, label="background")
-        half_step = np.median(np.diff(self.freqs)) / 2
-        for flag in self.flags:
-            ax.axvspan(flag.low - half_step, flag.high + half_step, color="C3", alpha=0.25, lw=1)  # seen when narrow
-        positive = self.freqs[self.freqs > 0]
-        scale = "log" if positive[-1] > 100 * positive[0] else "linear"
-        ax.set(xscale=scale, yscale="log", xlabel="Frequency [Hz]", ylabel=f"PSD [{unit or 'unit^2/Hz'}]")
-        ax.legend(frameon=False)
-        return ax
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One spectrum, scored: all of a detection that does not hang on how many false alarms are allowed.
+
+    was_given : was K given? The other parts are those of detection.whitening and detection.false_alarms
+    """
+
+    freqs: Float[ndarray, " bin"]
+    psd: Float[ndarray, " bin"]
+    plan: Plan
+    white: Whitened
+    limits: Thresholds
+    was_given: bool
+
+    def at(self, false_alarm: float) -> Detection:
+        """The detection at a number of false alarms a line-free spectrum, in (0, 0.5]; raises ValueError outside."""
+        _check_false_alarm(false_alarm)
+        return _detection(self.freqs, self.psd, self.plan, self.white, self.limits, false_alarm, self.was_given)
+
+    def background_without(self, flagged: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
+        """ln of the background fitted without the flagged bins, whoever flagged them; NaN at 0 Hz."""
+        return _restored(self.white, self.plan, flagged)
 
 
 class NoiseDetector:
@@ -135,24 +148,34 @@ class NoiseDetector:
         """
         freqs, rows = _checked(freqs, psd)
         segments = _checked_segments(n_segments, freqs)
-        if not 0 < false_alarm <= 0.5:
-            raise ValueError(f"false_alarm={false_alarm} must lie in (0, 0.5]: false alarms a line-free spectrum")
+        _check_false_alarm(false_alarm)
         plans, found = {}, []
         for row in rows:
             valid = np.isfinite(row) & (row > 0)
             key = valid.tobytes()
             if key not in plans:
                 plans = {key: Plan.of(freqs, valid)}  # the last one is enough: a table often has one pattern
-            found.append(self._one(freqs, np.where(valid, row, np.nan), plans[key], segments, false_alarm))
+            found.append(self._scored(freqs, np.where(valid, row, np.nan), plans[key], segments).at(false_alarm))
         return found[0] if np.ndim(psd) == 1 else found
 
-    def _one(self, freqs, psd, plan, n_segments, false_alarm):
+    def score(
+        self, freqs: Float[ndarray, " bin"], psd: Float[ndarray, " bin"], n_segments: float | ndarray | None = None
+    ) -> Scored:
+        """One spectrum without its flags, to be flagged at several `false_alarm`; parameters as in `detect`."""
+        freqs, rows = _checked(freqs, psd)
+        if len(rows) != 1:
+            raise ValueError(f"psd holds {len(rows)} spectra; give one of shape (bin,)")
+        valid = np.isfinite(rows[0]) & (rows[0] > 0)
+        segments = _checked_segments(n_segments, freqs)
+        return self._scored(freqs, np.where(valid, rows[0], np.nan), Plan.of(freqs, valid), segments)
+
+    def _scored(self, freqs, psd, plan, n_segments):
         white = whiten(psd, plan, n_segments)
         typical = float(np.nanmedian(white.n_segments))
         limits = thresholds_for(
             len(plan.grid.index), typical, white.correlation[0] > 0, not white.estimated, self.progress
         )
-        return _detection(freqs, psd, plan, white, limits, false_alarm, n_segments is not None)
+        return Scored(freqs, psd, plan, white, limits, n_segments is not None)
 
 
 def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alarm, was_given):
@@ -201,6 +224,11 @@ def _restored(white, plan, flagged):
     full = np.full(len(freqs), np.nan)
     full[positive] = np.interp(np.log(freqs[positive]), np.log(freqs[index]), background)
     return full
+
+
+def _check_false_alarm(false_alarm):
+    if not 0 < false_alarm <= 0.5:
+        raise ValueError(f"false_alarm={false_alarm} must lie in (0, 0.5]: false alarms a line-free spectrum")
 
 
 def _checked(freqs, psd):

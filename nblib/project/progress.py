@@ -12,12 +12,26 @@ from pathlib import Path
 
 PROGRESS_VARIABLE = "NBLIB_PROGRESS"
 PERIOD = 0.5  # s between two lines of one training
+_followers: list[Callable[[], None]] = []
+
+
+def follow(start: Callable[[], None]) -> None:
+    """Have a function called in this process whenever something is about to be announced, once however often asked."""
+    if start not in _followers:
+        _followers.append(start)
+
+
+def is_followed() -> bool:
+    """Is anything in this process showing what is announced?"""
+    return bool(_followers)
 
 
 def planned(what: str, names: Iterable[str]) -> None:
     """Say what is about to be done, by name; what: "run" (a training) or "measurement" (trainings and what follows)."""
     names = list(names)
     if names:
+        for start in _followers:
+            start()
         _append({"planned": names, "what": what})
 
 

@@ -6,9 +6,11 @@ from matplotlib.figure import Figure
 
 from nblib.prediction import Predictions
 from nblib.project.environment import is_live
-from nblib.reporting.plots import plot_spectrum_and_attention
+from nblib.reporting.live import LiveFigure
+from nblib.reporting.plots import plot_spectrum_and_attention, shade_noisy
 
 ALL_HEADS = "mean"
+LEAST_ATTENTION = 0.02  # over uniform: lower end of the live attention axis
 TOP_SHARE = 0.999  # of all attention values: where the fixed upper end of the attention axis stands
 
 
@@ -27,11 +29,9 @@ def draw_panel(
     axes  : two matplotlib axes, the upper and the lower
     top   : upper end of the attention axis; the row's own if None
     """
-    rows = reading.cls_attn[layer, index]
-    row = rows.mean(axis=0) if head == ALL_HEADS else rows[head]
-    lines = {"measured": reading.log_psd[index], "restored": reading.restored[index], "true": reading.background[index]}
-    known = {name: np.exp(values) for name, values in lines.items() if np.isfinite(values).any()}
-    attention = {f"layer {layer}, head {head}": row * len(row)}
+    levels = _log_levels(reading, index)
+    known = {name: np.exp(values) for name, values in levels.items() if np.isfinite(values).any()}
+    attention = {f"layer {layer}, head {head}": _over_uniform(reading, index, layer, head)}
     plot_spectrum_and_attention(reading.freqs, known, reading.noisy[index], reading.token_freqs, attention, axes)
     axes[0].set_title(f"spectrum {index}" + (f", {label}" if label else ""))
     axes[1].set(ylim=(0, top))
@@ -49,42 +49,77 @@ def zoom_to_noise(reading: Predictions, index: int, axes) -> None:
     axes[0].annotate("noise", (place, np.nanmax(shown)), ha="center", va="bottom", fontsize=8)
 
 
-def explore(readings: dict[str, Predictions]):
-    """Sliders over spectrum, layer and head and a choice of lambda; a static panel where there is nobody to move them.
+def explore(readings: dict[str, Predictions]) -> Figure | None:
+    """Controls over spectrum, layer, head and lambda in JupyterLab; a static panel where nobody is there to move them.
 
     readings : lambda (as text) -> what that model makes of the same spectra
-    returns  : an ipywidgets box in JupyterLab, a matplotlib figure elsewhere
+    returns  : None in JupyterLab, where controls and figure are shown; a matplotlib figure elsewhere
     """
     if not is_live():
         return static_panel(readings)
-    from ipywidgets import BoundedIntText, Checkbox, Dropdown, HBox, IntSlider, Layout, VBox, interactive_output, jslink
+    from nblib.reporting.attention_controls import AttentionControls
 
-    first = next(iter(readings.values()))
-    n_layers, n_spectra, n_heads = first.cls_attn.shape[:3]
-    noisy = np.flatnonzero(first.noisy.any(axis=1))
-    top = attention_top(readings)
-    wide = Layout(width="640px")
-    slider = IntSlider(0, 0, n_spectra - 1, description="spectrum", continuous_update=False, layout=wide)
-    number = BoundedIntText(0, 0, n_spectra - 1, layout=Layout(width="90px"))
-    jslink((slider, "value"), (number, "value"))
-    only_noisy = Checkbox(False, description="only noisy ones", indent=False)
-    controls = {
-        "index": slider,
-        "only": only_noisy,
-        "layer": IntSlider(n_layers - 1, 0, n_layers - 1, description="layer", continuous_update=False),
-        "head": Dropdown(options=[ALL_HEADS, *range(n_heads)], description="head"),
-        "weight": Dropdown(options=list(readings), value=list(readings)[-1], description="lambda"),
-    }
+    AttentionControls(readings).show()
+    return None
 
-    def update(index, only, layer, head, weight):
-        if only and len(noisy):
-            index = int(noisy[np.abs(noisy - index).argmin()])
-        _, axes = plt.subplots(2, 1, figsize=(9, 5), sharex=True)
-        draw_panel(readings[weight], index, layer, head, axes, rf"$\lambda$ = {weight}", top)
-        plt.show()
 
-    rows = [HBox([slider, number, only_noisy]), HBox([controls[name] for name in ("layer", "head", "weight")])]
-    return VBox([*rows, interactive_output(update, controls)])
+class AttentionPicture:
+    """The panel of one spectrum, drawn again in place; its scales are those of all spectra, so that none jumps.
+
+    Attention stands on a logarithmic axis here: a head may put ten times uniform attention on one token, and a token
+    that is overlooked is a dip below one.
+    """
+
+    def __init__(self, readings: dict[str, Predictions]):
+        self.readings = readings
+        first = next(iter(readings.values()))
+        figure = Figure(figsize=(8.5, 4.8), layout="constrained")
+        self.axes = upper, lower = figure.subplots(2, 1, sharex=True)
+        draw_panel(first, 0, 0, ALL_HEADS, self.axes)
+        low, high = np.exp([np.nanmin(first.log_psd), np.nanmax(first.log_psd)])
+        upper.set(ylim=(low / 1.5, high * 1.5), xlim=first.freqs[[0, -1]])
+        lower.set(yscale="log", ylim=(LEAST_ATTENTION, attention_top(readings)))
+        lower.yaxis.set_major_formatter("{x:g}")
+        upper.tick_params(labelbottom=False)
+        self.lines = {line.get_label(): line for line in upper.get_lines()}
+        self.row = lower.get_lines()[0]
+        self.row.set_label("attention")
+        self.title = upper.set_title("spectrum")  # replaced; the layout leaves room for it
+        for ax in self.axes:
+            ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+            ax.collections[0].remove()
+        for artist in (*self.lines.values(), self.row, self.title):
+            artist.set_animated(True)
+        self.live = LiveFigure(figure)
+
+    def png(self, index: int, layer: int, head: int | str, weight: str) -> bytes:
+        """Spectrum `index` above; below, the attention of a layer and a head (or "mean") at a lambda."""
+        reading = self.readings[weight]
+        for name, line in self.lines.items():
+            line.set_ydata(np.exp(_log_levels(reading, index)[name]))
+        self.row.set_ydata(_over_uniform(reading, index, layer, head))
+        chosen = "heads averaged" if head == ALL_HEADS else f"head {head}"
+        self.title.set_text(rf"spectrum {index}, $\lambda$ = {weight}, layer {layer}, {chosen}")
+        for ax in self.axes:
+            shade_noisy(ax, reading.freqs, reading.noisy[index])
+        bands = [ax.collections[-1] for ax in self.axes]
+        try:
+            return self.live.png([*bands, *self.lines.values(), self.row, self.title])
+        finally:
+            for band in bands:
+                band.remove()
+
+
+def _log_levels(reading, index):
+    """ln PSD of one spectrum by name."""
+    return {"measured": reading.log_psd[index], "restored": reading.restored[index], "true": reading.background[index]}
+
+
+def _over_uniform(reading, index, layer, head):
+    """CLS attention over uniform attention, (token,)."""
+    rows = reading.cls_attn[layer, index]
+    row = rows.mean(axis=0) if head == ALL_HEADS else rows[head]
+    return row * len(row)
 
 
 def static_panel(readings: dict[str, Predictions]) -> Figure:

@@ -3,10 +3,12 @@
 import hashlib
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
-from nblib.project.paths import NOTEBOOKS, from_root, runs_dir
+from nblib.project.paths import NOTEBOOKS, ROOT, from_root, runs_dir
 from nblib.project.records import read_json, write_json
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 ORIGINS = ".originals.json"  # digest of the notebook that each copy was made of
 
 
@@ -27,6 +29,37 @@ def copy_notebooks() -> tuple[Path, list[str]]:
         origins[original.name] = digest
     write_json(folder / ORIGINS, origins)
     return folder, said
+
+
+def lab_command(folder: Path, as_root: bool = False) -> list[str]:
+    """JupyterLab's arguments: the clone is served, with runs/, figures/ and the README; `folder` is shown first.
+
+    The folder is not given as JupyterLab's positional argument: that would be served instead of the clone.
+
+    folder  : holds the copies; served itself where it lies outside the clone
+    as_root : allow the account that JupyterLab otherwise refuses
+    """
+    root = ROOT if folder.is_relative_to(ROOT) else folder
+    shown = quote(folder.relative_to(root).as_posix().lstrip("."))
+    command = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{shown}", "--log-level=WARN"]
+    command.append(f"--ContentsManager.pre_save_hook={__name__}.{without_widgets.__name__}")
+    return [*command, "--allow-root"] if as_root else command
+
+
+def without_widgets(model: dict, **_) -> None:
+    """Before JupyterLab stores a notebook: leave of a widget what can be read without its kernel.
+
+    A stored widget opens again as "Loading widget..."; its text and its picture, where it has one, can be read.
+
+    model : of Jupyter's contents service, changed in place: {"type": "notebook", "content": notebook, ...}
+    """
+    if model.get("type") != "notebook" or not model.get("content"):
+        return
+    model["content"].get("metadata", {}).pop("widgets", None)
+    for cell in model["content"].get("cells", []):
+        for output in cell.get("outputs", []):
+            if output.get("data", {}).keys() - {WIDGET}:
+                output["data"].pop(WIDGET, None)
 
 
 def _digest(path):

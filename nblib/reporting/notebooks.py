@@ -1,6 +1,7 @@
 """Run a notebook without anybody at it: papermill in a kernel of its own, its progress in a file of events."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,7 +84,8 @@ def _headings(cells):
     headings, last = [], ""
     for cell in cells:
         if cell.cell_type == "markdown":
-            lines = [line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")]
+            # without the number of the title, which the notebook's name says already
+            lines = [re.sub(r"^#+ (\d\d )?", "", line) for line in cell.source.splitlines() if line.startswith("#")]
             last = lines[-1] if lines else last
         headings.append(last)
     return headings

@@ -15,13 +15,14 @@ class Job:
     """One notebook in progress, read from its file of events (nblib/project/progress.py).
 
     planned : runs or measurements announced so far; stage : those announced last; steps : (done, of how many) by name
+    mark : when the stage's first step was done, and the stage's share then; what came before were imports
     """
 
     name: str
     path: Path
     started: float | None = None
     latest: float = 0.0
-    since: float = 0.0
+    mark: tuple[float, float] | None = None
     section: str = ""
     what: str = ""
     state: str = "running"
@@ -49,15 +50,21 @@ class Job:
             self.state = entry["state"]
         elif "reached" in entry:
             self.steps[entry["of"]] = entry["reached"], entry["total"]
-        elif not (entry["what"] == "run" and self.what == "measurement" and self._is_busy()):  # runs of a measurement
-            self.what, self.since, self.stage = entry["what"], entry["time"], set(entry["planned"])
+            if self.mark is None and self.stage:
+                self.mark = entry["time"], self._stage_share()
+        elif not (entry["what"] == "run" and self.what == "measurement" and self.is_busy()):  # runs of a measurement
+            self.what, self.mark, self.stage = entry["what"], None, set(entry["planned"])
             self.planned |= self.stage
 
     def _share(self, name):
         done, total = self.steps.get(name, (0, 1))
         return done / total
 
-    def _is_busy(self):
+    def _stage_share(self):
+        return sum(self._share(name) for name in self.stage) / len(self.stage)
+
+    def is_busy(self) -> bool:
+        """Is anything of what was announced last still to be done?"""
         return any(self._share(name) < 1 for name in self.stage)
 
     def line(self, now: float) -> str:
@@ -68,17 +75,22 @@ class Job:
         if self.state != "running":
             return f"{self.name}: {self.state} after {spent}"
         text = f"{self.name}: {self.section or 'starting'}"
-        return text + (f": {self._counts(now)}" if self._is_busy() else f", {spent} so far")
+        return text + (f": {self.counts(now)}" if self.is_busy() else f", {spent} so far")
 
-    def _counts(self, now):
-        finished = sum(self._share(name) >= 1 for name in self.planned)
-        text = f"{self.what} {finished + 1} of {len(self.planned)}"
+    def finished(self) -> int:
+        """How many of the runs or measurements announced so far are done."""
+        return sum(self._share(name) >= 1 for name in self.planned)
+
+    def counts(self, now: float) -> str:
+        """E.g. "run 3 of 13, step 60 of 100, about 1:40 left", while it is busy."""
+        text = f"{self.what} {self.finished() + 1} of {len(self.planned)}"
         active = [name for name in self.steps if 0 < self._share(name) < 1]
         if active:
             text += ", step {} of {}".format(*self.steps[min(active, key=self._share)])
-        share = sum(self._share(name) for name in self.stage) / len(self.stage)
-        if share > 0.03 and now - self.since > 2:  # the first step waits for imports
-            text += f", about {clock((now - self.since) * (1 - share) / share)} left"
+        began, before = self.mark or (now, 0.0)
+        gained = self._stage_share() - before
+        if gained > 0.02 and now - began > 2:
+            text += f", about {clock((now - began) * (1 - before - gained) / gained)} left"
         return text
 
 

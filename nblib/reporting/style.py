@@ -8,8 +8,10 @@ from cycler import cycler
 from filelock import FileLock
 from matplotlib.figure import Figure
 
+from nblib.project.environment import is_live
 from nblib.project.paths import figures_dir
 from nblib.project.records import write_json
+from nblib.reporting.cell_progress import follow_runs
 
 # dark to light, so that lines stay apart in grey; the line style says it again
 COLOURS = ("#08306b", "#c2410c", "#2a9d8f", "#e9a23b", "#8c8c8c", "#7b2d8b", "#000000", "#6b8e23")
@@ -36,7 +38,9 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Apply the house style to every figure made afterwards."""
+    """Apply the house style to every figure made afterwards; in JupyterLab, runs say from now on how far they are."""
+    if is_live():
+        follow_runs()
     plt.rcParams.update(STYLE)  # type: ignore[arg-type] # any string is a key at run time
 
 

@@ -9,6 +9,7 @@ from nblib import TrainConfig
 from nblib.evaluation.test_sets import held_out
 from nblib.prediction import predict
 from nblib.reporting import explorer
+from nblib.reporting.attention_controls import AttentionControls
 
 
 @pytest.fixture(scope="module")
@@ -28,41 +29,65 @@ def test_headless_it_is_one_figure_with_a_column_a_lambda(readings):
     assert plt.get_fignums() == []  # or JupyterLab would show it twice
 
 
-def test_live_every_control_redraws(readings, monkeypatch):
+@pytest.fixture
+def shown(monkeypatch):
+    calls = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: calls.append(bundle))
+    return calls
+
+
+def test_live_every_control_redraws(readings, shown):
     """Planted bug: the head control not passed on."""
-    monkeypatch.setattr(explorer, "is_live", lambda: True)
-    monkeypatch.setattr(plt, "show", lambda: None)
-    drawn = []
-    monkeypatch.setattr(
-        explorer,
-        "draw_panel",
-        lambda reading, index, layer, head, axes, label, top: drawn.append((index, layer, head, label, top)),
-    )
-    box = explorer.explore(readings)
-    controls = {control.description: control for row in box.children[:2] for control in row.children}
-    assert {"spectrum", "only noisy ones", "layer", "head", "lambda"} <= set(controls)
-    assert drawn[-1][:4] == (0, 1, "mean", r"$\lambda$ = 3")
-    for name, value in (("spectrum", 2), ("layer", 0), ("head", 1), ("lambda", "0")):
-        controls[name].value = value
-    assert drawn[-1][:4] == (2, 0, 1, r"$\lambda$ = 0")
-    assert len({entry[4] for entry in drawn}) == 1  # the attention axis does not jump
-    plt.close("all")
+    controls = AttentionControls(readings)
+    controls.show()
+    assert [bundle["text/plain"] for bundle in shown[1:]] == ["spectrum 0, layer 1, head mean, lambda 3"]
+    for name, value in (("spectrum", 2), ("layer", 0), ("head", 1), ("weight", "0"), ("number", 4)):
+        getattr(controls, name).value = value
+    assert shown[-1]["text/plain"] == "spectrum 4, layer 0, head 1, lambda 0"
+    assert controls.number.value == controls.spectrum.value == 4
+    pictures = [bundle["image/png"] for bundle in shown[1:]]
+    assert len(pictures) == 6  # one a change
+    assert len(set(pictures[:4])) == 4  # weights are those of one model here, so lambda changes the title alone
 
 
-def test_only_noisy_ones_shows_a_noisy_one(readings, monkeypatch):
-    """Planted bug: the nearest spectrum shown whether noisy or not."""
+def test_scales_do_not_jump_between_spectra(readings):
+    """Planted bug: each spectrum's attention on its own scale."""
+    picture = explorer.AttentionPicture(readings)
+    found = set()
+    for index in range(6):
+        picture.png(index, 1, "mean", "3")
+        upper, lower = picture.axes
+        found.add((upper.get_xlim(), upper.get_ylim(), lower.get_ylim(), upper.get_position().bounds))
+        assert upper.get_xlim() == lower.get_xlim()
+        assert upper.get_position().x0 == lower.get_position().x0  # the panels line up
+        assert upper.get_position().x1 == lower.get_position().x1
+    assert len(found) == 1
+
+
+def test_only_noisy_ones_are_offered(readings, shown):
+    """Planted bug: a step to the right that fell back to the noisy spectrum it came from."""
+    noisy = np.flatnonzero(readings["0"].noisy.any(axis=1)).tolist()
+    controls = AttentionControls(readings)
+    controls.show()
+    controls.only_noisy.value = True
+    assert list(controls.spectrum.options) == noisy
+    for position in range(len(noisy)):
+        controls.spectrum.index = position
+        assert shown[-1]["text/plain"].startswith(f"spectrum {noisy[position]},")
+    clean = next(index for index in range(6) if index not in noisy)
+    controls.number.value = clean
+    assert controls.number.value == controls.spectrum.value in noisy
+    controls.only_noisy.value = False
+    controls.number.value = clean
+    assert controls.spectrum.value == clean
+
+
+def test_live_it_shows_controls_and_one_picture(readings, monkeypatch, shown):
     monkeypatch.setattr(explorer, "is_live", lambda: True)
-    monkeypatch.setattr(plt, "show", lambda: None)
-    drawn = []
-    monkeypatch.setattr(explorer, "draw_panel", lambda reading, index, *rest: drawn.append(index))
-    box = explorer.explore(readings)
-    controls = {control.description: control for row in box.children[:2] for control in row.children}
-    noisy = readings["0"].noisy.any(axis=1)
-    controls["only noisy ones"].value = True
-    for index in range(len(noisy)):
-        controls["spectrum"].value = index
-        assert noisy[drawn[-1]]
     plt.close("all")
+    assert explorer.explore(readings) is None
+    assert ["image/png" in bundle for bundle in shown] == [False, True]
+    assert plt.get_fignums() == []
 
 
 def test_a_miss_is_shown_from_near(readings):

@@ -20,10 +20,11 @@ def test_a_line_counts_the_runs_of_the_whole_notebook(tmp_path):
     write(path, (100, {"section": "The test"}), (100, {"planned": ["a", "b", "c", "d"], "what": "run"}))
     job.read()
     assert job.line(101) == "03: The test: run 1 of 4"
+    write(path, (106, {"reached": 10, "total": 100, "of": "a"}))
     write(path, (110, {"reached": 100, "total": 100, "of": "a"}), (110, {"reached": 60, "total": 100, "of": "b"}))
     job.read()
-    # 1.6 of 4 runs in 16 s: 24 s left
-    assert job.line(116) == "03: The test: run 2 of 4, step 60 of 100, about 0:24 left"
+    # 1.5 of 4 runs in the 10 s since the first 10 steps were seen (imports before do not count): 2.4 runs in 16 s
+    assert job.line(116) == "03: The test: run 2 of 4, step 60 of 100, about 0:16 left"
     write(path, *((120, {"reached": 100, "total": 100, "of": name}) for name in "bcd"))
     write(path, (120, {"planned": ["e"], "what": "run"}))
     job.read()
