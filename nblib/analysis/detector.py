@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from nblib.analysis.causes import with_causes
 from nblib.analysis.flags import Flag, describe, flagged_ranges
+from nblib.analysis.timeseries import welch_spectrum
 from nblib.detection.false_alarms import Thresholds, thresholds_for
 from nblib.detection.whitening import MIN_BINS, Plan, Whitened, whiten
 from nblib.spectra.background import SOFT, Grid, log_median, robust_background
@@ -123,13 +125,15 @@ class NoiseDetector:
         psd: Float[ndarray, "*n bin"],
         n_segments: float | ndarray | None = None,
         false_alarm: float = 0.01,
+        sampling_rate: float | None = None,
     ) -> "Detection | list[Detection]":
-        """Score and flag one spectrum, or several of one grid.
+        """Score and flag one spectrum, or several of one grid, and name the likely source of each flag.
 
         freqs       : Hz, increasing; a bin at 0 Hz is left out
         psd         : unit^2/Hz, any scale; NaN, 0 or infinite where a bin is missing
         n_segments  : averaged segments K, one number or one a bin; None: measured on each spectrum
         false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
+        sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
         returns     : a Detection for one spectrum, a list for a table (n, bin)
         raises      : ValueError that names the value, the rule and the fix
         """
@@ -143,8 +147,26 @@ class NoiseDetector:
             key = valid.tobytes()
             if key not in plans:
                 plans = {key: Plan.of(freqs, valid)}  # the last one is enough: a table often has one pattern
-            found.append(self._one(freqs, np.where(valid, row, np.nan), plans[key], segments, false_alarm))
+            one = self._one(freqs, np.where(valid, row, np.nan), plans[key], segments, false_alarm)
+            found.append(with_causes(one, sampling_rate))
         return found[0] if np.ndim(psd) == 1 else found
+
+    def from_timeseries(
+        self, samples: Float[ndarray, " sample"], rate: float, false_alarm: float = 0.01, **welch
+    ) -> Detection:
+        """Score and flag Welch's spectrum of one time series; aliases of mains are named from its rate.
+
+        samples     : evenly sampled values; NaN where one is missing
+        rate        : samples a second, Hz
+        false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
+        welch       : segment_length or n_segments, window, overlap, detrend of timeseries.welch_spectrum
+        returns     : a Detection; K is counted for the overlap, freqs end below half the rate
+        raises      : ValueError that names the value, the rule and the fix
+        """
+        found = welch_spectrum(samples, rate, **welch)
+        detection = self.detect(found.freqs, found.psd, found.n_segments, false_alarm, rate)
+        assert isinstance(detection, Detection)  # one spectrum, one detection
+        return detection
 
     def _one(self, freqs, psd, plan, n_segments, false_alarm):
         white = whiten(psd, plan, n_segments)

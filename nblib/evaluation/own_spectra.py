@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.stats import gamma
 
-from nblib.analysis.causes import with_causes
 from nblib.analysis.detector import Detection, NoiseDetector
 from nblib.analysis.measurement import Measurement, from_spectra
 from nblib.project.paths import real_data_dir, resolve_data_path
@@ -59,10 +58,10 @@ def detected(
 ) -> Detection:
     """Flags of one measurement, causes named."""
     found = (detector or NoiseDetector()).detect(
-        measured.freqs, measured.psd, n_segments or measured.n_segments, false_alarm
+        measured.freqs, measured.psd, n_segments or measured.n_segments, false_alarm, measured.sampling_rate
     )
     assert isinstance(found, Detection)  # one spectrum, one detection
-    return with_causes(found, measured.sampling_rate)
+    return found
 
 
 def score_flags(detection: Detection, truth: Path) -> dict[str, float]:

@@ -52,8 +52,11 @@ AVERAGES = re.compile(
     re.IGNORECASE,
 )
 EQUALS_K = re.compile(r"(?:^|[\s#%*!;,(])[Kk]\s*=\s*(\d+)(?![\d.]*\d)")
-QUESTION = "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give --asd to square the values (asd=True), or "
-"asd=False to read power"
+QUESTION = (
+    "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give --asd to square the values (asd=True), or --no-asd to read "
+    "power (asd=False)"
+)
+NAMED_AMPLITUDE = re.compile(r"(?<![a-z])(?:asd|lsd)(?![a-z])", re.IGNORECASE)  # in the name of a file
 
 
 @dataclass(frozen=True)

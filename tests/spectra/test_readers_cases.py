@@ -98,6 +98,20 @@ def test_02_what_cannot_be_known_is_asked(read, heading):
     assert_same(read(text, asd=False), psd=np.sqrt(PSD))
 
 
+@pytest.mark.parametrize("name", ["mains_asd.csv", "ASD 3.txt", "lsd-2.dat"])
+@pytest.mark.parametrize("heading", ["f,psd\n", "f,level\n", ""])
+def test_02_a_name_that_says_amplitude_where_nothing_in_the_file_does_is_a_question(read, name, heading):
+    """Planted bug: mains_asd.csv with the heading "psd" and no unit, read as power without a word."""
+    text = heading + rows(FREQS, np.sqrt(PSD))
+    with pytest.raises(ValueError, match=r"name says amplitude density.*Give --asd .* or --no-asd to read power"):
+        read(text, name=name)
+    assert_same(read(text, name=name, asd=True), said="squared")
+    assert_same(read(text, name=name, asd=False), psd=np.sqrt(PSD))
+    stated = read("Frequency (Hz),PSD (V^2/Hz)\n" + rows(FREQS, PSD), name=name)
+    assert_same(stated, unit="V^2/Hz", said="the file's name says amplitude density; read as V")
+    assert_same(read("f,level\n" + rows(FREQS, PSD), name="passdown.csv"))
+
+
 @SEPARATORS
 @pytest.mark.parametrize(
     ("heading", "unit"),
