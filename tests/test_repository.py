@@ -51,9 +51,8 @@ def test_public_names_are_explained_and_files_stay_short(name):
 
 def _loose_strings(node):
     """String statements that are no docstring."""
-    bodies = [
-        getattr(node, name) for name in ("body", "orelse", "finalbody") if isinstance(getattr(node, name, 0), list)
-    ]
+    parts = [getattr(node, name, None) for name in ("body", "orelse", "finalbody")]
+    bodies = [part for part in parts if isinstance(part, list)]
     first = isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef))
     loose = [part for body in bodies for part in body[first:] if isinstance(part, ast.Expr)]
     return [part.lineno for part in loose if isinstance(part.value, (ast.Constant, ast.JoinedStr))]
