@@ -9,12 +9,14 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from nblib.analysis.causes import with_causes
-from nblib.analysis.flags import Flag, describe, flagged_ranges
+from nblib.analysis.flags import LINE_BINS, Flag, describe, flagged_ranges, grown
 from nblib.analysis.timeseries import welch_spectrum
 from nblib.detection.false_alarms import Thresholds, thresholds_for
 from nblib.detection.whitening import MIN_BINS, Plan, Whitened, whiten
 from nblib.spectra.background import SOFT, Grid, log_median, robust_background
 from nblib.spectra.cells import N_INTERVALS
+
+PASSES = 3  # of flags and background in turn, where a hump was flagged
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,11 +185,10 @@ def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alar
     scatter = 1 / np.sqrt(white.n_segments)
     excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
     ranges = flagged_ranges(white.scores, white.widths, excess, scatter, threshold)
-    flagged = np.zeros(len(freqs), dtype=bool)
-    for low, high in ranges:
-        flagged[low : high + 1] = True
-    flagged &= plan.grid.valid
+    flagged = _covered(ranges, plan)
     background = _restored(white, plan, flagged)
+    if any(high - low >= LINE_BINS for low, high in ranges):
+        ranges, flagged, background = _humps_grown(ranges, background, white, plan, scatter)
     probabilities = limits.probability(white.scores, n_measured)
     messages = []
     if was_given and white.estimated:
@@ -207,6 +208,27 @@ def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alar
         white.estimated,
         messages,
     )
+
+
+def _covered(ranges, plan):
+    """True at the measured bins of the ranges."""
+    flagged = np.zeros(len(plan.grid.freqs), dtype=bool)
+    for low, high in ranges:
+        flagged[low : high + 1] = True
+    return flagged & plan.grid.valid
+
+
+def _humps_grown(ranges, background, white, plan, scatter):
+    """Flags and background in turn, until the humps stand still."""
+    flagged = _covered(ranges, plan)
+    for _ in range(PASSES):
+        larger = grown(ranges, np.expm1(np.minimum(white.log_psd - background, 700.0)), scatter)
+        if larger == ranges:
+            break
+        ranges = larger
+        flagged = _covered(ranges, plan)
+        background = _restored(white, plan, flagged)
+    return ranges, flagged, background
 
 
 def _restored(white, plan, flagged):

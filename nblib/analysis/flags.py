@@ -8,12 +8,14 @@ from numpy import ndarray
 
 EDGE = 2.0  # standard deviations of the mean excess: a flag ends where it falls below
 LEAST_EXCESS = 0.05  # of the background; a flag's edge is never drawn below it
+FAR = 4.0  # standard deviations that one bin counts at most, so that one line does not carry a flag to the next
 SUPPORT = 3.0  # standard deviations that a range must have of its own, beside stronger ranges already flagged
 LINE_BINS = 8  # bins; up to this many a range is a line
 LINE_SHARE = 0.03  # of its centre frequency; a range narrower than that is a line
 STEP_SHARE = 0.5  # of the peak's excess in ln: a level that differs that much on the two sides is a step
 STEP_BINS = 10  # bins on either side that tell a step from a hump
 JOIN = 1  # bins; ranges that are closer are one
+GROWTH = 1.0  # times its bins that a hump may grow on either side
 BRIDGE = 3  # missing bins in a row that a range goes on over
 
 
@@ -65,6 +67,37 @@ def flagged_ranges(
     return found
 
 
+def grown(
+    ranges: list[tuple[int, int]],
+    excess: Float[ndarray, " bin"],
+    scatter: Float[ndarray, " bin"],
+) -> list[tuple[int, int]]:
+    """The ranges again, humps as far as they stand out of a background that was fitted without them.
+
+    A hump about as wide as the background bends lifts the first background with it, and only its top is flagged.
+
+    excess : over the newer background, NaN where a bin is missing; scatter : 1/sqrt(K)
+    returns : first and last bin; a hump grows to GROWTH times its bins at most, on either side
+    """
+    measured = np.flatnonzero(np.isfinite(excess))
+    flagged = np.zeros(len(measured), dtype=bool)
+    for low, high in ranges:
+        first, last = np.searchsorted(measured, [low, high])
+        if last - first >= LINE_BINS:
+            reach = int(GROWTH * (last - first))
+            start = max(first - reach, 0)
+            part = measured[start : last + reach + 1]
+            top = int(np.argmax(excess[measured[first : last + 1]])) + first - start
+            left, right = _extent(excess[part], scatter[part], top, (last - first) // 8)
+            first, last = min(first, start + left), max(last, start + right)
+        elif not _stands(excess[measured[first : last + 1]], scatter[measured[first]]):
+            continue  # the foot of a hump
+        flagged[first : last + 1] = True
+    cuts = np.flatnonzero(np.diff(measured) > BRIDGE + 1) + 1
+    pieces = zip(np.split(measured, cuts), np.split(flagged, cuts), strict=True)
+    return [(int(part[low]), int(part[high])) for part, piece in pieces for low, high in _joined(piece)]
+
+
 def _claimed(scores, widths, excess, scatter, threshold):
     """True where a bin of one stretch belongs to a flag; missing bins are gone."""
     candidates = np.flatnonzero(scores > threshold)
@@ -75,13 +108,17 @@ def _claimed(scores, widths, excess, scatter, threshold):
         half = max(int(widths[peak]), 0)
         near = slice(max(peak - half, 0), peak + half + 1)
         free = ~claimed[near]
-        own = excess[near][free]
-        if half and own.mean() * np.sqrt(len(own)) < SUPPORT * scatter[peak]:
+        if half and not _stands(excess[near][free], scatter[peak]):
             continue
         top = near.start + int(np.argmax(np.where(free, excess[near], -np.inf)))
         low, high = _extent(excess, scatter, top, max(half // 2, 0))
         claimed[low : high + 1] = True
     return claimed
+
+
+def _stands(own, scatter):
+    """Has a range an excess of its own, beside stronger ones?"""
+    return own.mean() * np.sqrt(len(own)) >= SUPPORT * scatter
 
 
 def _extent(values, scatter, top, half):
@@ -97,13 +134,14 @@ def _extent(values, scatter, top, half):
 def _reach(values, scatter, half):
     """Bins behind the first one that belong to it."""
     reach, size = 64 * (half + 1), 2 * half + 1
-    level = np.minimum(values[: reach + size], 10.0)
+    near, own = values[: reach + size], scatter[: reach + size]
+    level = np.minimum(near, FAR * own)
     sums = np.cumsum(np.concatenate([[0.0], level]))
     first = np.arange(min(reach, len(level)))
     last = np.minimum(first + size, len(level))
     mean = (sums[last] - sums[first]) / (last - first)
-    limit = np.maximum(EDGE * scatter[: len(first)] / np.sqrt(last - first), LEAST_EXCESS)
-    stands = mean > limit
+    limit = np.maximum(EDGE * own[first] / np.sqrt(last - first), LEAST_EXCESS)
+    stands = (mean > limit) | (near[first] > np.maximum(EDGE * own[first], LEAST_EXCESS))
     stands[0] = True
     ends = np.flatnonzero(~stands)
     end = int(ends[0]) - 1 if len(ends) else len(stands) - 1
