@@ -14,6 +14,7 @@ from nblib.spectra.text_cells import COMPLEX, INLINE, Dialect, decoded, dialect_
 COMMENT = re.compile(r"\s*(?:#(?!N/A|NUM|DIV|VALUE|REF|NV|ZAHL|WERT)|%|!|\*+(?:\s|$|[A-Za-z])|//|'|--\s|REM\b|@)")
 REMARKS = re.compile(r"comments?|remarks?|notes?|kommentar|$", re.IGNORECASE)
 UNIT_WORDS = re.compile(r"[\(\[].*[\)\]]|[A-Za-zµμ]{0,2}Hz|.*/.*Hz.*|dB\w*|[munpk]?V|-|lin|unit.?|", re.IGNORECASE)
+SETTING = re.compile(r".*[:=]\s*[+-]?\d[\d.,eE+-]*\s*[A-Za-zµ/]{1,6}\s*$")  # "Sample Rate = 500.0 Hz" is no heading
 LONG, HEAD = 3000, 200  # lines from which on a table is read by pandas; lines that say how it is written
 GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})*")  # perhaps with thousands separators
 ODD_ENDS = re.compile(r"[\x0b\x0c\x1c-\x1e]")  # str.splitlines ends a line there, a table does not
@@ -254,10 +255,18 @@ def _names(header, dialect, width, values):
             if names or line.strip(" *#%!\"'-=;,|\t"):
                 break
             continue
+        if cells[0].lower() in ("comments", "comment"):
+            continue  # Origin writes long names, units and comments
         names.append(cells)
         if not all(UNIT_WORDS.fullmatch(cell) for cell in cells):
             break
-    return [" ".join(part for part in column if part) for column in zip(*reversed(names), strict=True)] if names else []
+    return [_with_unit(column) for column in zip(*reversed(names), strict=True)] if names else []
+
+
+def _with_unit(parts):
+    """A heading and what stands in the units row below it: "p" and "W/Hz" are no pW/Hz."""
+    heading, *units = [part for part in parts if part] or [""]
+    return " ".join([heading, *(unit if unit[0] in "([" else f"[{unit}]" for unit in units)])
 
 
 def _heading(line, dialect, width, values):
@@ -266,7 +275,7 @@ def _heading(line, dialect, width, values):
     splits = [dialect.split(bare), re.split(r"\t+", bare), re.split(r"\s{2,}", bare)]
     splits += [Dialect(mark).split(bare) for mark in (",", ";")]
     splits.append(re.findall(r"(?:[^\s(\[]|\([^)]*\)|\[[^\]]*\])+(?:\s+[\(\[][^)\]]*[\)\]])?", bare))
-    if re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE):
+    if re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE) or SETTING.match(bare):
         return None
     for cells in splits:
         cells = [cell.strip().strip("\"'") for cell in cells]

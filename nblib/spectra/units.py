@@ -202,7 +202,9 @@ def level_line(header: Sequence[str]) -> Level:
     """What the lines above the table say about the level: a line for the y unit first, then any line with a density."""
     for line in header:
         match = re.search(
-            r"(?:y.?(?:unit|axis|dimension|scale)|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)", line, re.IGNORECASE
+            r"(?:y.?(?:unit|axis|dimension|scale)(?:_label)?|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)",
+            line,
+            re.IGNORECASE,
         )
         if match and level_of(match.group(1).strip(" ;,\t\"'")).kind:
             return level_of(match.group(1).strip(" ;,\t\"'"))

@@ -61,6 +61,15 @@ def test_04_the_unit_of_the_axis(read, separator, unit):
     assert_same(read(table, unit=unit), FREQS * factor)
 
 
+def test_05_a_units_row_belongs_to_the_headings_above_it(read):
+    """Planted bugs: "p" above "W/Hz" read as pW/Hz; Origin's row of comments taken for the headings."""
+    assert_same(read("f;p\nGHz;W/Hz\n" + rows(FREQS, PSD, ";")), FREQS * 1e9, unit="W/Hz")
+    origin = "Frequency\tPSD\nHz\tA^2/Hz\nComments\tdevice 3\n" + rows(FREQS, PSD, "\t")
+    assert_same(read(origin, name="device.dat"), unit="A^2/Hz")
+    labview = "Separator\tTab\n***End_of_Header***\nY_Unit_Label\tV^2/Hz\n***End_of_Header***\nX_Value\tPSD\tComment\n"
+    assert_same(read(labview + rows(FREQS, PSD, "\t").replace("\n", "\t\n"), name="device.lvm"), unit="V^2/Hz")
+
+
 AMPLITUDES = [
     "V/sqrt(Hz)",
     "V/√Hz",
