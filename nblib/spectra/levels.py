@@ -88,6 +88,8 @@ def to_power(raw: Raw, asd: bool | None, db: bool | None, unit: str | None, file
     level = level_of(unit) if unit else level_of(raw.label)
     if level.kind is None and not unit:
         level = level_line(raw.header)
+    elif level.kind == "psd" and level.unit is None and not unit and level_line(raw.header).kind == "psd":
+        level = level_line(raw.header)  # the heading says "PSD", a line above it the unit
     if asd is None and db is None and not unit and NAMED_AMPLITUDE.search(file):
         _name_says_amplitude(level, raw)
     kind = _decided(level, asd, db, raw)
