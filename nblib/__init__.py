@@ -9,13 +9,22 @@ HOMES = {
     "NoiseBERTDataset": "nblib.dataset",
     "AttentionWithWeights": "nblib.attention",
     "NoiseBERT": "nblib.model",
+    "NoiseDetector": "nblib.analysis.detector",
     "TrainConfig": "nblib.training.config",
     "train": "nblib.training.loop",
     "train_many": "nblib.training.loop",
 }
-ROOMS = ("dataset", "model", "losses", "prediction", "detection", "evaluation", "spectra", "training")
+ROOMS = ("analysis", "dataset", "model", "losses", "prediction", "detection", "evaluation", "spectra", "training")
 
-__all__ = ["AttentionWithWeights", "NoiseBERT", "NoiseBERTDataset", "TrainConfig", "train", "train_many"]
+__all__ = [
+    "AttentionWithWeights",
+    "NoiseBERT",
+    "NoiseBERTDataset",
+    "NoiseDetector",
+    "TrainConfig",
+    "train",
+    "train_many",
+]
 
 use_one_thread()
 

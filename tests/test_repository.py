@@ -49,6 +49,21 @@ def test_public_names_are_explained_and_files_stay_short(name):
     assert len((PACKAGE / name).read_text().splitlines()) <= 330
 
 
+def _loose_strings(node):
+    """String statements that are no docstring."""
+    parts = [getattr(node, name, None) for name in ("body", "orelse", "finalbody")]
+    bodies = [part for part in parts if isinstance(part, list)]
+    first = isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef))
+    loose = [part for body in bodies for part in body[first:] if isinstance(part, ast.Expr)]
+    return [part.lineno for part in loose if isinstance(part.value, (ast.Constant, ast.JoinedStr))]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_message_is_cut_in_two(name):
+    """Planted bug: QUESTION = "... or " and, on a line of its own, "asd=False ...", which is thrown away."""
+    assert [line for node in ast.walk(FILES[name]) for line in _loose_strings(node)] == []
+
+
 def test_library_never_prints_and_never_draws_from_the_global_generator():
     for name, tree in FILES.items():
         calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]

@@ -1,14 +1,19 @@
 """Likely sources of a detection's flags, and flags set by hand."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nblib.analysis.detector import Detection
 from nblib.analysis.flags import Flag
 from nblib.analysis.lines import Flag as Line
 from nblib.analysis.lines import describe_flag
 from nblib.analysis.sources import likely_sources
+
+if TYPE_CHECKING:  # the detector names causes itself
+    from nblib.analysis.detector import Detection
 
 VALLEY = 0.5  # of the lower of two peaks' ln excess; a deeper valley between them makes two lines of one range
 PEAK = 4.0  # standard deviations of ln x that a peak beside another must have over the valley
@@ -20,6 +25,7 @@ def with_causes(detection: Detection, sampling_rate: float | None = None) -> Det
     """The detection with one flag a line, each with its kind and likely source.
 
     A flagged range that holds several lines is cut at the valleys between them, so that each can be a harmonic.
+    NoiseDetector.detect does this already; done once more it changes nothing but the sampling rate that is used.
 
     sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
     """
@@ -41,7 +47,7 @@ def with_causes(detection: Detection, sampling_rate: float | None = None) -> Det
         named.append(dataclasses.replace(flag, cause=said))
         if cause.hint and fine:
             hints.append(f"the line at {flag.centre:.6g} Hz lies {cause.hint}")
-    return dataclasses.replace(detection, flags=named, warnings=[*detection.warnings, *hints])
+    return dataclasses.replace(detection, flags=named, warnings=list(dict.fromkeys([*detection.warnings, *hints])))
 
 
 def flag_between(detection: Detection, low: float, high: float, cause: str = "by hand") -> Flag:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.analysis.causes import with_causes
 from nblib.analysis.detector import Detection, NoiseDetector
 from nblib.analysis.measurement import Measurement, from_series, from_spectra, subtract_floor
 from nblib.analysis.products import as_json, table, write_products
@@ -136,9 +135,11 @@ def _progress(share: float) -> None:
 
 
 def _detected(detector: NoiseDetector, measured: Measurement, options) -> Detection:
-    found = detector.detect(measured.freqs, measured.psd, measured.n_segments, options.false_alarm)
+    found = detector.detect(
+        measured.freqs, measured.psd, measured.n_segments, options.false_alarm, measured.sampling_rate
+    )
     assert isinstance(found, Detection)  # one spectrum, one detection
-    return with_causes(found, measured.sampling_rate)
+    return found
 
 
 def _count(detection) -> str:

@@ -8,12 +8,16 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from nblib.analysis.causes import with_causes
 from nblib.analysis.figure import plot_detection
-from nblib.analysis.flags import Flag, describe, flagged_ranges
+from nblib.analysis.flags import LINE_BINS, Flag, describe, flagged_ranges, grown
+from nblib.analysis.timeseries import welch_spectrum
 from nblib.detection.false_alarms import Thresholds, thresholds_for
 from nblib.detection.whitening import MIN_BINS, Plan, Whitened, whiten
 from nblib.spectra.background import SOFT, Grid, log_median, robust_background
 from nblib.spectra.cells import N_INTERVALS
+
+PASSES = 3  # of flags and background in turn, where a hump was flagged
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,13 +140,15 @@ class NoiseDetector:
         psd: Float[ndarray, "*n bin"],
         n_segments: float | ndarray | None = None,
         false_alarm: float = 0.01,
+        sampling_rate: float | None = None,
     ) -> "Detection | list[Detection]":
-        """Score and flag one spectrum, or several of one grid.
+        """Score and flag one spectrum, or several of one grid, and name the likely source of each flag.
 
         freqs       : Hz, increasing; a bin at 0 Hz is left out
         psd         : unit^2/Hz, any scale; NaN, 0 or infinite where a bin is missing
         n_segments  : averaged segments K, one number or one a bin; None: measured on each spectrum
         false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
+        sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
         returns     : a Detection for one spectrum, a list for a table (n, bin)
         raises      : ValueError that names the value, the rule and the fix
         """
@@ -155,7 +161,8 @@ class NoiseDetector:
             key = valid.tobytes()
             if key not in plans:
                 plans = {key: Plan.of(freqs, valid)}  # the last one is enough: a table often has one pattern
-            found.append(self._scored(freqs, np.where(valid, row, np.nan), plans[key], segments).at(false_alarm))
+            scored = self._scored(freqs, np.where(valid, row, np.nan), plans[key], segments)
+            found.append(with_causes(scored.at(false_alarm), sampling_rate))
         return found[0] if np.ndim(psd) == 1 else found
 
     def score(
@@ -168,6 +175,23 @@ class NoiseDetector:
         valid = np.isfinite(rows[0]) & (rows[0] > 0)
         segments = _checked_segments(n_segments, freqs)
         return self._scored(freqs, np.where(valid, rows[0], np.nan), Plan.of(freqs, valid), segments)
+
+    def from_timeseries(
+        self, samples: Float[ndarray, " sample"], rate: float, false_alarm: float = 0.01, **welch
+    ) -> Detection:
+        """Score and flag Welch's spectrum of one time series; aliases of mains are named from its rate.
+
+        samples     : evenly sampled values; NaN where one is missing
+        rate        : samples a second, Hz
+        false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
+        welch       : segment_length or n_segments, window, overlap, detrend of timeseries.welch_spectrum
+        returns     : a Detection; K is counted for the overlap, freqs end below half the rate
+        raises      : ValueError that names the value, the rule and the fix
+        """
+        found = welch_spectrum(samples, rate, **welch)
+        detection = self.detect(found.freqs, found.psd, found.n_segments, false_alarm, rate)
+        assert isinstance(detection, Detection)  # one spectrum, one detection
+        return detection
 
     def _scored(self, freqs, psd, plan, n_segments):
         white = whiten(psd, plan, n_segments)
@@ -184,11 +208,10 @@ def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alar
     scatter = 1 / np.sqrt(white.n_segments)
     excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
     ranges = flagged_ranges(white.scores, white.widths, excess, scatter, threshold)
-    flagged = np.zeros(len(freqs), dtype=bool)
-    for low, high in ranges:
-        flagged[low : high + 1] = True
-    flagged &= plan.grid.valid
+    flagged = _covered(ranges, plan)
     background = _restored(white, plan, flagged)
+    if any(high - low >= LINE_BINS for low, high in ranges):
+        ranges, flagged, background = _humps_grown(ranges, background, white, plan, scatter)
     probabilities = limits.probability(white.scores, n_measured)
     messages = []
     if was_given and white.estimated:
@@ -208,6 +231,27 @@ def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alar
         white.estimated,
         messages,
     )
+
+
+def _covered(ranges, plan):
+    """True at the measured bins of the ranges."""
+    flagged = np.zeros(len(plan.grid.freqs), dtype=bool)
+    for low, high in ranges:
+        flagged[low : high + 1] = True
+    return flagged & plan.grid.valid
+
+
+def _humps_grown(ranges, background, white, plan, scatter):
+    """Flags and background in turn, until the humps stand still."""
+    flagged = _covered(ranges, plan)
+    for _ in range(PASSES):
+        larger = grown(ranges, np.expm1(np.minimum(white.log_psd - background, 700.0)), scatter)
+        if larger == ranges:
+            break
+        ranges = larger
+        flagged = _covered(ranges, plan)
+        background = _restored(white, plan, flagged)
+    return ranges, flagged, background
 
 
 def _restored(white, plan, flagged):

@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.stats import gamma
 
-from nblib.analysis.causes import with_causes
 from nblib.analysis.detector import Detection, NoiseDetector
 from nblib.analysis.measurement import Measurement, from_spectra
 from nblib.project.paths import real_data_dir, resolve_data_path
@@ -59,10 +58,10 @@ def detected(
 ) -> Detection:
     """Flags of one measurement, causes named."""
     found = (detector or NoiseDetector()).detect(
-        measured.freqs, measured.psd, n_segments or measured.n_segments, false_alarm
+        measured.freqs, measured.psd, n_segments or measured.n_segments, false_alarm, measured.sampling_rate
     )
     assert isinstance(found, Detection)  # one spectrum, one detection
-    return with_causes(found, measured.sampling_rate)
+    return found
 
 
 def score_flags(detection: Detection, truth: Path) -> dict[str, float]:
@@ -82,8 +81,11 @@ def _overlap(one, other):
     return one[0] <= other[1] and other[0] <= one[1]
 
 
-def real_files() -> dict[str, tuple[Measurement, Bool[ndarray, " bin"]]]:
-    """Measured spectra of the folder that $NBLIB_REAL_DATA names with the bins of their known lines; {} without it."""
+def real_files() -> dict[str, tuple[Measurement, Bool[ndarray, " bin"], Bool[ndarray, " bin"]]]:
+    """Measured spectra of the folder that $NBLIB_REAL_DATA names; {} without it.
+
+    returns : by name: spectrum, bins of its known lines, bins that belong to no score (listed combs too weak to see)
+    """
     try:
         folder = real_data_dir()
     except ValueError:
@@ -94,12 +96,12 @@ def real_files() -> dict[str, tuple[Measurement, Bool[ndarray, " bin"]]]:
             measured = Measurement(
                 "patch clamp", "patch", file["freq"], file["psd_mean"], "pA^2/Hz", float(file["n_avg"])
             )
-            found["patch clamp"] = (measured, file["mains_mask"])
+            found["patch clamp"] = (measured, file["mains_mask"], np.zeros(len(file["freq"]), dtype=bool))
     if (folder / LIGO_FILE).is_file():
         with np.load(folder / LIGO_FILE) as file:
             psd = np.where(file["valid"][0], file["psd"][0], np.nan)
             measured = Measurement("LIGO Hanford", "ligo", file["freq"], psd, "strain^2/Hz", LIGO_SEGMENTS)
-            found["LIGO Hanford"] = (measured, file["known_line"])
+            found["LIGO Hanford"] = (measured, file["known_line"], file["unknown_comb"] & ~file["known_line"])
     return found
 
 
@@ -116,16 +118,23 @@ def classical_flags(
 
 
 def score_real(
-    measured: Measurement, known: Bool[ndarray, " bin"], false_alarm: float = 0.01
+    measured: Measurement,
+    known: Bool[ndarray, " bin"],
+    unscored: Bool[ndarray, " bin"] | None = None,
+    false_alarm: float = 0.01,
 ) -> tuple[dict[str, int], Detection]:
-    """Strong known ranges that the detector and the classical one flag, and the bins each flags elsewhere."""
+    """Strong known ranges that the detector and the classical one flag, and the bins each flags elsewhere.
+
+    unscored : bins that are neither right nor wrong; None = there are none
+    """
     detection = detected(measured, false_alarm)
     classical, ratio = classical_flags(measured.psd, measured.n_segments or detection.n_segments, false_alarm)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(np.int8), [0]])))
     ranges = [slice(low, high) for low, high in zip(edges[::2], edges[1::2], strict=True)]
     strong = [part for part in ranges if np.nanmax(np.nan_to_num(ratio[part])) > STRONG]
     row = {"strong known lines": len(strong)}
+    elsewhere = np.zeros(len(known), dtype=bool) if unscored is None else unscored
     for name, flagged in (("detector", detection.flagged), ("classical", classical)):
         row[f"{name} finds"] = sum(bool(flagged[part].any()) for part in strong)
-        row[f"{name}, other bins"] = int((flagged & ~known).sum())
+        row[f"{name}, other bins"] = int((flagged & ~known & ~elsewhere).sum())
     return row, detection

@@ -108,8 +108,10 @@ def _compare_halves(raw, high, low, advice):
                 "times): a complex (IQ) signal, "
                 f"whose negative frequencies are others? {advice}"
             )
-        said += f"; the halves differ by {np.exp(np.median(np.abs(log_ratio))):.2g} times (median), as only a "
-        "complex signal's do"
+        said += (
+            f"; the halves differ by {np.exp(np.median(np.abs(log_ratio))):.2g} times (median), as only a complex "
+            "signal's do"
+        )
     raw.said.append(said)
 
 

@@ -5,7 +5,17 @@ import re
 import numpy as np
 
 from nblib.spectra.formats import Raw, Refusal
-from nblib.spectra.units import QUESTION, Level, axis_line, hertz_per_unit, level_line, level_of, power_unit, stated
+from nblib.spectra.units import (
+    NAMED_AMPLITUDE,
+    QUESTION,
+    Level,
+    axis_line,
+    hertz_per_unit,
+    level_line,
+    level_of,
+    power_unit,
+    stated,
+)
 
 # What instruments and programs write for "overload" or "not a number": SCPI, and the largest floats
 OVERLOADS = (9.9e37, 9.91e37, 3.4028235e38, 1e38, 1.7976931e308)
@@ -68,15 +78,20 @@ def check_span(raw: Raw) -> None:
         raw.said.append(f"the axis ends at {top:g} Hz: does the unit of the frequency fit? Give --unit Hz, kHz or MHz")
 
 
-def to_power(raw: Raw, asd: bool | None, db: bool | None, unit: str | None) -> str | None:
+def to_power(raw: Raw, asd: bool | None, db: bool | None, unit: str | None, file: str = "") -> str | None:
     """Convert raw.values to power; returns its unit or None.
 
     asd, db : True or False decide; None = the option `unit`, the heading or the header decide
+    file    : its name; one that says ASD where nothing in it does is a question
     raises  : Refusal, a question, where the file cannot tell
     """
     level = level_of(unit) if unit else level_of(raw.label)
     if level.kind is None and not unit:
         level = level_line(raw.header)
+    elif level.kind == "psd" and level.unit is None and not unit and level_line(raw.header).kind == "psd":
+        level = level_line(raw.header)  # the heading says "PSD", a line above it the unit
+    if asd is None and db is None and not unit and NAMED_AMPLITUDE.search(file):
+        _name_says_amplitude(level, raw)
     kind = _decided(level, asd, db, raw)
     if kind == "db":
         return _from_decibels(raw, level)
@@ -87,6 +102,15 @@ def to_power(raw: Raw, asd: bool | None, db: bool | None, unit: str | None) -> s
             f"the unit {level.unit} is a power, not a density: levels depend on the bin width, flags do not"
         )
     return level.unit if level.kind in ("psd", "power") else unit
+
+
+def _name_says_amplitude(level, raw):
+    """A name and a heading that contradict each other: only a unit settles it."""
+    if level.kind == "psd" and level.unit and "/" in level.unit:
+        raw.said.append(f"the file's name says amplitude density; read as {level.unit}, as the file itself says")
+    elif level.kind in (None, "psd"):
+        heading = f" beside its heading {raw.label!r}" if raw.label else ""
+        raise Refusal(f"its name says amplitude density{heading}, which states no unit: {QUESTION}")
 
 
 def _decided(level: Level, asd, db, raw):

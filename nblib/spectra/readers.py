@@ -202,7 +202,7 @@ def _checked(name, raw, asd, db, unit, span) -> Spectra:
     if raw.freqs.ndim != 1 or raw.values.ndim != 2 or raw.values.shape[1] != len(raw.freqs):
         raise Refusal(f"psd has shape {raw.values.shape} and freq {raw.freqs.shape}; one PSD value per frequency")
     mark_missing(raw)
-    psd_unit = to_power(raw, asd, db, level_unit)
+    psd_unit = to_power(raw, asd, db, level_unit, name)
     one_axis(raw, span)
     if len(raw.freqs) < 2:
         raise Refusal(f"it holds {len(raw.freqs)} bin; a spectrum has at least 2")

@@ -1,5 +1,7 @@
 """Tables in text of any ending: header block, comments, units row, data, footer."""
 
+import csv
+import io
 import re
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from nblib.spectra.text_cells import COMPLEX, INLINE, Dialect, decoded, dialect_
 COMMENT = re.compile(r"\s*(?:#(?!N/A|NUM|DIV|VALUE|REF|NV|ZAHL|WERT)|%|!|\*+(?:\s|$|[A-Za-z])|//|'|--\s|REM\b|@)")
 REMARKS = re.compile(r"comments?|remarks?|notes?|kommentar|$", re.IGNORECASE)
 UNIT_WORDS = re.compile(r"[\(\[].*[\)\]]|[A-Za-zµμ]{0,2}Hz|.*/.*Hz.*|dB\w*|[munpk]?V|-|lin|unit.?|", re.IGNORECASE)
+SETTING = re.compile(r".*[:=]\s*[+-]?\d[\d.,eE+-]*\s*[A-Za-zµ/]{1,6}\s*$")  # "Sample Rate = 500.0 Hz" is no heading
+LONG, HEAD = 3000, 200  # lines from which on a table is read by pandas; lines that say how it is written
+GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})*")  # perhaps with thousands separators
+ODD_ENDS = re.compile(r"[\x0b\x0c\x1c-\x1e]")  # str.splitlines ends a line there, a table does not
 
 
 @reader("")
@@ -26,9 +32,54 @@ def read_table(path: Path) -> Table:
     raises : Refusal that names the line
     """
     text = decoded(path.read_bytes())
-    lines = re.split(r"\r\n|\n|\r", text)
     if not text.strip():
         raise Refusal("it is empty; export the spectrum again")
+    lines = text.splitlines() if text.isascii() and not ODD_ENDS.search(text) else re.split(r"\r\n|\n|\r", text)
+    found = _regular(lines) if len(lines) > LONG else None
+    return _any_table(lines)[0] if found is None else found
+
+
+def _regular(lines) -> Table | None:
+    """A long table whose rows are plain numbers, by pandas' C parser; None where the careful way must look.
+
+    What stands above it, the way of writing and the names come from its first lines, read in the careful way.
+    """
+    import pandas as pd
+
+    try:
+        head, dialect, cells = _any_table(lines[:HEAD])
+    except Refusal:
+        return None
+    first = int(head.lines[0]) - 1
+    plain = len(head.lines) == min(len(lines), HEAD) - first  # rows follow one another
+    if not plain or dialect.thousands or all(GROUPED.fullmatch(row[0]) for row in cells):
+        return None
+    body = lines[first:]
+    while body and not body[-1].strip():
+        body.pop()
+    if dialect.delimiter and all(line.endswith(dialect.delimiter) for line in body[: len(cells)]):
+        body = [line.removesuffix(dialect.delimiter) for line in body]
+    try:
+        values = pd.read_csv(
+            io.StringIO("\n".join(body)),
+            sep=dialect.delimiter or r"\s+",
+            decimal=dialect.decimal,
+            header=None,
+            dtype=np.float64,
+            keep_default_na=False,  # an empty cell is for the careful way
+            na_values=["nan", "NaN", "NAN", "NA", "N/A", "null"],
+            quoting=csv.QUOTE_NONE,
+            skipinitialspace=True,
+        ).to_numpy()
+    except (ValueError, pd.errors.ParserError):
+        return None
+    if values.shape != (len(body), head.values.shape[1]):
+        return None  # blank lines
+    return Table(values, head.names, head.header, np.arange(first + 1, first + 1 + len(body)), head.said)
+
+
+def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
+    """The table of any text, how it is written, and its cells."""
     dialect = dialect_of(lines, *_stated_dialect(lines))
     if dialect is None:
         dialect = _single_column(lines)
@@ -42,7 +93,7 @@ def read_table(path: Path) -> Table:
     _check_text(is_text, numbers, lines)
     _thousands(values, cells, dialect, header, said)
     names = _names(header, dialect, width, values)
-    return Table(values, tuple(names), tuple(header), np.array(numbers), said)
+    return Table(values, tuple(names), tuple(header), np.array(numbers), said), dialect, cells
 
 
 def _stated_dialect(lines):
@@ -204,10 +255,18 @@ def _names(header, dialect, width, values):
             if names or line.strip(" *#%!\"'-=;,|\t"):
                 break
             continue
+        if cells[0].lower() in ("comments", "comment"):
+            continue  # Origin writes long names, units and comments
         names.append(cells)
         if not all(UNIT_WORDS.fullmatch(cell) for cell in cells):
             break
-    return [" ".join(part for part in column if part) for column in zip(*reversed(names), strict=True)] if names else []
+    return [_with_unit(column) for column in zip(*reversed(names), strict=True)] if names else []
+
+
+def _with_unit(parts):
+    """A heading and what stands in the units row below it: "p" and "W/Hz" are no pW/Hz."""
+    heading, *units = [part for part in parts if part] or [""]
+    return " ".join([heading, *(unit if unit[0] in "([" else f"[{unit}]" for unit in units)])
 
 
 def _heading(line, dialect, width, values):
@@ -216,7 +275,7 @@ def _heading(line, dialect, width, values):
     splits = [dialect.split(bare), re.split(r"\t+", bare), re.split(r"\s{2,}", bare)]
     splits += [Dialect(mark).split(bare) for mark in (",", ";")]
     splits.append(re.findall(r"(?:[^\s(\[]|\([^)]*\)|\[[^\]]*\])+(?:\s+[\(\[][^)\]]*[\)\]])?", bare))
-    if re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE):
+    if re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE) or SETTING.match(bare):
         return None
     for cells in splits:
         cells = [cell.strip().strip("\"'") for cell in cells]

@@ -52,8 +52,11 @@ AVERAGES = re.compile(
     re.IGNORECASE,
 )
 EQUALS_K = re.compile(r"(?:^|[\s#%*!;,(])[Kk]\s*=\s*(\d+)(?![\d.]*\d)")
-QUESTION = "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give --asd to square the values (asd=True), or "
-"asd=False to read power"
+QUESTION = (
+    "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give --asd to square the values (asd=True), or --no-asd to read "
+    "power (asd=False)"
+)
+NAMED_AMPLITUDE = re.compile(r"(?<![a-z])(?:asd|lsd)(?![a-z])", re.IGNORECASE)  # in the name of a file
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,9 @@ def level_line(header: Sequence[str]) -> Level:
     """What the lines above the table say about the level: a line for the y unit first, then any line with a density."""
     for line in header:
         match = re.search(
-            r"(?:y.?(?:unit|axis|dimension|scale)|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)", line, re.IGNORECASE
+            r"(?:y.?(?:unit|axis|dimension|scale)(?:_label)?|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)",
+            line,
+            re.IGNORECASE,
         )
         if match and level_of(match.group(1).strip(" ;,\t\"'")).kind:
             return level_of(match.group(1).strip(" ;,\t\"'"))

@@ -61,6 +61,15 @@ def test_04_the_unit_of_the_axis(read, separator, unit):
     assert_same(read(table, unit=unit), FREQS * factor)
 
 
+def test_05_a_units_row_belongs_to_the_headings_above_it(read):
+    """Planted bugs: "p" above "W/Hz" read as pW/Hz; Origin's row of comments taken for the headings."""
+    assert_same(read("f;p\nGHz;W/Hz\n" + rows(FREQS, PSD, ";")), FREQS * 1e9, unit="W/Hz")
+    origin = "Frequency\tPSD\nHz\tA^2/Hz\nComments\tdevice 3\n" + rows(FREQS, PSD, "\t")
+    assert_same(read(origin, name="device.dat"), unit="A^2/Hz")
+    labview = "Separator\tTab\n***End_of_Header***\nY_Unit_Label\tV^2/Hz\n***End_of_Header***\nX_Value\tPSD\tComment\n"
+    assert_same(read(labview + rows(FREQS, PSD, "\t").replace("\n", "\t\n"), name="device.lvm"), unit="V^2/Hz")
+
+
 AMPLITUDES = [
     "V/sqrt(Hz)",
     "V/√Hz",
@@ -96,6 +105,20 @@ def test_02_what_cannot_be_known_is_asked(read, heading):
         read(text)
     assert_same(read(text, asd=True))
     assert_same(read(text, asd=False), psd=np.sqrt(PSD))
+
+
+@pytest.mark.parametrize("name", ["mains_asd.csv", "ASD 3.txt", "lsd-2.dat"])
+@pytest.mark.parametrize("heading", ["f,psd\n", "f,level\n", ""])
+def test_02_a_name_that_says_amplitude_where_nothing_in_the_file_does_is_a_question(read, name, heading):
+    """Planted bug: mains_asd.csv with the heading "psd" and no unit, read as power without a word."""
+    text = heading + rows(FREQS, np.sqrt(PSD))
+    with pytest.raises(ValueError, match=r"name says amplitude density.*Give --asd .* or --no-asd to read power"):
+        read(text, name=name)
+    assert_same(read(text, name=name, asd=True), said="squared")
+    assert_same(read(text, name=name, asd=False), psd=np.sqrt(PSD))
+    stated = read("Frequency (Hz),PSD (V^2/Hz)\n" + rows(FREQS, PSD), name=name)
+    assert_same(stated, unit="V^2/Hz", said="the file's name says amplitude density; read as V")
+    assert_same(read("f,level\n" + rows(FREQS, PSD), name="passdown.csv"))
 
 
 @SEPARATORS
