@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from nblib.detection.combination import add_evidence
-from nblib.detection.network import SCORES, TOKEN, WideNetwork
+from nblib.detection.network import SCORES, WideNetwork
+from nblib.detection.network_inputs import TOKEN
 from nblib.evaluation.background_baselines import (
     calibrated_bank,
     iterated_clipping,

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 import nblib.detection
-from nblib.detection.network import WEIGHTS
+from nblib.detection.evidence import WEIGHTS
 from nblib.evaluation.background_baselines import shipped_detector
 from nblib.evaluation.injections import cell_maxima, real_stretches
 from nblib.project.environment import run_conditions
