@@ -9,8 +9,11 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from nblib.analysis.flags import Flag, describe, flagged_ranges
+from nblib.detection.combination import Scored, score_spectrum
+from nblib.detection.evidence import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS
 from nblib.detection.false_alarms import Thresholds, thresholds_for
-from nblib.detection.whitening import MIN_BINS, Plan, Whitened, whiten
+from nblib.detection.network_inputs import TOKEN
+from nblib.detection.whitening import MIN_BINS, Plan
 from nblib.spectra.background import SOFT, Grid, log_median, robust_background
 from nblib.spectra.cells import N_INTERVALS
 
@@ -22,13 +25,15 @@ class Detection:
     Scores rise with noise (scikit-learn's outlier scores fall).
 
     freqs, psd    : Hz and unit^2/Hz as given
-    scores        : -ln p of the strongest filter at each bin, one test
+    scores        : -ln p of the strongest filter at each bin, one test, plus the network's evidence for its cell
     ranks         : the better order of bins within one spectrum (no doubt about the background in it, so no alarm)
     probabilities : that a line-free spectrum has such a score anywhere
     threshold     : of the scores, at the false alarms a spectrum that were asked
     background    : ln of the background, restored under the flags
     flags         : contaminated ranges, by frequency; flagged : (bin,) bool
     n_segments    : K used, the median over bins; estimated : was it measured on the spectrum itself
+    attention     : (cell,) of 10 bins: the network's CLS attention over uniform attention, below 1 where it looks away;
+                    NaN where nothing was measured, and everywhere where the network was not asked
     """
 
     freqs: Float[ndarray, " bin"]
@@ -44,6 +49,7 @@ class Detection:
     n_segments: float
     estimated: bool
     warnings: list[str] = field(default_factory=list)
+    attention: Float[ndarray, " cell"] = field(default_factory=lambda: np.full(0, np.nan))
 
     def _intervals(self, values, worst):
         starts = np.arange(N_INTERVALS) * len(values) // N_INTERVALS
@@ -72,9 +78,10 @@ class Detection:
         return pd.DataFrame(rows, columns=columns)
 
     def bins_frame(self):
-        """Every bin as a pandas table: frequency, psd, background (unit^2/Hz), score, probability, flagged."""
+        """Every bin as a table: frequency, psd, background (unit^2/Hz), score, probability, flagged, attention."""
         import pandas as pd
 
+        cells = self.attention if len(self.attention) else np.full(-(-len(self.freqs) // TOKEN), np.nan)
         return pd.DataFrame(
             {
                 "frequency": self.freqs,
@@ -83,6 +90,7 @@ class Detection:
                 "score": self.scores,
                 "probability": self.probabilities,
                 "flagged": self.flagged,
+                "attention": np.repeat(cells, TOKEN)[: len(self.freqs)],
             }
         )
 
@@ -111,11 +119,15 @@ class Detection:
 class NoiseDetector:
     """Finds lines, humps and steps on a background whose form nobody needs to know.
 
+    A classical score per bin, and the evidence of a network that was trained on many backgrounds for its cell. Spectra
+    that the network was never shown are scored by the classical part alone, with a warning.
+
+    network : False leaves the network out everywhere
     progress : called with the share done while thresholds of a new class of spectra are drawn (once; then kept)
     """
 
-    def __init__(self, progress: Callable[[float], None] | None = None):
-        self.progress = progress
+    def __init__(self, progress: Callable[[float], None] | None = None, network: bool = True):
+        self.progress, self.network = progress, network
 
     def detect(
         self,
@@ -147,34 +159,43 @@ class NoiseDetector:
         return found[0] if np.ndim(psd) == 1 else found
 
     def _one(self, freqs, psd, plan, n_segments, false_alarm):
-        white = whiten(psd, plan, n_segments)
-        typical = float(np.nanmedian(white.n_segments))
+        scored = score_spectrum(psd, plan, n_segments, self.network)
+        white, messages = scored.white, []
         limits = thresholds_for(
-            len(plan.grid.index), typical, white.correlation[0] > 0, not white.estimated, self.progress
+            len(plan.grid.index),
+            float(np.nanmedian(white.n_segments)),
+            white.correlation[0] > 0,
+            not white.estimated,
+            "combined" if scored.combined else "classical",
+            self.progress,
         )
-        return _detection(freqs, psd, plan, white, limits, false_alarm, n_segments is not None)
+        if n_segments is not None and white.estimated:
+            messages.append("the spectrum scatters more than n_segments says; its own scatter was used")
+        if self.network and not scored.combined:
+            messages.append(
+                f"scored without the network: it was trained and tested on {FEWEST_BINS} to {MOST_BINS} bins and on "
+                f"K from {FEWEST_SEGMENTS:g} on"
+            )
+        return _detection(freqs, psd, plan, scored, limits, false_alarm, messages)
 
 
-def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alarm, was_given):
-    n_measured = len(plan.grid.index)
+def _detection(freqs, psd, plan, scored: Scored, limits: Thresholds, false_alarm, messages):
+    n_measured, white = len(plan.grid.index), scored.white
     threshold = limits.threshold(false_alarm, n_measured)
     scatter = 1 / np.sqrt(white.n_segments)
     excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
-    ranges = flagged_ranges(white.scores, white.widths, excess, scatter, threshold)
+    ranges = flagged_ranges(scored.scores, white.widths, excess, scatter, threshold)
     flagged = np.zeros(len(freqs), dtype=bool)
     for low, high in ranges:
         flagged[low : high + 1] = True
     flagged &= plan.grid.valid
     background = _restored(white, plan, flagged)
-    probabilities = limits.probability(white.scores, n_measured)
-    messages = []
-    if was_given and white.estimated:
-        messages.append("the spectrum scatters more than n_segments says; the scatter of the spectrum itself was used")
+    probabilities = limits.probability(scored.scores, n_measured)
     return Detection(
         freqs,
         psd,
-        white.scores,
-        white.ranks,
+        scored.scores,
+        scored.ranks,
         probabilities,
         threshold,
         false_alarm,
@@ -184,6 +205,7 @@ def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alar
         float(np.nanmedian(white.n_segments)),
         white.estimated,
         messages,
+        scored.attention,
     )
 
 

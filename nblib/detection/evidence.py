@@ -29,7 +29,7 @@ FEWEST_SEGMENTS = 3.0  # K; its spectra had 4 and more
 class Evidence:
     """What the network says of one spectrum, per cell of 10 bins; NaN where no bin is measured.
 
-    attention : CLS attention over uniform attention, heads averaged: below 1 where CLS looks away, as it does from noise
+    attention : CLS attention over uniform attention, mean over heads: below 1 where CLS looks away, as from noise
     log_odds  : of holding a contaminated bin, nats
     """
 
@@ -110,7 +110,9 @@ def _layer(x, there, weights, name, dilation):
 def _attended(projected, there):
     """Self-attention over the measured tokens; projected : (token, 3 d_model)."""
     parts = np.split(projected, 3, axis=1)
-    query, key, value = (part.reshape(len(part), LAYER_HEADS, -1).transpose(1, 0, 2) for part in parts)  # (head, token, dim)
+    query, key, value = (
+        part.reshape(len(part), LAYER_HEADS, -1).transpose(1, 0, 2) for part in parts
+    )  # (head, token, dim)
     key, value = key[:, there].transpose(0, 2, 1), value[:, there]
     query = query / np.float32(np.sqrt(query.shape[2]))
     mixed = [_softmax(query[:, low : low + QUERIES] @ key) @ value for low in range(0, len(projected), QUERIES)]
