@@ -25,18 +25,17 @@ def main() -> None:
     """Draw what is missing, class by class."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=N_DRAWS)
-    parser.add_argument("--draws-of-large", type=int, default=N_DRAWS // 2, help="of the class with the most bins")
+    parser.add_argument("--bins", type=int, nargs="*", default=BINS)
     options = parser.parse_args()
     path = ROOT / "nblib" / "detection" / SHIPPED
     shipped = read_json(path) if path.exists() else {}
-    for settings in product(BINS, SEGMENTS, ("welch", "welch_hann"), (True, False)):
-        if class_name(*settings, "classical") in shipped:
+    for settings in product(options.bins, SEGMENTS, ("welch", "welch_hann")):
+        if class_name(*settings, True, "classical") in shipped:
             continue
-        n_draws = options.draws_of_large if settings[0] == max(BINS) else options.draws
-        for statistic, maxima in draw_maxima(*settings, n_draws=n_draws).items():
+        for name, maxima in draw_maxima(*settings, n_draws=options.draws).items():
             levels = [round(level, 3) for level in levels_of(maxima)]
-            shipped[class_name(*settings, statistic)] = {"levels": levels, "draws": len(maxima)}
-            print(class_name(*settings, statistic), levels, flush=True)
+            shipped[class_name(*settings, *name)] = {"levels": levels, "draws": len(maxima)}
+            print(class_name(*settings, *name), levels, flush=True)
         write_json(path, shipped)
 
 

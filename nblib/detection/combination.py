@@ -69,6 +69,7 @@ class Scored:
     scores    : its -ln p, with the evidence of the bin's cell added where the network knows such spectra
     ranks     : the same for the better order of bins within one spectrum
     attention : (cell,) CLS attention over uniform attention; NaN everywhere where the network was not asked
+    log_odds  : (cell,) of holding a contaminated bin by the network, not bounded; NaN as attention
     combined  : was it asked
     """
 
@@ -76,6 +77,7 @@ class Scored:
     scores: Float[ndarray, " bin"]
     ranks: Float[ndarray, " bin"]
     attention: Float[ndarray, " cell"]
+    log_odds: Float[ndarray, " cell"]
     combined: bool
 
 
@@ -90,10 +92,10 @@ def score_spectrum(
     white = whiten(psd, plan, n_segments)
     freqs, valid, index = plan.grid.freqs, plan.grid.valid, plan.grid.index
     if not with_network or not in_range(len(index), float(np.nanmedian(white.n_segments))):
-        n_cells = -(-len(freqs) // TOKEN)
-        return Scored(white, white.scores, white.ranks, np.full(n_cells, np.nan), False)
+        unknown = np.full(-(-len(freqs) // TOKEN), np.nan)
+        return Scored(white, white.scores, white.ranks, unknown, unknown, False)
     segments = np.interp(np.arange(len(freqs)), index, white.n_segments[index])
     evidence = network_evidence(freqs, psd, valid, segments)
     log_odds = np.repeat(evidence.log_odds, TOKEN)[: len(freqs)]
     scores, ranks = (add_evidence(part, log_odds) for part in (white.scores, white.ranks))
-    return Scored(white, scores, ranks, evidence.attention, True)
+    return Scored(white, scores, ranks, evidence.attention, evidence.log_odds, True)

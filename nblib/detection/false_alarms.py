@@ -25,7 +25,7 @@ from nblib.spectra.wide import WideWorld
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)  # false alarms a spectrum that a class keeps thresholds for
 BINS = (100, 300, 3000)  # of the grids that are drawn; others by ln(n / n of the nearest)
 SEGMENTS = (4, 16, 100)  # K that are drawn; the nearest in ln K is used
-N_DRAWS = 400  # line-free spectra; rank k = ceil((n + 1)(1 - rate))
+N_DRAWS = 150  # line-free spectra; rank k = ceil((n + 1)(1 - rate)), so at least 99 for the smallest rate
 SHIPPED = "thresholds.json"
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
@@ -93,27 +93,26 @@ def draw_maxima(
     bins: int,
     n_segments: int,
     estimator: str,
-    known: bool,
     n_draws: int = N_DRAWS,
     progress: Callable[[float], None] | None = None,
-) -> dict[str, Float[ndarray, " draw"]]:
-    """Largest score of each of n_draws line-free spectra of a class, by statistic.
+) -> dict[tuple[bool, str], Float[ndarray, " draw"]]:
+    """Largest score of each of n_draws line-free spectra, by (is K known, statistic).
 
-    Both statistics come from the same spectra; "combined" is absent where the network is not asked.
+    All come from the same spectra; "combined" is absent where the network is not asked about most of them.
     progress(share done) is called between them.
     """
     world = WideWorld(
         DRAW_SEED, "train", n_bins=bins, none_share=1.0, estimator=estimator, n_segments=n_segments, gaps=False
     )
-    maxima: dict[str, list[float]] = {name: [] for name in STATISTICS}
+    maxima: dict[tuple[bool, str], list[float]] = {}
     for draw in range(n_draws):
         spectrum = world[draw]
-        scored = score_spectrum(
-            spectrum.psd, Plan.of(spectrum.freqs, spectrum.valid), spectrum.n_segments if known else None
-        )
-        maxima["classical"].append(float(np.nanmax(scored.white.scores)))
-        if scored.combined:
-            maxima["combined"].append(float(np.nanmax(scored.scores)))
+        plan = Plan.of(spectrum.freqs, spectrum.valid)
+        for known in (True, False):
+            scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments if known else None)
+            maxima.setdefault((known, "classical"), []).append(float(np.nanmax(scored.white.scores)))
+            if scored.combined:
+                maxima.setdefault((known, "combined"), []).append(float(np.nanmax(scored.scores)))
         if progress and draw % 20 == 19:
             progress((draw + 1) / n_draws)
     return {name: np.array(values) for name, values in maxima.items() if 2 * len(values) > n_draws}
@@ -146,13 +145,14 @@ def thresholds_for(
     """
     bins = min(BINS, key=lambda size: abs(np.log(size / n_bins)))
     segments = min(SEGMENTS, key=lambda number: abs(np.log(number / max(n_segments, 1e-3))))
-    settings = (bins, segments, "welch_hann" if correlated else "welch", known)
-    name = class_name(*settings, statistic)
+    settings = (bins, segments, "welch_hann" if correlated else "welch")
+    name = class_name(*settings, known, statistic)
     if name in _shipped():
         return Thresholds(tuple(_shipped()[name]["levels"]), bins)
-    path = runs_dir("thresholds") / f"{name}, {n_draws} draws.json"
+    folder = runs_dir("thresholds")
+    path = folder / f"{name}, {n_draws} draws.json"
     if not path.exists():
-        for drawn, maxima in draw_maxima(*settings, n_draws=n_draws, progress=progress).items():
-            other = runs_dir("thresholds") / f"{class_name(*settings, drawn)}, {n_draws} draws.json"
-            write_json(other, {"levels": levels_of(maxima), "draws": len(maxima)})
+        for other, maxima in draw_maxima(*settings, n_draws=n_draws, progress=progress).items():
+            kept = folder / f"{class_name(*settings, *other)}, {n_draws} draws.json"
+            write_json(kept, {"levels": levels_of(maxima), "draws": len(maxima)})
     return Thresholds(tuple(read_json(path)["levels"]), bins)

@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import median_filter
 
+from nblib.project.paths import real_data_dir
+
 CELL = 10  # bins; the fixed detection cell of measured spectra
 NOISY_RATIO = 0.25  # external power over background from which on a bin counts as noisy
 WIDTHS = (1.0, 5.0, 20.0, 60.0)  # standard deviation of the line, bins
@@ -80,6 +82,15 @@ def real_stretches(folder: Path) -> list[Stretch]:
             )
         )
     return found
+
+
+def given_stretches() -> list[Stretch]:
+    """The measured spectra of $NBLIB_REAL_DATA; none where it is not set."""
+    try:
+        folder = real_data_dir()
+    except ValueError:
+        return []
+    return real_stretches(folder)
 
 
 def visible_lines(stretch: Stretch) -> Bool[ndarray, " bin"]:
