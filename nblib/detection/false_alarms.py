@@ -17,15 +17,16 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from nblib.detection.combination import score_spectrum
+from nblib.detection.evidence import FEWEST_BINS
 from nblib.detection.whitening import Plan
 from nblib.project.paths import runs_dir
 from nblib.project.records import read_json, write_json
 from nblib.spectra.wide import WideWorld
 
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)  # false alarms a spectrum that a class keeps thresholds for
-BINS = (100, 300, 3000)  # of the grids that are drawn; others by ln(n / n of the nearest)
+BINS = (100, 1000)  # of the grids that are drawn; others by ln(n / n of the nearest)
 SEGMENTS = (4, 16, 100)  # K that are drawn; the nearest in ln K is used
-N_DRAWS = 150  # line-free spectra; rank k = ceil((n + 1)(1 - rate)), so at least 99 for the smallest rate
+N_DRAWS = 120  # line-free spectra; rank k = ceil((n + 1)(1 - rate)), so at least 99 for the smallest rate
 SHIPPED = "thresholds.json"
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
@@ -143,7 +144,8 @@ def thresholds_for(
     n_segments : K, typical; correlated : do neighbouring bins correlate as Hann's do; known : was K given;
     statistic : one of STATISTICS
     """
-    bins = min(BINS, key=lambda size: abs(np.log(size / n_bins)))
+    sizes = [size for size in BINS if statistic == "classical" or size >= FEWEST_BINS]
+    bins = min(sizes, key=lambda size: abs(np.log(size / n_bins)))
     segments = min(SEGMENTS, key=lambda number: abs(np.log(number / max(n_segments, 1e-3))))
     settings = (bins, segments, "welch_hann" if correlated else "welch")
     name = class_name(*settings, known, statistic)
