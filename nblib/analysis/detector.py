@@ -11,7 +11,7 @@ from numpy import ndarray
 from nblib.analysis.flags import Flag, describe, flagged_ranges
 from nblib.detection.combination import Scored, score_spectrum
 from nblib.detection.evidence import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS
-from nblib.detection.false_alarms import Thresholds, thresholds_for
+from nblib.detection.false_alarms import FLAT, Thresholds, thresholds_for
 from nblib.detection.network_inputs import TOKEN
 from nblib.detection.whitening import MIN_BINS, Plan
 from nblib.spectra.background import SOFT, Grid, log_median, robust_background
@@ -25,8 +25,9 @@ class Detection:
     Scores rise with noise (scikit-learn's outlier scores fall).
 
     freqs, psd    : Hz and unit^2/Hz as given
-    scores        : -ln p of the strongest filter at each bin, one test, plus the network's evidence for its cell
-    ranks         : the better order of bins within one spectrum (no doubt about the background in it, so no alarm)
+    scores        : -ln p of the strongest filter at each bin, one test
+    ranks         : the better order of bins within one spectrum: no doubt about the background in it, so no alarm, and
+                    the network's evidence added
     probabilities : that a line-free spectrum has such a score anywhere
     threshold     : of the scores, at the false alarms a spectrum that were asked
     background    : ln of the background, restored under the flags
@@ -119,15 +120,19 @@ class Detection:
 class NoiseDetector:
     """Finds lines, humps and steps on a background whose form nobody needs to know.
 
-    A classical score per bin, and the evidence of a network that was trained on many backgrounds for its cell. Spectra
-    that the network was never shown are scored by the classical part alone, with a warning.
+    A classical score per bin flags; the order of bins (`ranks`) adds the evidence of a network that was trained on many
+    backgrounds. Spectra that the network was never shown are ordered by the classical part alone, with a warning.
 
-    network : False leaves the network out everywhere
+    network     : False leaves the network out everywhere
+    backgrounds : True flags the sum of both, at thresholds from line-free spectra of many backgrounds: fewer false
+                  alarms on backgrounds that bend, and weak lines are missed
     progress : called with the share done while thresholds of a new class of spectra are drawn (once; then kept)
     """
 
-    def __init__(self, progress: Callable[[float], None] | None = None, network: bool = True):
-        self.progress, self.network = progress, network
+    def __init__(
+        self, progress: Callable[[float], None] | None = None, network: bool = True, backgrounds: bool = False
+    ):
+        self.progress, self.network, self.backgrounds = progress, network, backgrounds
 
     def detect(
         self,
@@ -166,7 +171,7 @@ class NoiseDetector:
             float(np.nanmedian(white.n_segments)),
             white.correlation[0] > 0,
             not white.estimated,
-            "combined" if scored.combined else "classical",
+            self._statistic(scored),
             self.progress,
         )
         if n_segments is not None and white.estimated:
@@ -176,25 +181,31 @@ class NoiseDetector:
                 f"scored without the network: it was trained and tested on {FEWEST_BINS} to {MOST_BINS} bins and on "
                 f"K from {FEWEST_SEGMENTS:g} on"
             )
-        return _detection(freqs, psd, plan, scored, limits, false_alarm, messages)
+        return _detection(freqs, psd, plan, scored, limits, false_alarm, messages, self.backgrounds)
+
+    def _statistic(self, scored):
+        if not self.backgrounds:
+            return FLAT
+        return "combined" if scored.combined else "classical"
 
 
-def _detection(freqs, psd, plan, scored: Scored, limits: Thresholds, false_alarm, messages):
+def _detection(freqs, psd, plan, scored: Scored, limits: Thresholds, false_alarm, messages, backgrounds):
     n_measured, white = len(plan.grid.index), scored.white
+    scores = scored.scores if backgrounds else white.scores
     threshold = limits.threshold(false_alarm, n_measured)
     scatter = 1 / np.sqrt(white.n_segments)
     excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
-    ranges = flagged_ranges(scored.scores, white.widths, excess, scatter, threshold)
+    ranges = flagged_ranges(scores, white.widths, excess, scatter, threshold)
     flagged = np.zeros(len(freqs), dtype=bool)
     for low, high in ranges:
         flagged[low : high + 1] = True
     flagged &= plan.grid.valid
     background = _restored(white, plan, flagged)
-    probabilities = limits.probability(scored.scores, n_measured)
+    probabilities = limits.probability(scores, n_measured)
     return Detection(
         freqs,
         psd,
-        scored.scores,
+        scores,
         scored.ranks,
         probabilities,
         threshold,

@@ -28,6 +28,8 @@ BINS = (100, 1000)  # of the grids that are drawn; others by ln(n / n of the nea
 SEGMENTS = (4, 16, 100)  # K that are drawn; the nearest in ln K is used
 N_DRAWS = 120  # line-free spectra; rank k = ceil((n + 1)(1 - rate)), so at least 99 for the smallest rate
 SHIPPED = "thresholds.json"
+FLAT = "flat"  # the classical score with thresholds from flat line-free spectra, drawn before broad excess was doubted
+FLAT_BINS = (100, 300, 3000)
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
 VERSION = 2  # of the statistic: a change of the filters or the background makes old thresholds void
@@ -142,9 +144,10 @@ def thresholds_for(
     """Thresholds of the class that a spectrum belongs to: shipped, kept from an earlier call, or drawn now.
 
     n_segments : K, typical; correlated : do neighbouring bins correlate as Hann's do; known : was K given;
-    statistic : one of STATISTICS
+    statistic : one of STATISTICS, or FLAT
     """
-    sizes = [size for size in BINS if statistic == "classical" or size >= FEWEST_BINS]
+    drawn = FLAT_BINS if statistic == FLAT else BINS
+    sizes = [size for size in drawn if statistic == FLAT or statistic == "classical" or size >= FEWEST_BINS]
     bins = min(sizes, key=lambda size: abs(np.log(size / n_bins)))
     segments = min(SEGMENTS, key=lambda number: abs(np.log(number / max(n_segments, 1e-3))))
     settings = (bins, segments, "welch_hann" if correlated else "welch")
