@@ -34,7 +34,7 @@ setup: $(READY) ## create the environment and install (about two minutes)
 run: $(READY) ## notebooks 00-04 executed, all in runs/PROFILE (resumable); with DATA=FILE: 00 and 08 on your spectrum
 	@$(WORKFLOW) report --profile "$$PROFILE" --cores "$$CORES" --data "$$DATA"
 
-evidence: $(READY) ## notebooks 05 and 06: the sweep and the benchmark over seeds (about an hour and a half, resumable)
+evidence: $(READY) ## notebooks 05 to 07: the sweep, the benchmark over seeds, unknown backgrounds (about an hour and a half, resumable)
 	@$(WORKFLOW) evidence --profile "$$PROFILE" --cores "$$CORES"
 
 grid: $(READY) ## a grid of notebook parameters, one table at the end, resumable (GRID=...)

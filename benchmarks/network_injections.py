@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from nblib.detection.combination import add_evidence
-from nblib.detection.network import SCORES, TOKEN, WideNetwork
+from nblib.detection.network import SCORES, WideNetwork
+from nblib.detection.network_inputs import TOKEN
 from nblib.evaluation.background_baselines import (
+    DetectorScores,
     calibrated_bank,
     iterated_clipping,
     running_median_filter,
-    shipped_detector,
     single_settings,
 )
 from nblib.evaluation.injections import AREAS, Benchmark, cell_maxima, paired_difference, real_stretches, table
@@ -85,7 +86,7 @@ def main() -> None:
         networks[name] = WideNetwork()
         load_checkpoint(path, networks[name])
     scores = {name: all_scores(model.eval()) for name, model in networks.items()}
-    classical = Remembered(shipped_detector())
+    classical = DetectorScores().method("classical ranks")
     screen = only(next(iter(scores.values())), "head")
     screens = [running_median_filter(401, (1, 2, 3)), running_median_filter(101, (1,)), classical, calibrated_bank()]
     places = {here.name: bench.places(here, [*screens, screen]) for here in stretches}

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 import nblib.detection
-from nblib.detection.network import WEIGHTS
-from nblib.evaluation.background_baselines import shipped_detector
+from nblib.detection.evidence import WEIGHTS
+from nblib.evaluation.background_baselines import DetectorScores
 from nblib.evaluation.injections import cell_maxima, real_stretches
 from nblib.project.environment import run_conditions
 from nblib.project.paths import real_data_dir, runs_dir
@@ -38,7 +38,9 @@ CONTINUED = WideTraining(
 def first_stretch() -> RealSpectrum:
     """The first H1 stretch, unlabelled."""
     here = real_stretches(real_data_dir())[0]
-    scores = cell_maxima(shipped_detector()(here.freqs, here.psd[None], here.valid[None], here.n_segments))[0]
+    scores = cell_maxima(
+        DetectorScores().method("classical ranks")(here.freqs, here.psd[None], here.valid[None], here.n_segments)
+    )[0]
     return RealSpectrum(here.psd, here.valid, here.n_segments, scores < np.nanquantile(scores, TRUSTED))
 
 

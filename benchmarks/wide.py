@@ -83,10 +83,29 @@ def with_networks(record, networks):
         print(record["differences"][name], record["milliseconds a spectrum"], flush=True)
 
 
+def shipped(record):
+    """The shipped detector and its parts, and the filter bank alone again; differences from the best classical one."""
+    best = wide.classical_methods()[record["best"]]
+    for name, make in SETS.items():
+        spectra = make()
+        truth = wide.truth_of(spectra)
+        cells = wide.detector_cells(spectra) | {record["best"]: wide.cells_of(best, spectra)}
+        draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
+        found = {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
+        record[name] |= found | {"bank": found["its classical part"]}
+        first = wide.DETECTOR[0]
+        for other in (record["best"], "its classical part"):
+            pair = difference(found[first], found[other], draws[first], draws[other])
+            record.setdefault("differences", {}).setdefault(name, {})[f"{first} - {other}"] = pair
+            print(name, f"{first} - {other}", pair, flush=True)
+        print(name, {key: round(row["ap"], 3) for key, row in found.items()}, flush=True)
+
+
 def main() -> None:
     """Measure and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--classical", action="store_true", help="score the classical methods")
+    parser.add_argument("--shipped", action="store_true", help="score the shipped detector and its parts")
     parser.add_argument("networks", nargs="*", help="NAME=FILE of networks' weights, scored beside them")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -94,6 +113,8 @@ def main() -> None:
     record = read_json(path) if path.exists() and not options.classical else {}
     if options.classical:
         classical(record)
+    if options.shipped:
+        shipped(record)
     networks = {}
     for name, _, weights in (entry.partition("=") for entry in options.networks):
         networks[name] = WideNetwork()

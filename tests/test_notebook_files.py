@@ -128,6 +128,17 @@ def test_00_and_08_read_a_measured_file(tmp_path, monkeypatch, measured_file):
 
 
 @pytest.mark.slow
+def test_07_scores_both_worlds_and_quotes_the_records(tmp_path, monkeypatch):
+    monkeypatch.delenv("NBLIB_REAL_DATA", raising=False)
+    record, figures = _run("07_unknown_backgrounds", tmp_path, monkeypatch, n_spectra=24, seed=7)
+    for row in record["metrics"]["average precision"].values():
+        assert row["chance"] < row["shipped detector"] < 1
+        assert 0 < row["chance"] < 0.3
+    assert record["metrics"]["injections"] == {}
+    assert {"07_world", "07_simulated", "07_injections", "07_false_alarms"} <= figures
+
+
+@pytest.mark.slow
 def test_03_takes_another_penalty_as_a_grid_does(tmp_path, monkeypatch):
     parameters = {"regularizer": "log_odds", "reg_weight": 2.0, "compare": False, "steps": 5}
     record, figures = _run("03_full_attention_regularizer", tmp_path, monkeypatch, **parameters)

@@ -12,8 +12,11 @@ from nblib.analysis.causes import with_causes
 from nblib.analysis.figure import plot_detection
 from nblib.analysis.flags import LINE_BINS, Flag, describe, flagged_ranges, grown
 from nblib.analysis.timeseries import welch_spectrum
-from nblib.detection.false_alarms import Thresholds, thresholds_for
-from nblib.detection.whitening import MIN_BINS, Plan, Whitened, whiten
+from nblib.detection.combination import Scored, score_spectrum
+from nblib.detection.evidence import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS
+from nblib.detection.false_alarms import FLAT, Thresholds, thresholds_for
+from nblib.detection.network_inputs import TOKEN
+from nblib.detection.whitening import MIN_BINS, Plan
 from nblib.spectra.background import SOFT, Grid, log_median, robust_background
 from nblib.spectra.cells import N_INTERVALS
 
@@ -28,12 +31,15 @@ class Detection:
 
     freqs, psd    : Hz and unit^2/Hz as given
     scores        : -ln p of the strongest filter at each bin, one test
-    ranks         : the better order of bins within one spectrum (no doubt about the background in it, so no alarm)
+    ranks         : the better order of bins within one spectrum: no doubt about the background in it, so no alarm, and
+                    the network's evidence added
     probabilities : that a line-free spectrum has such a score anywhere
     threshold     : of the scores, at the false alarms a spectrum that were asked
     background    : ln of the background, restored under the flags
     flags         : contaminated ranges, by frequency; flagged : (bin,) bool
     n_segments    : K used, the median over bins; estimated : was it measured on the spectrum itself
+    attention     : (cell,) of 10 bins: the network's CLS attention over uniform attention, below 1 where it looks away;
+                    NaN where nothing was measured, and everywhere where the network was not asked
     """
 
     freqs: Float[ndarray, " bin"]
@@ -49,6 +55,7 @@ class Detection:
     n_segments: float
     estimated: bool
     warnings: list[str] = field(default_factory=list)
+    attention: Float[ndarray, " cell"] = field(default_factory=lambda: np.full(0, np.nan))
 
     def _intervals(self, values, worst):
         starts = np.arange(N_INTERVALS) * len(values) // N_INTERVALS
@@ -77,9 +84,10 @@ class Detection:
         return pd.DataFrame(rows, columns=columns)
 
     def bins_frame(self):
-        """Every bin as a pandas table: frequency, psd, background (unit^2/Hz), score, probability, flagged."""
+        """Every bin as a table: frequency, psd, background (unit^2/Hz), score, probability, flagged, attention."""
         import pandas as pd
 
+        cells = self.attention if len(self.attention) else np.full(-(-len(self.freqs) // TOKEN), np.nan)
         return pd.DataFrame(
             {
                 "frequency": self.freqs,
@@ -88,6 +96,7 @@ class Detection:
                 "score": self.scores,
                 "probability": self.probabilities,
                 "flagged": self.flagged,
+                "attention": np.repeat(cells, TOKEN)[: len(self.freqs)],
             }
         )
 
@@ -102,37 +111,48 @@ class Detection:
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredSpectrum:
     """One spectrum, scored: all of a detection that does not hang on how many false alarms are allowed.
 
-    was_given : was K given? The other parts are those of detection.whitening and detection.false_alarms
+    scored, limits : of detection.combination and detection.false_alarms; messages : warnings; backgrounds : of the
+    detector
     """
 
     freqs: Float[ndarray, " bin"]
     psd: Float[ndarray, " bin"]
     plan: Plan
-    white: Whitened
+    scored: Scored
     limits: Thresholds
-    was_given: bool
+    messages: tuple[str, ...]
+    backgrounds: bool
 
     def at(self, false_alarm: float) -> Detection:
         """The detection at a number of false alarms a line-free spectrum, in (0, 0.5]; raises ValueError outside."""
         _check_false_alarm(false_alarm)
-        return _detection(self.freqs, self.psd, self.plan, self.white, self.limits, false_alarm, self.was_given)
+        parts = (self.freqs, self.psd, self.plan, self.scored, self.limits)
+        return _detection(*parts, false_alarm, list(self.messages), self.backgrounds)
 
     def background_without(self, flagged: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
         """ln of the background fitted without the flagged bins, whoever flagged them; NaN at 0 Hz."""
-        return _restored(self.white, self.plan, flagged)
+        return _restored(self.scored.white, self.plan, flagged)
 
 
 class NoiseDetector:
     """Finds lines, humps and steps on a background whose form nobody needs to know.
 
+    A classical score per bin flags; the order of bins (`ranks`) adds the evidence of a network that was trained on many
+    backgrounds. Spectra that the network was never shown are ordered by the classical part alone, with a warning.
+
+    network     : False leaves the network out everywhere
+    backgrounds : True flags the sum of both, at thresholds from line-free spectra of many backgrounds: fewer false
+                  alarms on backgrounds that bend, and weak lines are missed
     progress : called with the share done while thresholds of a new class of spectra are drawn (once; then kept)
     """
 
-    def __init__(self, progress: Callable[[float], None] | None = None):
-        self.progress = progress
+    def __init__(
+        self, progress: Callable[[float], None] | None = None, network: bool = True, backgrounds: bool = False
+    ):
+        self.progress, self.network, self.backgrounds = progress, network, backgrounds
 
     def detect(
         self,
@@ -167,7 +187,7 @@ class NoiseDetector:
 
     def score(
         self, freqs: Float[ndarray, " bin"], psd: Float[ndarray, " bin"], n_segments: float | ndarray | None = None
-    ) -> Scored:
+    ) -> ScoredSpectrum:
         """One spectrum without its flags, to be flagged at several `false_alarm`; parameters as in `detect`."""
         freqs, rows = _checked(freqs, psd)
         if len(rows) != 1:
@@ -194,33 +214,48 @@ class NoiseDetector:
         return detection
 
     def _scored(self, freqs, psd, plan, n_segments):
-        white = whiten(psd, plan, n_segments)
-        typical = float(np.nanmedian(white.n_segments))
+        scored = score_spectrum(psd, plan, n_segments, self.network)
+        white, messages = scored.white, []
         limits = thresholds_for(
-            len(plan.grid.index), typical, white.correlation[0] > 0, not white.estimated, self.progress
+            len(plan.grid.index),
+            float(np.nanmedian(white.n_segments)),
+            white.correlation[0] > 0,
+            not white.estimated,
+            self._statistic(scored),
+            self.progress,
         )
-        return Scored(freqs, psd, plan, white, limits, n_segments is not None)
+        if n_segments is not None and white.estimated:
+            messages.append("the spectrum scatters more than n_segments says; its own scatter was used")
+        if self.network and not scored.combined:
+            messages.append(
+                f"scored without the network: it was trained and tested on {FEWEST_BINS} to {MOST_BINS} bins and on "
+                f"K from {FEWEST_SEGMENTS:g} on"
+            )
+        return ScoredSpectrum(freqs, psd, plan, scored, limits, tuple(messages), self.backgrounds)
+
+    def _statistic(self, scored):
+        if not self.backgrounds:
+            return FLAT
+        return "combined" if scored.combined else "classical"
 
 
-def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alarm, was_given):
-    n_measured = len(plan.grid.index)
+def _detection(freqs, psd, plan, scored: Scored, limits: Thresholds, false_alarm, messages, backgrounds):
+    n_measured, white = len(plan.grid.index), scored.white
+    scores = scored.scores if backgrounds else white.scores
     threshold = limits.threshold(false_alarm, n_measured)
     scatter = 1 / np.sqrt(white.n_segments)
     excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
-    ranges = flagged_ranges(white.scores, white.widths, excess, scatter, threshold)
+    ranges = flagged_ranges(scores, white.widths, excess, scatter, threshold)
     flagged = _covered(ranges, plan)
     background = _restored(white, plan, flagged)
     if any(high - low >= LINE_BINS for low, high in ranges):
         ranges, flagged, background = _humps_grown(ranges, background, white, plan, scatter)
-    probabilities = limits.probability(white.scores, n_measured)
-    messages = []
-    if was_given and white.estimated:
-        messages.append("the spectrum scatters more than n_segments says; the scatter of the spectrum itself was used")
+    probabilities = limits.probability(scores, n_measured)
     return Detection(
         freqs,
         psd,
-        white.scores,
-        white.ranks,
+        scores,
+        scored.ranks,
         probabilities,
         threshold,
         false_alarm,
@@ -230,6 +265,7 @@ def _detection(freqs, psd, plan, white: Whitened, limits: Thresholds, false_alar
         float(np.nanmedian(white.n_segments)),
         white.estimated,
         messages,
+        scored.attention,
     )
 
 

@@ -1,10 +1,15 @@
-"""Scores of different kinds on one scale: -ln p by the tail of the spectrum's own cells, and their combination."""
+"""Classical scores and the network's evidence as one: the detector's statistic, and scores brought to one scale."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+
+from nblib.detection.evidence import in_range, network_evidence
+from nblib.detection.network_inputs import TOKEN
+from nblib.detection.whitening import Plan, Whitened, whiten
 
 TAIL_FROM, TAIL_TO = 0.75, 0.93  # quantiles between which the tail is measured; above, real lines may stand
 
@@ -54,3 +59,43 @@ def add_evidence(
         chosen on the stretch that the network was trained on, the weight is 4 and narrow lines elsewhere suffer
     """
     return log_p + weight * np.clip(log_odds, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The detector's statistic on one spectrum; bins along the last axis, NaN where a bin is missing.
+
+    white     : what the filter bank makes of it
+    scores    : its -ln p, with the evidence of the bin's cell added where the network knows such spectra
+    ranks     : the same for the better order of bins within one spectrum
+    attention : (cell,) CLS attention over uniform attention; NaN everywhere where the network was not asked
+    log_odds  : (cell,) of holding a contaminated bin by the network, not bounded; NaN as attention
+    combined  : was it asked
+    """
+
+    white: Whitened
+    scores: Float[ndarray, " bin"]
+    ranks: Float[ndarray, " bin"]
+    attention: Float[ndarray, " cell"]
+    log_odds: Float[ndarray, " cell"]
+    combined: bool
+
+
+def score_spectrum(
+    psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray | None = None, with_network: bool = True
+) -> Scored:
+    """Scores of one spectrum; psd and n_segments as in whitening.whiten.
+
+    The network is asked with the K that the filter bank used. It is not asked about spectra of fewer or more bins, or
+    of fewer averages, than it was trained on or tested with (evidence.in_range).
+    """
+    white = whiten(psd, plan, n_segments)
+    freqs, valid, index = plan.grid.freqs, plan.grid.valid, plan.grid.index
+    if not with_network or not in_range(len(index), float(np.nanmedian(white.n_segments))):
+        unknown = np.full(-(-len(freqs) // TOKEN), np.nan)
+        return Scored(white, white.scores, white.ranks, unknown, unknown, False)
+    segments = np.interp(np.arange(len(freqs)), index, white.n_segments[index])
+    evidence = network_evidence(freqs, psd, valid, segments)
+    log_odds = np.repeat(evidence.log_odds, TOKEN)[: len(freqs)]
+    scores, ranks = (add_evidence(part, log_odds) for part in (white.scores, white.ranks))
+    return Scored(white, scores, ranks, evidence.attention, evidence.log_odds, True)

@@ -1,8 +1,9 @@
 """False alarms a spectrum: thresholds of the detector's statistic from line-free draws, by the rank rule.
 
-The statistic is a -ln p that knows neither scale nor background, so its largest value in a line-free spectrum hangs on
-few things: the number of bins (by its logarithm), K, the estimator's correlation, and whether K is
-known. Draws are made for each such class once, kept, and the usual classes come with the package.
+The statistic is a -ln p that does not know the scale. Its largest value in a line-free spectrum hangs on the number of
+bins (by its logarithm), K, the estimator's correlation, whether K is known - and on the background, which no smooth
+curve follows everywhere. So the draws have the backgrounds and grids of the `wide` world, not flat ones: the rate holds
+on average over such backgrounds. Draws are made for each class once, kept, and the usual classes come with the package.
 """
 
 import json
@@ -15,17 +16,23 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from nblib.detection.whitening import Plan, whiten
+from nblib.detection.combination import score_spectrum
+from nblib.detection.evidence import FEWEST_BINS
+from nblib.detection.whitening import Plan
 from nblib.project.paths import runs_dir
 from nblib.project.records import read_json, write_json
-from nblib.spectra.noise import draw_intrinsic
+from nblib.spectra.wide import WideWorld
 
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)  # false alarms a spectrum that a class keeps thresholds for
-BINS = (100, 300, 3000)  # of the grids that are drawn; others by ln(n / n of the nearest)
+BINS = (100, 1000)  # of the grids that are drawn; others by ln(n / n of the nearest)
 SEGMENTS = (4, 16, 100)  # K that are drawn; the nearest in ln K is used
-N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate))
+N_DRAWS = 120  # line-free spectra; rank k = ceil((n + 1)(1 - rate)), so at least 99 for the smallest rate
 SHIPPED = "thresholds.json"
-VERSION = 1  # of the statistic: a change of the filters or the background makes old thresholds void
+FLAT = "flat"  # the classical score with thresholds from flat line-free spectra, drawn before broad excess was doubted
+FLAT_BINS = (100, 300, 3000)
+STATISTICS = ("classical", "combined")  # without and with the network's evidence
+DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
+VERSION = 2  # of the statistic: a change of the filters or the background makes old thresholds void
 
 
 def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
@@ -80,31 +87,43 @@ class Thresholds:
         return np.where(np.isnan(scores), np.nan, found)
 
 
-def class_name(bins: int, n_segments: int, estimator: str, known: bool) -> str:
+def class_name(bins: int, n_segments: int, estimator: str, known: bool, statistic: str) -> str:
     """Key of a class in the files of thresholds."""
-    return f"{bins} bins, K {n_segments} {'known' if known else 'estimated'}, {estimator}, v{VERSION}"
+    return f"{bins} bins, K {n_segments} {'known' if known else 'estimated'}, {estimator}, {statistic}, v{VERSION}"
 
 
 def draw_maxima(
     bins: int,
     n_segments: int,
     estimator: str,
-    known: bool,
     n_draws: int = N_DRAWS,
-    seed: int = 0,
     progress: Callable[[float], None] | None = None,
-) -> Float[ndarray, " draw"]:
-    """Largest score of each of n_draws line-free spectra of a class; progress(share done) is called between them."""
-    freqs = np.arange(1.0, bins + 1.0)
-    plan = Plan.of(freqs, np.ones(bins, dtype=bool))
-    maxima = np.empty(n_draws)
+) -> dict[tuple[bool, str], Float[ndarray, " draw"]]:
+    """Largest score of each of n_draws line-free spectra, by (is K known, statistic).
+
+    All come from the same spectra; "combined" is absent where the network is not asked about most of them.
+    progress(share done) is called between them.
+    """
+    world = WideWorld(
+        DRAW_SEED, "train", n_bins=bins, none_share=1.0, estimator=estimator, n_segments=n_segments, gaps=False
+    )
+    maxima: dict[tuple[bool, str], list[float]] = {}
     for draw in range(n_draws):
-        rng = np.random.default_rng([seed, bins, n_segments, draw])
-        psd = draw_intrinsic(rng, freqs, estimator, n_segments).astype(np.float64)
-        maxima[draw] = np.nanmax(whiten(psd, plan, n_segments if known else None).scores)
+        spectrum = world[draw]
+        plan = Plan.of(spectrum.freqs, spectrum.valid)
+        for known in (True, False):
+            scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments if known else None)
+            maxima.setdefault((known, "classical"), []).append(float(np.nanmax(scored.white.scores)))
+            if scored.combined:
+                maxima.setdefault((known, "combined"), []).append(float(np.nanmax(scored.scores)))
         if progress and draw % 20 == 19:
             progress((draw + 1) / n_draws)
-    return maxima
+    return {name: np.array(values) for name, values in maxima.items() if 2 * len(values) > n_draws}
+
+
+def levels_of(maxima: Float[ndarray, " draw"]) -> list[float]:
+    """Thresholds at RATES."""
+    return [rank_threshold(maxima, rate) for rate in RATES]
 
 
 @cache
@@ -118,23 +137,27 @@ def thresholds_for(
     n_segments: float,
     correlated: bool,
     known: bool,
+    statistic: str = "classical",
     progress: Callable[[float], None] | None = None,
     n_draws: int = N_DRAWS,
 ) -> Thresholds:
     """Thresholds of the class that a spectrum belongs to: shipped, kept from an earlier call, or drawn now.
 
-    n_segments : K, typical; correlated : do neighbouring bins correlate as Hann's do; known : was K given
+    n_segments : K, typical; correlated : do neighbouring bins correlate as Hann's do; known : was K given;
+    statistic : one of STATISTICS, or FLAT
     """
-    bins = min(BINS, key=lambda size: abs(np.log(size / n_bins)))
+    drawn = FLAT_BINS if statistic == FLAT else BINS
+    sizes = [size for size in drawn if statistic == FLAT or statistic == "classical" or size >= FEWEST_BINS]
+    bins = min(sizes, key=lambda size: abs(np.log(size / n_bins)))
     segments = min(SEGMENTS, key=lambda number: abs(np.log(number / max(n_segments, 1e-3))))
-    settings = (bins, segments, "welch_hann" if correlated else "welch", known)
-    name = class_name(*settings)
+    settings = (bins, segments, "welch_hann" if correlated else "welch")
+    name = class_name(*settings, known, statistic)
     if name in _shipped():
-        return Thresholds(tuple(_shipped()[name]), bins)
-    path = runs_dir("thresholds") / f"{name}, {n_draws} draws.json"
-    if path.exists():
-        return Thresholds(tuple(read_json(path)["levels"]), bins)
-    maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress)
-    levels = [rank_threshold(maxima, rate) for rate in RATES]
-    write_json(path, {"levels": levels, "draws": n_draws})
-    return Thresholds(tuple(levels), bins)
+        return Thresholds(tuple(_shipped()[name]["levels"]), bins)
+    folder = runs_dir("thresholds")
+    path = folder / f"{name}, {n_draws} draws.json"
+    if not path.exists():
+        for other, maxima in draw_maxima(*settings, n_draws=n_draws, progress=progress).items():
+            kept = folder / f"{class_name(*settings, *other)}, {n_draws} draws.json"
+            write_json(kept, {"levels": levels_of(maxima), "draws": len(maxima)})
+    return Thresholds(tuple(read_json(path)["levels"]), bins)

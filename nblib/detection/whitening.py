@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.ndimage import maximum_filter1d
+from scipy.ndimage import maximum_filter1d, median_filter
 
 from nblib.detection.bank import ALLOWANCE, OVERFLOW, bank_widths, filter_scores, template_norms
 from nblib.detection.scatter import (
@@ -22,8 +22,10 @@ from nblib.spectra.background import SOFT, STIFF, Grid, log_median, robust_backg
 
 MIN_BINS = 30  # measured bins
 MISTRUST = 1.25  # a scatter that is this much larger than K says is believed instead of K
+MERGED = 2.0  # times: from this ratio of the largest to the smallest K on, parts of the axis are judged apart
 DISAGREEMENT = 1.0  # of soft and stiff background, ln units, that counts as doubt about the stiff one
 STIFF_WIDTH = 5.0  # bins; broader templates against the stiff background answer to knees
+BROAD_SHARE, BROAD_BINS = 0.6, 31  # of the frequency, and bins: what fills half of such a window may be background
 START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is found from the residual itself
 
 
@@ -81,13 +83,34 @@ def _scatter(residual, psd, n_segments):
         return measured, True
     given = np.broadcast_to(np.asarray(n_segments, dtype=np.float64), residual.shape)
     typical = segments_of_spread(max(lower_spread(residual * np.sqrt(given / given.min())), 1e-12))
-    return (measured, True) if np.sqrt(given.min() / typical) > MISTRUST else (given, False)
+    if np.sqrt(given.min() / typical) > MISTRUST:
+        return measured, True
+    if given.max() < MERGED * given.min():
+        return given, False
+    wilder = np.sqrt(given / measured) > MISTRUST  # where bins of a tapered estimator were merged they were correlated
+    return np.where(wilder, measured, given), bool(wilder.any())
 
 
 def _bend(background):
     """Largest second difference of the background around each bin, ln units: the curve is that uncertain there."""
     bend = np.abs(np.diff(background, 2))
     return maximum_filter1d(np.concatenate([bend[:1], bend, bend[-1:]]), 3)
+
+
+def _broad_excess(residual, freqs):
+    """Median of the residual over a window that holds BROAD_BINS bins and BROAD_SHARE of ln f, per measured bin.
+
+    A resonance of the device, a shoulder or a rising end fills such a window, a line does not. The window is the same
+    number of cells everywhere; a cell is one bin where bins are coarse in ln f, else the mean of several.
+    """
+    steps = np.minimum(np.diff(np.log(freqs)) / BROAD_SHARE, 1 / BROAD_BINS) * BROAD_BINS
+    position = np.concatenate([[0.0], np.cumsum(steps)])
+    starts = np.flatnonzero(np.diff(np.floor(position + 1e-6), prepend=-1))
+    counts = np.diff(np.append(starts, len(residual)))
+    cells = np.add.reduceat(residual, starts) / counts
+    centres = np.add.reduceat(position, starts) / counts
+    size = min(BROAD_BINS, 2 * ((len(cells) - 1) // 2) + 1)
+    return np.interp(position, centres, median_filter(cells, size, mode="reflect"))
 
 
 def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray | None = None) -> Whitened:
@@ -108,13 +131,14 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
     stiff = robust_background(log_psd, plan.grid, 1 / np.sqrt(segments), STIFF)
     measured = plan.grid.valid.astype(float)
     middle, positions = log_median(segments), np.arange(n_bins)
+    broad = np.abs(_broad_excess(log_psd - soft, plan.grid.freqs[index]))
     per_bin = np.interp(positions, index, segments)
     best, widths, heights, ranks = np.full(n_bins, -1.0), np.zeros(n_bins), np.zeros(n_bins), np.full(n_bins, -1.0)
     n_stiff = sum(width <= STIFF_WIDTH for width in plan.widths)
     for background, n_widths in ((soft, len(plan.widths)), (stiff, n_stiff)):
         residual = np.zeros(n_bins)
         residual[index] = np.expm1(np.minimum(log_psd - background + middle, OVERFLOW))
-        bend, doubt = ALLOWANCE + _bend(background), DISAGREEMENT * np.abs(background - soft)
+        bend, doubt = ALLOWANCE + _bend(background), DISAGREEMENT * np.abs(background - soft) + broad
         scores, found, lenient = filter_scores(
             residual,
             per_bin,

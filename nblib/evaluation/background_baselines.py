@@ -9,7 +9,8 @@ from itertools import product
 import numpy as np
 from numpy import ndarray
 
-from nblib.detection.whitening import Plan, whiten
+from nblib.detection.combination import score_spectrum
+from nblib.detection.whitening import Plan
 from nblib.spectra.filters import matched_filter, running_median
 
 WINDOWS = (51, 101, 201, 401)  # bins of the running median
@@ -89,15 +90,38 @@ def pybaselines_method(name: str, widths=NARROW) -> Callable:
     return _by_row(score)
 
 
-def shipped_detector(n_segments_known: bool = True, statistic: str = "ranks") -> Callable:
-    """The detector: "ranks" orders the bins of one spectrum, "scores" is the calibrated -ln p that flags."""
+STATISTICS = ("ranks", "scores", "classical ranks", "classical scores")
 
-    def method(freqs, psd, valid, n_segments):
-        plan = Plan.of(freqs, valid[0])
-        found = (whiten(row, plan, n_segments if n_segments_known else None) for row in psd)
-        return np.stack([getattr(white, statistic) for white in found])
 
-    return method
+class DetectorScores:
+    """The detector's statistics as methods; the four of one spectrum are computed once and remembered.
+
+    n_segments_known : False: K is measured on each spectrum
+    """
+
+    def __init__(self, n_segments_known: bool = True):
+        self.known = bool(n_segments_known)
+        self._found: dict[int, tuple] = {}
+
+    def method(self, statistic: str = "ranks") -> Callable:
+        """One of STATISTICS: "ranks" orders the bins of one spectrum, "scores" is what flags; classical: no network."""
+        if statistic not in STATISTICS:
+            raise ValueError(f"unknown statistic {statistic!r}; known: {', '.join(STATISTICS)}")
+        column = STATISTICS.index(statistic)
+
+        def method(freqs, psd, valid, n_segments):
+            plan = Plan.of(freqs, valid[0])
+            return np.stack([self._scored(row, plan, n_segments)[column] for row in psd])
+
+        return method
+
+    def _scored(self, psd, plan, n_segments):
+        key = hash((psd[plan.grid.valid].tobytes(), n_segments))
+        if key not in self._found:
+            scored = score_spectrum(psd, plan, n_segments if self.known else None)
+            parts = (scored.ranks, scored.scores, scored.white.ranks, scored.white.scores)
+            self._found[key] = tuple(part.astype(np.float32) for part in parts)
+        return self._found[key]
 
 
 def single_settings() -> dict[str, Callable]:

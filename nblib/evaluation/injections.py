@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import median_filter
 
+from nblib.project.paths import real_data_dir
+
 CELL = 10  # bins; the fixed detection cell of measured spectra
 NOISY_RATIO = 0.25  # external power over background from which on a bin counts as noisy
 WIDTHS = (1.0, 5.0, 20.0, 60.0)  # standard deviation of the line, bins
@@ -35,6 +37,7 @@ class Stretch:
     freqs, psd : (bin,) Hz and unit^2/Hz; valid : (bin,) False where there is no measurement
     n_segments : K averaged segments
     listed     : (bin,) bins of identified lines: no injection there, and their cells are not quiet
+    ignored    : (bin,) bins that nobody knows to be clean or not: left out of every score and of the truth
     """
 
     name: str
@@ -43,6 +46,12 @@ class Stretch:
     valid: Bool[ndarray, " bin"]
     n_segments: float
     listed: Bool[ndarray, " bin"]
+    ignored: Bool[ndarray, " bin"] | None = None
+
+    @property
+    def counted(self) -> Bool[ndarray, " bin"]:
+        """Measured bins that are not ignored."""
+        return self.valid if self.ignored is None else self.valid & ~self.ignored
 
 
 def real_stretches(folder: Path) -> list[Stretch]:
@@ -55,7 +64,9 @@ def real_stretches(folder: Path) -> list[Stretch]:
             raise ValueError(f"{folder} has no {name}; injections need both {LIGO_FILE} and {PATCH_FILE}")
     with np.load(Path(folder) / LIGO_FILE) as ligo:
         found = [
-            Stretch(f"H1 {name[15:25]}", ligo["freq"], psd, valid, LIGO_SEGMENTS, ligo["known_line"])
+            Stretch(
+                f"H1 {name[15:25]}", ligo["freq"], psd, valid, LIGO_SEGMENTS, ligo["known_line"], ligo["unknown_comb"]
+            )
             for name, psd, valid in zip(ligo["name"], ligo["psd"], ligo["valid"], strict=True)
         ]
     with np.load(Path(folder) / PATCH_FILE) as patch:
@@ -71,6 +82,15 @@ def real_stretches(folder: Path) -> list[Stretch]:
             )
         )
     return found
+
+
+def given_stretches() -> list[Stretch]:
+    """The measured spectra of $NBLIB_REAL_DATA; none where it is not set."""
+    try:
+        folder = real_data_dir()
+    except ValueError:
+        return []
+    return real_stretches(folder)
 
 
 def visible_lines(stretch: Stretch) -> Bool[ndarray, " bin"]:
@@ -129,7 +149,7 @@ class Benchmark:
         scores = np.array(method(stretch.freqs, psd, valid, stretch.n_segments), dtype=np.float64)
         if scores.shape != psd.shape:
             raise ValueError(f"the method returned scores {scores.shape} for spectra {psd.shape}; one score a bin")
-        scores[~valid] = np.nan
+        scores[:, ~stretch.counted] = np.nan
         return cell_maxima(scores)
 
     def quiet_cells(self, stretch: Stretch) -> Bool[ndarray, " cell"]:
@@ -137,7 +157,7 @@ class Benchmark:
         lines = stretch.listed | visible_lines(stretch) if self.skip_visible else stretch.listed
         listed = np.pad(_any_in_cell(lines), self.guard)
         near = np.stack([listed[k : len(listed) - 2 * self.guard + k] for k in range(2 * self.guard + 1)]).any(axis=0)
-        return _any_in_cell(stretch.valid) & ~near
+        return _any_in_cell(stretch.counted) & ~near
 
     def quiet_scores(self, method: Method, stretch: Stretch) -> Float[ndarray, " cell"]:
         """The method's scores on the spectrum as measured; NaN in cells that are not quiet."""
@@ -165,7 +185,7 @@ class Benchmark:
             free[inside] = blocked[high[inside]] == blocked[low[inside]]
             stream = [self.seed, number, *stretch.name.encode()]
             rng = np.random.default_rng(stream)
-            candidates = np.flatnonzero(free)
+            candidates = np.flatnonzero(free & stretch.counted)
             centres = rng.choice(candidates, min(self.n_places, len(candidates)), replace=False)
             shapes = np.exp(-0.5 * ((index - centres[:, None]) / width) ** 2)
             found.append(Places(width, np.sort(centres), shapes[np.argsort(centres)]))
@@ -185,7 +205,7 @@ class Benchmark:
             for height in HEIGHTS:
                 ratio = height * here.shapes
                 scores = self._scored(method, stretch, stretch.psd * (1 + ratio))
-                truth = _any_in_cell((ratio > NOISY_RATIO) & stretch.valid)
+                truth = _any_in_cell((ratio > NOISY_RATIO) & stretch.counted)
                 n_truth = truth.sum(axis=1)
                 found[here.width, height] = {
                     area: np.where(n_truth, (truth & (scores > limit)).sum(axis=1) / np.maximum(n_truth, 1), np.nan)

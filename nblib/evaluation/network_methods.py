@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from nblib.detection.combination import combine
-from nblib.detection.network import SCORES, TOKEN, WideNetwork, cell_score, network_inputs
+from nblib.detection.network import SCORES, WideNetwork, cell_score
+from nblib.detection.network_inputs import TOKEN, network_inputs
 from nblib.evaluation.injections import cell_maxima
 
 

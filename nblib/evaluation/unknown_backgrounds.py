@@ -12,6 +12,7 @@ from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d, median_filter
 from sklearn.metrics import average_precision_score
 
+from nblib.detection.combination import score_spectrum
 from nblib.detection.whitening import Plan, whiten
 from nblib.evaluation.second_world import SecondWorld
 from nblib.spectra.background import log_median
@@ -132,6 +133,24 @@ def cells_of(score: Score, spectra: Sequence[WideSpectrum], known: bool = True) 
         with np.errstate(divide="ignore", invalid="ignore"):
             values = score(row.freqs, row.psd, row.valid, row.n_segments if known else None)
         found.append(cell_best(np.where(row.valid, values, np.nan)))
+    return found
+
+
+DETECTOR = ("shipped detector", "its classical part", "network, attention", "network, token head")
+
+
+def detector_cells(spectra: Sequence[WideSpectrum], known: bool = True) -> dict[str, list[ndarray]]:
+    """Score per cell of the shipped detector and of its parts, by name (DETECTOR).
+
+    Where the network is not asked, its rows are NaN and the detector is its classical part.
+    """
+    found: dict[str, list[ndarray]] = {name: [] for name in DETECTOR}
+    for row in spectra:
+        scored = score_spectrum(row.psd, Plan.of(row.freqs, row.valid), row.n_segments if known else None)
+        attention = -np.log(np.maximum(scored.attention, np.finfo(np.float32).tiny))
+        parts = (cell_best(scored.scores), cell_best(scored.white.scores), attention, scored.log_odds)
+        for name, cells in zip(DETECTOR, parts, strict=True):
+            found[name].append(cells)
     return found
 
 

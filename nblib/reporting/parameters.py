@@ -130,6 +130,8 @@ RULES = {
     "seed": _at_least(0),
     "steps": _at_least(0),
     "n_segments": _at_least(1),
+    "n_spectra": _at_least(0),
+    "places": _at_least(1),
     "reg_weight": _weight,
     "reg_weights": _weights,
     "reg_layers": _one_of("last", "all"),

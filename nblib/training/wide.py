@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from numpy import ndarray
 from torch import Tensor
 
-from nblib.detection.network import TOKEN, WideNetwork, WideOutput, network_inputs
+from nblib.detection.network import WideNetwork, WideOutput
+from nblib.detection.network_inputs import TOKEN, network_inputs
 from nblib.spectra.cells import NOISY_RATIO
 from nblib.spectra.wide import BLOCK, WideWorld, cell_any, cell_best
 from nblib.spectra.wide_backgrounds import log_uniform

@@ -128,3 +128,15 @@ def test_a_table_gives_a_list_and_frames_carry_the_flags(tmp_path):
 def test_bad_input_is_named(freqs, psd, settings, message):
     with pytest.raises(ValueError, match=message):
         NoiseDetector().detect(freqs, psd, **settings)
+
+
+def test_attention_looks_away_from_the_line_and_unknown_grids_do_without_it():
+    found = NoiseDetector().detect(FREQS, _mains(_spectrum(), 30, at=505), 16)
+    assert found.attention.shape == (100,) and np.isfinite(found.attention).all()
+    assert found.attention[50] < 0.5 * np.median(found.attention)
+    assert not found.warnings
+    (few,) = [NoiseDetector().detect(FREQS[:120], _spectrum()[:120], 16)]
+    assert np.isnan(few.attention).all() and few.attention.shape == (12,)
+    assert any("without the network" in text and "300 to 10000 bins" in text for text in few.warnings)
+    assert not NoiseDetector(network=False).detect(FREQS[:120], _spectrum()[:120], 16).warnings
+    assert list(few.bins_frame().columns)[-1] == "attention"

@@ -6,15 +6,8 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from nblib.detection.combination import add_evidence, combine, tail_log_p
-from nblib.detection.network import (
-    CHANNELS,
-    TOKEN,
-    WideNetwork,
-    WideOutput,
-    cell_score,
-    network_inputs,
-    shipped_network,
-)
+from nblib.detection.network import WideNetwork, WideOutput, cell_score, shipped_network
+from nblib.detection.network_inputs import CHANNELS, TOKEN, network_inputs
 from nblib.evaluation.network_methods import network_cells
 from nblib.evaluation.second_world import SecondWorld
 from nblib.spectra.wide import WideWorld, cell_any

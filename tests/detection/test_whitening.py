@@ -86,3 +86,24 @@ def test_thresholds_and_probabilities_are_inverse_and_grow_with_the_bins():
     assert limits.threshold(0.01, 3000) - limits.threshold(0.01, 300) == pytest.approx(np.log(10))
     with pytest.raises(ValueError, match="false_alarm=0"):
         limits.threshold(0.0, 300)
+
+
+@pytest.mark.parametrize("line", [False, True])
+def test_a_broad_resonance_is_background_and_a_line_on_it_is_not(line):
+    """Planted bug: without the doubt about what is broad the resonance scores 400."""
+    freqs = np.arange(1.0, 801.0)
+    psd = np.random.default_rng(0).gamma(300, 1 / 300, 800) * (1 + 2.5 * np.exp(-0.5 * ((freqs - 60) / 20) ** 2))
+    psd[70] *= 1 + 1.5 * line
+    scores = whiten(psd, Plan.of(freqs, np.ones(800, dtype=bool)), 300).scores
+    assert (np.nanmax(scores) > 20) == line
+    assert np.nanargmax(scores) == 70 or not line
+
+
+def test_where_merged_bins_were_correlated_their_own_scatter_counts():
+    """Given K is 4 times too large on the upper half, as where bins of Hann's estimator were merged."""
+    true = np.where(np.arange(600) < 300, 16.0, 100.0)
+    psd = np.random.default_rng(1).gamma(true, 1 / true)
+    found = whiten(psd, PLAN, np.where(np.arange(600) < 300, 16.0, 400.0))
+    assert found.estimated
+    assert np.nanmedian(found.n_segments[350:]) == pytest.approx(100, rel=0.4)
+    assert np.nanmedian(found.n_segments[:250]) == pytest.approx(16, rel=0.1)

@@ -1,0 +1,154 @@
+"""The shipped network for unknown backgrounds, scored with numpy alone: a detector must start without torch.
+
+The same function as detection.network.WideNetwork in eval mode (tests compare them); attention is computed in blocks of
+queries, so that memory grows with the number of bins and not with its square.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from safetensors.numpy import load_file
+
+from nblib.detection.network_inputs import TOKEN, network_inputs
+
+WEIGHTS = "wide_network.safetensors"  # shipped; wide_network.json says how they came about
+CLS_HEADS, LAYER_HEADS = 4, 2
+KERNEL, NEAR_KERNEL = 5, 7
+EPSILON = 1e-5  # of the layer norms
+ERF_SERIES = np.array([0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429], dtype=np.float32)
+QUERIES = 512  # attended at a time
+FEWEST_BINS, MOST_BINS = 300, 10_000  # of the spectra that it was trained on or tested with
+FEWEST_SEGMENTS = 3.0  # K; its spectra had 4 and more
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the network says of one spectrum, per cell of 10 bins; NaN where no bin is measured.
+
+    attention : CLS attention over uniform attention, mean over heads: below 1 where CLS looks away, as from noise
+    log_odds  : of holding a contaminated bin, nats
+    """
+
+    attention: Float[ndarray, " cell"]
+    log_odds: Float[ndarray, " cell"]
+
+
+def in_range(n_bins: int, n_segments: float) -> bool:
+    """Has the network met spectra of this many bins and averages K?"""
+    return FEWEST_BINS <= n_bins <= MOST_BINS and n_segments >= FEWEST_SEGMENTS
+
+
+def network_evidence(
+    freqs: Float[ndarray, " bin"],
+    psd: Float[ndarray, " bin"],
+    valid: Bool[ndarray, " bin"],
+    n_segments: float | Float[ndarray, " bin"] | None = None,
+) -> Evidence:
+    """Attention and log-odds of every cell; arguments as in network_inputs."""
+    rows, logit, _ = forward(network_inputs(freqs, psd, valid, n_segments))
+    present = np.logical_or.reduceat(valid, np.arange(0, len(valid), TOKEN))
+    attention = rows.mean(axis=0) * present.sum()
+    return Evidence(*(np.where(present, part, np.nan).astype(np.float64) for part in (attention, logit)))
+
+
+@cache
+def _weights() -> dict[str, ndarray]:
+    with as_file(files("nblib.detection") / WEIGHTS) as path:
+        return load_file(path)
+
+
+def forward(
+    inputs: Float[ndarray, "channel bin"], weights: dict[str, ndarray] | None = None
+) -> tuple[Float[ndarray, "head token"], Float[ndarray, " token"], Float[ndarray, " token"]]:
+    """CLS rows, logits and strengths (network.WideOutput) of one spectrum; weights : the shipped ones if None."""
+    weights = weights or _weights()
+    inputs = np.pad(inputs, ((0, 0), (0, -inputs.shape[1] % TOKEN)))
+    measured = inputs[-1]
+    hidden = _gelu(_convolved(inputs, weights, "stem.0"))
+    hidden = (hidden + _gelu(_convolved(hidden, weights, "stem.1"))) * measured
+    inside = hidden.reshape(len(hidden), -1, TOKEN)  # (channel, token, bin)
+    present = measured.reshape(-1, TOKEN).sum(axis=1)  # (token,) measured bins
+    raw = inputs.reshape(len(inputs), -1, TOKEN).mean(axis=2)
+    mean = inside.sum(axis=2) / np.maximum(present, 1)
+    x = _linear(np.concatenate([mean, inside.max(axis=2), inside.min(axis=2), raw]).T, weights, "embed")
+    there = present > 0
+    number = 0
+    while f"layers.{number}.mix.weight" in weights:
+        x = _layer(x, there, weights, f"layers.{number}", 2**number)
+        number += 1
+    x = _norm(x, weights, "norm")
+    middle = x[there].sum(axis=0) / max(there.sum(), 1)
+    query = _linear(middle, weights, "cls_query").reshape(CLS_HEADS, -1)
+    key = _linear(x, weights, "cls_key").reshape(len(x), CLS_HEADS, -1)  # (token, head, head_dim)
+    logits = np.einsum("hd,thd->ht", query, key) / np.float32(np.sqrt(key.shape[2]))
+    rows = _softmax(np.where(there, logits, -np.inf))
+    logit, strength = _linear(_gelu(_linear(x, weights, "head.0")), weights, "head.2").T
+    return rows, logit, strength
+
+
+def _layer(x, there, weights, name, dilation):
+    """network.TokenLayer; x : (token, d_model)."""
+    normed = _norm(x, weights, f"{name}.norm1") * there[:, None]
+    taps = weights[f"{name}.near.weight"][:, 0]  # (d_model, tap)
+    reach = dilation * (NEAR_KERNEL // 2)
+    padded = np.pad(normed, ((reach, reach), (0, 0)))
+    near = weights[f"{name}.near.bias"] + sum(
+        padded[tap * dilation : tap * dilation + len(x)] * taps[:, tap] for tap in range(NEAR_KERNEL)
+    )
+    x = x + _linear(_gelu(near), weights, f"{name}.mix")
+    if f"{name}.in_proj.weight" in weights:
+        mixed = _attended(_linear(_norm(x, weights, f"{name}.norm2"), weights, f"{name}.in_proj"), there)
+        x = x + _linear(mixed, weights, f"{name}.out_proj")
+    inner = _gelu(_linear(_norm(x, weights, f"{name}.norm3"), weights, f"{name}.linear1"))
+    return x + _linear(inner, weights, f"{name}.linear2")
+
+
+def _attended(projected, there):
+    """Self-attention over the measured tokens; projected : (token, 3 d_model)."""
+    parts = np.split(projected, 3, axis=1)
+    query, key, value = (
+        part.reshape(len(part), LAYER_HEADS, -1).transpose(1, 0, 2) for part in parts
+    )  # (head, token, dim)
+    key, value = key[:, there].transpose(0, 2, 1), value[:, there]
+    query = query / np.float32(np.sqrt(query.shape[2]))
+    mixed = [_softmax(query[:, low : low + QUERIES] @ key) @ value for low in range(0, len(projected), QUERIES)]
+    return np.concatenate(mixed, axis=1).transpose(1, 0, 2).reshape(len(projected), -1)
+
+
+def _convolved(x, weights, name):
+    """Convolution along bins with zeros beyond the ends; x : (channel, bin)."""
+    kernel, half = weights[f"{name}.weight"], KERNEL // 2  # (out, channel, tap)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (half, half))), KERNEL, axis=1)
+    columns = windows.transpose(0, 2, 1).reshape(-1, x.shape[1])  # (channel tap, bin)
+    return kernel.reshape(len(kernel), -1) @ columns + weights[f"{name}.bias"][:, None]
+
+
+def _linear(x, weights, name):
+    return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+
+def _norm(x, weights, name):
+    centred = x - x.mean(axis=-1, keepdims=True)
+    scaled = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
+    return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+
+def _gelu(x):
+    """x Phi(x), with the error function of Abramowitz and Stegun 7.1.26 (off by 1.5e-7): faster than scipy's."""
+    size = np.abs(x) * np.float32(np.sqrt(0.5))
+    step = 1 / (1 + np.float32(0.3275911) * size)
+    series = np.full_like(step, ERF_SERIES[-1])
+    for factor in ERF_SERIES[-2::-1]:
+        series *= step
+        series += factor
+    tail = 0.5 * series * step * np.exp(-size * size)  # of the normal distribution, beyond |x|
+    return x * np.where(x < 0, tail, 1 - tail)
+
+
+def _softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)

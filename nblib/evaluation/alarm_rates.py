@@ -1,0 +1,71 @@
+"""False alarms a spectrum and what is found at the same thresholds, on spectra that no threshold was drawn from."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy.stats import binomtest
+
+from nblib.detection.combination import score_spectrum
+from nblib.detection.false_alarms import FLAT, STATISTICS, thresholds_for
+from nblib.detection.whitening import Plan
+from nblib.spectra.wide import WideSpectrum, cell_any, cell_best
+
+RATES = (0.01, 0.05)  # false alarms a spectrum that are asked
+
+
+def exceeded(spectrum: WideSpectrum, known: bool, rates: Sequence[float] = RATES) -> dict[str, dict[float, np.ndarray]]:
+    """Cells of 10 bins that each statistic flags, by statistic and rate.
+
+    "flat" is what `nblib detect` flags; "combined" is there only where the network is asked.
+
+    known : is K given
+    """
+    scored = score_spectrum(
+        spectrum.psd, Plan.of(spectrum.freqs, spectrum.valid), spectrum.n_segments if known else None
+    )
+    white, n_measured = scored.white, int(spectrum.valid.sum())
+    found = {}
+    for statistic, scores in zip((FLAT, *STATISTICS), (white.scores, white.scores, scored.scores), strict=True):
+        if statistic == "combined" and not scored.combined:
+            continue
+        limits = thresholds_for(
+            n_measured,
+            float(np.nanmedian(white.n_segments)),
+            white.correlation[0] > 0,
+            not white.estimated,
+            statistic,
+        )
+        cells = np.nan_to_num(cell_best(scores), nan=-np.inf)
+        found[statistic] = {rate: cells > limits.threshold(rate, n_measured) for rate in rates}
+    return found
+
+
+def share(count: int, total: int) -> dict[str, float]:
+    """A share with its 95 % interval (Clopper and Pearson 1934)."""
+    low, high = binomtest(int(count), int(total)).proportion_ci(0.95)
+    return {"share": count / total, "low": float(low), "high": float(high), "of": int(total)}
+
+
+def alarm_rates(spectra: Iterable[WideSpectrum], known: bool) -> dict[str, dict[str, dict[str, float]]]:
+    """Share of line-free spectra with any flagged cell, by statistic and rate asked ("1%")."""
+    return _shares((found, None) for found in (exceeded(row, known) for row in spectra))
+
+
+def found_cells(spectra: Iterable[WideSpectrum], known: bool) -> dict[str, dict[str, dict[str, float]]]:
+    """Share of truly noisy cells that are flagged, by statistic and rate asked; intervals take cells as independent."""
+    return _shares((exceeded(row, known), cell_any(row.noisy)) for row in spectra)
+
+
+def _shares(rows):
+    counts: dict[tuple[str, float], list[int]] = {}
+    for found, truth in rows:
+        for statistic, by_rate in found.items():
+            for rate, cells in by_rate.items():
+                hits, total = (int(cells.any()), 1) if truth is None else (int((cells & truth).sum()), int(truth.sum()))
+                tally = counts.setdefault((statistic, rate), [0, 0])
+                tally[0] += hits
+                tally[1] += total
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    for (statistic, rate), (hits, total) in counts.items():
+        result.setdefault(statistic, {})[f"{rate:.0%}"] = share(hits, max(total, 1))
+    return result

@@ -1,0 +1,71 @@
+"""The shipped network without torch: the same numbers as its torch twin, and the sum that the detector uses."""
+
+import numpy as np
+import pytest
+import torch
+
+from nblib.detection import evidence
+from nblib.detection.combination import EVIDENCE_LIMIT, score_spectrum
+from nblib.detection.evidence import forward, network_evidence
+from nblib.detection.network import shipped_network
+from nblib.detection.network_inputs import TOKEN, network_inputs
+from nblib.detection.whitening import Plan
+
+
+def _spectrum(n_bins, seed=0, n_segments=16):
+    freqs = np.arange(1.0, n_bins + 1)
+    psd = np.random.default_rng(seed).gamma(n_segments, 1 / n_segments, n_bins) / freqs
+    psd[n_bins // 2] *= 20
+    return freqs, psd, np.ones(n_bins, dtype=bool)
+
+
+@pytest.mark.parametrize("n_bins", [405, 1200])
+def test_it_is_the_network_that_was_trained(n_bins):
+    """Planted bug: four heads in the layers instead of two; logits were off by 0.4."""
+    freqs, psd, valid = _spectrum(n_bins)
+    valid[50:80] = False
+    inputs = network_inputs(freqs, np.where(valid, psd, np.nan), valid, 16)
+    with torch.no_grad():
+        expected = shipped_network()(torch.from_numpy(inputs)[None])
+    rows, logit, strength = forward(inputs)
+    np.testing.assert_allclose(rows, expected.cls_attn[0].numpy(), atol=1e-6)
+    np.testing.assert_allclose(logit, expected.logit[0].numpy(), atol=2e-5)
+    np.testing.assert_allclose(strength, expected.strength[0].numpy(), atol=2e-5)
+    assert (rows[:, 5:8] == 0).all()
+
+
+def test_blocks_of_queries_change_nothing(monkeypatch):
+    inputs = network_inputs(*_spectrum(1200), 16)
+    whole = forward(inputs)
+    monkeypatch.setattr(evidence, "QUERIES", 7)
+    for first, second in zip(whole, forward(inputs), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_missing_cells_are_nan_and_attention_is_one_on_average():
+    freqs, psd, valid = _spectrum(600)
+    valid[100:125] = False
+    found = network_evidence(freqs, np.where(valid, psd, np.nan), valid, 16)
+    missing = np.isin(np.arange(60), (10, 11))
+    np.testing.assert_array_equal(np.isnan(found.attention), missing)
+    np.testing.assert_array_equal(np.isnan(found.log_odds), missing)
+    assert np.nanmean(found.attention) == pytest.approx(1.0, abs=1e-4)
+    assert found.attention[30] < 0.5 and found.log_odds[30] > 1  # the line is there
+
+
+def test_evidence_of_a_cell_is_added_to_its_bins_and_bounded():
+    freqs, psd, valid = _spectrum(600)
+    scored = score_spectrum(psd, Plan.of(freqs, valid), 16)
+    added = (scored.scores - scored.white.scores).reshape(-1, TOKEN)
+    np.testing.assert_allclose(added, np.repeat(np.clip(scored.log_odds, -3, 3)[:, None], TOKEN, axis=1), atol=1e-9)
+    assert scored.combined and np.abs(added).max() <= EVIDENCE_LIMIT + 1e-9
+
+
+@pytest.mark.parametrize(("n_bins", "n_segments", "asked"), [(299, 16, False), (300, 16, True), (400, 2, False)])
+def test_the_network_is_asked_only_about_spectra_it_knows(n_bins, n_segments, asked):
+    freqs, psd, valid = _spectrum(n_bins, n_segments=n_segments)
+    scored = score_spectrum(psd, Plan.of(freqs, valid), n_segments)
+    assert scored.combined == asked
+    assert np.isnan(scored.attention).all() == (not asked)
+    if not asked:
+        np.testing.assert_array_equal(scored.scores, scored.white.scores)

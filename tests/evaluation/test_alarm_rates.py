@@ -1,0 +1,29 @@
+"""False alarms a spectrum: counted per spectrum, found cells per cell, intervals exact."""
+
+import pytest
+
+from nblib.detection.false_alarms import Thresholds
+from nblib.evaluation import alarm_rates
+from nblib.spectra.wide import WideWorld
+
+
+def _threshold(monkeypatch, level):
+    limits = Thresholds((level,) * 6, 300)
+    monkeypatch.setattr(alarm_rates, "thresholds_for", lambda *_, **__: limits)
+
+
+@pytest.mark.parametrize(("level", "expected"), [(-1e3, 1.0), (1e9, 0.0)])
+def test_shares_at_thresholds_that_everything_or_nothing_exceeds(monkeypatch, level, expected):
+    _threshold(monkeypatch, level)
+    quiet, noisy = (WideWorld(5, "test", n_bins=320, none_share=share) for share in (1.0, 0.0))
+    alarms = alarm_rates.alarm_rates([quiet[0], quiet[1]], known=True)
+    found = alarm_rates.found_cells([noisy[0], noisy[1]], known=False)
+    for row in (alarms, found):
+        assert set(row) == {"flat", "classical", "combined"}
+        assert row["combined"]["1%"]["share"] == row["classical"]["5%"]["share"] == expected
+    assert alarms["combined"]["5%"]["of"] == 2 and found["combined"]["5%"]["of"] > 2
+
+
+def test_intervals_are_exact():
+    assert alarm_rates.share(0, 100)["high"] == pytest.approx(1 - 0.025 ** (1 / 100))
+    assert alarm_rates.share(3, 300)["share"] == 0.01
