@@ -12,16 +12,13 @@ import numpy as np
 from nblib.detection.calibration import ALARM_RATES
 from nblib.detection.metrics import over_seeds
 from nblib.evaluation.trials import TRIALS
+from nblib.evaluation.vocabulary import CLAIMED, LIMIT, MEDIAN, TRUE
 from nblib.prediction import SCORES
 from nblib.spectra.noise import PUBLISHED_FAMILIES
 
 DERIVED_SCORES = ("combined", "logit")  # beside those of prediction.SCORES
 
 
-TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
-
-
-CLAIMED = ("simulated labels", "label-free")
 ENERGIES = ("Ea", "Eb")
 FAITHFULNESS = {  # test -> what its number is
     "erase ln": "Erasing the noise:\nchange elsewhere [ln]",

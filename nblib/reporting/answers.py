@@ -1,22 +1,24 @@
-"""What each notebook of the report answers, in words that follow from its published record."""
+"""What each notebook of the report answers, in words that follow from its published record.
+
+Those of 05 and 06 are in evidence_answers: a change of how seeds are judged must not run 00 to 04 again.
+"""
 
 from collections.abc import Callable, Iterator
 
-from nblib.evaluation import tables
-from nblib.evaluation.claims import claims
-from nblib.evaluation.tables import CLAIMED, LIMIT, MEDIAN, format_interval
+from nblib.evaluation.vocabulary import LIMIT, MEDIAN
 from nblib.project.paths import published_figures
 from nblib.project.records import committed_result, provenance
 from nblib.reporting.style import read_index
-from nblib.reporting.wording import better_or_worse, compare, enumerate_words
+from nblib.reporting.wording import enumerate_words
 
 DETECTS = 0.5  # average precision from which a short run counts as a detector
-REFIT = "refit without flagged cells, posterior"  # the strongest method without training, of evaluation.baselines
 
 ANSWERS: dict[str, Callable[[dict], Iterator[str]]] = {}
 
 
-def _answers(notebook):
+def answers(notebook: str) -> Callable:
+    """Decorator: the sentences of a notebook's answer, from its record's metrics."""
+
     def register(function):
         ANSWERS[notebook] = function
         return function
@@ -54,7 +56,7 @@ def _change(error):
     return f"{error['before']:.3f} to {error['after']:.3f} ln"
 
 
-@_answers("00_data")
+@answers("00_data")
 def _data(metrics):
     statistics, factor = metrics["statistics"], metrics["ln factor"]
     known, free = (metrics[f"bound, amplitudes {name}"] for name in ("known", "free"))
@@ -79,7 +81,7 @@ def _data(metrics):
     )
 
 
-@_answers("01_baseline_mask_prediction")
+@answers("01_baseline_mask_prediction")
 def _baseline(metrics):
     cls, token = metrics["cls"], metrics["token"]
     for name, row in (("CLS", cls), ("token", token)):
@@ -101,7 +103,7 @@ def _baseline(metrics):
     )
 
 
-@_answers("02_simple_regularizer")
+@answers("02_simple_regularizer")
 def _simple(metrics):
     chosen, plain = metrics["test"]["chosen"], metrics["test"]["lambda 0"]
     here, without = (row["in_band"]["after"] for row in (chosen, plain))
@@ -121,7 +123,7 @@ def _simple(metrics):
     yield "It pulls predictions on noisy bins towards the data's mean spectrum, which is not what lies under a line."
 
 
-@_answers("03_full_attention_regularizer")
+@answers("03_full_attention_regularizer")
 def _full(metrics):
     test, short = metrics["test"], metrics["short"]
     best: dict[str, float] = {}
@@ -144,7 +146,7 @@ def _full(metrics):
     yield (f"The masked error is {metrics['masked ratio']:.2f} times that of the same training without the penalty.")
 
 
-@_answers("04_attention_heatmaps")
+@answers("04_attention_heatmaps")
 def _heatmaps(metrics):
     layers = sorted(int(name.split()[-1]) for name in metrics if name.startswith("no penalty layer"))
     for name in ("no penalty", "simulated labels"):
@@ -162,62 +164,3 @@ def _heatmaps(metrics):
         if misses["noisy bins, three worst"] < misses["noisy bins, all"]
         else f"Only the last layer is penalised; the first one {looks}."
     )
-
-
-@_answers("05_lambda_sweep")
-def _sweep(metrics):
-    table = metrics["table"]
-    detecting = [name for name, row in table.items() if row["ap"]["iqm"] > DETECTS]
-    recommended = table[metrics["recommended"]]
-    yield (
-        f"In short runs attention detects (AP above {DETECTS:g}) with "
-        f"{enumerate_words([f'`{name}`' for name in detecting]) or 'no setting'}. Among settings whose masked error "
-        f"is within a tenth of the best, `{metrics['recommended']}` detects best: AP "
-        f"{format_interval(recommended['ap'], 2)}."
-    )
-    alive = metrics["push at a tenth of even attention"]
-    fading = metrics["push at even attention"]
-    lasting = [name for name in alive if alive[name] > 0.9 * fading[name]]
-    lost = [
-        name
-        for name in lasting
-        if all(row["ap"]["iqm"] < DETECTS for at, row in table.items() if at.split()[0] == name)
-    ]
-    if lost:
-        yield (
-            f"A push that does not fade is not enough: {enumerate_words([f'`{name}`' for name in lost])} keeps its "
-            "gradient and does not detect."
-        )
-    rows = metrics["full length"]
-    best = max(rows, key=lambda name: rows[name]["attention"]["ap"])
-    found = [
-        f"lambda {name}: AP {row['attention']['ap']:.3f}, masked {row['masked']['background_rms']:.4f} ln"
-        for name, row in rows.items()
-    ]
-    yield f"At full length (one seed, validation spectra) lambda {best} detects best: {enumerate_words(found)}."
-
-
-@_answers("06_benchmark")
-def _benchmark(metrics):
-    ap = {method: row["ap"] for method, row in tables.detection_table(metrics).items()}
-    for trial in CLAIMED:
-        span = ap[f"{trial}, attention"]
-        yield (
-            f"Attention, {trial}: AP {format_interval(span)}, {better_or_worse(span, ap[MEDIAN])} a running median "
-            f"({format_interval(ap[MEDIAN])}) and {better_or_worse(span, ap['supervised CNN'])} a supervised CNN "
-            f"({format_interval(ap['supervised CNN'])}); the limit is {ap[LIMIT]['iqm']:.3f}."
-        )
-    if REFIT in ap:
-        span, place = ap[REFIT], compare(ap[REFIT], ap["simulated labels, attention"])
-        words = {1: "detects better", 0: "detects as well (within the intervals)", -1: "detects worse"}[place]
-        yield (
-            f"Who knows the formula of the background needs no network: a fit, refitted without the cells it flags, "
-            f"{words}: AP {format_interval(span)}."
-        )
-    asked = [row for row in claims(metrics) if row["met"] is not None]
-    missed = [
-        f"{row['what']} ({format_interval(row['span'])}, asked {row['target']})" for row in asked if not row["met"]
-    ]
-    yield f"{len(asked) - len(missed)} of {len(asked)} aims are met."
-    if missed:
-        yield f"Missed: {'; '.join(missed)}."

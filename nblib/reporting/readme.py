@@ -2,11 +2,11 @@
 
 from nblib.evaluation import tables
 from nblib.evaluation.claims import SHAPES
-from nblib.evaluation.tables import CLAIMED, ENERGIES, LIMIT, MEDIAN, across_seeds, format_interval
+from nblib.evaluation.tables import ENERGIES, across_seeds, format_interval
+from nblib.evaluation.vocabulary import CLAIMED, LIMIT, MEDIAN, REFIT
 from nblib.losses import REGULARIZERS
 from nblib.project.paths import NOTEBOOKS, record_path
 from nblib.project.records import committed_result, provenance, read_json
-from nblib.reporting.answers import REFIT
 from nblib.reporting.wording import (
     better_or_worse,
     compare,

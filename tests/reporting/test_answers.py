@@ -7,7 +7,7 @@ import pytest
 from nblib.evaluation.claims import claims
 from nblib.project.paths import NOTEBOOKS
 from nblib.project.records import committed_result
-from nblib.reporting import answers
+from nblib.reporting import evidence_answers
 from nblib.reporting.answers import ANSWERS, published_answer
 
 
@@ -79,4 +79,4 @@ def test_missed_aims_are_counted():
     asked = [row for row in claims(metrics) if row["met"] is not None]
     met = sum(row["met"] for row in asked)
     assert f"{met} of {len(asked)} aims are met." in _text("06_benchmark")
-    assert answers.REFIT in metrics["baselines"]["methods"]
+    assert evidence_answers.REFIT in metrics["baselines"]["methods"]

@@ -1,0 +1,5 @@
+"""Names that records, tables and pages share: methods without training, and the trials whose worth is claimed."""
+
+TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
+REFIT = "refit without flagged cells, posterior"  # the strongest method without training
+CLAIMED = ("simulated labels", "label-free")

@@ -1,0 +1,69 @@
+"""What the sweep and the benchmark answer, in words that follow from their published records."""
+
+from nblib.evaluation import tables
+from nblib.evaluation.claims import claims
+from nblib.evaluation.tables import format_interval
+from nblib.evaluation.vocabulary import CLAIMED, LIMIT, MEDIAN, REFIT
+from nblib.reporting.answers import DETECTS, answers, show_published
+from nblib.reporting.wording import better_or_worse, compare, enumerate_words
+
+__all__ = ["show_published"]  # here it knows these answers too
+
+
+@answers("05_lambda_sweep")
+def _sweep(metrics):
+    table = metrics["table"]
+    detecting = [name for name, row in table.items() if row["ap"]["iqm"] > DETECTS]
+    recommended = table[metrics["recommended"]]
+    yield (
+        f"In short runs attention detects (AP above {DETECTS:g}) with "
+        f"{enumerate_words([f'`{name}`' for name in detecting]) or 'no setting'}. Among settings whose masked error "
+        f"is within a tenth of the best, `{metrics['recommended']}` detects best: AP "
+        f"{format_interval(recommended['ap'], 2)}."
+    )
+    alive = metrics["push at a tenth of even attention"]
+    fading = metrics["push at even attention"]
+    lasting = [name for name in alive if alive[name] > 0.9 * fading[name]]
+    lost = [
+        name
+        for name in lasting
+        if all(row["ap"]["iqm"] < DETECTS for at, row in table.items() if at.split()[0] == name)
+    ]
+    if lost:
+        yield (
+            f"A push that does not fade is not enough: {enumerate_words([f'`{name}`' for name in lost])} keeps its "
+            "gradient and does not detect."
+        )
+    rows = metrics["full length"]
+    best = max(rows, key=lambda name: rows[name]["attention"]["ap"])
+    found = [
+        f"lambda {name}: AP {row['attention']['ap']:.3f}, masked {row['masked']['background_rms']:.4f} ln"
+        for name, row in rows.items()
+    ]
+    yield f"At full length (one seed, validation spectra) lambda {best} detects best: {enumerate_words(found)}."
+
+
+@answers("06_benchmark")
+def _benchmark(metrics):
+    ap = {method: row["ap"] for method, row in tables.detection_table(metrics).items()}
+    for trial in CLAIMED:
+        span = ap[f"{trial}, attention"]
+        yield (
+            f"Attention, {trial}: AP {format_interval(span)}, {better_or_worse(span, ap[MEDIAN])} a running median "
+            f"({format_interval(ap[MEDIAN])}) and {better_or_worse(span, ap['supervised CNN'])} a supervised CNN "
+            f"({format_interval(ap['supervised CNN'])}); the limit is {ap[LIMIT]['iqm']:.3f}."
+        )
+    if REFIT in ap:
+        span, place = ap[REFIT], compare(ap[REFIT], ap["simulated labels, attention"])
+        words = {1: "detects better", 0: "detects as well (within the intervals)", -1: "detects worse"}[place]
+        yield (
+            f"Who knows the formula of the background needs no network: a fit, refitted without the cells it flags, "
+            f"{words}: AP {format_interval(span)}."
+        )
+    asked = [row for row in claims(metrics) if row["met"] is not None]
+    missed = [
+        f"{row['what']} ({format_interval(row['span'])}, asked {row['target']})" for row in asked if not row["met"]
+    ]
+    yield f"{len(asked) - len(missed)} of {len(asked)} aims are met."
+    if missed:
+        yield f"Missed: {'; '.join(missed)}."
