@@ -143,11 +143,16 @@ def alarm_table(metrics: dict) -> dict[str, dict[str, dict]]:
     return rows
 
 
+def rows_by_strength(found: dict) -> dict[float, dict]:
+    """What was found at each strength, without the entries that say which task found it."""
+    return {float(key): row for key, row in found.items() if isinstance(row, dict)}
+
+
 def energy_bias_curves(metrics: dict) -> dict[str, list[dict[float, dict]]]:
     """Mean error of energies fitted on all bins over its bound: family -> (Ea, Eb) -> strength of the noise -> span."""
     curves = {}
     for name, rows in metrics["energy bias"].items():
-        noisy = {float(strength): row for strength, row in rows.items() if float(strength)}
+        noisy = {strength: row for strength, row in rows_by_strength(rows).items() if strength}
         curves[name.replace("_", " ")] = [
             {strength: _without_seed(row["error"][i] / row["bound"][i]) for strength, row in noisy.items()}
             for i in range(2)
