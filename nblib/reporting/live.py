@@ -42,7 +42,8 @@ class LiveFigure:
         """The figure as a PNG file, the moving artists in the order given over what stays."""
         self.canvas.restore_region(self._still)
         for artist in moving or []:
-            artist.axes.draw_artist(artist)
+            if artist.axes is not None:
+                artist.axes.draw_artist(artist)
         stream = io.BytesIO()
         pixels = Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
         pixels.save(stream, "png", compress_level=1)  # the default level takes as long as drawing

@@ -50,6 +50,8 @@ def _regular(lines) -> Table | None:
         head, dialect, cells = _any_table(lines[:HEAD])
     except Refusal:
         return None
+    if head.lines is None:
+        return None
     first = int(head.lines[0]) - 1
     plain = len(head.lines) == min(len(lines), HEAD) - first  # rows follow one another
     if not plain or dialect.thousands or all(GROUPED.fullmatch(row[0]) for row in cells):
