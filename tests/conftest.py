@@ -11,7 +11,7 @@ from jaxtyping import install_import_hook
 matplotlib.use("Agg")
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 # these take what users, JSON and papermill give (lists for tuples, complex numbers) and refuse the rest themselves
-UNCHECKED = {"nblib.training.config", "nblib.analysis.detector", "nblib.analysis.timeseries"}
+UNCHECKED = {"nblib.training.config", "nblib.analysis.result", "nblib.analysis.detector", "nblib.analysis.timeseries"}
 NOTEBOOKS_FIRST = ("06", "03", "05")  # the longest of them
 PACKAGE = Path(__file__).resolve().parent.parent / "nblib"
 MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in PACKAGE.rglob("[!_]*.py")}

@@ -13,7 +13,7 @@ from nblib.analysis.lines import describe_flag
 from nblib.analysis.sources import likely_sources
 
 if TYPE_CHECKING:  # the detector names causes itself
-    from nblib.analysis.detector import Detection
+    from nblib.analysis.result import Detection
 
 VALLEY = 0.5  # of the lower of two peaks' ln excess; a deeper valley between them makes two lines of one range
 PEAK = 4.0  # standard deviations of ln x that a peak beside another must have over the valley

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.analysis.detector import Detection, NoiseDetector
+from nblib.analysis.detector import NoiseDetector
 from nblib.analysis.measurement import Measurement, from_series, from_spectra, subtract_floor
 from nblib.analysis.products import as_json, table, write_products
+from nblib.analysis.result import Detection
 from nblib.spectra.readers import load_series, load_spectra
 
 

@@ -10,7 +10,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.stats import beta
 
-from nblib.analysis.detector import Detection, NoiseDetector
+from nblib.analysis.detector import NoiseDetector
+from nblib.analysis.result import Detection
 from nblib.spectra.noise import draw_intrinsic
 
 ESTIMATORS = ("welch", "welch_hann")

@@ -8,8 +8,9 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.stats import gamma
 
-from nblib.analysis.detector import Detection, NoiseDetector
+from nblib.analysis.detector import NoiseDetector
 from nblib.analysis.measurement import Measurement, from_spectra
+from nblib.analysis.result import Detection
 from nblib.project.paths import real_data_dir, resolve_data_path
 from nblib.spectra.filters import running_median
 from nblib.spectra.readers import load_spectra

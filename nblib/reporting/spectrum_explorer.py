@@ -10,10 +10,11 @@ from matplotlib.patches import Patch
 
 from nblib.analysis.causes import edited as with_flags
 from nblib.analysis.causes import flag_between, with_causes
-from nblib.analysis.detector import Detection, NoiseDetector
+from nblib.analysis.detector import NoiseDetector
 from nblib.analysis.figure import BY_HAND, FLAGGED, HAND, draw_flags, plot_detection
 from nblib.analysis.measurement import Measurement
 from nblib.analysis.products import write_products
+from nblib.analysis.result import Detection
 from nblib.project.environment import is_live
 from nblib.reporting.live import LiveFigure
 

@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from nblib.analysis.detector import Detection
 from nblib.analysis.measurement import Measurement
 from nblib.analysis.products import table
+from nblib.analysis.result import Detection
 
 ROWS = 22  # lines of the table that fit below the panels
 

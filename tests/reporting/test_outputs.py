@@ -83,7 +83,7 @@ def kept(tmp_path, monkeypatch):
 def test_a_quotation_names_its_source_and_what_is_not_there(kept):
     text = quote(kept, "masked ratio", "test.simulated labels, attention.ap", "test.nothing.ap")
     assert text.splitlines()[0].startswith(f"{kept}, profile quick, seed 0, commit abc1234567")
-    assert text.splitlines()[1].split() == ["masked", "ratio", "cls", "0.98"]
+    assert text.splitlines()[1].split() == ["masked", "ratio", "0.98"]
     assert text.splitlines()[3].endswith("not recorded")
     with pytest.raises(ValueError, match="no record at"):
         quote("05_nothing", "a")

@@ -128,7 +128,7 @@ def test_a_failure_names_its_log_and_a_refusal_stands_alone(program, capsys):
     assert program(1, "ValueError: no file") == 1
     said = capsys.readouterr().err.splitlines()
     assert said[:2] == ["failed", "ValueError: no file"]
-    assert said[2].startswith("the workflow's own words: ") and said[2].endswith("workflow.log")
+    assert said[2].startswith("more: ") and said[2].endswith("workflow.log")
     assert program(1, "refused: seed=-1 must be") == 1
     assert capsys.readouterr().err == "refused: seed=-1 must be\n"
 
