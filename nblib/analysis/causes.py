@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nblib.analysis.flags import Flag
-from nblib.analysis.lines import Flag as Line
-from nblib.analysis.lines import describe_flag
+from nblib.analysis.lines import describe_range
 from nblib.analysis.sources import likely_sources
 
 if TYPE_CHECKING:  # the detector names causes itself
@@ -33,7 +32,7 @@ def with_causes(detection: Detection, sampling_rate: float | None = None) -> Det
     flags, lines = [], []
     for flag in detection.flags:
         for part in _split(detection, flag):
-            line = describe_flag(freqs, psd, background, part.low, part.high, max(detection.n_segments, 1.0))
+            line = describe_range(freqs, psd, background, part.low, part.high, max(detection.n_segments, 1.0))
             centre = part.centre if line.centre is None else line.centre
             flags.append(dataclasses.replace(part, kind=line.kind, centre=float(centre)))
             lines.append(line)
@@ -66,7 +65,8 @@ def flag_between(detection: Detection, low: float, high: float, cause: str = "by
 def describe_kind(detection: Detection, low: float, high: float) -> str:
     """line, hump or step, of a range in Hz."""
     background = np.exp(detection.background)
-    found: Line = describe_flag(detection.freqs, detection.psd, background, low, high, max(detection.n_segments, 1.0))
+    segments = max(detection.n_segments, 1.0)
+    found = describe_range(detection.freqs, detection.psd, background, low, high, segments)
     return found.kind
 
 

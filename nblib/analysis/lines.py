@@ -15,7 +15,7 @@ STEP_SIGNIFICANCE = 5.0  # standard errors
 
 
 @dataclasses.dataclass(frozen=True)
-class Flag:
+class Feature:
     """One flagged range of a spectrum.
 
     low, high : Hz
@@ -32,14 +32,14 @@ class Flag:
     kind: str = "line"
 
 
-def describe_flag(
+def describe_range(
     freqs: Float[ndarray, " bin"],
     psd: Float[ndarray, " bin"],
     background: Float[ndarray, " bin"],
     low: float,
     high: float,
     n_segments: float = 8,
-) -> Flag:
+) -> Feature:
     """Kind, centre and strength of one flagged range.
 
     Parameters
@@ -67,20 +67,20 @@ def describe_flag(
     excess = np.maximum(psd[inside] / background[inside] - 1, 0)
     strength = float(excess.max())
     if not strength > 0:
-        return Flag(low, high, strength=0.0, kind="line" if len(inside) <= LINE_WIDTH else "hump")
+        return Feature(low, high, strength=0.0, kind="line" if len(inside) <= LINE_WIDTH else "hump")
     if excess.sum() ** 2 / (excess**2).sum() > LINE_WIDTH or _one_sided(excess):
         edge = _step(freqs, psd, usable, inside)
         if edge is not None:
-            return Flag(low, high, centre=edge, strength=strength, kind="step")
+            return Feature(low, high, centre=edge, strength=strength, kind="step")
     if excess.sum() ** 2 / (excess**2).sum() > LINE_WIDTH:
-        return Flag(low, high, strength=strength, kind="hump")
+        return Feature(low, high, strength=strength, kind="hump")
     peak = int(excess.argmax())
     near = slice(max(peak - CENTRE_HALF_WIDTH, 0), peak + CENTRE_HALF_WIDTH + 1)
     local, weight = freqs[inside][near], excess[near]
     centre = float(weight @ local / weight.sum())
     scatter = np.sqrt(((local - centre) ** 2 * (weight + 1) ** 2).sum() / n_segments) / weight.sum()
     bin_width = np.gradient(freqs)[inside[peak]] if len(freqs) > 1 else 0.0
-    return Flag(low, high, centre, float(np.hypot(scatter, SMALLEST_SPREAD * bin_width)), strength, "line")
+    return Feature(low, high, centre, float(np.hypot(scatter, SMALLEST_SPREAD * bin_width)), strength, "line")
 
 
 def _one_sided(excess: ndarray) -> bool:

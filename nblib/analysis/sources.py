@@ -7,7 +7,7 @@ import numpy as np
 
 from nblib.analysis.combs import Comb, best_comb, extend
 from nblib.analysis.harmonics import MAINS_WANDER, Lines, folded
-from nblib.analysis.lines import Flag
+from nblib.analysis.lines import Feature
 
 THRESHOLD = 3.0  # evidence (eq. A of combs.py) from which on a comb is named
 FALSE_RATE = 0.05  # P(E >= t | unrelated lines) <= FALSE_RATE / t, simulated: tests/analysis/test_sources.py
@@ -45,7 +45,7 @@ class Cause:
 
 
 def likely_sources(
-    flags: Sequence[Flag],
+    flags: Sequence[Feature],
     resolution: float,
     axis: tuple[float, float],
     sampling_rate: float | None = None,
@@ -131,7 +131,7 @@ def _check(flags, resolution, axis, sampling_rate, mains) -> None:
             raise ValueError(f"uncertainty={flag.uncertainty} of the flag at {flag.low:g} Hz must be >= 0 Hz")
 
 
-def _lines(flags: Sequence[Flag], resolution: float, axis: tuple[float, float]) -> Lines:
+def _lines(flags: Sequence[Feature], resolution: float, axis: tuple[float, float]) -> Lines:
     """Centres with uncertainties that cannot be too small: rounded centres make multiples more often than others."""
     centre = np.array([(flag.low + flag.high) / 2 if flag.centre is None else flag.centre for flag in flags])
     given = np.array([resolution / 2 if flag.uncertainty is None else flag.uncertainty for flag in flags])
@@ -228,7 +228,7 @@ def _named(comb: Comb, sampling_rate: float | None) -> list[tuple[int, Cause]]:
     return named
 
 
-def _without_comb(flag: Flag, resolution: float) -> Cause:
+def _without_comb(flag: Feature, resolution: float) -> Cause:
     if flag.kind == "hump":
         return Cause(f"hump, {hertz_range(flag.low, flag.high)}", "hump", "hump")
     centre = (flag.low + flag.high) / 2 if flag.centre is None else flag.centre

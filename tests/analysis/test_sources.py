@@ -3,7 +3,7 @@ import pytest
 
 from nblib.analysis.combs import best_comb
 from nblib.analysis.harmonics import Lines, folded
-from nblib.analysis.lines import Flag, describe_flag
+from nblib.analysis.lines import Feature, describe_range
 from nblib.analysis.sources import FALSE_RATE, hertz, hertz_range, likely_sources
 
 GRIDS = [(0.1, 300), (0.1, 10_000), (0.5, 1000), (1.0, 300), (1.0, 3000), (2.0, 300), (2.0, 10_000)]  # bin [Hz], bins
@@ -13,7 +13,7 @@ MAINS_GRIDS = [(0.1, 3000), (0.5, 300), (0.5, 3000), (1.0, 300), (1.0, 3000), (2
 def flags_at(centres, resolution, uncertainty=0.15, strengths=None):
     strengths = np.ones(len(centres)) if strengths is None else strengths
     return [
-        Flag(centre - resolution, centre + resolution, centre, uncertainty * resolution, strength)
+        Feature(centre - resolution, centre + resolution, centre, uncertainty * resolution, strength)
         for centre, strength in zip(centres, strengths, strict=True)
     ]
 
@@ -55,9 +55,9 @@ def test_mains_and_a_clock_are_both_found_beside_an_unrelated_line():
 
 def test_humps_and_steps_keep_their_names_and_their_place():
     flags = [
-        Flag(1700, 2300, kind="hump"),
+        Feature(1700, 2300, kind="hump"),
         *flags_at([50.0, 150.0, 250.0], 1.0),
-        Flag(805, 830, centre=812, kind="step"),
+        Feature(805, 830, centre=812, kind="step"),
     ]
     causes = likely_sources(flags, 1.0, (1, 3000))
     assert [cause.name for cause in causes][::4] == ["hump, 1.7..2.3 kHz", "step at 812 Hz"]
@@ -229,7 +229,7 @@ def test_the_centre_of_a_line_is_known_below_a_bin():
     for _ in range(60):
         centre = rng.uniform(100, 900)
         psd = spectrum(rng, background * (1 + 5 * np.exp(-0.5 * (freqs - centre) ** 2)))
-        flag = describe_flag(freqs, psd, background, centre - 4, centre + 4, 60)
+        flag = describe_range(freqs, psd, background, centre - 4, centre + 4, 60)
         assert flag.kind == "line" and flag.uncertainty < 0.3
         errors.append((flag.centre - centre) / flag.uncertainty)
     assert np.sqrt(np.mean(np.square(errors))) < 1.3
@@ -245,9 +245,9 @@ def test_lines_humps_and_steps_are_told_apart():
         line = spectrum(rng, smooth * (1 + 8 * np.exp(-0.5 * (freqs - 812) ** 2)))
         hump = spectrum(rng, smooth * (1 + 2 * np.exp(-0.5 * ((freqs - 2000) / 100) ** 2)))
         step = spectrum(rng, smooth * np.where(freqs > 812, 3.0, 1.0))
-        right["line"] += describe_flag(freqs, line, smooth, 808, 816, 60).kind == "line"
-        right["hump"] += describe_flag(freqs, hump, smooth, 1750, 2250, 60).kind == "hump"
-        flag = describe_flag(freqs, step, smooth, 800, 850, 60)
+        right["line"] += describe_range(freqs, line, smooth, 808, 816, 60).kind == "line"
+        right["hump"] += describe_range(freqs, hump, smooth, 1750, 2250, 60).kind == "hump"
+        flag = describe_range(freqs, step, smooth, 800, 850, 60)
         right["step"] += flag.kind == "step" and abs(flag.centre - 812.5) <= 2
     assert min(right.values()) >= 19, right
 
@@ -256,9 +256,9 @@ def test_missing_bins_inside_a_flag_are_passed_over():
     freqs = np.arange(1.0, 101.0)
     psd, background = np.ones(100), np.ones(100)
     psd[48:51], psd[49] = 30.0, np.nan
-    assert describe_flag(freqs, psd, background, 45, 55).centre == pytest.approx(50.0)
+    assert describe_range(freqs, psd, background, 45, 55).centre == pytest.approx(50.0)
     with pytest.raises(ValueError, match="holds no bin"):
-        describe_flag(freqs, np.full(100, np.nan), background, 45, 55)
+        describe_range(freqs, np.full(100, np.nan), background, 45, 55)
 
 
 # ---- bad input ----
@@ -271,15 +271,15 @@ def test_missing_bins_inside_a_flag_are_passed_over():
         ({"axis": (10.0, 1.0)}, "axis="),
         ({"sampling_rate": -1.0}, "sampling_rate=-1.0"),
         ({"mains": (0.0,)}, "mains="),
-        ({"flags": [Flag(2.0, 1.0)]}, "low <= high"),
-        ({"flags": [Flag(1.0, np.nan)]}, "finite"),
-        ({"flags": [Flag(1.0, 2.0, kind="bump")]}, "kind='bump'"),
-        ({"flags": [Flag(1.0, 2.0, uncertainty=-1.0)]}, "uncertainty=-1.0"),
+        ({"flags": [Feature(2.0, 1.0)]}, "low <= high"),
+        ({"flags": [Feature(1.0, np.nan)]}, "finite"),
+        ({"flags": [Feature(1.0, 2.0, kind="bump")]}, "kind='bump'"),
+        ({"flags": [Feature(1.0, 2.0, uncertainty=-1.0)]}, "uncertainty=-1.0"),
     ],
 )
 def test_refuses(change, said):
     with pytest.raises(ValueError, match=said):
-        likely_sources(**{"flags": [Flag(1.0, 2.0)], "resolution": 1.0, "axis": (1.0, 100.0), **change})
+        likely_sources(**{"flags": [Feature(1.0, 2.0)], "resolution": 1.0, "axis": (1.0, 100.0), **change})
 
 
 def test_no_flags_no_causes():

@@ -2,7 +2,7 @@ import csv
 
 import numpy as np
 
-from nblib.analysis.lines import describe_flag
+from nblib.analysis.lines import describe_range
 from nblib.analysis.sources import likely_sources
 from nblib.evaluation.examples import ENERGIES, N_AVERAGES, example_spectrum, write_example
 from nblib.project.paths import ROOT
@@ -34,7 +34,7 @@ def test_the_truth_is_where_the_spectrum_stands_out_and_nowhere_else(tmp_path):
 def test_its_true_ranges_are_given_their_true_causes():
     freqs, psd, truth = example_spectrum()
     background = published_psd(*ENERGIES)[0]
-    flags = [describe_flag(freqs, psd, background, low, high, N_AVERAGES) for low, high, _ in truth]
+    flags = [describe_range(freqs, psd, background, low, high, N_AVERAGES) for low, high, _ in truth]
     causes = likely_sources(flags, 1.0, (freqs[0], freqs[-1]))
     for (_, _, true_cause), cause in zip(truth, causes, strict=True):
         expected = {"49.98": "50 Hz mains", "clock": "unknown clock, 312.4", "switc": "hump"}[true_cause[:5]]
