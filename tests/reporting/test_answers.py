@@ -7,7 +7,7 @@ import pytest
 from nblib.evaluation.claims import claims
 from nblib.project.paths import NOTEBOOKS
 from nblib.project.records import committed_result
-from nblib.reporting import evidence_answers
+from nblib.reporting import answers, evidence_answers
 from nblib.reporting.answers import ANSWERS, published_answer
 
 
@@ -64,13 +64,24 @@ def test_where_the_first_layer_looks_turns_with_the_numbers(auroc, words):
     assert f"the first one {words}" in _text("04_attention_heatmaps", change)
 
 
-def test_the_longest_run_decides_between_lambdas():
-    def other(metrics):
-        for number, row in enumerate(metrics["full length"].values()):
-            row["attention"]["ap"] = 0.5 + 0.1 * number
+def test_the_full_runs_decide_between_lambdas():
+    """Planted bug: the largest lambda named, whatever it reached."""
 
-    last = list(committed_result("05_lambda_sweep")["metrics"]["full length"])[-1]
-    assert f"lambda {last} detects best" in _text("05_lambda_sweep", other)
+    def full(metrics):
+        rows = {"10": 0.97, "100": 0.95}
+        metrics["full length"] = {
+            name: {"attention": {"ap": ap}, "masked": {"background_rms": 0.02}} for name, ap in rows.items()
+        }
+        metrics["push at a tenth of even attention"] = metrics["push at even attention"]
+
+    assert "lambda 10 detects best: lambda 10: AP 0.970" in _text("05_lambda_sweep", full)
+
+
+def test_an_older_record_is_called_so(monkeypatch):
+    """Planted bug: a notebook that asks for more stopped, so that its record could not be renewed."""
+    record = committed_result("04_attention_heatmaps") | {"metrics": {}}
+    monkeypatch.setattr(answers, "committed_result", lambda *_: record)
+    assert "is of an earlier form of this notebook and lacks 'simulated labels" in published_answer(record["notebook"])
 
 
 def test_missed_aims_are_counted():
