@@ -10,6 +10,7 @@ from nblib.spectra.cells import N_INTERVALS
 
 FREQUENCY = "Frequency [Hz]"
 PSD_LABEL = "PSD [{unit}]"
+LEAST_ATTENTION = 1e-3  # of uniform; what is below says nothing more
 
 
 def new_axes(ax, size=(6, 3)):
@@ -114,8 +115,11 @@ def plot_spectrum_and_attention(freqs, psds, noisy, token_freqs, rows, axes=None
         lower.plot(token_freqs, row, label=label)
     lower.axhline(1.0, ls=":", color="k", lw=0.8, label="uniform")
     shade_noisy(lower, freqs, noisy)
-    lower.set(xscale="log", xlabel=FREQUENCY, ylabel="CLS attention / uniform", ylim=(0, None))
-    lower.legend(fontsize=7)
+    lower.set(xscale="log", yscale="log", xlabel=FREQUENCY, ylabel="CLS attention / uniform")
+    low, high = lower.get_ylim()
+    lower.set_ylim(max(low, LEAST_ATTENTION), high)
+    lower.text(0.02, 0.05, "low = flagged", transform=lower.transAxes, fontsize=8)
+    lower.legend(fontsize=7, loc="lower right")
     upper.set(xlabel="")
     return axes
 
