@@ -8,7 +8,7 @@ from nblib.evaluation.baselines import assess_baselines, baseline_methods, energ
 from nblib.evaluation.test_sets import STRENGTHS
 from nblib.project.profiles import Sizes
 
-SIZES = Sizes(n_test=60, n_tune=16, n_family=16, n_line_free=60, n_correlated=20, n_probe=60, n_energies=12)
+SIZES = Sizes(n_test=60, n_tune=40, n_family=30, n_line_free=60, n_correlated=30, n_probe=60, n_energies=20)
 FEW = Sizes(n_test=6, n_tune=6, n_family=6, n_line_free=6, n_correlated=6, n_probe=6, n_energies=80)
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "steps": 2, "batch_size": 8}
 TINY |= {"n_validation": 8}
