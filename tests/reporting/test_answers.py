@@ -33,8 +33,20 @@ def test_a_notebook_without_an_answer_is_refused():
 def test_the_baseline_knows_as_much_as_its_numbers_say():
     """Planted bug: "knows nothing of the noise" as fixed text."""
     name = "01_baseline_mask_prediction"
-    assert "knows nothing of the noise" in _text(name, lambda m: m["cls"]["attention"].update(ap=0.03, prevalence=0.03))
-    assert "knows something of the noise" in _text(name, lambda m: m["cls"]["attention"].update(ap=0.9))
+    poor = _text(name, lambda m: m["cls"]["attention"].update(ap=0.03, prevalence=0.03))
+    assert "knows nothing of the noise in the CLS readout: AP 0.030" in poor
+    good = _text(name, lambda m: m["cls"]["attention"].update(ap=0.9))
+    assert "knows something of the noise in the CLS readout: AP 0.900" in good
+
+
+def test_the_share_of_smoothing_is_that_of_the_control():
+    """Planted bug: "most of that is smoothing" as fixed text."""
+
+    def fall(metrics):
+        metrics["cls"]["in_band"].update(before=0.6, after=0.1)
+        metrics["cls"]["no_line"].update(before=0.3, after=0.2)
+
+    assert "Of that fall 20% is smoothing" in _text("01_baseline_mask_prediction", fall)
 
 
 def test_the_simple_penalty_detects_where_its_numbers_say_so():
