@@ -7,10 +7,9 @@ from matplotlib.figure import Figure
 from nblib.prediction import Predictions
 from nblib.project.environment import is_live
 from nblib.reporting.live import LiveFigure
-from nblib.reporting.plots import plot_spectrum_and_attention, shade_noisy
+from nblib.reporting.plots import LEAST_ATTENTION, plot_spectrum_and_attention, shade_noisy
 
 ALL_HEADS = "mean"
-LEAST_ATTENTION = 0.02  # over uniform: lower end of the live attention axis
 TOP_SHARE = 0.999  # of all attention values: where the fixed upper end of the attention axis stands
 
 
@@ -34,7 +33,7 @@ def draw_panel(
     attention = {f"layer {layer}, head {head}": _over_uniform(reading, index, layer, head)}
     plot_spectrum_and_attention(reading.freqs, known, reading.noisy[index], reading.token_freqs, attention, axes)
     axes[0].set_title(f"spectrum {index}" + (f", {label}" if label else ""))
-    axes[1].set(ylim=(0, top))
+    axes[1].set(ylim=(LEAST_ATTENTION, top))
 
 
 def zoom_to_noise(reading: Predictions, index: int, axes) -> None:

@@ -31,8 +31,8 @@ except KeyboardInterrupt:
 
 def _started(tmp_path, ignored):
     def ignore():
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the tests themselves may run under nohup
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
 
     command = [sys.executable, "-c", PROGRAM, str(tmp_path), WORKER]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
