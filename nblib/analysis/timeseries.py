@@ -98,10 +98,36 @@ def welch_spectrum(
     samples = _checked(samples, rate, overlap, detrend)
     length = _segment_length(len(samples), rate, segment_length, n_segments, overlap)
     step = max(length - int(overlap * length), 1)
+    taper = _taper(window, length)
+    kept, n_starts = _whole_segments(samples, length, step)
+    psd = _average(samples, kept, taper, rate, detrend)
+    freqs = np.fft.rfftfreq(length, 1 / rate)
+    inner = slice(1, len(freqs) - 1 if length % 2 == 0 else len(freqs))
+    return WelchSpectrum(
+        freqs[inner],
+        psd[inner],
+        effective_averages(kept // step, taper, step),
+        len(kept),
+        n_starts - len(kept),
+        length,
+        float(rate),
+        window,
+        float(overlap),
+        "welch" if np.ptp(taper) == 0 and step >= length else "welch_hann",
+        _bin_correlation(taper),
+        float((~np.isfinite(samples)).mean()),
+    )
+
+
+def _taper(window, length):
     try:
-        taper = signal.get_window(window, length)
+        return signal.get_window(window, length)
     except (ValueError, TypeError) as error:
         raise ValueError(f"window={window!r} is not known to scipy.signal.get_window; use 'hann'") from error
+
+
+def _whole_segments(samples, length, step):
+    """Where the segments without a missing sample start, and how many segments there are in all."""
     starts = np.arange(0, len(samples) - length + 1, step)
     gaps = np.concatenate([[0], np.cumsum(~np.isfinite(samples))])
     kept = starts[gaps[starts + length] == gaps[starts]]
@@ -110,23 +136,7 @@ def welch_spectrum(
             f"every one of {len(starts)} segments of {length} samples holds a missing value; use a smaller "
             f"segment_length, or fill or cut the {gaps[-1]} missing samples"
         )
-    psd = _average(samples, kept, taper, rate, detrend)
-    freqs = np.fft.rfftfreq(length, 1 / rate)
-    last = len(freqs) - 1 if length % 2 == 0 else len(freqs)
-    return WelchSpectrum(
-        freqs[1:last],
-        psd[1:last],
-        effective_averages(kept // step, taper, step),
-        len(kept),
-        len(starts) - len(kept),
-        length,
-        float(rate),
-        window,
-        float(overlap),
-        "welch" if np.ptp(taper) == 0 and step >= length else "welch_hann",
-        _bin_correlation(taper),
-        float(gaps[-1] / len(samples)),
-    )
+    return kept, len(starts)
 
 
 def default_segment_length(n_samples: int, rate: float, overlap: float = 0.5) -> int:

@@ -129,15 +129,41 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
     centred = (log_psd - soft) * np.sqrt(segments)
     correlation = neighbour_correlation(centred / max(lower_spread(centred), 1e-9), adjacent)
     stiff = robust_background(log_psd, plan.grid, 1 / np.sqrt(segments), STIFF)
-    measured = plan.grid.valid.astype(float)
-    middle, positions = log_median(segments), np.arange(n_bins)
+    middle = log_median(segments)
+    scores, ranks, widths, heights = _strongest(log_psd, soft, stiff, segments, correlation, plan)
+
+    def spread(values):
+        full = np.full(n_bins, np.nan)
+        full[index] = values
+        return full
+
+    return Whitened(
+        scores,
+        ranks,
+        widths,
+        heights,
+        spread(log_psd),
+        spread(soft - middle),
+        spread(segments),
+        estimated,
+        correlation,
+    )
+
+
+def _strongest(log_psd, soft, stiff, segments, correlation, plan):
+    """Scores, ranks, widths and heights of the strongest filter at each bin, over both backgrounds: (bin,) each.
+
+    All but the plan is given at the measured bins; the stiff background takes the narrow filters alone.
+    """
+    index, n_bins = plan.grid.index, len(plan.grid.freqs)
+    positions, measured = np.arange(n_bins), plan.grid.valid.astype(float)
     broad = np.abs(_broad_excess(log_psd - soft, plan.grid.freqs[index]))
     per_bin = np.interp(positions, index, segments)
     best, widths, heights, ranks = np.full(n_bins, -1.0), np.zeros(n_bins), np.zeros(n_bins), np.full(n_bins, -1.0)
     n_stiff = sum(width <= STIFF_WIDTH for width in plan.widths)
     for background, n_widths in ((soft, len(plan.widths)), (stiff, n_stiff)):
         residual = np.zeros(n_bins)
-        residual[index] = np.expm1(np.minimum(log_psd - background + middle, OVERFLOW))
+        residual[index] = np.expm1(np.minimum(log_psd - background + log_median(segments), OVERFLOW))
         bend, doubt = ALLOWANCE + _bend(background), DISAGREEMENT * np.abs(background - soft) + broad
         scores, found, lenient = filter_scores(
             residual,
@@ -155,23 +181,4 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
         best = np.where(wins, here, best)
         widths = np.where(wins, np.asarray(plan.widths)[row], widths)
         heights = np.where(wins, np.take_along_axis(found, row[None], axis=0)[0], heights)
-
-    def spread(values):
-        full = np.full(n_bins, np.nan)
-        full[index] = values
-        return full
-
-    scores, ranks, widths, heights = (
-        np.where(plan.grid.valid, values, np.nan) for values in (best, ranks, widths, heights)
-    )
-    return Whitened(
-        scores,
-        ranks,
-        widths,
-        heights,
-        spread(log_psd),
-        spread(soft - middle),
-        spread(segments),
-        estimated,
-        correlation,
-    )
+    return tuple(np.where(plan.grid.valid, values, np.nan) for values in (best, ranks, widths, heights))
