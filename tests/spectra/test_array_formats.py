@@ -5,13 +5,13 @@ import collections
 import gzip
 import lzma
 import pickle
-import warnings
 
 import h5py
 import numpy as np
 import pytest
 import scipy.io
 import torch
+from untouched import read_untouched
 
 from nblib.spectra.readers import load_spectra
 
@@ -21,13 +21,7 @@ STUDY = {"x": np.abs(np.random.default_rng(1).normal(1, 0.1, (3, 1, 3000))) * 1e
 
 
 def read(path, **options):
-    """The file's spectra; it is not changed."""
-    before = path.read_bytes()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        spectra = load_spectra(path, **options)
-    assert path.read_bytes() == before
-    return spectra
+    return read_untouched(load_spectra, path, **options)
 
 
 def assert_read(path, psd=PSD, freqs=FREQS, unit=None, said="", **options):
