@@ -17,7 +17,8 @@ from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_record, benchmark_result
 from nblib.project.records import read_json, write_json
 from nblib.reporting.style import save_figure, use_style
-from nblib.spectra.noise import draw_external, draw_intrinsic
+from nblib.spectra.intrinsic import draw_intrinsic
+from nblib.spectra.noise import draw_external
 from nblib.training.objective import loss_terms
 from nblib.training.optimizer import MuonAdamW
 

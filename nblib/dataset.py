@@ -11,15 +11,8 @@ from torch import Tensor
 
 from nblib.project.extensions import load_extensions, loaded_extensions
 from nblib.spectra.cells import N_INTERVALS, NOISY_RATIO, noise_interval
-from nblib.spectra.noise import (
-    FAMILIES,
-    check_family,
-    check_intrinsic,
-    draw_external,
-    draw_intrinsic,
-    log_bias,
-    log_variance,
-)
+from nblib.spectra.intrinsic import check_intrinsic, draw_intrinsic, log_bias, log_variance
+from nblib.spectra.noise import FAMILIES, check_family, draw_external
 from nblib.spectra.physics import (
     E_ALPHA_GRID,
     E_BETA_GRID,

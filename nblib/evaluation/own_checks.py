@@ -12,7 +12,7 @@ from scipy.stats import beta
 
 from nblib.analysis.detector import NoiseDetector
 from nblib.analysis.result import Detection
-from nblib.spectra.noise import draw_intrinsic
+from nblib.spectra.intrinsic import draw_intrinsic
 
 ESTIMATORS = ("welch", "welch_hann")
 LEAST_OVERLAP = 0.5

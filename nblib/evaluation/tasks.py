@@ -52,7 +52,7 @@ class Task:
         families = {*self.config.families, *families_judged(self.family), "none"}
         choices = self.config.choices() | {
             "nblib.spectra.noise:FAMILIES": sorted(families),
-            "nblib.spectra.noise:INTRINSIC": sorted({self.config.intrinsic, "welch", "welch_hann"}),
+            "nblib.spectra.intrinsic:INTRINSIC": sorted({self.config.intrinsic, "welch", "welch_hann"}),
             "nblib.prediction:SCORES": scores_judged(self.config.extensions),
         }
         if self.kind in KINDS:

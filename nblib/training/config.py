@@ -148,7 +148,7 @@ class TrainConfig:
             "nblib.losses:REGULARIZERS": (self.regularizer,),
             "nblib.losses:MASKED_ERRORS": (self.masked_error,),
             "nblib.spectra.noise:FAMILIES": self.families,
-            "nblib.spectra.noise:INTRINSIC": (self.intrinsic,),
+            "nblib.spectra.intrinsic:INTRINSIC": (self.intrinsic,),
             "nblib.spectra.formats:READERS": self._format(),
             "nblib.spectra.formats:SERIES_READERS": (),
         }

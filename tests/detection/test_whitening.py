@@ -6,7 +6,7 @@ import pytest
 from nblib.detection.false_alarms import RATES, Thresholds, rank_threshold
 from nblib.detection.scatter import HANN_CORRELATION, lower_spread, rounding_step, segments_of_spread
 from nblib.detection.whitening import Plan, whiten
-from nblib.spectra.noise import draw_intrinsic
+from nblib.spectra.intrinsic import draw_intrinsic
 
 FREQS = np.arange(1.0, 601.0)
 PLAN = Plan.of(FREQS, np.ones(600, dtype=bool))
