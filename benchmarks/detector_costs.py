@@ -1,4 +1,4 @@
-"""Time and memory of the detector against the number of bins, one thread: records/benchmarks/detector_costs.json.
+"""Time and memory of the detector against the number of bins, one thread: runs/benchmarks/detector_costs.json.
 
 Processor time, the best of a few repetitions, and the peak of what numpy allocates (tracemalloc), by part: the filter
 bank on its backgrounds (K known), the network's inputs, and the network itself. Exponents are slopes in ln-ln.
@@ -14,7 +14,7 @@ from nblib.detection.evidence import forward
 from nblib.detection.network_inputs import network_inputs
 from nblib.detection.whitening import Plan, whiten
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record
+from nblib.project.paths import benchmark_result
 from nblib.project.records import write_json
 
 SIZES = (1000, 3000, 10_000, 30_000, 100_000)
@@ -68,7 +68,7 @@ def main() -> None:
         for name, rows in costs.items()
     }
     print(exponents)
-    write_json(benchmark_record("detector_costs"), {"costs": costs, "exponents": exponents} | run_conditions())
+    write_json(benchmark_result("detector_costs"), {"costs": costs, "exponents": exponents} | run_conditions())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """False alarms a spectrum on the second generator, 1 % and 5 % asked, and what is found at the same thresholds.
 
-Writes records/benchmarks/false_alarms.json: by estimator, grid, and K known or estimated; both statistics (the
+Writes runs/benchmarks/false_alarms.json: by estimator, grid, and K known or estimated; both statistics (the
 classical score, and the shipped sum of it and the network's evidence). No threshold was drawn from these spectra.
 """
 
@@ -10,7 +10,7 @@ from itertools import product
 from nblib.evaluation.alarm_rates import alarm_rates, found_cells
 from nblib.evaluation.second_world import SecondWorld
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record
+from nblib.project.paths import benchmark_result
 from nblib.project.records import write_json
 
 SEED = 26  # of spectra that were looked at for no choice
@@ -35,7 +35,7 @@ def main() -> None:
             record["found"][name] = found_cells(noisy_spectra, known)
             print(name, record["alarms"][name], "found", record["found"][name], flush=True)
         record["settings"] = {"seed": SEED, "sizes": SIZES, "spectra": options.spectra, "noisy": options.noisy}
-        write_json(benchmark_record("false_alarms"), record | run_conditions())
+        write_json(benchmark_result("false_alarms"), record | run_conditions())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Injections into measured spectra: the detector, a calibrated bank and every single classical setting.
 
-Writes records/benchmarks/injections.json. Needs $NBLIB_REAL_DATA.
+Writes runs/benchmarks/injections.json. Needs $NBLIB_REAL_DATA.
 """
 
 import argparse
@@ -15,9 +15,18 @@ from nblib.evaluation.background_baselines import (
     running_median_filter,
     single_settings,
 )
-from nblib.evaluation.injections import AREAS, HEIGHTS, Benchmark, paired_difference, real_stretches, table
+from nblib.evaluation.injections import (
+    AREAS,
+    HEIGHTS,
+    Benchmark,
+    by_stretch,
+    paired_difference,
+    places_used,
+    real_stretches,
+    table,
+)
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record, real_data_dir
+from nblib.project.paths import benchmark_result, real_data_dir
 from nblib.project.records import write_json
 from nblib.spectra.wide import cell_any
 
@@ -47,22 +56,10 @@ def flagged_quiet(stretch, bench):
     return found
 
 
-def main() -> None:
-    """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--places", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    stretches = real_stretches(real_data_dir())
-    bench = Benchmark(stretches, options.places, options.seed)
-    places = {stretch.name: bench.places(stretch, SCREENS) for stretch in stretches}
-    first, held_out = stretches[0], stretches[1:]
-    singles, tuned = single_settings(), {}
-    for name, method in singles.items():
-        tuned[name] = table({name: {first.name: bench.recalls(method, first, places[first.name])}})[name]
-        print(f"{name:32s} {tuned[name]}", flush=True)
-    best = max(tuned, key=lambda name: tuned[name]["5%"])
-    methods = {
+def methods_tried(best):
+    """Every method by name; best : the single setting chosen on the first stretch."""
+    singles = single_settings()
+    return {
         "shipped detector": SHIPPED.method(),
         "shipped detector, K unknown": K_UNKNOWN.method(),
         "shipped detector, score that flags": SHIPPED.method("scores"),
@@ -73,48 +70,66 @@ def main() -> None:
         "best single setting": singles[best],
         "running median 401, narrow": singles["running median 401, narrow"],
         "chance": random_scores,
+    } | {name: singles[name] for name in singles if name.startswith("pybaselines")}
+
+
+def by_setting(recalls):
+    """Mean recall by method, stretch, width and height, and area."""
+    return {
+        name: {
+            stretch: {
+                f"sigma {w:g}, height {h:g}": {f"{a:.0%}": float(np.nanmean(v[a])) for a in AREAS}
+                for (w, h), v in found.items()
+            }
+            for stretch, found in rows.items()
+        }
+        for name, rows in recalls.items()
     }
-    methods |= {name: singles[name] for name in singles if name.startswith("pybaselines")}
-    recalls = {
-        name: {here.name: bench.recalls(method, here, places[here.name]) for here in held_out}
-        for name, method in methods.items()
-    }
+
+
+def differences(recalls):
+    """Paired differences, mean and interval, by pair and area."""
     pairs = [("shipped detector", other) for other in recalls if other != "shipped detector"]
     pairs.append(("shipped detector, score that flags", "its classical part, score that flags"))
+    ends = ("mean", "low", "high")
+    return {
+        f"{name} - {other}": {
+            f"{area:.0%}": dict(zip(ends, paired_difference(recalls[name], recalls[other], area), strict=True))
+            for area in AREAS
+        }
+        for name, other in pairs
+    }
+
+
+def main() -> None:
+    """Measure and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--places", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    stretches = real_stretches(real_data_dir())
+    bench = Benchmark(stretches, options.places, options.seed)
+    places = {stretch.name: bench.places(stretch, SCREENS) for stretch in stretches}
+    first, held_out = stretches[0], stretches[1:]
+    tuned = {}
+    for name, method in single_settings().items():
+        tuned[name] = table({name: {first.name: bench.recalls(method, first, places[first.name])}})[name]
+        print(f"{name:32s} {tuned[name]}", flush=True)
+    best = max(tuned, key=lambda name: tuned[name]["5%"])
+    recalls = {
+        name: {here.name: bench.recalls(method, here, places[here.name]) for here in held_out}
+        for name, method in methods_tried(best).items()
+    }
     record = {
         "tuned on": first.name,
         "tuning": tuned,
         "best single setting": best,
         "held out": table(recalls),
-        "by stretch": {
-            name: {key: table({"m": {key: found}})["m"] for key, found in rows.items()}
-            for name, rows in recalls.items()
-        },
-        "by setting": {
-            name: {
-                stretch: {
-                    f"sigma {w:g}, height {h:g}": {f"{a:.0%}": float(np.nanmean(v[a])) for a in AREAS}
-                    for (w, h), v in found.items()
-                }
-                for stretch, found in rows.items()
-            }
-            for name, rows in recalls.items()
-        },
-        "differences": {
-            f"shipped detector - {other}": {
-                f"{area:.0%}": dict(
-                    zip(
-                        ("mean", "low", "high"),
-                        paired_difference(recalls[name], recalls[other], area),
-                        strict=True,
-                    )
-                )
-                for area in AREAS
-            }
-            for name, other in pairs
-        },
+        "by stretch": by_stretch(recalls),
+        "by setting": by_setting(recalls),
+        "differences": differences(recalls),
         "quiet spectra": {here.name: flagged_quiet(here, bench) for here in stretches},
-        "places": {name: {f"{here.width:g}": len(here.centres) for here in found} for name, found in places.items()},
+        "places": places_used(places),
         "settings": {
             "seed": options.seed,
             "places": options.places,
@@ -123,7 +138,7 @@ def main() -> None:
             "allowance": ALLOWANCE,
         },
     }
-    write_json(benchmark_record("injections"), record | run_conditions())
+    write_json(benchmark_result("injections"), record | run_conditions())
     for name, row in record["held out"].items():
         print(f"{name:32s} {row}")
     print(record["best single setting"], record["differences"])

@@ -1,6 +1,6 @@
 """Injections into measured spectra: what the network adds to the classical detector.
 
-Writes records/benchmarks/network_injections.json. Needs $NBLIB_REAL_DATA and the networks' weights (NAME=FILE). Every
+Writes runs/benchmarks/network_injections.json. Needs $NBLIB_REAL_DATA and the networks' weights (NAME=FILE). Every
 choice - the best single classical setting, the weight of the network - is made on the first stretch; scores are those
 of the others.
 """
@@ -20,10 +20,19 @@ from nblib.evaluation.background_baselines import (
     running_median_filter,
     single_settings,
 )
-from nblib.evaluation.injections import AREAS, Benchmark, cell_maxima, paired_difference, real_stretches, table
+from nblib.evaluation.injections import (
+    AREAS,
+    Benchmark,
+    by_stretch,
+    cell_maxima,
+    paired_difference,
+    places_used,
+    real_stretches,
+    table,
+)
 from nblib.evaluation.network_methods import network_cells
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record, real_data_dir
+from nblib.project.paths import benchmark_result, real_data_dir
 from nblib.project.records import write_json
 from nblib.training.checkpoints import load_checkpoint
 
@@ -71,6 +80,52 @@ def only(scores, kind):
     return lambda *spectra: scores(*spectra)[kind]
 
 
+def read_networks(entries):
+    """All scores of each network, by the name it is given: NAME=FILE."""
+    found = {}
+    for name, _, path in (entry.partition("=") for entry in entries):
+        model = WideNetwork()
+        load_checkpoint(path, model)
+        found[name] = all_scores(model.eval())
+    return found
+
+
+def with_networks(scores, classical, on_first):
+    """The networks' scores and their sums with the classical detector; and what each weight reaches on_first."""
+    methods, chosen = {}, {}
+    for name, here in scores.items():
+        methods |= {f"{name}: {kind}": only(here, kind) for kind in SCORES}
+        for kind in COMBINED:
+            sums = {weight: with_evidence(classical, here, kind, weight) for weight in WEIGHTS}
+            found = {weight: on_first(method) for weight, method in sums.items()}
+            chosen[f"{name}: {kind}"] = {f"{weight:g}": value for weight, value in found.items()}
+            methods[f"classical detector + {name}: {kind}"] = sums[max(found, key=found.get)]
+            methods |= {f"classical detector + {w:g} x {name}: {kind}": method for w, method in sums.items()}
+    return methods, chosen
+
+
+def by_width(recalls):
+    """Mean recall at each area, by method and width."""
+    found = {}
+    for name, by in recalls.items():
+        rows = [(width, values) for stretch in by.values() for (width, _), values in stretch.items()]
+        found[name] = {
+            f"{width:g}": [float(np.mean([np.nanmean(v[area]) for w, v in rows if w == width])) for area in AREAS]
+            for width in sorted({w for w, _ in rows})
+        }
+    return found
+
+
+def differences(recalls):
+    """Paired differences (mean, low, high) of every method to three others, by area."""
+    return {
+        f"{name} - {other}": {f"{area:.0%}": paired_difference(recalls[name], recalls[other], area) for area in AREAS}
+        for name in recalls
+        for other in ("classical detector", "best single setting", "running median 401, narrow")
+        if name != other
+    }
+
+
 def main() -> None:
     """Measure and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -81,11 +136,7 @@ def main() -> None:
     torch.set_num_threads(1)
     stretches = real_stretches(real_data_dir())
     bench, first = Benchmark(stretches, options.places, options.seed), stretches[0]
-    networks = {}
-    for name, _, path in (entry.partition("=") for entry in options.networks):
-        networks[name] = WideNetwork()
-        load_checkpoint(path, networks[name])
-    scores = {name: all_scores(model.eval()) for name, model in networks.items()}
+    scores = read_networks(options.networks)
     classical = DetectorScores().method("classical ranks")
     screen = only(next(iter(scores.values())), "head")
     screens = [running_median_filter(401, (1, 2, 3)), running_median_filter(101, (1,)), classical, calibrated_bank()]
@@ -98,58 +149,28 @@ def main() -> None:
     singles = {name: method for name, method in single_settings().items() if not name.startswith("pybaselines")}
     tuning = {name: on_first(method) for name, method in singles.items()}
     best = max(tuning, key=tuning.get)
+    networks, chosen = with_networks(scores, classical, on_first)
     methods = {
         "classical detector": classical,
         "best single setting": singles[best],
         "running median 401, narrow": singles["running median 401, narrow"],
         "calibrated bank on running medians": calibrated_bank(),
         "clipping 401, narrow": iterated_clipping(401, (1, 2, 3)),
-    }
-    chosen = {}
-    for name, here in scores.items():
-        methods |= {f"{name}: {kind}": only(here, kind) for kind in SCORES}
-        for kind in COMBINED:
-            options_ = {weight: with_evidence(classical, here, kind, weight) for weight in WEIGHTS}
-            found = {weight: on_first(method) for weight, method in options_.items()}
-            chosen[f"{name}: {kind}"] = {f"{weight:g}": value for weight, value in found.items()}
-            methods[f"classical detector + {name}: {kind}"] = options_[max(found, key=found.get)]
-            methods |= {f"classical detector + {w:g} x {name}: {kind}": method for w, method in options_.items()}
-    held_out = stretches[1:]
+    } | networks
     recalls = {
-        name: {here.name: bench.recalls(method, here, places[here.name]) for here in held_out}
+        name: {here.name: bench.recalls(method, here, places[here.name]) for here in stretches[1:]}
         for name, method in methods.items()
     }
     record = {
         "first stretch": {"singles": tuning, "best single setting": best, "weights": chosen},
         "held out": table(recalls),
-        "by stretch": {
-            name: {key: table({"m": {key: found}})["m"] for key, found in rows.items()}
-            for name, rows in recalls.items()
-        },
-        "by width": {
-            name: {
-                f"{width:g}": [
-                    float(
-                        np.mean([np.nanmean(v[a]) for rows in by.values() for (w, _), v in rows.items() if w == width])
-                    )
-                    for a in AREAS
-                ]
-                for width in sorted({w for rows in by.values() for w, _ in rows})
-            }
-            for name, by in recalls.items()
-        },
-        "differences": {
-            f"{name} - {other}": {
-                f"{area:.0%}": paired_difference(recalls[name], recalls[other], area) for area in AREAS
-            }
-            for name in recalls
-            for other in ("classical detector", "best single setting", "running median 401, narrow")
-            if name != other
-        },
-        "places": {name: {f"{here.width:g}": len(here.centres) for here in found} for name, found in places.items()},
+        "by stretch": by_stretch(recalls),
+        "by width": by_width(recalls),
+        "differences": differences(recalls),
+        "places": places_used(places),
         "settings": {"seed": options.seed, "places": options.places},
     }
-    write_json(benchmark_record("network_injections"), record | run_conditions())
+    write_json(benchmark_result("network_injections"), record | run_conditions())
     for name, row in record["held out"].items():
         print(f"{name:45s} {row}")
     print(record["first stretch"])

@@ -16,6 +16,7 @@ import numpy as np
 
 from nblib.analysis.detector import NoiseDetector
 from nblib.detection.false_alarms import BINS, SEGMENTS
+from nblib.evaluation import alarm_rates
 from nblib.evaluation import own_checks as checks
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
@@ -27,8 +28,8 @@ GIB = 2**30
 
 def share(rows: list[dict], name: str, good) -> dict:
     """How many draws are as they should be, with the exact 95 % interval."""
-    successes = sum(good(row[name]) for row in rows)
-    return {"draws": len(rows), "share": successes / len(rows), "interval": checks.interval(successes, len(rows))}
+    found = alarm_rates.share(sum(good(row[name]) for row in rows), len(rows))
+    return {"draws": found["of"], "share": found["share"], "interval": (found["low"], found["high"])}
 
 
 def overlaps(rows: list[dict]) -> dict:

@@ -1,6 +1,6 @@
 """Unknown backgrounds: classical methods and the network on the locked wide test and on the second generator.
 
-Writes records/benchmarks/wide.json: average precision per 10-bin cell and its 95 % interval over spectra, settings
+Writes runs/benchmarks/wide.json: average precision per 10-bin cell and its 95 % interval over spectra, settings
 chosen on validation spectra, differences on the same draws of spectra. --classical alone needs no network.
 """
 
@@ -15,7 +15,7 @@ from nblib.detection.network import SCORES, WideNetwork
 from nblib.evaluation import unknown_backgrounds as wide
 from nblib.evaluation.network_methods import network_cells
 from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record
+from nblib.project.paths import benchmark_record, benchmark_result
 from nblib.project.records import read_json, write_json
 from nblib.training.checkpoints import load_checkpoint
 
@@ -109,8 +109,9 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", help="NAME=FILE of networks' weights, scored beside them")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    path = benchmark_record("wide")
-    record = read_json(path) if path.exists() and not options.classical else {}
+    path = benchmark_result("wide")
+    before = path if path.exists() else benchmark_record("wide")  # scores of other methods stay
+    record = read_json(before) if before.exists() and not options.classical else {}
     if options.classical:
         classical(record)
     if options.shipped:

@@ -41,7 +41,7 @@ def exceeded(spectrum: WideSpectrum, known: bool, rates: Sequence[float] = RATES
 
 
 def share(count: int, total: int) -> dict[str, float]:
-    """A share with its 95 % interval (Clopper and Pearson 1934)."""
+    """A share with its exact 95 % interval (Clopper and Pearson 1934, Biometrika 26, 404)."""
     low, high = binomtest(int(count), int(total)).proportion_ci(0.95)
     return {"share": count / total, "low": float(low), "high": float(high), "of": int(total)}
 

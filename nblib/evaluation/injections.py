@@ -220,9 +220,22 @@ def table(recalls: dict[str, dict[str, dict]]) -> dict[str, dict[str, float]]:
     recalls : {method: {stretch: Benchmark.recalls}}
     """
     return {
-        method: {f"{area:.0%}": float(np.mean([_mean(here, area) for here in by_stretch.values()])) for area in AREAS}
-        for method, by_stretch in recalls.items()
+        method: {f"{area:.0%}": float(np.mean([_mean(here, area) for here in rows.values()])) for area in AREAS}
+        for method, rows in recalls.items()
     }
+
+
+def by_stretch(recalls: dict[str, dict[str, dict]]) -> dict[str, dict[str, dict[str, float]]]:
+    """`table` of each measured spectrum alone, by method, spectrum and area."""
+    return {
+        method: {name: table({method: {name: found}})[method] for name, found in rows.items()}
+        for method, rows in recalls.items()
+    }
+
+
+def places_used(places: dict[str, list[Places]]) -> dict[str, dict[str, int]]:
+    """How many places of each width were found, by measured spectrum."""
+    return {name: {f"{here.width:g}": len(here.centres) for here in found} for name, found in places.items()}
 
 
 def _mean(settings, area, chosen=None):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.stats import beta
 
 from nblib.analysis.detector import NoiseDetector
 from nblib.analysis.result import Detection
@@ -33,14 +32,6 @@ class Draw:
     psd: Float[ndarray, " bin"]
     background: Float[ndarray, " bin"]
     n_segments: int
-
-
-def interval(successes: int, n_draws: int, level: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a share (Clopper and Pearson 1934, Biometrika 26, 404)."""
-    tail = (1 - level) / 2
-    low = beta.ppf(tail, successes, n_draws - successes + 1) if successes else 0.0
-    high = beta.isf(tail, successes + 1, n_draws - successes) if successes < n_draws else 1.0
-    return float(low), float(high)
 
 
 def clean(rng, freqs, shape: str, n_segments: int, estimator: str = "welch") -> Draw:

@@ -16,12 +16,6 @@ def _no_draws(monkeypatch):
     monkeypatch.setattr(detector, "thresholds_for", lambda *_, **__: limits)
 
 
-def test_the_interval_of_a_share_is_exact():
-    assert checks.interval(0, 100)[0] == 0 and checks.interval(0, 100)[1] == pytest.approx(1 - 0.025**0.01)
-    low, high = checks.interval(8, 10)
-    assert (low, high) == (pytest.approx(0.4439, abs=1e-4), pytest.approx(0.9748, abs=1e-4))
-
-
 def test_a_tone_has_the_shape_of_the_hann_window():
     taper, position = np.hanning(257)[:-1], 40.3
     tone = np.cos(2 * np.pi * position * np.arange(256) / 256)
