@@ -13,7 +13,7 @@ from nblib.analysis.result import Detection
 from nblib.analysis.timeseries import welch_spectrum
 from nblib.detection.combination import Scored, score_spectrum
 from nblib.detection.evidence import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS
-from nblib.detection.false_alarms import FLAT, Thresholds, thresholds_for
+from nblib.detection.false_alarms import Thresholds, thresholds_for
 from nblib.detection.whitening import MIN_BINS, Plan
 from nblib.spectra.background import SOFT, Grid, log_median, robust_background
 
@@ -24,8 +24,7 @@ PASSES = 3  # of flags and background in turn, where a hump was flagged
 class ScoredSpectrum:
     """One spectrum, scored: all of a detection that does not hang on how many false alarms are allowed.
 
-    scored, limits : of detection.combination and detection.false_alarms; messages : warnings; backgrounds : of the
-    detector
+    scored, limits : of detection.combination and detection.false_alarms; messages : warnings
     """
 
     freqs: Float[ndarray, " bin"]
@@ -34,13 +33,12 @@ class ScoredSpectrum:
     scored: Scored
     limits: Thresholds
     messages: tuple[str, ...]
-    backgrounds: bool
 
     def at(self, false_alarm: float) -> Detection:
         """The detection at a number of false alarms a line-free spectrum, in (0, 0.5]; raises ValueError outside."""
         _check_false_alarm(false_alarm)
         parts = (self.freqs, self.psd, self.plan, self.scored, self.limits)
-        return _detection(*parts, false_alarm, list(self.messages), self.backgrounds)
+        return _detection(*parts, false_alarm, list(self.messages))
 
     def background_without(self, flagged: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
         """ln of the background fitted without the flagged bins, whoever flagged them; NaN at 0 Hz."""
@@ -50,19 +48,16 @@ class ScoredSpectrum:
 class NoiseDetector:
     """Finds lines, humps and steps on a background whose form nobody needs to know.
 
-    A classical score per bin flags; the order of bins (`ranks`) adds the evidence of a network that was trained on many
-    backgrounds. Spectra that the network was never shown are ordered by the classical part alone, with a warning.
+    The score of a bin is a classical -ln p with the evidence of a network that was trained on many backgrounds added;
+    what it takes to be flagged comes from line-free spectra of such backgrounds. Spectra that the network was never
+    shown are scored by the classical part alone, with a warning.
 
-    network     : False leaves the network out everywhere
-    backgrounds : True flags the sum of both, at thresholds from line-free spectra of many backgrounds: fewer false
-                  alarms on backgrounds that bend, and weak lines are missed
+    network  : False leaves the network out everywhere
     progress : called with the share done while thresholds of a new class of spectra are drawn (once; then kept)
     """
 
-    def __init__(
-        self, progress: Callable[[float], None] | None = None, network: bool = True, backgrounds: bool = False
-    ):
-        self.progress, self.network, self.backgrounds = progress, network, backgrounds
+    def __init__(self, progress: Callable[[float], None] | None = None, network: bool = True):
+        self.progress, self.network = progress, network
 
     def detect(
         self,
@@ -131,7 +126,7 @@ class NoiseDetector:
             float(np.nanmedian(white.n_segments)),
             white.correlation[0] > 0,
             not white.estimated,
-            self._statistic(scored),
+            "combined" if scored.combined else "classical",
             self.progress,
         )
         if n_segments is not None and white.estimated:
@@ -141,30 +136,24 @@ class NoiseDetector:
                 f"scored without the network: it was trained and tested on {FEWEST_BINS} to {MOST_BINS} bins and on "
                 f"K from {FEWEST_SEGMENTS:g} on"
             )
-        return ScoredSpectrum(freqs, psd, plan, scored, limits, tuple(messages), self.backgrounds)
-
-    def _statistic(self, scored):
-        if not self.backgrounds:
-            return FLAT
-        return "combined" if scored.combined else "classical"
+        return ScoredSpectrum(freqs, psd, plan, scored, limits, tuple(messages))
 
 
-def _detection(freqs, psd, plan, scored: Scored, limits: Thresholds, false_alarm, messages, backgrounds):
+def _detection(freqs, psd, plan, scored: Scored, limits: Thresholds, false_alarm, messages):
     n_measured, white = len(plan.grid.index), scored.white
-    scores = scored.scores if backgrounds else white.scores
     threshold = limits.threshold(false_alarm, n_measured)
     scatter = 1 / np.sqrt(white.n_segments)
     excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
-    ranges = flagged_ranges(scores, white.widths, excess, scatter, threshold)
+    ranges = flagged_ranges(scored.scores, white.widths, excess, scatter, threshold)
     flagged = _covered(ranges, plan)
     background = _restored(white, plan, flagged)
     if any(high - low >= LINE_BINS for low, high in ranges):
         ranges, flagged, background = _humps_grown(ranges, background, white, plan, scatter)
-    probabilities = limits.probability(scores, n_measured)
+    probabilities = limits.probability(scored.scores, n_measured)
     return Detection(
         freqs,
         psd,
-        scores,
+        scored.scores,
         scored.ranks,
         probabilities,
         threshold,

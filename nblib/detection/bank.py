@@ -54,16 +54,16 @@ def filter_scores(
     norms: Float[ndarray, "width bin"],
     allowances: list,
 ) -> tuple[Float[ndarray, "width bin"], Float[ndarray, "width bin"], Float[ndarray, "width bin"]]:
-    """-ln p of every template at every bin, and the height of the line that fits there, over the background.
+    """How far every template stands out at every bin, and the height of the line that fits there, over the background.
 
     residual    : x/S - 1, 0 where a bin is missing
     n_segments  : K per bin; one standard deviation is 1/sqrt(K)
     measured    : 1 where there is a measurement, else 0
     correlation : of bins one and two apart
     allowances  : two, strict and lenient: how far the background itself may be off, of its value, per bin
-    returns     : scores >= 0 with the strict one, heights, scores >= 0 with the
-                  lenient one. The Gamma's skewness is taken into account (Wilson
-                  and Hilferty 1931), and the allowance for the background's own shape
+    returns     : standard deviations with the strict one, heights, standard deviations with the lenient one;
+                  log_tail makes scores of them. The Gamma's skewness is taken into account (Wilson and Hilferty
+                  1931), and the allowance for the background's own shape
     """
     scaled = residual * np.sqrt(n_segments)
     strict, heights, lenient = np.empty((3, len(widths), len(residual)))
@@ -76,14 +76,20 @@ def filter_scores(
         variance = 1 + 2 * float(np.dot(lags, correlation))
         heights[row] = response / norm / np.sqrt(n_segments)
         shape = n_segments * squares**3 / cubes**2 / variance  # of the Gamma with the response's skewness
-        for scores, allowance in zip((strict, lenient), allowances, strict=True):
+        for deviations, allowance in zip((strict, lenient), allowances, strict=True):
             allowed = variance + np.square(allowance) * n_segments * norm**2
-            scores[row] = _log_tail(response / np.sqrt(allowed), shape)
-    return strict * measured, heights, lenient * measured
+            deviations[row] = _standardised(response / np.sqrt(allowed), shape)
+    missing = measured == 0
+    strict[:, missing], lenient[:, missing] = -np.inf, -np.inf
+    return strict, heights, lenient
 
 
-def _log_tail(response, shape):
-    """-ln of the chance that a standardised Gamma of this shape exceeds the response."""
+def _standardised(response, shape):
+    """The normal deviate that is as rare as a standardised Gamma of this shape beyond the response."""
     root = np.sqrt(shape)
-    normal = 3 * root * (np.cbrt(np.maximum(1 + response / root, 0.0)) - 1 + 1 / (9 * shape))
-    return -log_ndtr(-normal)
+    return 3 * root * (np.cbrt(np.maximum(1 + response / root, 0.0)) - 1 + 1 / (9 * shape))
+
+
+def log_tail(deviations: Float[ndarray, " bin"]) -> Float[ndarray, " bin"]:
+    """-ln of the chance that a standard normal number is larger."""
+    return -log_ndtr(-deviations)

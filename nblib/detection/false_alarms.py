@@ -26,13 +26,11 @@ from nblib.spectra.wide import WideWorld
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)  # false alarms a spectrum that a class keeps thresholds for
 BINS = (100, 1000)  # of the grids that are drawn; others by ln(n / n of the nearest)
 SEGMENTS = (4, 16, 100)  # K that are drawn; the nearest in ln K is used
-N_DRAWS = 120  # line-free spectra; rank k = ceil((n + 1)(1 - rate)), so at least 99 for the smallest rate
+N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail is heavy: the largest of 120 was 100
 SHIPPED = "thresholds.json"
-FLAT = "flat"  # the classical score with thresholds from flat line-free spectra, drawn before broad excess was doubted
-FLAT_BINS = (100, 300, 3000)
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
-VERSION = 2  # of the statistic: a change of the filters or the background makes old thresholds void
+VERSION = 3  # of the statistic: a change of the filters or the background makes old thresholds void
 
 
 def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
@@ -144,20 +142,28 @@ def thresholds_for(
     """Thresholds of the class that a spectrum belongs to: shipped, kept from an earlier call, or drawn now.
 
     n_segments : K, typical; correlated : do neighbouring bins correlate as Hann's do; known : was K given;
-    statistic : one of STATISTICS, or FLAT
+    statistic : one of STATISTICS
     """
-    drawn = FLAT_BINS if statistic == FLAT else BINS
-    sizes = [size for size in drawn if statistic == FLAT or statistic == "classical" or size >= FEWEST_BINS]
+    sizes = [size for size in BINS if statistic == "classical" or size >= FEWEST_BINS]
     bins = min(sizes, key=lambda size: abs(np.log(size / n_bins)))
     segments = min(SEGMENTS, key=lambda number: abs(np.log(number / max(n_segments, 1e-3))))
     settings = (bins, segments, "welch_hann" if correlated else "welch")
     name = class_name(*settings, known, statistic)
     if name in _shipped():
         return Thresholds(tuple(_shipped()[name]["levels"]), bins)
-    folder = runs_dir("thresholds")
-    path = folder / f"{name}, {n_draws} draws.json"
+    return Thresholds(tuple(drawn_classes(settings, progress, n_draws)[name]["levels"]), bins)
+
+
+def drawn_classes(
+    settings: tuple[int, int, str], progress: Callable[[float], None] | None = None, n_draws: int = N_DRAWS
+) -> dict[str, dict]:
+    """Thresholds at RATES of the classes of (bins, K, estimator), and how many draws, by class_name; drawn once."""
+    path = runs_dir("thresholds") / f"{settings[0]} bins, K {settings[1]}, {settings[2]}, v{VERSION}, {n_draws}.json"
     if not path.exists():
-        for other, maxima in draw_maxima(*settings, n_draws=n_draws, progress=progress).items():
-            kept = folder / f"{class_name(*settings, *other)}, {n_draws} draws.json"
-            write_json(kept, {"levels": levels_of(maxima), "draws": len(maxima)})
-    return Thresholds(tuple(read_json(path)["levels"]), bins)
+        maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress)
+        found = {
+            class_name(*settings, *which): {"levels": levels_of(values), "draws": len(values)}
+            for which, values in maxima.items()
+        }
+        write_json(path, found)
+    return read_json(path)

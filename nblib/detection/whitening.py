@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import maximum_filter1d, median_filter
 
-from nblib.detection.bank import ALLOWANCE, OVERFLOW, bank_widths, filter_scores, template_norms
+from nblib.detection.bank import ALLOWANCE, OVERFLOW, bank_widths, filter_scores, log_tail, template_norms
 from nblib.detection.scatter import (
     local_segments,
     lower_spread,
@@ -26,6 +26,7 @@ MERGED = 2.0  # times: from this ratio of the largest to the smallest K on, part
 DISAGREEMENT = 1.0  # of soft and stiff background, ln units, that counts as doubt about the stiff one
 STIFF_WIDTH = 5.0  # bins; broader templates against the stiff background answer to knees
 BROAD_SHARE, BROAD_BINS = 0.6, 31  # of the frequency, and bins: what fills half of such a window may be background
+NOTCH, NOTCH_REACH = 5.0, 20  # standard deviations below the background, and bins beside it that are in doubt
 START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is found from the residual itself
 
 
@@ -34,7 +35,8 @@ class Whitened:
     """What the filter bank makes of one spectrum; bins along the last axis, NaN where a bin is missing.
 
     scores      : -ln p of a single test, the largest over filters and backgrounds; where the soft and the stiff
-                  background disagree, the stiff one is doubted by as much, so that knees and roll-offs are no humps
+                  background disagree, the stiff one is doubted by as much, so that knees and roll-offs are no humps; likewise beside
+                  notches, and where an excess fills a broad window or goes on to an end of the axis
     ranks       : the same without that doubt: the better order of bins within one spectrum, no calibrated alarm
     widths      : (bin,) the template that gave it, bins; heights : excess over the background at that template
     log_psd     : ln x; background : ln of the soft background, at the level of the mean
@@ -97,6 +99,21 @@ def _bend(background):
     return maximum_filter1d(np.concatenate([bend[:1], bend, bend[-1:]]), 3)
 
 
+def _one_sided(residual):
+    """The excess that goes on to an end of the axis, per measured bin: a wall of the background; a line has two sides."""
+    excess = np.maximum(residual, 0.0)
+    return np.maximum(np.minimum.accumulate(excess), np.minimum.accumulate(excess[::-1])[::-1])
+
+
+def _beside_notches(residual, segments):
+    """Depth of the deepest notch near each measured bin, ln units, beyond what the scatter explains.
+
+    External noise only adds power: where bins lie far below the curve it has left the background around them as well.
+    """
+    depth = np.maximum(-residual - NOTCH / np.sqrt(segments), 0.0)
+    return maximum_filter1d(depth, 2 * NOTCH_REACH + 1)
+
+
 def _broad_excess(residual, freqs):
     """Median of the residual over a window that holds BROAD_BINS bins and BROAD_SHARE of ln f, per measured bin.
 
@@ -157,15 +174,19 @@ def _strongest(log_psd, soft, stiff, segments, correlation, plan):
     """
     index, n_bins = plan.grid.index, len(plan.grid.freqs)
     positions, measured = np.arange(n_bins), plan.grid.valid.astype(float)
-    broad = np.abs(_broad_excess(log_psd - soft, plan.grid.freqs[index]))
+    excess = log_psd - soft
+    broad = np.abs(_broad_excess(excess, plan.grid.freqs[index]))
+    broad += _beside_notches(excess - log_median(segments), segments)
     per_bin = np.interp(positions, index, segments)
-    best, widths, heights, ranks = np.full(n_bins, -1.0), np.zeros(n_bins), np.zeros(n_bins), np.full(n_bins, -1.0)
+    best, ranks = np.full((2, n_bins), -np.inf)
+    widths, heights = np.zeros((2, n_bins))
     n_stiff = sum(width <= STIFF_WIDTH for width in plan.widths)
     for background, n_widths in ((soft, len(plan.widths)), (stiff, n_stiff)):
         residual = np.zeros(n_bins)
         residual[index] = np.expm1(np.minimum(log_psd - background + log_median(segments), OVERFLOW))
-        bend, doubt = ALLOWANCE + _bend(background), DISAGREEMENT * np.abs(background - soft) + broad
-        scores, found, lenient = filter_scores(
+        bend = ALLOWANCE + _bend(background)
+        doubt = DISAGREEMENT * np.abs(background - soft) + broad + _one_sided(residual[index])
+        strict, found, lenient = filter_scores(
             residual,
             per_bin,
             measured,
@@ -175,10 +196,11 @@ def _strongest(log_psd, soft, stiff, segments, correlation, plan):
             [np.interp(positions, index, allowance) for allowance in (bend + doubt, bend)],
         )
         np.maximum(ranks, lenient.max(axis=0), out=ranks)
-        row = scores.argmax(axis=0)
-        here = np.take_along_axis(scores, row[None], axis=0)[0]
+        row = strict.argmax(axis=0)
+        here = np.take_along_axis(strict, row[None], axis=0)[0]
         wins = here > best
         best = np.where(wins, here, best)
         widths = np.where(wins, np.asarray(plan.widths)[row], widths)
         heights = np.where(wins, np.take_along_axis(found, row[None], axis=0)[0], heights)
-    return tuple(np.where(plan.grid.valid, values, np.nan) for values in (best, ranks, widths, heights))
+    found = (log_tail(best), log_tail(ranks), widths, heights)
+    return tuple(np.where(plan.grid.valid, values, np.nan) for values in found)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from nblib.detection.combination import score_spectrum
-from nblib.detection.false_alarms import FLAT, STATISTICS, thresholds_for
+from nblib.detection.false_alarms import STATISTICS, thresholds_for
 from nblib.detection.whitening import Plan
 from nblib.spectra.wide import WideSpectrum, cell_any, cell_best
 
@@ -16,7 +16,7 @@ RATES = (0.01, 0.05)  # false alarms a spectrum that are asked
 def exceeded(spectrum: WideSpectrum, known: bool, rates: Sequence[float] = RATES) -> dict[str, dict[float, np.ndarray]]:
     """Cells of 10 bins that each statistic flags, by statistic and rate.
 
-    "flat" is what `nblib detect` flags; "combined" is there only where the network is asked.
+    "combined" is what `nblib detect` flags; it is there only where the network is asked.
 
     known : is K given
     """
@@ -25,7 +25,7 @@ def exceeded(spectrum: WideSpectrum, known: bool, rates: Sequence[float] = RATES
     )
     white, n_measured = scored.white, int(spectrum.valid.sum())
     found = {}
-    for statistic, scores in zip((FLAT, *STATISTICS), (white.scores, white.scores, scored.scores), strict=True):
+    for statistic, scores in zip(STATISTICS, (white.scores, scored.scores), strict=True):
         if statistic == "combined" and not scored.combined:
             continue
         limits = thresholds_for(

@@ -72,6 +72,23 @@ def test_smooth_backgrounds_are_not_flagged(shape, n_segments):
     assert not NoiseDetector().detect(FREQS, psd, n_segments).flags
 
 
+def test_a_wall_that_the_first_bins_alone_show_is_no_line_and_one_bin_further_in_is():
+    freqs = FREQS + 1
+    psd = _spectrum(9, n_segments=100) * FREQS * ((freqs / 5) ** -8.0 + 1)
+    assert not NoiseDetector().detect(freqs, psd, 100).flags
+    psd[9] *= 40
+    (flag,) = NoiseDetector().detect(freqs, psd, 100).flags
+    assert flag.low <= freqs[9] <= flag.high
+
+
+def test_beside_a_notch_of_the_device_nothing_is_flagged():
+    notch = np.exp(-3.0 * np.exp(-0.5 * ((FREQS - 500) / 6) ** 2))
+    psd = _spectrum(10, n_segments=100) * FREQS * notch
+    assert not NoiseDetector().detect(FREQS, psd, 100).flags
+    (flag,) = NoiseDetector().detect(FREQS, _mains(psd / FREQS, 30, at=520), 100).flags
+    assert 519 <= flag.low <= 521 <= flag.high <= 523
+
+
 def test_a_curve_without_noise_written_with_three_digits_is_not_flagged():
     psd = np.array([float(f"{x:.2e}") for x in _smooth()["knee"]])
     assert not NoiseDetector().detect(FREQS, psd).flags

@@ -19,7 +19,7 @@ def test_shares_at_thresholds_that_everything_or_nothing_exceeds(monkeypatch, le
     alarms = alarm_rates.alarm_rates([quiet[0], quiet[1]], known=True)
     found = alarm_rates.found_cells([noisy[0], noisy[1]], known=False)
     for row in (alarms, found):
-        assert set(row) == {"flat", "classical", "combined"}
+        assert set(row) == {"classical", "combined"}
         assert row["combined"]["1%"]["share"] == row["classical"]["5%"]["share"] == expected
     assert alarms["combined"]["5%"]["of"] == 2 and found["combined"]["5%"]["of"] > 2
 
