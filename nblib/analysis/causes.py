@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # the detector names causes itself
 VALLEY = 0.5  # of the lower of two peaks' ln excess; a deeper valley between them makes two lines of one range
 PEAK = 4.0  # standard deviations of ln x that a peak beside another must have over the valley
 FINE = 2.5  # Hz; in wider bins a line near mains says nothing
+DOMINANT = 10.0  # times the excess anywhere else in a long range: a line on top of a hump
+SKIRT = 4  # bins on each side of a peak that are its own
 LEAST = 0.2  # of the largest ln excess in a range; smaller peaks there are its sides
 
 
@@ -92,15 +94,29 @@ def _resolution(freqs) -> float:
 
 
 def _split(detection: Detection, flag: Flag) -> list[Flag]:
-    """The flag itself, or its parts where deep valleys stand between its peaks."""
+    """The flag itself, or its parts: a line on a hump is cut out of it, lines are cut at deep valleys between them."""
     inside = np.flatnonzero((detection.freqs >= flag.low) & (detection.freqs <= flag.high) & np.isfinite(detection.psd))
     if flag.kind == "step" or len(inside) < 3:
         return [flag]
     ratio = np.log(detection.psd[inside]) - detection.background[inside]
+    if line := _dominant(np.expm1(ratio)):
+        parts = [_flag(detection, part, flag.kind) for part in np.split(inside, line) if len(part)]
+        return [piece for part in parts for piece in _split(detection, part)]
     cuts = _valleys(ratio, 1 / np.sqrt(max(detection.n_segments, 1.0)))
     if not cuts or (flag.kind == "hump" and len(inside) / (len(cuts) + 1) > 12):
         return [flag]
     return [_flag(detection, part, "line") for part in np.split(inside, cuts)]
+
+
+def _dominant(excess) -> list[int]:
+    """Where to cut a line out of a long range that it dominates: its first bin and the one behind its last, or []."""
+    peak = int(excess.argmax())
+    beside = np.concatenate([excess[: max(peak - SKIRT, 0)], excess[peak + SKIRT + 1 :]])
+    if len(beside) <= 2 * SKIRT or excess[peak] < DOMINANT * max(beside.max(), 0.0):
+        return []
+    higher = np.flatnonzero(excess > beside.max())
+    first, behind = int(higher[0]), int(higher[-1]) + 1
+    return [at for at in (first, behind) if SKIRT < at < len(excess) - SKIRT]
 
 
 def _valleys(ratio, scatter: float) -> list[int]:

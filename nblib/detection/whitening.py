@@ -35,8 +35,8 @@ class Whitened:
     """What the filter bank makes of one spectrum; bins along the last axis, NaN where a bin is missing.
 
     scores      : -ln p of a single test, the largest over filters and backgrounds; where the soft and the stiff
-                  background disagree, the stiff one is doubted by as much, so that knees and roll-offs are no humps; likewise beside
-                  notches, and where an excess fills a broad window or goes on to an end of the axis
+                  background disagree, the stiff one is doubted by as much, so that knees and roll-offs are no humps;
+                  beside notches, in broad excess and in one that goes on to an end of the axis both are doubted
     ranks       : the same without that doubt: the better order of bins within one spectrum, no calibrated alarm
     widths      : (bin,) the template that gave it, bins; heights : excess over the background at that template
     log_psd     : ln x; background : ln of the soft background, at the level of the mean
@@ -100,7 +100,7 @@ def _bend(background):
 
 
 def _one_sided(residual):
-    """The excess that goes on to an end of the axis, per measured bin: a wall of the background; a line has two sides."""
+    """Excess that goes on to an end of the axis, per measured bin: a wall of the background; a line has two sides."""
     excess = np.maximum(residual, 0.0)
     return np.maximum(np.minimum.accumulate(excess), np.minimum.accumulate(excess[::-1])[::-1])
 

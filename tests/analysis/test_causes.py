@@ -38,6 +38,22 @@ def test_a_wide_foot_of_a_strong_line_is_no_hump():
     assert [flag.kind for flag in found.flags] == ["line"]
 
 
+def test_a_line_on_a_hump_is_cut_out_of_it_and_the_bins_stay_the_same():
+    plain = _detection([], [(280.0, 360.0, "hump")])
+    psd = plain.psd * (
+        1 + 2 * np.exp(-0.5 * ((FREQS - 320) / 15) ** 2) + 300 * np.exp(-0.5 * ((FREQS - 332) / 0.6) ** 2)
+    )
+    found = with_causes(dataclasses.replace(plain, psd=psd))
+    assert [(flag.kind, flag.low <= 332 <= flag.high) for flag in found.flags] == [
+        ("hump", False),
+        ("line", True),
+        ("hump", False),
+    ]
+    assert found.flags[1].high - found.flags[1].low <= 5
+    assert edited(found, found.flags).flagged.sum() == 81
+    assert with_causes(found).flags == found.flags
+
+
 def test_a_comb_of_mains_is_named_on_each_flag():
     lines = [50.0, 150.0, 250.0, 350.0]
     found = with_causes(_detection(lines, [(line - 2, line + 2, "line") for line in lines]))
