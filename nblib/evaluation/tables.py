@@ -1,7 +1,8 @@
 """The record of notebook 06 read as answers: what the notebook, its figures and the README show.
 
 `metrics` is that record's "metrics": "family", "trials" {trial: {seed: what was found}}, "baselines", "references by
-noise" {trial: ...}, "energy bias" {family: ...} and "example". A span is {"iqm", "low", "high", "n"} over seeds.
+noise" {trial: ...}, "energy bias" {family: ...}, "energies by residual" (as "trials") and "example". A span is {"iqm",
+"low", "high", "n"} over seeds.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 from nblib.detection.calibration import ALARM_RATES
 from nblib.detection.metrics import over_seeds
 from nblib.evaluation.trials import TRIALS
-from nblib.evaluation.vocabulary import CLAIMED, LIMIT, MEDIAN, TRUE
+from nblib.evaluation.vocabulary import BY_RESIDUAL, CLAIMED, LIMIT, MEDIAN, TRUE
 from nblib.prediction import SCORES
 from nblib.spectra.noise import PUBLISHED_FAMILIES
 
@@ -127,6 +128,8 @@ def energy_table(metrics: dict) -> dict[str, list[dict]]:
         for key in ("kept bins", "linear probe"):
             if key in next(iter(found.values()))["energies"]:
                 rows[f"{trial}, {key}"] = [across_seeds(found, "energies", key, i, over=limit[i]) for i in range(2)]
+    for trial, found in metrics.get(BY_RESIDUAL, {}).items():  # older records have none
+        rows[f"{trial}, kept by the residual"] = [across_seeds(found, "kept bins", i, over=limit[i]) for i in range(2)]
     return rows
 
 

@@ -2,12 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from nblib.evaluation.assessments import assess_elsewhere, assess_model, assess_supervised, quick_assessment
+from nblib.evaluation.assessments import (
+    assess_elsewhere,
+    assess_energies,
+    assess_model,
+    assess_supervised,
+    quick_assessment,
+)
 from nblib.evaluation.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
 from nblib.evaluation.supervised import KINDS, train_supervised
 from nblib.prediction import scores_judged
@@ -22,7 +28,12 @@ from nblib.training.config import TrainConfig
 from nblib.training.loop import train
 from nblib.training.parallel import side_by_side
 
-OF_A_MODEL = {"quick": quick_assessment, "elsewhere": assess_elsewhere, "whole": assess_model}
+OF_A_MODEL: dict[str, Callable[..., dict]] = {
+    "quick": quick_assessment,
+    "elsewhere": assess_elsewhere,
+    "whole": assess_model,
+    "energies": assess_energies,
+}
 SOURCES = ("05_lambda_sweep", "06_benchmark")  # notebooks whose published records are made of tasks
 WITHOUT_A_MODEL = {"baselines": assess_baselines, "methods": baseline_methods, "energy bias": energy_bias_by_strength}
 

@@ -61,9 +61,29 @@ def over_trials(settings: Profile, training: dict, name: str, sizes: Sizes, firs
     for trial_name, trial in TRIALS.items():
         closely = trial.seeds == "n_seeds" or trial.kind != "attention"
         for seed in range(first_seed, first_seed + getattr(settings, trial.seeds)):
-            own = {"families": (name,), "seed": seed, "steps": trial.longer * training["steps"]}
-            config = TrainConfig(**training | own | trial.changes)
+            config = _config(trial, training, name, seed)
             tasks[trial_name, seed] = Task(trial.judged, config, name, sizes if closely else short, trial.kind)
+    return _by_trial(tasks)
+
+
+def kept_energies(settings: Profile, training: dict, name: str, sizes: Sizes, first_seed: int = 0) -> dict[str, dict]:
+    """assess_energies of the trials that are claimed, by trial and seed; arguments as over_trials."""
+    claimed = {trial_name: trial for trial_name, trial in TRIALS.items() if trial.seeds == "n_seeds"}
+    return _by_trial(
+        {
+            (trial_name, seed): Task("energies", _config(trial, training, name, seed), name, sizes)
+            for trial_name, trial in claimed.items()
+            for seed in range(first_seed, first_seed + settings.n_seeds)
+        }
+    )
+
+
+def _config(trial, training, name, seed):
+    own = {"families": (name,), "seed": seed, "steps": trial.longer * training["steps"]}
+    return TrainConfig(**training | own | trial.changes)
+
+
+def _by_trial(tasks: dict[tuple[str, int], Task]) -> dict[str, dict]:
     by_seed = sorted(tasks, key=lambda place: place[1])  # a run that is cut off leaves whole seeds
     results = dict(zip(by_seed, load_or_run_all([tasks[place] for place in by_seed]), strict=True))
     found: dict[str, dict] = {}

@@ -3,3 +3,4 @@
 TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
 REFIT = "refit without flagged cells, posterior"  # the strongest method without training
 CLAIMED = ("simulated labels", "label-free")
+BY_RESIDUAL = "energies by residual"  # of a record of 06: {trial: {seed: what assess_energies found}}

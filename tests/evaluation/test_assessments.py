@@ -7,6 +7,7 @@ from nblib import TrainConfig, train
 from nblib.detection.calibration import calibration, combined_score
 from nblib.evaluation.assessments import (
     assess_elsewhere,
+    assess_energies,
     assess_model,
     assess_supervised,
     by_position,
@@ -16,6 +17,7 @@ from nblib.evaluation.assessments import (
 )
 from nblib.evaluation.supervised import train_supervised
 from nblib.evaluation.test_sets import STRENGTHS, at_strength, cells_above_half_maximum, held_out, noisy_cells
+from nblib.prediction import SCORES
 from nblib.project.profiles import PROFILES, Sizes, sizes_of
 from nblib.spectra.noise import FAMILIES
 from nblib.spectra.physics import PUBLISHED_FREQS
@@ -85,6 +87,17 @@ def test_a_perfect_detector_mends_the_energies():
     perfect, blind = (energies_on_kept(data, flags, 100) for flags in (truth, np.zeros_like(truth)))
     assert (perfect["kept bins"] < 0.8 * blind["kept bins"]).all()
     assert (perfect["kept bins"] < 1.3 * perfect["bound, kept bins"]).all()
+
+
+def test_energies_leave_out_what_the_residual_flags(tmp_path, monkeypatch):
+    """Scores of an oracle in place of the residual's. Planted bugs: attention's; a threshold of the test's own."""
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
+    result = train(TrainConfig(**TINY))
+    monkeypatch.setitem(SCORES, "residual", lambda reading, widths: reading.truth * 1.0)
+    found = assess_energies(result, "single_line", SIZES)
+    data = held_out(result.config, "single_line", SIZES.n_test)
+    expected = energies_on_kept(data, noisy_cells(data), SIZES.n_energies)
+    assert all(np.array_equal(found[key], expected[key]) for key in expected)
 
 
 def test_lines_of_one_strength_peak_there_and_weak_ones_have_a_truth():

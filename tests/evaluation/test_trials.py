@@ -8,7 +8,8 @@ from nblib import TrainConfig
 from nblib.evaluation import tasks
 from nblib.evaluation.tables import across_seeds
 from nblib.evaluation.tasks import Task, load_or_run, load_or_run_all, published_tasks
-from nblib.evaluation.trials import TRIALS, over_trials
+from nblib.evaluation.trials import TRIALS, kept_energies, over_trials
+from nblib.evaluation.vocabulary import CLAIMED
 from nblib.project.paths import record_path
 from nblib.project.profiles import PROFILES, Sizes
 from nblib.project.records import write_json
@@ -80,6 +81,17 @@ def test_trials_share_everything_but_what_they_change(calls):
     penalised = next(task.config for task in calls if task.config.labels == "pseudo")
     assert replace(plain, regularizer="uniform_clean", reg_weight=10, mask_policy="any", labels="pseudo") == penalised
     assert all(("families" in TRIALS[name].changes) <= (TRIALS[name].judged == "elsewhere") for name in TRIALS)
+
+
+def test_energies_are_asked_of_the_models_that_are_claimed(calls):
+    settings = replace(PROFILES["smoke"], n_seeds=2)
+    found = kept_energies(settings, settings.training, "single_line", SIZES, first_seed=3)
+    assert {name: list(rows) for name, rows in found.items()} == dict.fromkeys(CLAIMED, ["3", "4"])
+    assert {task.judged for task in calls} == {"energies"}
+    asked = {task.config for task in calls}
+    calls.clear()
+    over_trials(settings, settings.training, "single_line", SIZES, first_seed=3)
+    assert asked < {task.config for task in calls}
 
 
 def test_without_seeds_a_trial_is_left_out(calls):
