@@ -17,11 +17,9 @@ def main() -> None:
     """Draw what is missing, and write the shipped file."""
     classes = list(product(BINS, SEGMENTS, ("welch", "welch_hann")))
     side_by_side(drawn_classes, classes)
-    shipped = {}
+    shipped: dict = {}
     for settings in classes:
-        for name, found in drawn_classes(settings).items():
-            shipped[name] = found | {"levels": [round(level, 3) for level in found["levels"]]}
-            print(name, shipped[name]["levels"])
+        shipped |= drawn_classes(settings)
     write_json(ROOT / "nblib" / "detection" / SHIPPED, shipped)
 
 

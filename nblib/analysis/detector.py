@@ -13,7 +13,7 @@ from nblib.analysis.result import Detection
 from nblib.analysis.timeseries import welch_spectrum
 from nblib.detection.combination import Scored, score_spectrum
 from nblib.detection.evidence import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS
-from nblib.detection.false_alarms import Thresholds, thresholds_for
+from nblib.detection.false_alarms import Limits, thresholds_for
 from nblib.detection.whitening import MIN_BINS, Plan
 from nblib.spectra.background import SOFT, Grid, log_median, robust_background
 
@@ -31,7 +31,7 @@ class ScoredSpectrum:
     psd: Float[ndarray, " bin"]
     plan: Plan
     scored: Scored
-    limits: Thresholds
+    limits: Limits
     messages: tuple[str, ...]
 
     def at(self, false_alarm: float) -> Detection:
@@ -139,21 +139,23 @@ class NoiseDetector:
         return ScoredSpectrum(freqs, psd, plan, scored, limits, tuple(messages))
 
 
-def _detection(freqs, psd, plan, scored: Scored, limits: Thresholds, false_alarm, messages):
+def _detection(freqs, psd, plan, scored: Scored, limits: Limits, false_alarm, messages):
     n_measured, white = len(plan.grid.index), scored.white
-    threshold = limits.threshold(false_alarm, n_measured)
+    scores, threshold = limits.scores(scored.by_group, false_alarm, n_measured)
+    group = (scores > scored.by_group[0]).astype(int)
+    widths = np.take_along_axis(white.widths, group[None], axis=0)[0]
     scatter = 1 / np.sqrt(white.n_segments)
     excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
-    ranges = flagged_ranges(scored.scores, white.widths, excess, scatter, threshold)
+    ranges = flagged_ranges(scores, widths, excess, scatter, threshold)
     flagged = _covered(ranges, plan)
     background = _restored(white, plan, flagged)
     if any(high - low >= LINE_BINS for low, high in ranges):
         ranges, flagged, background = _humps_grown(ranges, background, white, plan, scatter)
-    probabilities = limits.probability(scored.scores, n_measured)
+    probabilities = limits.probability(scored.by_group, n_measured)
     return Detection(
         freqs,
         psd,
-        scored.scores,
+        scores,
         scored.ranks,
         probabilities,
         threshold,

@@ -20,7 +20,8 @@ class Detection:
     Scores rise with noise (scikit-learn's outlier scores fall).
 
     freqs, psd    : Hz and unit^2/Hz as given
-    scores        : -ln p of the strongest filter at each bin, one test
+    scores        : -ln p of the strongest filter at each bin, one test, the network's evidence added; broad filters on
+                    the scale of the narrow ones, so that one threshold serves both
     ranks         : the better order of bins within one spectrum: no doubt about the background in it, so no alarm, and
                     the network's evidence added
     probabilities : that a line-free spectrum has such a score anywhere

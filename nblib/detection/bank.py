@@ -53,20 +53,20 @@ def filter_scores(
     widths,
     norms: Float[ndarray, "width bin"],
     allowances: list,
-) -> tuple[Float[ndarray, "width bin"], Float[ndarray, "width bin"], Float[ndarray, "width bin"]]:
-    """How far every template stands out at every bin, and the height of the line that fits there, over the background.
+) -> tuple[Float[ndarray, "width bin"], Float[ndarray, "width bin"]]:
+    """How far every template stands out at every bin.
 
     residual    : x/S - 1, 0 where a bin is missing
     n_segments  : K per bin; one standard deviation is 1/sqrt(K)
     measured    : 1 where there is a measurement, else 0
     correlation : of bins one and two apart
     allowances  : two, strict and lenient: how far the background itself may be off, of its value, per bin
-    returns     : standard deviations with the strict one, heights, standard deviations with the lenient one;
+    returns     : standard deviations with the strict one, and with the lenient one;
                   log_tail makes scores of them. The Gamma's skewness is taken into account (Wilson and Hilferty
                   1931), and the allowance for the background's own shape
     """
     scaled = residual * np.sqrt(n_segments)
-    strict, heights, lenient = np.empty((3, len(widths), len(residual)))
+    strict, lenient = np.empty((2, len(widths), len(residual)))
     for row, width in enumerate(widths):
         limit = np.inf if width < 1 else (CLIP_NARROW if width < BROAD else CLIP_BROAD)
         half, _, _, _, squares, cubes = _template(width, len(residual))
@@ -74,14 +74,13 @@ def filter_scores(
         response = _correlate(np.minimum(scaled, limit), width) / norm
         lags = np.exp(-0.25 * np.array([1.0, 4.0]) / width**2) if half else np.zeros(2)
         variance = 1 + 2 * float(np.dot(lags, correlation))
-        heights[row] = response / norm / np.sqrt(n_segments)
         shape = n_segments * squares**3 / cubes**2 / variance  # of the Gamma with the response's skewness
         for deviations, allowance in zip((strict, lenient), allowances, strict=True):
             allowed = variance + np.square(allowance) * n_segments * norm**2
             deviations[row] = _standardised(response / np.sqrt(allowed), shape)
     missing = measured == 0
     strict[:, missing], lenient[:, missing] = -np.inf, -np.inf
-    return strict, heights, lenient
+    return strict, lenient
 
 
 def _standardised(response, shape):
@@ -90,6 +89,6 @@ def _standardised(response, shape):
     return 3 * root * (np.cbrt(np.maximum(1 + response / root, 0.0)) - 1 + 1 / (9 * shape))
 
 
-def log_tail(deviations: Float[ndarray, " bin"]) -> Float[ndarray, " bin"]:
+def log_tail(deviations: Float[ndarray, "*n bin"]) -> Float[ndarray, "*n bin"]:
     """-ln of the chance that a standard normal number is larger."""
     return -log_ndtr(-deviations)

@@ -47,6 +47,7 @@ def combine(scores: Sequence[Float[ndarray, " cell"]], how: str = "max") -> Floa
     return parts.max(axis=0) if how == "max" else parts.sum(axis=0)
 
 
+GROUP_WEIGHTS = (1.0, 4.0)  # of the evidence, by whitening.GROUPS
 EVIDENCE_LIMIT = 3.0  # of the network's log-odds, either way: how sure it may be on structure it has never seen
 
 
@@ -66,19 +67,25 @@ class Scored:
     """The detector's statistic on one spectrum; bins along the last axis, NaN where a bin is missing.
 
     white     : what the filter bank makes of it
-    scores    : its -ln p, with the evidence of the bin's cell added where the network knows such spectra
-    ranks     : the same for the better order of bins within one spectrum
+    by_group  : its -ln p by group of filters, with the evidence of the bin's cell added where the network knows such
+                spectra; a hump spans many cells that each say so, and weighs GROUP_WEIGHTS[1] times as much
+    ranks     : its ranks with the evidence added: the better order of bins within one spectrum
     attention : (cell,) CLS attention over uniform attention; NaN everywhere where the network was not asked
     log_odds  : (cell,) of holding a contaminated bin by the network, not bounded; NaN as attention
     combined  : was it asked
     """
 
     white: Whitened
-    scores: Float[ndarray, " bin"]
+    by_group: Float[ndarray, "2 bin"]
     ranks: Float[ndarray, " bin"]
     attention: Float[ndarray, " cell"]
     log_odds: Float[ndarray, " cell"]
     combined: bool
+
+    @property
+    def scores(self) -> Float[ndarray, " bin"]:
+        """The larger of the groups' scores."""
+        return self.by_group.max(axis=0)
 
 
 def score_spectrum(
@@ -93,9 +100,10 @@ def score_spectrum(
     freqs, valid, index = plan.grid.freqs, plan.grid.valid, plan.grid.index
     if not with_network or not in_range(len(index), float(np.nanmedian(white.n_segments))):
         unknown = np.full(-(-len(freqs) // TOKEN), np.nan)
-        return Scored(white, white.scores, white.ranks, unknown, unknown, False)
+        return Scored(white, white.by_group, white.ranks, unknown, unknown, False)
     segments = np.interp(np.arange(len(freqs)), index, white.n_segments[index])
     evidence = network_evidence(freqs, psd, valid, segments)
     log_odds = np.repeat(evidence.log_odds, TOKEN)[: len(freqs)]
-    scores, ranks = (add_evidence(part, log_odds) for part in (white.scores, white.ranks))
-    return Scored(white, scores, ranks, evidence.attention, evidence.log_odds, True)
+    pairs = zip(white.by_group, GROUP_WEIGHTS, strict=True)
+    by_group = np.stack([add_evidence(part, log_odds, weight) for part, weight in pairs])
+    return Scored(white, by_group, add_evidence(white.ranks, log_odds), evidence.attention, evidence.log_odds, True)

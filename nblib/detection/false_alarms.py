@@ -3,7 +3,9 @@
 The statistic is a -ln p that does not know the scale. Its largest value in a line-free spectrum hangs on the number of
 bins (by its logarithm), K, the estimator's correlation, whether K is known - and on the background, which no smooth
 curve follows everywhere. So the draws have the backgrounds and grids of the `wide` world, not flat ones: the rate holds
-on average over such backgrounds. Draws are made for each class once, kept, and the usual classes come with the package.
+on average over such backgrounds. What follows no curve is mostly broad, so narrow and broad filters have thresholds of
+their own, each for half of the false alarms: lines need not pay for humps. Draws are made for each class once, kept,
+and the usual classes come with the package.
 """
 
 import json
@@ -18,19 +20,19 @@ from numpy import ndarray
 
 from nblib.detection.combination import score_spectrum
 from nblib.detection.evidence import FEWEST_BINS
-from nblib.detection.whitening import Plan
+from nblib.detection.whitening import GROUPS, Plan
 from nblib.project.paths import runs_dir
 from nblib.project.records import read_json, write_json
 from nblib.spectra.wide import WideWorld
 
-RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)  # false alarms a spectrum that a class keeps thresholds for
+RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms a spectrum that a class keeps thresholds for
 BINS = (100, 1000)  # of the grids that are drawn; others by ln(n / n of the nearest)
 SEGMENTS = (4, 16, 100)  # K that are drawn; the nearest in ln K is used
 N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail is heavy: the largest of 120 was 100
 SHIPPED = "thresholds.json"
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
-VERSION = 3  # of the statistic: a change of the filters or the background makes old thresholds void
+VERSION = 4  # of the statistic: a change of the filters or the background makes old thresholds void
 
 
 def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
@@ -49,7 +51,7 @@ def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Thresholds of one class at falling rates, for a spectrum of `bins` bins.
+    """Thresholds of one class and group of filters at falling rates, for a spectrum of `bins` bins.
 
     levels : -ln p by rate, rising as RATES fall
     """
@@ -85,6 +87,24 @@ class Thresholds:
         return np.where(np.isnan(scores), np.nan, found)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Thresholds of the groups of filters of one class; each is asked for half of the false alarms."""
+
+    narrow: Thresholds
+    broad: Thresholds
+
+    def scores(self, by_group: Float[ndarray, "2 bin"], rate: float, n_bins: int) -> tuple[ndarray, float]:
+        """Both groups on the narrow one's scale, (bin,), and the threshold that a share `rate` of spectra exceeds."""
+        narrow, broad = (group.threshold(rate / 2, n_bins) for group in (self.narrow, self.broad))
+        return np.maximum(by_group[0], by_group[1] - broad + narrow), narrow
+
+    def probability(self, by_group: Float[ndarray, "2 bin"], n_bins: int) -> Float[ndarray, " bin"]:
+        """Probability that a line-free spectrum has a score this rare anywhere, at most 1."""
+        pairs = zip((self.narrow, self.broad), by_group, strict=True)
+        return np.minimum(1.0, 2 * np.min([group.probability(row, n_bins) for group, row in pairs], axis=0))
+
+
 def class_name(bins: int, n_segments: int, estimator: str, known: bool, statistic: str) -> str:
     """Key of a class in the files of thresholds."""
     return f"{bins} bins, K {n_segments} {'known' if known else 'estimated'}, {estimator}, {statistic}, v{VERSION}"
@@ -96,8 +116,8 @@ def draw_maxima(
     estimator: str,
     n_draws: int = N_DRAWS,
     progress: Callable[[float], None] | None = None,
-) -> dict[tuple[bool, str], Float[ndarray, " draw"]]:
-    """Largest score of each of n_draws line-free spectra, by (is K known, statistic).
+) -> dict[tuple[bool, str], Float[ndarray, "draw 2"]]:
+    """Largest score of each group of filters in each of n_draws line-free spectra, by (is K known, statistic).
 
     All come from the same spectra; "combined" is absent where the network is not asked about most of them.
     progress(share done) is called between them.
@@ -105,23 +125,26 @@ def draw_maxima(
     world = WideWorld(
         DRAW_SEED, "train", n_bins=bins, none_share=1.0, estimator=estimator, n_segments=n_segments, gaps=False
     )
-    maxima: dict[tuple[bool, str], list[float]] = {}
+    maxima: dict[tuple[bool, str], list[ndarray]] = {}
     for draw in range(n_draws):
         spectrum = world[draw]
         plan = Plan.of(spectrum.freqs, spectrum.valid)
         for known in (True, False):
             scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments if known else None)
-            maxima.setdefault((known, "classical"), []).append(float(np.nanmax(scored.white.scores)))
+            maxima.setdefault((known, "classical"), []).append(np.nanmax(scored.white.by_group, axis=1))
             if scored.combined:
-                maxima.setdefault((known, "combined"), []).append(float(np.nanmax(scored.scores)))
+                maxima.setdefault((known, "combined"), []).append(np.nanmax(scored.by_group, axis=1))
         if progress and draw % 20 == 19:
             progress((draw + 1) / n_draws)
     return {name: np.array(values) for name, values in maxima.items() if 2 * len(values) > n_draws}
 
 
-def levels_of(maxima: Float[ndarray, " draw"]) -> list[float]:
-    """Thresholds at RATES."""
-    return [rank_threshold(maxima, rate) for rate in RATES]
+def levels_of(maxima: Float[ndarray, "draw 2"]) -> dict[str, list[float]]:
+    """Thresholds at RATES by group of filters."""
+    return {
+        group: [round(rank_threshold(column, rate), 3) for rate in RATES]
+        for group, column in zip(GROUPS, maxima.T, strict=True)
+    }
 
 
 @cache
@@ -138,7 +161,7 @@ def thresholds_for(
     statistic: str = "classical",
     progress: Callable[[float], None] | None = None,
     n_draws: int = N_DRAWS,
-) -> Thresholds:
+) -> Limits:
     """Thresholds of the class that a spectrum belongs to: shipped, kept from an earlier call, or drawn now.
 
     n_segments : K, typical; correlated : do neighbouring bins correlate as Hann's do; known : was K given;
@@ -149,9 +172,8 @@ def thresholds_for(
     segments = min(SEGMENTS, key=lambda number: abs(np.log(number / max(n_segments, 1e-3))))
     settings = (bins, segments, "welch_hann" if correlated else "welch")
     name = class_name(*settings, known, statistic)
-    if name in _shipped():
-        return Thresholds(tuple(_shipped()[name]["levels"]), bins)
-    return Thresholds(tuple(drawn_classes(settings, progress, n_draws)[name]["levels"]), bins)
+    found = _shipped().get(name) or drawn_classes(settings, progress, n_draws)[name]
+    return Limits(*(Thresholds(tuple(found[group]), bins) for group in GROUPS))
 
 
 def drawn_classes(
@@ -162,7 +184,7 @@ def drawn_classes(
     if not path.exists():
         maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress)
         found = {
-            class_name(*settings, *which): {"levels": levels_of(values), "draws": len(values)}
+            class_name(*settings, *which): levels_of(values) | {"draws": len(values)}
             for which, values in maxima.items()
         }
         write_json(path, found)

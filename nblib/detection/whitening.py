@@ -24,6 +24,8 @@ MIN_BINS = 30  # measured bins
 MISTRUST = 1.25  # a scatter that is this much larger than K says is believed instead of K
 MERGED = 2.0  # times: from this ratio of the largest to the smallest K on, parts of the axis are judged apart
 DISAGREEMENT = 1.0  # of soft and stiff background, ln units, that counts as doubt about the stiff one
+GROUPS = ("narrow", "broad")  # of templates: what looks like a line, and what a background may look like as well
+NARROW_WIDTH = 1.2  # bins; a broader template belongs to the second group
 STIFF_WIDTH = 5.0  # bins; broader templates against the stiff background answer to knees
 BROAD_SHARE, BROAD_BINS = 0.6, 31  # of the frequency, and bins: what fills half of such a window may be background
 NOTCH, NOTCH_REACH = 5.0, 20  # standard deviations below the background, and bins beside it that are in doubt
@@ -34,24 +36,29 @@ START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is foun
 class Whitened:
     """What the filter bank makes of one spectrum; bins along the last axis, NaN where a bin is missing.
 
-    scores      : -ln p of a single test, the largest over filters and backgrounds; where the soft and the stiff
-                  background disagree, the stiff one is doubted by as much, so that knees and roll-offs are no humps;
-                  beside notches, in broad excess and in one that goes on to an end of the axis both are doubted
-    ranks       : the same without that doubt: the better order of bins within one spectrum, no calibrated alarm
-    widths      : (bin,) the template that gave it, bins; heights : excess over the background at that template
+    by_group    : -ln p of a single test, the largest over backgrounds and the filters of each of GROUPS; where the
+                  soft and the stiff background disagree, the stiff one is doubted by as much, so that knees and
+                  roll-offs are no humps; beside notches, in broad excess and in one that goes on to an end of the axis
+                  both are doubted
+    ranks       : the largest over groups without that doubt: the better order of bins within one spectrum, no alarm
+    widths      : of the template that gave by_group, bins
     log_psd     : ln x; background : ln of the soft background, at the level of the mean
     n_segments  : (bin,) K used; estimated : was it measured on the spectrum; correlation : of neighbouring bins
     """
 
-    scores: Float[ndarray, " bin"]
+    by_group: Float[ndarray, "2 bin"]
     ranks: Float[ndarray, " bin"]
-    widths: Float[ndarray, " bin"]
-    heights: Float[ndarray, " bin"]
+    widths: Float[ndarray, "2 bin"]
     log_psd: Float[ndarray, " bin"]
     background: Float[ndarray, " bin"]
     n_segments: Float[ndarray, " bin"]
     estimated: bool
     correlation: tuple[float, float]
+
+    @property
+    def scores(self) -> Float[ndarray, " bin"]:
+        """The larger of the groups' scores."""
+        return self.by_group.max(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +154,7 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
     correlation = neighbour_correlation(centred / max(lower_spread(centred), 1e-9), adjacent)
     stiff = robust_background(log_psd, plan.grid, 1 / np.sqrt(segments), STIFF)
     middle = log_median(segments)
-    scores, ranks, widths, heights = _strongest(log_psd, soft, stiff, segments, correlation, plan)
+    by_group, ranks, widths = _strongest(log_psd, soft, stiff, segments, correlation, plan)
 
     def spread(values):
         full = np.full(n_bins, np.nan)
@@ -155,10 +162,9 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
         return full
 
     return Whitened(
-        scores,
+        by_group,
         ranks,
         widths,
-        heights,
         spread(log_psd),
         spread(soft - middle),
         spread(segments),
@@ -168,7 +174,7 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
 
 
 def _strongest(log_psd, soft, stiff, segments, correlation, plan):
-    """Scores, ranks, widths and heights of the strongest filter at each bin, over both backgrounds: (bin,) each.
+    """Scores and widths of the strongest filter of each group at each bin, over both backgrounds, and ranks.
 
     All but the plan is given at the measured bins; the stiff background takes the narrow filters alone.
     """
@@ -178,15 +184,15 @@ def _strongest(log_psd, soft, stiff, segments, correlation, plan):
     broad = np.abs(_broad_excess(excess, plan.grid.freqs[index]))
     broad += _beside_notches(excess - log_median(segments), segments)
     per_bin = np.interp(positions, index, segments)
-    best, ranks = np.full((2, n_bins), -np.inf)
-    widths, heights = np.zeros((2, n_bins))
-    n_stiff = sum(width <= STIFF_WIDTH for width in plan.widths)
-    for background, n_widths in ((soft, len(plan.widths)), (stiff, n_stiff)):
+    filters = np.array(plan.widths)
+    groups = (filters <= NARROW_WIDTH, filters > NARROW_WIDTH)
+    best, widths, ranks = np.full((2, n_bins), -np.inf), np.zeros((2, n_bins)), np.full(n_bins, -np.inf)
+    for background, n_widths in ((soft, len(filters)), (stiff, int((filters <= STIFF_WIDTH).sum()))):
         residual = np.zeros(n_bins)
         residual[index] = np.expm1(np.minimum(log_psd - background + log_median(segments), OVERFLOW))
         bend = ALLOWANCE + _bend(background)
         doubt = DISAGREEMENT * np.abs(background - soft) + broad + _one_sided(residual[index])
-        strict, found, lenient = filter_scores(
+        strict, lenient = filter_scores(
             residual,
             per_bin,
             measured,
@@ -196,11 +202,17 @@ def _strongest(log_psd, soft, stiff, segments, correlation, plan):
             [np.interp(positions, index, allowance) for allowance in (bend + doubt, bend)],
         )
         np.maximum(ranks, lenient.max(axis=0), out=ranks)
-        row = strict.argmax(axis=0)
-        here = np.take_along_axis(strict, row[None], axis=0)[0]
-        wins = here > best
-        best = np.where(wins, here, best)
-        widths = np.where(wins, np.asarray(plan.widths)[row], widths)
-        heights = np.where(wins, np.take_along_axis(found, row[None], axis=0)[0], heights)
-    found = (log_tail(best), log_tail(ranks), widths, heights)
-    return tuple(np.where(plan.grid.valid, values, np.nan) for values in found)
+        for number, group in enumerate(groups):
+            members = np.flatnonzero(group[:n_widths])
+            if not len(members):
+                continue
+            row = members[strict[members].argmax(axis=0)]
+            here = strict[row, positions]
+            wins = here > best[number]
+            best[number] = np.where(wins, here, best[number])
+            widths[number] = np.where(wins, filters[row], widths[number])
+    missing = ~plan.grid.valid
+    found = (log_tail(best), log_tail(ranks), widths)
+    for values in found:
+        values[..., missing] = np.nan
+    return found

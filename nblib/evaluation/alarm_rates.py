@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from nblib.detection.combination import score_spectrum
 from nblib.detection.false_alarms import STATISTICS, thresholds_for
 from nblib.detection.whitening import Plan
-from nblib.spectra.wide import WideSpectrum, cell_any, cell_best
+from nblib.spectra.wide import WideSpectrum, cell_any
 
 RATES = (0.01, 0.05)  # false alarms a spectrum that are asked
 
@@ -25,7 +25,7 @@ def exceeded(spectrum: WideSpectrum, known: bool, rates: Sequence[float] = RATES
     )
     white, n_measured = scored.white, int(spectrum.valid.sum())
     found = {}
-    for statistic, scores in zip(STATISTICS, (white.scores, scored.scores), strict=True):
+    for statistic, by_group in zip(STATISTICS, (white.by_group, scored.by_group), strict=True):
         if statistic == "combined" and not scored.combined:
             continue
         limits = thresholds_for(
@@ -35,8 +35,8 @@ def exceeded(spectrum: WideSpectrum, known: bool, rates: Sequence[float] = RATES
             not white.estimated,
             statistic,
         )
-        cells = np.nan_to_num(cell_best(scores), nan=-np.inf)
-        found[statistic] = {rate: cells > limits.threshold(rate, n_measured) for rate in rates}
+        chance = limits.probability(by_group, n_measured)
+        found[statistic] = {rate: cell_any(np.nan_to_num(chance, nan=1.0) < rate) for rate in rates}
     return found
 
 

@@ -1,4 +1,4 @@
-"""`nblib detect`: what it prints, writes and refuses. Thresholds are given, not drawn: they have tests of their own."""
+"""`nblib detect`: what it prints, writes and refuses."""
 
 import csv
 import hashlib
@@ -9,19 +9,10 @@ import pytest
 import scipy.io.wavfile
 
 from nblib.__main__ import main
-from nblib.analysis import detector
 from nblib.analysis.command import output_names
-from nblib.detection.false_alarms import Thresholds
 
 FREQS = np.arange(1.0, 401.0)
 PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
-
-
-@pytest.fixture(autouse=True)
-def given_thresholds(monkeypatch):
-    """Levels as drawn for 300 bins and 16 averages, rounded up."""
-    levels = (7.0, 8.5, 9.5, 10.5, 12.0, 13.0)
-    monkeypatch.setattr(detector, "thresholds_for", lambda *_, **__: Thresholds(levels, 300))
 
 
 def _spectrum(line=50.0, seed=0, ratio=20.0):

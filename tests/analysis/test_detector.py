@@ -3,18 +3,9 @@
 import numpy as np
 import pytest
 
-from nblib.analysis import detector
 from nblib.analysis.detector import NoiseDetector
-from nblib.detection.false_alarms import Thresholds
 
 FREQS = np.arange(1.0, 1001.0)
-
-
-@pytest.fixture(autouse=True)
-def _no_draws(monkeypatch):
-    """Thresholds near those of the draws, so that no test draws any."""
-    limits = Thresholds((7.5, 8.6, 9.4, 10.2, 11.2, 12.0), 1000)
-    monkeypatch.setattr(detector, "thresholds_for", lambda *_, **__: limits)
 
 
 def _spectrum(seed=0, freqs=FREQS, n_segments=16):

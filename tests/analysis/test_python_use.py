@@ -7,20 +7,11 @@ import numpy as np
 import pytest
 
 import nblib
-from nblib.analysis import detector
 from nblib.analysis.causes import with_causes
 from nblib.analysis.detector import Detection, NoiseDetector
 from nblib.analysis.timeseries import welch_spectrum
-from nblib.detection.false_alarms import Thresholds
 
 FREQS = np.arange(1.0, 1001.0)
-
-
-@pytest.fixture(autouse=True)
-def _no_draws(monkeypatch):
-    """Thresholds near those of the draws, so that no test draws any."""
-    limits = Thresholds((7.5, 8.6, 9.4, 10.2, 11.2, 12.0), 1000)
-    monkeypatch.setattr(detector, "thresholds_for", lambda *_, **__: limits)
 
 
 def _with_lines(lines, seed=0, height=30.0):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from nblib.detection.false_alarms import RATES, Thresholds, rank_threshold
 from nblib.detection.scatter import HANN_CORRELATION, lower_spread, rounding_step, segments_of_spread
 from nblib.detection.whitening import Plan, whiten
 from nblib.spectra.intrinsic import draw_intrinsic
@@ -71,21 +70,15 @@ def test_rounding_is_seen():
     assert rounding_step(10 ** (np.round(10 * np.log10(psd), 1) / 10)) == pytest.approx(0.1 * np.log(10) / 10)
 
 
-def test_rank_threshold_is_exceeded_at_the_rate_asked():
-    maxima = np.arange(1.0, 100.0)  # 99 draws: k = ceil(100 (1 - rate))
-    assert rank_threshold(maxima, 0.05) == 95.0
-    assert rank_threshold(maxima, 0.01) == 99.0
-    with pytest.raises(ValueError, match="99 draws"):
-        rank_threshold(maxima, 0.005)
-
-
-def test_thresholds_and_probabilities_are_inverse_and_grow_with_the_bins():
-    limits = Thresholds(tuple(8.0 - np.log(np.array(RATES))), 300)
-    for rate in (0.3, 0.05, 0.001):
-        assert limits.probability(np.array(limits.threshold(rate, 1000)), 1000) == pytest.approx(rate)
-    assert limits.threshold(0.01, 3000) - limits.threshold(0.01, 300) == pytest.approx(np.log(10))
-    with pytest.raises(ValueError, match="false_alarm=0"):
-        limits.threshold(0.0, 300)
+def test_lines_and_humps_answer_to_filters_of_their_own_group():
+    """Planted bug: the groups swapped."""
+    noise = draw_intrinsic(np.random.default_rng(3), FREQS, "welch", 64).astype(np.float64)
+    line, hump = (noise * (1 + np.exp(-0.5 * ((FREQS - FREQS[400]) / width) ** 2)) for width in (0.7, 8.0))
+    narrow, broad = whiten(line, PLAN, 64).by_group[:, 390:410].max(axis=1)
+    assert narrow > broad + 3
+    found = whiten(hump, PLAN, 64)
+    narrow, broad = found.by_group[:, 390:410].max(axis=1)
+    assert broad > narrow + 3 and found.widths[1, 390:410].max() > 1.2 >= found.widths[0].max()
 
 
 @pytest.mark.parametrize("line", [False, True])

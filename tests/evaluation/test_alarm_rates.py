@@ -2,13 +2,13 @@
 
 import pytest
 
-from nblib.detection.false_alarms import Thresholds
+from nblib.detection.false_alarms import Limits, Thresholds
 from nblib.evaluation import alarm_rates
 from nblib.spectra.wide import WideWorld
 
 
 def _threshold(monkeypatch, level):
-    limits = Thresholds((level,) * 6, 300)
+    limits = Limits(*[Thresholds((level,) * 7, 300)] * 2)
     monkeypatch.setattr(alarm_rates, "thresholds_for", lambda *_, **__: limits)
 
 

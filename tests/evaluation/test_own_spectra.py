@@ -3,19 +3,10 @@
 import numpy as np
 import pytest
 
-from nblib.analysis import detector
-from nblib.detection.false_alarms import Thresholds
 from nblib.evaluation.own_spectra import LIGO_FILE, PATCH_FILE, analyse, real_files, score_flags, score_real
 from nblib.project.paths import REAL_DATA_VARIABLE
 
 FREQS = np.arange(1.0, 501.0)
-
-
-@pytest.fixture(autouse=True)
-def _no_draws(monkeypatch):
-    """Thresholds near those of the draws, so that no test draws any."""
-    limits = Thresholds((7.5, 8.6, 9.4, 10.2, 11.2, 12.0), 1000)
-    monkeypatch.setattr(detector, "thresholds_for", lambda *_, **__: limits)
 
 
 def _psd(lines=(), seed=0):

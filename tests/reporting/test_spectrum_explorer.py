@@ -10,18 +10,11 @@ from matplotlib.figure import Figure
 from nblib.analysis import detector
 from nblib.analysis.figure import plot_detection, readable_unit
 from nblib.analysis.measurement import Measurement
-from nblib.detection.false_alarms import Thresholds
 from nblib.reporting import spectrum_explorer
 from nblib.reporting.spectrum_controls import SpectrumControls
 from nblib.reporting.spectrum_explorer import EditedDetection, explore_spectrum
 
 FREQS = np.arange(1.0, 301.0)
-
-
-@pytest.fixture(autouse=True)
-def given_thresholds(monkeypatch):
-    levels = (7.0, 8.5, 9.5, 10.5, 12.0, 13.0)
-    monkeypatch.setattr(detector, "thresholds_for", lambda *_, **__: Thresholds(levels, 300))
 
 
 @pytest.fixture
