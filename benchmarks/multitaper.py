@@ -26,7 +26,7 @@ from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.records import write_json
 
-SEED = 77
+SEED = 78  # the padding of the F test was chosen on series of seed 77
 SHARES = (0.01, 0.05)
 DETECTOR, WHOLE, PARTS, EITHER = "detector", "F test", "F test, 32 segments", "detector or F test"
 SEGMENTS = 32  # of 4096 samples, as Welch's, without overlap
@@ -100,6 +100,8 @@ def main() -> None:
         "bins": N_BINS,
         "averages": AVERAGES,
         "segments of the third row": SEGMENTS,
+        "time-bandwidth product": 4,
+        "padding": 4,
     }
     print(f"wrote {write_json(benchmark_result('multitaper'), record | run_conditions())}")
 

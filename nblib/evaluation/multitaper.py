@@ -15,7 +15,7 @@ def harmonic_f_test(
     rate: float,
     n_segments: int = 1,
     bandwidth: float = 4.0,
-    padding: int = 2,
+    padding: int = 4,
 ) -> tuple[Float[ndarray, " freq"], Float[ndarray, " freq"], Float[ndarray, " freq"]]:
     """F statistic of a steady sinusoid at each frequency: what the tapers share, over what is left between them.
 
@@ -31,7 +31,7 @@ def harmonic_f_test(
     rate : sampling rate, Hz
     n_segments : M, parts of equal length without overlap; 1 = the whole series, the finest resolution
     bandwidth : time-bandwidth product NW of the tapers, in bins of a segment; K = 2 NW - 1 tapers are used
-    padding : frequencies a bin of a segment, >= 1; a line between two frequencies loses power
+    padding : frequencies a bin of a segment, >= 1; a line between two of them loses power, at most 5 % at 4
 
     Returns
     -------
