@@ -43,7 +43,7 @@ def harmonic_f_test(
 
     References
     ----------
-    Thomson 1982, Proc. IEEE 70, 1055, eq. 13.10.
+    Thomson 1982, Proc. IEEE 70, 1055, equation 13.10.
     """
     samples, length = _checked(samples, rate, n_segments, bandwidth, padding)
     tapers, sums = _tapers(length, bandwidth)

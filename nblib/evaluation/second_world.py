@@ -99,7 +99,7 @@ def draw_background(rng: np.random.Generator, n_bins: int) -> Float[ndarray, " b
             joint, change = 10 ** rng.uniform(-3, 0), rng.uniform(-2.5, 2.5)
             log_psd = log_psd + change * np.log1p((u / joint) ** 3) / 3
     elif kind == 1:  # a transfer function: a damped circuit with losses, over a floor
-        shape = 0.0
+        shape = np.zeros(n_bins)
         for _ in range(rng.integers(1, 3)):
             centre, quality = 10 ** rng.uniform(-1.5, 0.1), rng.uniform(0.3, 2.0)
             shape = shape + 10 ** rng.uniform(-1, 2) / np.abs(1 - (u / centre) ** 2 + 1j * u / (centre * quality)) ** 2
