@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from nblib.detection.combination import add_evidence
-from nblib.detection.network import SCORES, WideNetwork
+from nblib.detection.network import WideNetwork
 from nblib.evaluation import unknown_backgrounds as wide
 from nblib.evaluation.network_methods import network_cells
 from nblib.project.environment import run_conditions
@@ -34,9 +34,9 @@ def difference(first, second, first_draws, second_draws):
 
 
 def network_scores(model, spectra, known):
-    """Every score of the network, by kind, per spectrum and cell."""
+    """Every score that the network has, by kind, per spectrum and cell."""
     rows = [network_cells(model, row.freqs, row.psd, row.valid, row.n_segments if known else None) for row in spectra]
-    return {kind: [row[kind] for row in rows] for kind in SCORES}
+    return {kind: [row[kind] for row in rows] for kind in rows[0]}
 
 
 def classical(record):

@@ -16,10 +16,14 @@ from nblib.evaluation.injections import cell_maxima
 
 @torch.no_grad()
 def network_cells(model: WideNetwork, freqs, psd, valid, n_segments=None) -> dict[str, np.ndarray]:
-    """Scores per 10-bin cell of one spectrum, by kind (detection.network.SCORES); NaN where no bin is measured."""
+    """Scores per 10-bin cell of one spectrum, by kind; NaN where no bin is measured.
+
+    The kinds are detection.network.SCORES, without "attention" where the network has none.
+    """
     output = model(torch.from_numpy(network_inputs(freqs, psd, valid, n_segments))[None])
     present = torch.from_numpy(np.logical_or.reduceat(valid, np.arange(0, len(valid), TOKEN)))[None]
-    return {kind: cell_score(output, kind, present)[0].numpy().astype(np.float64) for kind in SCORES}
+    kinds = SCORES if model.attends else SCORES[1:]
+    return {kind: cell_score(output, kind, present)[0].numpy().astype(np.float64) for kind in kinds}
 
 
 def _per_bin(cells, valid):

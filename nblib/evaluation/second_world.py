@@ -52,9 +52,9 @@ class SecondWorld:
         if self.grid is not None:
             logarithmic = self.grid == "log"
         edges = _band_edges(n_bins) if logarithmic else np.arange(1, n_bins + 2)
-        n_fine = edges[-1] - 1
+        n_fine = int(edges[-1]) - 1
         bin_width = 10 ** rng.uniform(-2, 7 - np.log10(n_fine))
-        log_background = _background(rng, n_fine)
+        log_background = draw_background(rng, n_fine)
         ratio, sines = np.zeros(n_fine), np.zeros((0, 2))
         if rng.random() >= self.none_share:
             ratio, sines = _disturbances(rng, n_fine)
@@ -89,7 +89,7 @@ def _band_edges(n_bands):
 # ---- backgrounds ----
 
 
-def _background(rng, n_bins) -> Float[ndarray, " bin"]:
+def draw_background(rng: np.random.Generator, n_bins: int) -> Float[ndarray, " bin"]:
     """ln of a background on bins 1..n, levels of order one."""
     u = np.arange(1.0, n_bins + 1) / n_bins
     kind = rng.integers(4)
@@ -99,7 +99,7 @@ def _background(rng, n_bins) -> Float[ndarray, " bin"]:
             joint, change = 10 ** rng.uniform(-3, 0), rng.uniform(-2.5, 2.5)
             log_psd = log_psd + change * np.log1p((u / joint) ** 3) / 3
     elif kind == 1:  # a transfer function: a damped circuit with losses, over a floor
-        shape = 0.0
+        shape = np.zeros(n_bins)
         for _ in range(rng.integers(1, 3)):
             centre, quality = 10 ** rng.uniform(-1.5, 0.1), rng.uniform(0.3, 2.0)
             shape = shape + 10 ** rng.uniform(-1, 2) / np.abs(1 - (u / centre) ** 2 + 1j * u / (centre * quality)) ** 2
@@ -176,22 +176,38 @@ def _ideal(rng, log_background, ratio, sines, averages):
     return np.exp(log_background) * factor, expected
 
 
+def coloured_noise(
+    rng: np.random.Generator, log_psd: Float[ndarray, " bin"], n_samples: int
+) -> Float[ndarray, " sample"]:
+    """A Gaussian time series with a given one-sided PSD, samples at unit rate.
+
+    log_psd : ln of the PSD on bins 1..n of a segment of 2 (n + 1) samples, interpolated between them
+    """
+    position = np.fft.rfftfreq(n_samples, 1 / (2 * (len(log_psd) + 1)))  # in bins of a segment
+    psd = np.exp(np.interp(position, np.arange(1, len(log_psd) + 1), log_psd))
+    normal = rng.standard_normal(len(psd)) + 1j * rng.standard_normal(len(psd))
+    return np.fft.irfft(np.sqrt(psd / 2) * normal, n_samples) * np.sqrt(n_samples / 2)
+
+
+def line_amplitude(level: float, segment: int) -> float:
+    """Amplitude of a sinusoid whose peak in Welch's spectrum (Hann, unit rate) has the PSD `level`.
+
+    A sinusoid of amplitude a has PSD a^2 / 2 over the Hann window's 1.5 bins of noise bandwidth, at its peak.
+    """
+    return float(np.sqrt(2 * level * 1.5 / segment))
+
+
 def _through_welch(rng, log_background, ratio, sines, averages):
     """scipy.signal.welch of a time series with the spectrum S (1 + r) and sinusoids: Hann, half overlap, detrended."""
     n_bins = len(log_background)
     segment = 2 * (n_bins + 1)
     samples = (averages + 1) * segment // 2
-    position = np.fft.rfftfreq(samples, 1 / segment)  # in bins of a segment
-    psd = np.exp(np.interp(position, np.arange(1, n_bins + 1), log_background + np.log1p(ratio)))
-    normal = rng.standard_normal(len(psd)) + 1j * rng.standard_normal(len(psd))
-    series = np.fft.irfft(np.sqrt(psd / 2) * normal, samples) * np.sqrt(samples / 2)  # one-sided PSD S at unit rate
+    series = coloured_noise(rng, log_background + np.log1p(ratio), samples)
     times, expected = np.arange(samples) / segment, ratio.copy()
     bins = np.arange(1, n_bins + 1)
     for place, power in sines:
         level = np.exp(np.interp(place, bins, log_background)) * power
-        # a sinusoid of amplitude a has PSD a^2 / 2 over the Hann window's 1.5 bins of noise bandwidth, at its peak
-        amplitude = np.sqrt(2 * level * 1.5 / segment)
-        series += amplitude * np.sin(2 * np.pi * (place * times + rng.random()))
+        series += line_amplitude(level, segment) * np.sin(2 * np.pi * (place * times + rng.random()))
         offset = np.where(np.abs(bins - place) < 1e-4, 1e-4, bins - place)
         offset = np.where(np.abs(np.abs(offset) - 1) < 1e-4, offset + 1e-4, offset)
         expected += level * (np.sinc(offset) / (1 - offset**2)) ** 2 / np.exp(log_background)

@@ -43,7 +43,8 @@ class RealSpectrum:
 @dataclass(frozen=True)
 class WideTraining:
     """What decides a run. rates : of AdamW and Muon; roughness : see WideWorld; real_share : of the batches made of
-    injections into measured spectra; start : name of the run whose weights are gone on with ("" = from nothing)."""
+    injections into measured spectra; start : name of the run whose weights are gone on with ("" = from nothing);
+    attends : False trains the rival of convolutions only."""
 
     seed: int = 0
     steps: int = 1000
@@ -58,6 +59,7 @@ class WideTraining:
     roughness: float = 0.0
     real_share: float = 0.0
     start: str = ""
+    attends: bool = True
     checkpoint_every: int = 100
 
 
@@ -120,19 +122,27 @@ def _targets(inputs, ratio, measured, known):
 def wide_loss(output: WideOutput, batch: dict[str, Tensor], config: WideTraining) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy of the head, divergence of the CLS row from uniform over clean tokens, error of the strength.
 
-    A token whose label is not known is in none of the terms; attention may go there at no cost.
+    A token whose label is not known is in none of the terms; attention may go there at no cost. A network without
+    attention has two terms.
     """
     noisy, known = batch["noisy"], batch["known"]
     head = F.binary_cross_entropy_with_logits(output.logit, noisy.float(), reduction="none")[known].mean()
-    clean = known & ~noisy
+    strength = F.smooth_l1_loss(output.strength, batch["strength"], reduction="none")[known].mean()
+    loss = head + config.strength_weight * strength
+    terms = {"head": head.item(), "strength": strength.item()}
+    if output.cls_attn is not None:
+        attention = _attention_loss(output.cls_attn, known & ~noisy)
+        loss, terms = loss + config.attention_weight * attention, terms | {"attention": attention.item()}
+    return loss, terms
+
+
+def _attention_loss(cls_attn, clean):
+    """Divergence of the CLS rows from uniform over clean tokens, mean over the spectra that have any."""
     n_clean = clean.sum(dim=-1)
-    logs = output.cls_attn.clamp(min=torch.finfo(torch.float32).tiny).log()
+    logs = cls_attn.clamp(min=torch.finfo(torch.float32).tiny).log()
     rows = -torch.where(clean[:, None], logs, 0).sum(dim=-1) / n_clean.clamp(min=1)[:, None]
     rows = rows.mean(dim=1) - n_clean.clamp(min=1).log()
-    attention = rows[n_clean > 0].mean() if (n_clean > 0).any() else rows.sum() * 0
-    strength = F.smooth_l1_loss(output.strength, batch["strength"], reduction="none")[known].mean()
-    loss = head + config.attention_weight * attention + config.strength_weight * strength
-    return loss, {"head": head.item(), "attention": attention.item(), "strength": strength.item()}
+    return rows[n_clean > 0].mean() if (n_clean > 0).any() else rows.sum() * 0
 
 
 def train_wide(
@@ -150,7 +160,7 @@ def train_wide(
         raise ValueError(f"real_share={config.real_share} needs measured spectra; give `real`")
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        model = WideNetwork()
+        model = WideNetwork(attends=config.attends)
     if start is not None:
         load_checkpoint(start, model)
     optimizer, path, step, history = MuonAdamW(model, _rates(config)), folder / "last.safetensors", 0, []

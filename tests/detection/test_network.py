@@ -140,3 +140,34 @@ def test_the_shipped_network_finds_noise_on_unknown_backgrounds():
 def test_evidence_of_the_network_is_bounded():
     log_p, log_odds = np.array([1.0, 5.0, 2.0]), np.array([50.0, 0.0, -50.0])
     np.testing.assert_allclose(add_evidence(log_p, log_odds, 2.0), [7.0, 5.0, -4.0])
+
+
+@pytest.mark.parametrize("attends", [True, False])
+def test_only_attention_sees_the_whole_spectrum(attends):
+    """The network of convolutions sees 37 tokens to either side of the stem's tokens, and no token further off."""
+    torch.manual_seed(0)
+    model = WideNetwork(attends=attends).eval()
+    inputs = torch.randn(1, CHANNELS, 1200)
+    inputs[:, -1] = 1
+    changed = inputs.clone()
+    changed[:, :-1, 600:610] += 3.0
+    with torch.no_grad():
+        moved = (model(inputs).logit - model(changed).logit)[0].abs() > 1e-7
+    far = torch.arange(120).sub(60).abs() > 38  # the stem reaches into one more token
+    assert moved[~far].sum() > 60
+    assert bool(moved[far].any()) == attends
+
+
+def test_the_network_of_convolutions_has_the_same_size_and_no_attention(spectrum, tmp_path):
+    sizes = [sum(value.numel() for value in WideNetwork(attends=attends).parameters()) for attends in (True, False)]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.003)
+    config = WideTraining(steps=3, sizes=(300, 320), batch_size=4, attends=False)
+    model = train_wide(config, tmp_path)
+    found = network_cells(model, spectrum.freqs, spectrum.psd, spectrum.valid, spectrum.n_segments)
+    assert set(found) == {"head", "strength"}
+    batch = simulated_batch(WideWorld(0, "train", sizes=(300, 320)), 0, 4)
+    output = model(batch["inputs"])
+    loss, terms = wide_loss(output, batch, config)
+    assert loss.item() == pytest.approx(terms["head"] + config.strength_weight * terms["strength"])
+    with pytest.raises(ValueError, match="has no attention; use 'head' or 'strength'"):
+        cell_score(output, "attention", torch.ones(output.logit.shape, dtype=torch.bool))
