@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from nblib import TrainConfig
+from nblib.evaluation import baselines
 from nblib.evaluation.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
 from nblib.evaluation.test_sets import STRENGTHS
 from nblib.project.profiles import Sizes
 
-SIZES = Sizes(n_test=60, n_tune=40, n_family=30, n_line_free=60, n_correlated=30, n_probe=60, n_energies=20)
+SIZES = Sizes(n_test=40, n_tune=24, n_family=16, n_line_free=24, n_correlated=8, n_probe=8, n_energies=12)
 FEW = Sizes(n_test=6, n_tune=6, n_family=6, n_line_free=6, n_correlated=6, n_probe=6, n_energies=80)
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "steps": 2, "batch_size": 8}
 TINY |= {"n_validation": 8}
@@ -42,8 +43,9 @@ def test_the_limit_is_left_out_where_it_is_not_the_limit():
 
 
 @pytest.mark.slow
-def test_harm_grows_with_strength_and_starts_at_the_bound():
+def test_harm_grows_with_strength_and_starts_at_the_bound(monkeypatch):
     """80 spectra: the mean of |error| scatters by 0.75 / sqrt(80) = 8 % of the bound."""
+    monkeypatch.setattr(baselines, "STRENGTHS", (3.0,))
     found = energy_bias_by_strength(TrainConfig(), "vibration", FEW)
     errors = {name: row["error"] / row["bound"] for name, row in found.items()}
     assert (np.abs(errors["0"] - 1) < 0.25).all()
