@@ -127,27 +127,6 @@ def test_00_and_08_read_a_measured_file(tmp_path, monkeypatch, measured_file):
     assert {f"spectrum_1.{ending}" for ending in ("flags.csv", "flags.json", "cleaned.csv", "flags.png")} <= written
 
 
-@pytest.mark.slow
-def test_07_scores_both_worlds_and_quotes_the_records(tmp_path, monkeypatch):
-    monkeypatch.delenv("NBLIB_REAL_DATA", raising=False)
-    record, figures = _run("07_unknown_backgrounds", tmp_path, monkeypatch, n_spectra=24, seed=7)
-    for row in record["metrics"]["average precision"].values():
-        assert row["chance"] < row["shipped detector"] < 1
-        assert 0 < row["chance"] < 0.3
-    assert record["metrics"]["injections"] == {}
-    assert {"07_world", "07_simulated", "07_injections", "07_false_alarms"} <= figures
-
-
-@pytest.mark.slow
-def test_03_takes_another_penalty_as_a_grid_does(tmp_path, monkeypatch):
-    parameters = {"regularizer": "log_odds", "reg_weight": 2.0, "compare": False, "steps": 5}
-    record, figures = _run("03_full_attention_regularizer", tmp_path, monkeypatch, **parameters)
-    assert record["parameters"]["regularizer"] == "log_odds"
-    assert record["metrics"]["chosen"] == {"log_odds": 2.0}
-    assert record["metrics"]["test"]["posterior (limit)"]["ap"] > 0.95
-    assert {"03_answer", "03_detection", "03_attention_mass"} <= figures
-
-
 @pytest.mark.parametrize(
     ("name", "value", "known"),
     [

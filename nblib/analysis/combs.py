@@ -19,6 +19,7 @@ Shafer et al. 2011 and Vovk and Wang 2021 for tests by evidence (e-values); Gros
 """
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float
@@ -58,11 +59,12 @@ class Comb:
     log_evidence: float
 
 
-def _log_prior_count(n_lines: int, hypothesis: Hypothesis) -> Float[ndarray, " count"]:
-    """ln P(k) - ln C(N, k) for k = 1..N; a comb has at least two lines."""
+@cache
+def _log_prior_count(n_lines: int, is_clock: bool) -> Float[ndarray, " count"]:
+    """ln P(k) - ln C(N, k) for k = 1..N, not to be changed in place; a comb has at least two lines."""
     count = np.arange(1, n_lines + 1)
     weight = np.where(count < 2, 0.0, 1 / count)
-    if hypothesis.nominal is None:
+    if is_clock:
         weight[count == 2] *= 0.2  # two lines are often in a simple ratio
     choose = gammaln(n_lines + 1) - gammaln(count + 1) - gammaln(n_lines - count + 1)
     with np.errstate(divide="ignore"):
@@ -79,9 +81,8 @@ def _log_evidence(lines: Lines, hypothesis: Hypothesis, spacing: ndarray, spread
     log_ratio = match.log_weight - lines.log_density() - np.log(lines.uncertainties) - LOG_ROOT_TWO_PI
     variance = lines.uncertainties**2 + (match.slope * spread[:, None]) ** 2
     order = np.argsort(residual**2 / variance / 2 - log_ratio, axis=1)
-    log_ratio, residual, slope = (
-        np.take_along_axis(part, order, axis=1) for part in (log_ratio, residual, match.slope)
-    )
+    rows = np.arange(len(spacing))[:, None]
+    log_ratio, residual, slope = (part[rows, order] for part in (log_ratio, residual, match.slope))
     precision = 1 / lines.uncertainties[order] ** 2
     information = np.cumsum(slope**2 * precision, axis=1)
     cross = np.cumsum(slope * residual * precision, axis=1)
@@ -96,9 +97,9 @@ def _log_evidence(lines: Lines, hypothesis: Hypothesis, spacing: ndarray, spread
         log_spacing = -np.log(MAINS_WANDER)
     chi_squared = np.maximum(square - cross**2 / information, 0)
     log_evidence = np.cumsum(log_ratio, axis=1) + log_spacing - 0.5 * np.log(information) - chi_squared / 2
-    log_evidence += _log_prior_count(len(lines.freqs), hypothesis) + np.log(hypothesis.weight)
+    log_evidence += _log_prior_count(len(lines.freqs), hypothesis.nominal is None) + np.log(hypothesis.weight)
     best = log_evidence.argmax(axis=1)
-    return np.take_along_axis(log_evidence, best[:, None], axis=1)[:, 0], best + 1, order, match
+    return log_evidence[rows[:, 0], best], best + 1, order, match
 
 
 def _fit(lines: Lines, hypothesis: Hypothesis, spacing: float, match: Match, members: ndarray) -> tuple[float, float]:
@@ -112,7 +113,7 @@ def _fit(lines: Lines, hypothesis: Hypothesis, spacing: float, match: Match, mem
 
 
 def _settle(lines: Lines, hypothesis: Hypothesis, spacing: float, spread: float) -> Comb:
-    """Fit the spacing to its lines, twice, keep one line a harmonic, and give the comb its evidence."""
+    """Fit the spacing to its lines until they stay, thrice at most, keep one line a harmonic; with its evidence."""
     for _ in range(3):
         centre, width = np.array([spacing]), np.array([spread])
         value, count, order, match = _log_evidence(lines, hypothesis, centre, width)
@@ -120,7 +121,9 @@ def _settle(lines: Lines, hypothesis: Hypothesis, spacing: float, spread: float)
         _, first = np.unique(match.harmonic[0, members], return_index=True)  # in order of share: the better line stays
         dropped = len(members) - len(first)
         members = np.sort(members[np.sort(first)])
-        spacing, spread = _fit(lines, hypothesis, spacing, match, members)
+        before, (spacing, spread) = (spacing, spread), _fit(lines, hypothesis, spacing, match, members)
+        if (spacing, spread) == before:  # the next round would be this one again
+            break
     if dropped:
         kept = np.setdiff1d(np.arange(len(lines.freqs)), order[0, : count[0]])
         index = np.sort(np.concatenate([members, kept]))

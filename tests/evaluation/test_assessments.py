@@ -22,7 +22,7 @@ from nblib.project.profiles import PROFILES, Sizes, sizes_of
 from nblib.spectra.noise import FAMILIES
 from nblib.spectra.physics import PUBLISHED_FREQS
 
-SIZES = Sizes(n_test=60, n_tune=40, n_family=30, n_line_free=60, n_correlated=30, n_probe=60, n_energies=20)
+SIZES = Sizes(n_test=40, n_tune=20, n_family=12, n_line_free=40, n_correlated=10, n_probe=30, n_energies=10)
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "steps": 2, "batch_size": 8}
 TINY |= {"n_validation": 8}
 
@@ -82,9 +82,9 @@ def test_lower_lines_peak_in_the_lower_half():
 @pytest.mark.slow
 def test_a_perfect_detector_mends_the_energies():
     """Planted bug: the bins flagged kept, the others left out."""
-    data = held_out(TrainConfig(), "single_line", 150)
+    data = held_out(TrainConfig(), "single_line", 90)
     truth = noisy_cells(data)
-    perfect, blind = (energies_on_kept(data, flags, 100) for flags in (truth, np.zeros_like(truth)))
+    perfect, blind = (energies_on_kept(data, flags, 60) for flags in (truth, np.zeros_like(truth)))
     assert (perfect["kept bins"] < 0.8 * blind["kept bins"]).all()
     assert (perfect["kept bins"] < 1.3 * perfect["bound, kept bins"]).all()
 

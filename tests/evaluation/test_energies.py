@@ -13,7 +13,7 @@ N_SEGMENTS = 8
 @pytest.fixture(scope="module")
 def measured():
     rng = np.random.default_rng(1)
-    truth = np.stack([rng.uniform(2, 18, 300), rng.uniform(14, 31, 300)], axis=1)
+    truth = np.stack([rng.uniform(2, 18, 200), rng.uniform(14, 31, 200)], axis=1)
     psd = published_psd(*truth.T)
     return truth, np.log(psd * rng.gamma(N_SEGMENTS, 1 / N_SEGMENTS, psd.shape))
 
@@ -36,7 +36,7 @@ def test_the_fit_is_the_maximum_that_scipy_finds(measured):
 def test_the_fit_reaches_the_bound(measured, fitted):
     truth = measured[0]
     ratio = energy_error(fitted, truth) / bound(truth, N_SEGMENTS)
-    assert (np.abs(ratio - 1) < 0.12).all()  # 300 spectra: the mean of |error| scatters by 4 %
+    assert (np.abs(ratio - 1) < 0.12).all()  # 200 spectra: the mean of |error| scatters by 5 %
 
 
 @pytest.mark.slow
@@ -54,7 +54,7 @@ def test_bins_that_are_left_out_do_not_matter(measured):
 
 @pytest.mark.slow
 def test_the_posterior_median_has_the_smallest_error_of_all(measured, fitted):
-    truth, log_psd = measured
+    truth, log_psd, fitted = measured[0][:120], measured[1][:120], fitted[:120]
     median, fit = (energy_error(found, truth) for found in (posterior_medians(log_psd, N_SEGMENTS), fitted))
     assert (median < 1.05 * fit).all()
     assert (median > 0.85 * bound(truth, N_SEGMENTS)).all()

@@ -3,9 +3,13 @@
 import csv
 
 import pytest
+import yaml
 
 from nblib.__main__ import main
-from nblib.project.records import flatten, quote, write_json
+from nblib.project.paths import NOTEBOOKS, ROOT
+from nblib.project.records import committed_result, flatten, quote, write_json
+from nblib.reporting.outputs import neutral
+from nblib.reporting.parameters import typed_parameters
 
 RECORD = {
     "notebook": "03_full_attention_regularizer",
@@ -21,6 +25,17 @@ RECORD = {
 
 def test_nested_metrics_become_columns():
     assert flatten({"a": {"b": 1, "c": {"d": 2}}, "e": 3}) == {"a.b": 1, "a.c.d": 2, "e": 3}
+
+
+def test_the_grid_that_comes_along_asks_for_what_its_notebook_records():
+    """Planted bug: columns under the names of an earlier notebook, refused after the last of its runs."""
+    grid = yaml.safe_load((ROOT / "workflow" / "grid.yaml").read_text())
+    record = committed_result(grid["grid_notebook"])
+    known = {neutral(key, record["parameters"]) for key in flatten(record["metrics"])}
+    assert set(grid["columns"]) <= known
+    for name, values in grid["grid"].items():
+        for value in values:
+            typed_parameters(NOTEBOOKS / f"{grid['grid_notebook']}.ipynb", {name: value})
 
 
 def grid(tmp_path):

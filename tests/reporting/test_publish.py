@@ -15,7 +15,7 @@ from nblib.reporting.notebooks import run_notebook
 from nblib.reporting.style import save_figure
 
 # profile quick, sizes so small that every notebook of the report takes seconds
-ONE = {"steps": 1, "batch_size": 2, "validate_every": 1, "n_validation": 2}
+ONE = {"steps": 1, "batch_size": 2, "validate_every": 1, "n_validation": 2, "d_model": 32, "dim_feedforward": 64}
 SIZES = {"quick": {"training": ONE, "short_steps": 1, "n_test": 12, "n_tune": 8}}
 
 
@@ -38,7 +38,7 @@ def own(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_plain_quick_run_changes_nothing_tracked(tmp_path, monkeypatch):
+def test_a_plain_quick_run_with_a_penalty_of_choice_changes_nothing_tracked(tmp_path, monkeypatch):
     """Planted bug: save_result and save_figure writing records/ and figures/ at profile quick, as they once did."""
     sizes = tmp_path / "sizes.json"
     sizes.write_text(json.dumps(SIZES))
@@ -49,11 +49,14 @@ def test_a_plain_quick_run_changes_nothing_tracked(tmp_path, monkeypatch):
     before = tracked_files()
     assert len(before) > 50
     name = "03_full_attention_regularizer"
-    values = {"profile": "quick", "seed": 0, "compare": False}
+    values = {"profile": "quick", "regularizer": "log_odds", "reg_weight": 2.0, "compare": False, "steps": 1}
     run_notebook(NOTEBOOKS / f"{name}.ipynb", tmp_path / "runs" / "quick" / name / f"{name}.ipynb", values)
     record = read_json(tmp_path / "runs" / "quick" / name / "result.json")
     assert (record["profile"], record["profiles_from"]) == ("quick", str(sizes))
-    assert len(list((tmp_path / "runs" / "quick" / "figures").glob("03_*.png"))) >= 3
+    figures = (tmp_path / "runs" / "quick" / "figures").glob("*.png")
+    assert {path.stem for path in figures} >= {"03_answer", "03_detection", "03_attention_mass"}
+    assert (record["parameters"]["regularizer"], record["metrics"]["chosen"]) == ("log_odds", {"log_odds": 2.0})
+    assert record["metrics"]["test"]["posterior (limit)"]["ap"] > 0.95
     assert tracked_files() == before
 
 
