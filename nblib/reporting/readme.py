@@ -140,10 +140,9 @@ def _penalties(sweep):
     poor = sorted(name for name, span in best.items() if name not in CONTROLS and compare(span, half) < 0)
     if poor:
         most = max(best[name]["iqm"] for name in poor)
-        readout = "" if "full length" in sweep else " (sweep of the first readout)"  # older records lack it
         yield (
             f"The penalties {enumerate_words([f'`{name}`' for name in poor])} do not make a detector: AP {most:.2f} "
-            f"at best after short runs{readout}, against {best[chosen]['iqm']:.2f} for `{chosen}`. Use `{chosen}`."
+            f"at best after short runs, against {best[chosen]['iqm']:.2f} for `{chosen}`. Use `{chosen}`."
         )
 
 
