@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -12,7 +13,7 @@ from nblib.analysis.flags import LINE_BINS, describe, flagged_ranges, grown
 from nblib.analysis.result import Detection
 from nblib.analysis.timeseries import welch_spectrum
 from nblib.detection.combination import Scored, score_spectrum
-from nblib.detection.evidence import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS
+from nblib.detection.evidence import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS, load_weights
 from nblib.detection.false_alarms import Limits, thresholds_for
 from nblib.detection.whitening import MIN_BINS, Plan
 from nblib.spectra.background import SOFT, Grid, log_median, robust_background
@@ -58,6 +59,18 @@ class NoiseDetector:
 
     def __init__(self, progress: Callable[[float], None] | None = None, network: bool = True):
         self.progress, self.network = progress, network
+        self.weights: dict[str, ndarray] | None = None  # the shipped ones
+
+    @classmethod
+    def load(cls, path: str | Path, progress: Callable[[float], None] | None = None) -> "NoiseDetector":
+        """A detector with another network's weights: a .safetensors file that benchmarks/train_wide.py wrote.
+
+        Its thresholds are drawn for each kind of spectrum that it meets first (about a minute, then kept).
+        raises : ValueError for a file that is not there or holds another network
+        """
+        detector = cls(progress)
+        detector.weights = load_weights(path)
+        return detector
 
     def detect(
         self,
@@ -119,7 +132,7 @@ class NoiseDetector:
         return detection
 
     def _scored(self, freqs, psd, plan, n_segments):
-        scored = score_spectrum(psd, plan, n_segments, self.network)
+        scored = score_spectrum(psd, plan, n_segments, self.network, self.weights)
         white, messages = scored.white, []
         limits = thresholds_for(
             len(plan.grid.index),
@@ -128,6 +141,7 @@ class NoiseDetector:
             not white.estimated,
             "combined" if scored.combined else "classical",
             self.progress,
+            weights=self.weights,
         )
         if n_segments is not None and white.estimated:
             messages.append("the spectrum scatters more than n_segments says; its own scatter was used")

@@ -89,9 +89,13 @@ class Scored:
 
 
 def score_spectrum(
-    psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray | None = None, with_network: bool = True
+    psd: Float[ndarray, " bin"],
+    plan: Plan,
+    n_segments: float | ndarray | None = None,
+    with_network: bool = True,
+    weights: dict[str, ndarray] | None = None,
 ) -> Scored:
-    """Scores of one spectrum; psd and n_segments as in whitening.whiten.
+    """Scores of one spectrum; psd and n_segments as in whitening.whiten, weights as in evidence.network_evidence.
 
     The network is asked with the K that the filter bank used. It is not asked about spectra of fewer or more bins, or
     of fewer averages, than it was trained on or tested with (evidence.in_range).
@@ -102,7 +106,7 @@ def score_spectrum(
         unknown = np.full(-(-len(freqs) // TOKEN), np.nan)
         return Scored(white, white.by_group, white.ranks, unknown, unknown, False)
     segments = np.interp(np.arange(len(freqs)), index, white.n_segments[index])
-    evidence = network_evidence(freqs, psd, valid, segments)
+    evidence = network_evidence(freqs, psd, valid, segments, weights)
     log_odds = np.repeat(evidence.log_odds, TOKEN)[: len(freqs)]
     pairs = zip(white.by_group, GROUP_WEIGHTS, strict=True)
     by_group = np.stack([add_evidence(part, log_odds, weight) for part, weight in pairs])

@@ -4,13 +4,16 @@ The same function as detection.network.WideNetwork in eval mode (tests compare t
 queries, so that memory grows with the number of bins and not with its square.
 """
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from nblib.detection.network_inputs import TOKEN, network_inputs
@@ -47,9 +50,10 @@ def network_evidence(
     psd: Float[ndarray, " bin"],
     valid: Bool[ndarray, " bin"],
     n_segments: float | Float[ndarray, " bin"] | None = None,
+    weights: dict[str, ndarray] | None = None,
 ) -> Evidence:
-    """Attention and log-odds of every cell; arguments as in network_inputs."""
-    rows, logit, _ = forward(network_inputs(freqs, psd, valid, n_segments))
+    """Attention and log-odds of every cell; arguments as in network_inputs, and the shipped weights if None."""
+    rows, logit, _ = forward(network_inputs(freqs, psd, valid, n_segments), weights)
     present = np.logical_or.reduceat(valid, np.arange(0, len(valid), TOKEN))
     attention = rows.mean(axis=0) * present.sum()
     return Evidence(*(np.where(present, part, np.nan).astype(np.float64) for part in (attention, logit)))
@@ -59,6 +63,36 @@ def network_evidence(
 def _weights() -> dict[str, ndarray]:
     with as_file(files("nblib.detection") / WEIGHTS) as path:
         return load_file(path)
+
+
+def load_weights(path: str | Path) -> dict[str, ndarray]:
+    """Weights of a network like the shipped one, from a checkpoint of its training or a file of weights alone.
+
+    raises : ValueError for a file that is not there, is no safetensors file, or holds another network
+    """
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise ValueError(f"{str(path)!r} is not there; name a .safetensors file of benchmarks/train_wide.py") from None
+    except SafetensorError as error:
+        raise ValueError(f"{str(path)!r} is no safetensors file: {error}") from None
+    found = {name.removeprefix("model."): row for name, row in tensors.items() if not name.startswith("optimizer.")}
+    shapes, asked = ({name: row.shape for name, row in part.items()} for part in (found, _weights()))
+    if shapes != asked:
+        odd = sorted(name for name in {*shapes, *asked} if shapes.get(name) != asked.get(name))
+        raise ValueError(
+            f"{str(path)!r} holds another network than the shipped one: {len(odd)} weights differ in name or shape, "
+            f"first {odd[0]!r}; train one with benchmarks/train_wide.py"
+        )
+    return found
+
+
+def weights_key(weights: dict[str, ndarray]) -> str:
+    """A name that follows from the numbers."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + np.ascontiguousarray(weights[name]).tobytes())
+    return digest.hexdigest()[:12]
 
 
 def forward(

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from nblib.detection.combination import score_spectrum
-from nblib.detection.evidence import FEWEST_BINS
+from nblib.detection.evidence import FEWEST_BINS, weights_key
 from nblib.detection.whitening import GROUPS, Plan
 from nblib.project.paths import runs_dir
 from nblib.project.records import read_json, write_json
@@ -116,6 +116,7 @@ def draw_maxima(
     estimator: str,
     n_draws: int = N_DRAWS,
     progress: Callable[[float], None] | None = None,
+    weights: dict[str, ndarray] | None = None,
 ) -> dict[tuple[bool, str], Float[ndarray, "draw 2"]]:
     """Largest score of each group of filters in each of n_draws line-free spectra, by (is K known, statistic).
 
@@ -130,7 +131,7 @@ def draw_maxima(
         spectrum = world[draw]
         plan = Plan.of(spectrum.freqs, spectrum.valid)
         for known in (True, False):
-            scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments if known else None)
+            scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments if known else None, weights=weights)
             maxima.setdefault((known, "classical"), []).append(np.nanmax(scored.white.by_group, axis=1))
             if scored.combined:
                 maxima.setdefault((known, "combined"), []).append(np.nanmax(scored.by_group, axis=1))
@@ -161,8 +162,11 @@ def thresholds_for(
     statistic: str = "classical",
     progress: Callable[[float], None] | None = None,
     n_draws: int = N_DRAWS,
+    weights: dict[str, ndarray] | None = None,
 ) -> Limits:
     """Thresholds of the class that a spectrum belongs to: shipped, kept from an earlier call, or drawn now.
+
+    What the network adds hangs on its weights: those of weights that are not shipped (None: they are) are drawn.
 
     n_segments : K, typical; correlated : do neighbouring bins correlate as Hann's do; known : was K given;
     statistic : one of STATISTICS
@@ -172,17 +176,24 @@ def thresholds_for(
     segments = min(SEGMENTS, key=lambda number: abs(np.log(number / max(n_segments, 1e-3))))
     settings = (bins, segments, "welch_hann" if correlated else "welch")
     name = class_name(*settings, known, statistic)
-    found = _shipped().get(name) or drawn_classes(settings, progress, n_draws)[name]
+    own = statistic != "classical" and weights is not None
+    found = None if own else _shipped().get(name)
+    found = found or drawn_classes(settings, progress, n_draws, weights if own else None)[name]
     return Limits(*(Thresholds(tuple(found[group]), bins) for group in GROUPS))
 
 
 def drawn_classes(
-    settings: tuple[int, int, str], progress: Callable[[float], None] | None = None, n_draws: int = N_DRAWS
+    settings: tuple[int, int, str],
+    progress: Callable[[float], None] | None = None,
+    n_draws: int = N_DRAWS,
+    weights: dict[str, ndarray] | None = None,
 ) -> dict[str, dict]:
     """Thresholds at RATES of the classes of (bins, K, estimator), and how many draws, by class_name; drawn once."""
-    path = runs_dir("thresholds") / f"{settings[0]} bins, K {settings[1]}, {settings[2]}, v{VERSION}, {n_draws}.json"
+    network = "" if weights is None else f", {weights_key(weights)}"
+    name = f"{settings[0]} bins, K {settings[1]}, {settings[2]}, v{VERSION}, {n_draws}{network}"
+    path = runs_dir("thresholds") / f"{name}.json"
     if not path.exists():
-        maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress)
+        maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress, weights=weights)
         found = {
             class_name(*settings, *which): levels_of(values) | {"draws": len(values)}
             for which, values in maxima.items()

@@ -1,6 +1,7 @@
 """A file of one's own analysed as `nblib detect` does, and its flags scored where the truth is known."""
 
 import csv
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ def analyse(
     """Every spectrum of a file, or of the files of a folder, with its flags and their likely sources.
 
     n_segments : K; None: as the file states, else measured on the spectrum
-    raises : ValueError for a file that cannot be read, or a folder without one that can
+    raises : ValueError for a file that cannot be read, or a folder without one that can; a file of a folder that
+        cannot be read is left out with a warning that says why
     """
     folder = Path(source).expanduser()
     if not folder.is_dir():
@@ -36,8 +38,8 @@ def analyse(
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         try:
             found += _analysed(path, n_segments, false_alarm)
-        except ValueError:
-            continue  # a folder holds other files too
+        except ValueError as error:
+            warnings.warn(f"{path.name} is left out: {error}", stacklevel=2)  # a folder holds other files too
     if not found:
         raise ValueError(f"data_path={str(source)!r} holds no file that can be read; name a file to see why")
     return found

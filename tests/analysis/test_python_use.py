@@ -2,14 +2,20 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import nblib
+from nblib.analysis import detector
 from nblib.analysis.causes import with_causes
 from nblib.analysis.detector import Detection, NoiseDetector
 from nblib.analysis.timeseries import welch_spectrum
+from nblib.detection import evidence
+from nblib.detection.evidence import weights_key
+from nblib.detection.false_alarms import thresholds_for
 
 FREQS = np.arange(1.0, 1001.0)
 
@@ -39,6 +45,31 @@ def test_a_table_of_spectra_has_its_causes_named_too():
     one, two = NoiseDetector().detect(FREQS, np.stack([_with_lines([60, 180, 300]), _with_lines([333.3])]), 32)
     assert {flag.cause for flag in one.flags} == {"60 Hz mains, harmonics 1, 3, 5"}
     assert [flag.cause[:7] for flag in two.flags] == ["line at"]
+
+
+def test_a_detector_is_loaded_with_other_weights(tmp_path, monkeypatch):
+    """Planted bugs: the shipped weights used; thresholds of the shipped ones."""
+    shipped = load_file(Path(evidence.__file__).parent / evidence.WEIGHTS)
+    turned = shipped | {"head.2.bias": shipped["head.2.bias"] + np.float32(2.0)}
+    save_file({f"model.{name}": row for name, row in turned.items()}, tmp_path / "mine.safetensors")
+    asked = []
+    shipped_limits = thresholds_for(1000, 32, False, True, "combined")
+    monkeypatch.setattr(detector, "thresholds_for", lambda *_, weights: asked.append(weights) or shipped_limits)
+    mine = NoiseDetector.load(tmp_path / "mine.safetensors")
+    psd = _with_lines([300])
+    one, other = (made.score(FREQS, psd, 32) for made in (NoiseDetector(), mine))
+    np.testing.assert_allclose(other.scored.log_odds, one.scored.log_odds + 2.0, atol=1e-4)
+    assert asked[0] is None and weights_key(asked[1]) == weights_key(turned) != weights_key(shipped)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("none", "is not there"), ("text", "is no safetensors file"), ("other", "another network")]
+)
+def test_what_is_no_network_is_not_loaded(tmp_path, name, message):
+    (tmp_path / "text").write_text("no weights", encoding="utf-8")
+    save_file({"a": np.zeros(3)}, tmp_path / "other")
+    with pytest.raises(ValueError, match=message):
+        NoiseDetector.load(tmp_path / name)
 
 
 def test_naming_causes_twice_changes_nothing():

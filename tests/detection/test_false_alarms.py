@@ -67,7 +67,7 @@ def test_a_class_that_is_not_shipped_is_drawn_once_and_kept(tmp_path, monkeypatc
     monkeypatch.setattr(false_alarms, "_shipped", dict)
     drawn = []
 
-    def draw_maxima(*settings, n_draws, progress):
+    def draw_maxima(*settings, n_draws, progress, weights):
         drawn.append(settings)
         ordered = np.arange(1.0, n_draws + 1)
         return {(True, "classical"): np.stack([ordered, 2 * ordered], axis=1)}
@@ -76,7 +76,25 @@ def test_a_class_that_is_not_shipped_is_drawn_once_and_kept(tmp_path, monkeypatc
     for _ in range(2):
         limits = thresholds_for(120, 14.0, True, True, n_draws=199)
         assert limits.narrow.levels[-1] == 199 and limits.broad.levels[0] == 200 and limits.narrow.bins == 100
-    assert drawn == [(100, 16, "welch_hann")]
+    assert drawn == [(100, 16, "welch_hann")]  # classical ones do not hang on weights
     assert set(drawn_classes((100, 16, "welch_hann"), n_draws=199)) == {
         f"100 bins, K 16 known, welch_hann, classical, v{false_alarms.VERSION}"
     }
+
+
+def test_other_weights_have_thresholds_of_their_own(tmp_path, monkeypatch):
+    """Planted bugs: the shipped thresholds for them; one file for all weights."""
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
+    drawn = []
+
+    def draw_maxima(*settings, n_draws, progress, weights):
+        drawn.append(weights["a"][0])
+        return {(True, "combined"): np.full((n_draws, 2), weights["a"][0])}
+
+    monkeypatch.setattr(false_alarms, "draw_maxima", draw_maxima)
+    for value in (5.0, 6.0, 5.0):
+        limits = thresholds_for(1000, 16, False, True, "combined", weights={"a": np.array([value])})
+        assert limits.narrow.levels[0] == value
+    assert drawn == [5.0, 6.0]
+    classical = thresholds_for(1000, 16, False, True, "classical", weights={"a": np.array([5.0])})
+    assert classical == thresholds_for(1000, 16, False, True, "classical")

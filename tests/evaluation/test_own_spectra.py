@@ -46,7 +46,9 @@ def test_a_file_or_a_folder_is_analysed_and_scored(tmp_path):
     table = np.column_stack([FREQS, _psd([50, 250])])
     np.savetxt(tmp_path / "a.csv", table, delimiter=",", header="f,psd", comments="")
     (tmp_path / "notes.md").write_text("nothing to read")
-    ((one, found),), again = analyse(tmp_path / "a.csv"), analyse(tmp_path)
+    ((one, found),) = analyse(tmp_path / "a.csv")
+    with pytest.warns(UserWarning, match="notes.md is left out: .*"):
+        again = analyse(tmp_path)
     assert one.label == "a.csv" and [flag.low for _, each in again for flag in each.flags] == [
         flag.low for flag in found.flags
     ]
@@ -56,5 +58,5 @@ def test_a_file_or_a_folder_is_analysed_and_scored(tmp_path):
 
 def test_a_folder_without_a_spectrum_is_refused(tmp_path):
     (tmp_path / "notes.md").write_text("nothing to read")
-    with pytest.raises(ValueError, match="holds no file that can be read"):
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="holds no file that can be read"):
         analyse(tmp_path)
