@@ -1,21 +1,17 @@
 """Trained models judged side by side, one core each, with the same numbers as in turn."""
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from nblib.detection.metrics import detection
 from nblib.evaluation.assessments import assess
 from nblib.evaluation.baselines import baseline_scores
 from nblib.evaluation.test_sets import held_out
 from nblib.prediction import Predictions, predict
-from nblib.project.environment import available_cores
 from nblib.training.loop import TrainResult, load_run
+from nblib.training.parallel import side_by_side
 
 FEWEST_SPECTRA = 200  # a process takes seconds to start, about what this many spectra take
 
@@ -35,11 +31,8 @@ def map_side_by_side(function: Callable, items: Iterable) -> list:
     What the function raises, of the first item that fails.
     """
     items = list(items)
-    n_processes = min(available_cores(), len(items))
-    if n_processes > 1 and not torch.accelerator.is_available() and parent_process() is None:
-        with ProcessPoolExecutor(n_processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-            return list(pool.map(function, items))
-    return [function(item) for item in items]
+    found = side_by_side(function, items)
+    return [function(item) for item in items] if found is None else found
 
 
 def assess_many(

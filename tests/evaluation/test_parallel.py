@@ -14,6 +14,7 @@ from nblib.evaluation.baselines import baseline_scores
 from nblib.evaluation.parallel import assess_many, detection_by_family, map_side_by_side
 from nblib.evaluation.test_sets import held_out
 from nblib.prediction import predict
+from nblib.training import parallel as pool
 
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "steps": 1, "batch_size": 4}
 TINY |= {"n_validation": 4}
@@ -33,10 +34,10 @@ def _process(item):
 def test_inside_a_process_or_with_one_core_the_work_is_done_here(monkeypatch):
     """Planted bug: a pool in each process of a pool, four on two cores."""
     here = [("a", os.getpid()), ("b", os.getpid())]
-    monkeypatch.setattr(parallel, "available_cores", lambda: 1)
+    monkeypatch.setattr(pool, "available_cores", lambda: 1)
     assert map_side_by_side(_process, "ab") == here
-    monkeypatch.setattr(parallel, "available_cores", lambda: 2)
-    monkeypatch.setattr(parallel, "parent_process", lambda: object())
+    monkeypatch.setattr(pool, "available_cores", lambda: 2)
+    monkeypatch.setattr(pool, "parent_process", lambda: object())
     assert map_side_by_side(_process, "ab") == here
 
 
@@ -46,9 +47,9 @@ def test_models_side_by_side_have_the_numbers_of_their_own(results, monkeypatch)
     monkeypatch.setenv("NBLIB_CORES", "2")
     monkeypatch.setattr(parallel, "FEWEST_SPECTRA", 0)
     used = []
-    monkeypatch.setattr(parallel, "ProcessPoolExecutor", partial(_counted, used, parallel.ProcessPoolExecutor))
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", partial(_counted, used, pool.ProcessPoolExecutor))
     together = assess_many(results, "single_line", 20, "validation")
-    assert used == [min(2, parallel.available_cores())] or parallel.available_cores() == 1
+    assert used == [min(2, pool.available_cores())] or pool.available_cores() == 1
     for name, (reading, metrics) in together.items():
         alone, expected = assess(results[name], "single_line", 20, "validation")
         for field in ("restored", "filled", "cls_attn", "noisy"):
