@@ -2,7 +2,7 @@
 # `make publish` alone renews records/, figures/, README.md and docs/.
 PYTHON ?= python3
 VENV ?= .venv
-PROFILE ?= quick
+PROFILE ?=
 CORES ?= 2
 GRID ?= workflow/grid.yaml
 DATA ?=
@@ -20,7 +20,7 @@ export PROFILE CORES GRID DATA
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo 'variables: PROFILE=smoke|quick|full, CORES=2, GRID=workflow/grid.yaml, DATA="file of your own spectrum.csv"'
+	@echo 'variables: PROFILE=smoke|brief|quick|full, CORES=2, GRID=workflow/grid.yaml, DATA="file of your own spectrum.csv"'
 
 $(READY): requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -31,20 +31,20 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 
 setup: $(READY) ## create the environment and install (about two minutes)
 
-run: $(READY) ## notebooks 00-04 executed, all in runs/PROFILE (resumable); with DATA=FILE: 00 and 08 on your spectrum
+run: $(READY) ## notebooks 00-04, short, to runs/brief (resumable); PROFILE=quick: as published; DATA=FILE: 00 and 08 on your spectrum
 	@$(WORKFLOW) report --profile "$$PROFILE" --cores "$$CORES" --data "$$DATA"
 
-evidence: $(READY) ## notebooks 05 to 07: the sweep, the benchmark over seeds, unknown backgrounds (about an hour and a half, resumable)
+evidence: $(READY) ## notebooks 05 to 07: the sweep, the benchmark over seeds, unknown backgrounds (hours, resumable)
 	@$(WORKFLOW) evidence --profile "$$PROFILE" --cores "$$CORES"
 
 grid: $(READY) ## a grid of notebook parameters, one table at the end, resumable (GRID=...)
-	@$(WORKFLOW) grid --grid "$$GRID" --cores "$$CORES" $(if $(filter command environment,$(firstword $(origin PROFILE))),--profile "$$PROFILE")
+	@$(WORKFLOW) grid --grid "$$GRID" --cores "$$CORES" --profile "$$PROFILE"
 
 lab: $(READY) ## JupyterLab on copies of the notebooks, in runs/lab
 	@$(BIN)/python workflow/lab.py
 
-publish: $(READY) ## records/, figures/ and the generated pages from runs/PROFILE (nothing else writes there)
-	@$(BIN)/python -m nblib publish "$$PROFILE"
+publish: $(READY) ## records/, figures/ and the generated pages from runs/quick, or PROFILE=full (nothing else writes there)
+	@$(BIN)/python -m nblib publish $$PROFILE
 
 figures: $(READY) ## the figures of 05, 06 and the benchmarks drawn again from records/ into runs/, nothing trained
 	for name in 05_lambda_sweep 06_benchmark; do \

@@ -130,7 +130,7 @@ def test_00_and_08_read_a_measured_file(tmp_path, monkeypatch, measured_file):
 @pytest.mark.parametrize(
     ("name", "value", "known"),
     [
-        ("profile", "quik", "smoke, quick, full"),
+        ("profile", "quik", "smoke, brief, quick, full"),
         ("family", "thunder", "single_line"),
         ("regularizer", "entropy", "log_barrier"),
     ],

@@ -1,6 +1,7 @@
 """Run the workflow for a person: one line a notebook, the workflow's own words in a file. Used by the Makefile.
 
-`python workflow/run.py report|evidence|grid --profile quick --cores 2 --data FILE --grid FILE`
+`python workflow/run.py report|evidence|grid --profile quick --cores 2 --data FILE --grid FILE`. Without a profile the
+report is a first look (brief), the evidence what is published (quick), and a grid's file names its own.
 """
 
 import argparse
@@ -18,9 +19,12 @@ from nblib.reporting.outputs import full_table, list_outputs, show_table
 from nblib.reporting.progress import Watcher
 
 
+PROFILE_OF = {"report": "brief", "evidence": "quick", "grid": ""}
+
+
 def settings_of(options: argparse.Namespace) -> dict:
-    """The workflow's config: what was given, nothing else (a grid's file names its own profile)."""
-    config = {"profile": options.profile, "data_path": options.data, "grid_name": Path(options.grid).stem}
+    """The workflow's config: what was given or is usual for the target, nothing else."""
+    config = {"profile": options.profile or PROFILE_OF[options.target], "data_path": options.data, "grid_name": Path(options.grid).stem}
     return {name: value for name, value in config.items() if value}
 
 
@@ -122,7 +126,7 @@ def main() -> int:
         table = Path((folder / "table").read_text(encoding="utf-8"))
         print(f"{show_table(table)}\n{from_root(table)}; everything: {from_root(full_table(table))}")
     else:
-        print(list_outputs(options.profile or "quick"))
+        print(list_outputs(options.profile or PROFILE_OF[options.target]))
     return status
 
 

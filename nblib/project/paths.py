@@ -24,7 +24,7 @@ def runs_dir(*parts: str) -> Path:
 def figures_dir(profile: str, run_name: str = "") -> Path:
     """Folder that figures are written to, below runs/ at every profile; `nblib publish` copies a report's from there.
 
-    profile : "smoke", "quick", "full", or "benchmarks"
+    profile : "smoke", "brief", "quick", "full", or "benchmarks"
     run_name : a named run (one point of a grid) keeps its figures apart
     """
     return runs_dir(profile, "figures", run_name)

@@ -1,10 +1,11 @@
-"""How much a notebook does: seconds (smoke), minutes on two cores (quick), or a GPU's work (full)."""
+"""How much a notebook does: seconds (smoke), a first run (brief), what is published (quick), a GPU's work (full)."""
 
 import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+PUBLISHED = ("quick", "full")  # profiles whose records and figures are published; the others are too short to judge by
 PROFILES_VARIABLE = "NBLIB_PROFILES"  # names a JSON file with other sizes, e.g. {"quick": {"n_test": 20}}
 
 
@@ -35,6 +36,11 @@ PROFILES = {
         training={"steps": 40, "batch_size": 8, "validate_every": 8, "n_validation": 16} | SMALL,
         **{"short_steps": 10, "n_test": 60, "n_tune": 40, "n_sets": 12},
         **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 4},
+    ),
+    "brief": Profile(
+        training={"steps": 240, "batch_size": 32, "validate_every": 60, "n_validation": 128},
+        **{"short_steps": 40, "n_test": 300, "n_tune": 150},
+        **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 40},
     ),
     "quick": Profile(
         training={"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256},

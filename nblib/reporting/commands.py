@@ -116,7 +116,7 @@ def outputs_command(arguments: list[str]) -> int:
     from nblib.reporting.outputs import list_outputs
 
     parser = argparse.ArgumentParser(prog="nblib outputs", description="List what the runs of a profile wrote.")
-    parser.add_argument("profiles", nargs="*", default=["quick"], metavar="PROFILE", help=f"{', '.join(PROFILES)}")
+    parser.add_argument("profiles", nargs="*", default=["brief"], metavar="PROFILE", help=f"{', '.join(PROFILES)}")
     options = parser.parse_args(arguments)
     print("\n".join(list_outputs(profile) for profile in options.profiles))
     return 0

@@ -13,7 +13,7 @@ from nblib.project.paths import (
     record_path,
     runs_dir,
 )
-from nblib.project.profiles import get_profile
+from nblib.project.profiles import PUBLISHED, get_profile
 from nblib.project.records import read_json
 from nblib.reporting.pages import renew_pages
 from nblib.reporting.style import read_index, write_index
@@ -24,11 +24,11 @@ def publish(profile: str = "quick") -> list[str]:
 
     profile : "quick" or "full"
     returns : one line a file that changed, and one a run that was left out, with why
-    raises  : ValueError for smoke runs, which prove nothing, and outside a clone
+    raises  : ValueError for profiles that are too short to prove anything, and outside a clone
     """
     get_profile(profile)
-    if profile == "smoke":
-        raise ValueError("profile='smoke' is refused: its runs prove nothing; publish quick or full")
+    if profile not in PUBLISHED:
+        raise ValueError(f"profile={profile!r} is refused: its runs prove nothing; publish {' or '.join(PUBLISHED)}")
     if not IN_CLONE:
         raise ValueError(f"{ROOT} is no clone of the repository; publish there, where records/ and figures/ are")
     said, left_out = [], []

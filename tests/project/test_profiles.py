@@ -21,5 +21,5 @@ def test_what_a_report_is_measured_on_does_not_change_with_the_smoke_test():
 
 
 def test_an_unknown_profile_is_refused():
-    with pytest.raises(ValueError, match="unknown profile 'quik'; known: smoke, quick, full"):
+    with pytest.raises(ValueError, match="unknown profile 'quik'; known: smoke, brief, quick, full"):
         get_profile("quik")
