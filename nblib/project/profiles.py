@@ -38,8 +38,8 @@ PROFILES = {
         **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 4},
     ),
     "brief": Profile(
-        training={"steps": 240, "batch_size": 32, "validate_every": 60, "n_validation": 128},
-        **{"short_steps": 40, "n_test": 300, "n_tune": 150},
+        training={"steps": 200, "batch_size": 32, "validate_every": 50, "n_validation": 128},
+        **{"short_steps": 30, "n_test": 300, "n_tune": 150},
         **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 40},
     ),
     "quick": Profile(

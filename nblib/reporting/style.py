@@ -53,6 +53,7 @@ def save_figure(fig: Figure, name: str, caption: str, profile: str, run_name: st
     """
     folder = figures_dir(profile, run_name)
     fig.savefig(folder / f"{name}.png", metadata={"Software": None})
+    fig.set_layout_engine("none")  # the places found for the first file are those of the second, and of the notebook
     fig.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     with FileLock(folder / ".lock"):
         _update_index(folder, name, caption, profile)
