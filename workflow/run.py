@@ -18,13 +18,13 @@ from nblib.reporting.commands import JOBS_VARIABLE
 from nblib.reporting.outputs import full_table, list_outputs, show_table
 from nblib.reporting.progress import Watcher
 
-
 PROFILE_OF = {"report": "brief", "evidence": "quick", "grid": ""}
 
 
 def settings_of(options: argparse.Namespace) -> dict:
     """The workflow's config: what was given or is usual for the target, nothing else."""
-    config = {"profile": options.profile or PROFILE_OF[options.target], "data_path": options.data, "grid_name": Path(options.grid).stem}
+    profile = options.profile or PROFILE_OF[options.target]
+    config = {"profile": profile, "data_path": options.data, "grid_name": Path(options.grid).stem}
     return {name: value for name, value in config.items() if value}
 
 

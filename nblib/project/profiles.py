@@ -39,7 +39,7 @@ PROFILES = {
     ),
     "brief": Profile(
         training={"steps": 200, "batch_size": 32, "validate_every": 50, "n_validation": 128},
-        **{"short_steps": 30, "n_test": 300, "n_tune": 150},
+        **{"short_steps": 30, "n_test": 250, "n_tune": 100},
         **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 40},
     ),
     "quick": Profile(
