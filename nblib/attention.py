@@ -10,10 +10,12 @@ from torch import Tensor, nn
 class AttentionWithWeights(nn.Module):
     """Multi-head self-attention on the fused kernel that can also show what CLS (position 0) attends to.
 
-    d_model, n_heads : width and heads, d_model a multiple of n_heads
-    dropout          : on the attention weights, during training
-
     Parameters are named and shaped as torch.nn.MultiheadAttention's, so its state_dict loads unchanged.
+
+    Parameters
+    ----------
+    d_model, n_heads : width and heads, d_model a multiple of n_heads
+    dropout : on the attention weights, during training
     """
 
     def __init__(self, d_model: int, n_heads: int, dropout: float = 0.0):
@@ -30,10 +32,15 @@ class AttentionWithWeights(nn.Module):
     def forward(self, x: Tensor, return_attention: bool | str = False) -> tuple[Tensor, Tensor | None]:
         """Attend.
 
+        Parameters
+        ----------
         x : (batch, L, d_model), CLS first
-        return_attention : False; "cls" = CLS's row over the other keys, renormalised, before dropout,
-            (batch, head, L-1), in O(L) memory; True = all weights before dropout (batch, head, L, L)
-        returns : output (batch, L, d_model) - the same whichever is asked - and the attention or None
+        return_attention : False; "cls" = CLS's row over the other keys, renormalised, before dropout, (batch, head,
+            L-1), in O(L) memory; True = all weights before dropout (batch, head, L, L)
+
+        Returns
+        -------
+        output (batch, L, d_model) - the same whichever is asked - and the attention or None
         """
         query, key, value = self._project(x)  # (batch, head, query, head_dim)
         dropout = self.dropout if self.training else 0.0
@@ -93,12 +100,17 @@ class ReadoutAttention(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Collect the values.
 
+        Parameters
+        ----------
         x : (batch, L, d_model) the encoder's last states, CLS first
         values : (batch, L-1, d_model) the tokens' own embeddings
         hidden : (batch, L-1) bool, True = masked out
         return_attention : False; "cls" = CLS's row over the tokens before dropout, (batch, head, L-1); True = what
             every position would attend to (batch, head, L, L), its CLS column 0
-        returns : the weighted sum of values (batch, d_model) and the attention or None
+
+        Returns
+        -------
+        the weighted sum of values (batch, d_model) and the attention or None
         """
         row = self.rows(x[:, :1], x[:, 1:], hidden)[:, :, 0]  # (batch, head, token)
         weights = F.dropout(row, self.dropout, self.training).to(values.dtype)

@@ -53,27 +53,32 @@ class Scale:
 class NoiseBERTDataset(torch.utils.data.Dataset):
     """Spectra for masked prediction, with the truth about their external noise.
 
-    preset     : "published" (the starting study's generator), "wide" (domain randomisation, any scale) or "measured"
-                 (a file's spectra as they are, nothing added)
-    split      : "train", "validation" or "test", disjoint in (Ea, Eb); a measured file is not split
-    n_spectra  : how many; None for all of the split. More than the split's pairs: pairs return with new noise
-    seed       : >= 0; every draw is keyed by (seed, split, epoch, index)
-    families   : noise families drawn with equal odds; names in noise.FAMILIES
-    none_share : share of spectra without external noise
-    amplitude  : range of the peak external power relative to the local background
-    intrinsic, n_segments : estimation noise, "welch", "welch_hann" or "soft_clipped", and K
-    mask_width, mask_fraction, mask_policy, patch_size : blocks of mask_width bins (a multiple of patch_size), this
-                 share of the bins, "clean" = only blocks without a noisy bin, "any" = anywhere
-    data_path  : a file for load_spectra: with "measured" the spectra themselves, with "published" noise-free spectra
-                 that stand in for the generator's (the starting study's pickle), with "wide" the frequencies and
-                 gaps that its spectra are drawn with, so that a model fits the file
-    freqs      : Hz, the grid of the "wide" preset where there is no file; 1..3000 Hz if None
-
     dataset[i] returns a dict of tensors, bins along the last axis: "input" float32 (masked bins and bins without a
     measurement are 0), "target" float32, "mask" bool (to be predicted), "freq" Hz, "noise_interval" int64 (-1 for
     none), "noisy" bool, "background" float32 (NaN if measured), "energies" (2,) meV (NaN if unknown), "family" int64
     (index into `families`, -1 for none), "valid" bool, "level" (the centre of the standardisation, ln units).
-    raises     : ValueError that names the value, the rule and the fix
+
+    Parameters
+    ----------
+    preset : "published" (the starting study's generator), "wide" (domain randomisation, any scale) or "measured" (a
+        file's spectra as they are, nothing added)
+    split : "train", "validation" or "test", disjoint in (Ea, Eb); a measured file is not split
+    n_spectra : how many; None for all of the split. More than the split's pairs: pairs return with new noise
+    seed : >= 0; every draw is keyed by (seed, split, epoch, index)
+    families : noise families drawn with equal odds; names in noise.FAMILIES
+    none_share : share of spectra without external noise
+    amplitude : range of the peak external power relative to the local background
+    intrinsic, n_segments : estimation noise, "welch", "welch_hann" or "soft_clipped", and K
+    mask_width, mask_fraction, mask_policy, patch_size : blocks of mask_width bins (a multiple of patch_size), this
+        share of the bins, "clean" = only blocks without a noisy bin, "any" = anywhere
+    data_path : a file for load_spectra: with "measured" the spectra themselves, with "published" noise-free spectra
+        that stand in for the generator's (the starting study's pickle), with "wide" the frequencies and gaps that its
+        spectra are drawn with, so that a model fits the file
+    freqs : Hz, the grid of the "wide" preset where there is no file; 1..3000 Hz if None
+
+    Raises
+    ------
+    ValueError that names the value, the rule and the fix
     """
 
     def __init__(
@@ -233,7 +238,9 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
     def batch(self, indices: Sequence[int | np.integer] | ndarray) -> dict[str, Tensor]:
         """One vectorised batch: the dict of `dataset[i]` with a leading batch axis.
 
-        raises : IndexError for an index outside 0..len-1
+        Raises
+        ------
+        IndexError for an index outside 0..len-1
         """
         chosen = np.asarray(indices, dtype=np.int64)
         if chosen.size and (chosen.min() < 0 or chosen.max() >= self.n_spectra):

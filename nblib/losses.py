@@ -33,6 +33,8 @@ class Penalty:
     The rows are written for noisy and clean tokens, both given as bool: tokens that are `hidden` (batch, token) from
     the model, or missing, are neither.
 
+    Attributes
+    ----------
     needs_truth : it reads the simulated labels themselves, so that pseudo-labels cannot stand in
     """
 
@@ -106,6 +108,8 @@ def masked_error(
 ) -> Float[Tensor, ""]:
     """Mean error over masked bins, eq. 7; 0 when nothing is masked.
 
+    Parameters
+    ----------
     prediction, target : standardised ln PSD
     masked : True = hidden from the model and to be predicted
     kind : "squared" or "whittle"
@@ -139,6 +143,8 @@ def _mass(cls_attn, noisy):
 def _uniform_over(cls_attn, kept):
     """-mean over the tokens kept of ln a, minus ln(their number): 0 at its best, averaged over heads.
 
+    Parameters
+    ----------
     kept : (batch, token) bool, or shares in [0, 1]
     """
     n_kept = kept.sum(dim=-1).clamp(min=1)
@@ -173,6 +179,8 @@ def mean(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch
 def first_bin(cls_attn, noisy, *, clean, noise_interval, n_intervals=30, **context):
     """Attention on the token of the labelled interval's first bin: the starting study's code, literally.
 
+    Parameters
+    ----------
     noise_interval : (batch,) int, -1 for none
     """
     token = (noise_interval.clamp(min=0) * cls_attn.shape[-1]) // n_intervals
@@ -223,6 +231,8 @@ def ranking(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "ba
 def random(cls_attn, noisy, *, clean, generator, **context):
     """The control: `uniform_clean` with as many tokens as are noisy, drawn at random each step.
 
+    Parameters
+    ----------
     generator : torch.Generator on the CPU
     """
     shown = noisy | clean
@@ -234,7 +244,10 @@ def random(cls_attn, noisy, *, clean, generator, **context):
 def logit_gradient(name: str, mass: float, n_noisy: int, n_tokens: int) -> float:
     """Push of a penalty: sum over noisy tokens of |dR / d logit|, one head, attention even within both groups.
 
-    name : of a penalty on attention alone; mass : attention on the noisy tokens, between 0 and 1
+    Parameters
+    ----------
+    name : of a penalty on attention alone
+    mass : attention on the noisy tokens, between 0 and 1
     """
     noisy = torch.arange(n_tokens) < n_noisy
     shares = torch.where(noisy, mass / n_noisy, (1 - mass) / (n_tokens - n_noisy)).double()

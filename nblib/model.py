@@ -22,18 +22,23 @@ FASTEST_TOKEN, FASTEST_BIN = 1.8, 1.0  # log10 of the fastest pair's radians an 
 class NoiseBERT(nn.Module):
     """Small BERT-like encoder of power spectral densities.
 
-    seq_len    : bins of a spectrum; a last token that is not full is padded inside and cropped again
+    Parameters
+    ----------
+    seq_len : bins of a spectrum; a last token that is not full is padded inside and cropped again
     d_model, n_heads, num_layers, dim_feedforward, dropout : the encoder's sizes
-    max_len    : largest seq_len that the position table allows for; seq_len if None
+    max_len : largest seq_len that the position table allows for; seq_len if None
     patch_size : bins per token; 1 = the starting study's point tokens, 20 = the CPU default
-    readout    : "token" = each token predicts itself; "cls" = all bins are decoded from the CLS vector alone
-    freqs      : (seq_len,) Hz, the grid the model is made for; 1, 2, ..., seq_len if None
-    any_grid   : True for models of the `wide` preset: positions come from ln f alone, freqs and level are given at
-                 each call, and any grid of at most max_len bins is taken
+    readout : "token" = each token predicts itself; "cls" = all bins are decoded from the CLS vector alone
+    freqs : (seq_len,) Hz, the grid the model is made for; 1, 2, ..., seq_len if None
+    any_grid : True for models of the `wide` preset: positions come from ln f alone, freqs and level are given at each
+        call, and any grid of at most max_len bins is taken
     masked_error : what it is trained with: a squared error fits E[ln x], which lies below ln S
-    contrasts  : True gives the encoder, beside a token's bins, how far it stands out of what is near at five widths, so
-                 that narrow lines are found as well; the values that CLS collects know nothing of it
-    raises     : ValueError that names the value, the rule and the fix
+    contrasts : True gives the encoder, beside a token's bins, how far it stands out of what is near at five widths, so
+        that narrow lines are found as well; the values that CLS collects know nothing of it
+
+    Raises
+    ------
+    ValueError that names the value, the rule and the fix
     """
 
     def __init__(
@@ -109,15 +114,22 @@ class NoiseBERT(nn.Module):
     ):
         """Fill in a spectrum.
 
+        Parameters
+        ----------
         x : (batch, bin) standardised ln PSD; what masked bins hold is not read
         mask_positions : (batch, bin) bool, True = hidden; a token with any masked bin is hidden whole
         return_attention : False, "cls" or True, see below
         freqs : (batch, bin) or (bin,) Hz. any_grid models need it; the others check it against their own grid
         level : (batch,) ln units, used by any_grid models
-        returns : out (batch, bin), cls_out (batch, d_model), and if attention is asked for
-            "cls": cls_attn (layer, batch, head, token), CLS's own key removed, rows sum to 1
-            True : the last layer's weights (batch, head, L+1, L+1)
-        raises : ValueError for shapes, masks, grids or modes that do not fit
+
+        Returns
+        -------
+        out (batch, bin), cls_out (batch, d_model), and if attention is asked for "cls": cls_attn (layer, batch, head,
+        token), CLS's own key removed, rows sum to 1 True : the last layer's weights (batch, head, L+1, L+1)
+
+        Raises
+        ------
+        ValueError for shapes, masks, grids or modes that do not fit
         """
         self._check(x, mask_positions, return_attention)
         grid = self._grid(x, freqs)
@@ -239,7 +251,10 @@ def contrasts(x: Tensor, shown: Tensor, patch_size: int) -> Tensor:
     The mean over a Gaussian less that over one four times as wide, in about standard deviations; the largest in the
     token, so that a narrow line shows wherever it stands in it.
 
-    x : (batch, bin) standardised ln PSD; shown : (batch, bin) bool, what is hidden or missing counts nowhere
+    Parameters
+    ----------
+    x : (batch, bin) standardised ln PSD
+    shown : (batch, bin) bool, what is hidden or missing counts nowhere
     """
     n_bins, found = x.shape[1], []
     weight = shown.to(x.dtype)

@@ -28,16 +28,18 @@ SWEEP_GROUPS = 7  # a restoration hides every seventh mask block at a time, abou
 class Predictions:
     """What a model makes of n spectra. ln PSDs are natural logarithms of unit^2/Hz, biases already removed.
 
+    Attributes
+    ----------
     log_psd, background : (n, bin) measured and true noise-free ln PSD (NaN where not known)
-    noisy               : (n, bin) truth
-    masked              : (n, bin) the data set's masks
-    filled              : (n, bin) model's ln background with the data set's masks hidden
-    restored            : (n, bin) model's ln background: in a CLS readout in one pass with nothing hidden, in a token
-                          readout each bin predicted while hidden
-    cls_attn            : (layer, n, head, token), nothing hidden
-    cls_out             : (n, d_model), nothing hidden
-    energies            : (n, 2) meV
-    valid               : (n, bin) False where there is no measurement
+    noisy : (n, bin) truth
+    masked : (n, bin) the data set's masks
+    filled : (n, bin) model's ln background with the data set's masks hidden
+    restored : (n, bin) model's ln background: in a CLS readout in one pass with nothing hidden, in a token readout each
+        bin predicted while hidden
+    cls_attn : (layer, n, head, token), nothing hidden
+    cls_out : (n, d_model), nothing hidden
+    energies : (n, 2) meV
+    valid : (n, bin) False where there is no measurement
     """
 
     freqs: Float[ndarray, " bin"]
@@ -82,7 +84,9 @@ class Predictions:
 def predict(model: NoiseBERT, dataset: NoiseBERTDataset, sweep: bool = True) -> Predictions:
     """Run a model over a data set.
 
-    sweep  : False leaves `restored` of a token readout NaN and saves four fifths of the time
+    Parameters
+    ----------
+    sweep : False leaves `restored` of a token readout NaN and saves four fifths of the time
     """
     model.eval()
     device = next(model.parameters()).device
@@ -146,6 +150,8 @@ def restore(model: NoiseBERT, batch: dict[str, Tensor], mask_width: int) -> Tens
 def model_inputs(batch: dict[str, Tensor], any_grid: bool, hide: Tensor | None = None) -> tuple[tuple, dict]:
     """Arguments of NoiseBERT.forward: the batch's masked input, or its target with the bins `hide` hidden.
 
+    Parameters
+    ----------
     any_grid : the model's; such a model is told frequencies and level at each call
     """
     hide = batch["mask"] if hide is None else hide
@@ -161,9 +167,12 @@ SCORES: dict[str, Callable] = {}
 def score(function: Callable) -> Callable:
     """Decorator: register a score under its function's name, `(reading, widths) -> (n, cell)`, high where noisy.
 
-    reading : Predictions; its truth, background and energies are for judging, a score does not look at them
-    widths  : standard deviations (bins) of the matched filters that suit the noise family
-    raises  : ValueError for a name that is taken
+    `reading` are Predictions; their truth, background and energies are for judging, and a score does not look at them.
+    `widths` are standard deviations (bins) of the matched filters that suit the noise family.
+
+    Raises
+    ------
+    ValueError for a name that is taken
     """
     return register(SCORES, "score", function.__name__, function)
 

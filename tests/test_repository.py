@@ -49,6 +49,46 @@ def test_public_names_are_explained_and_files_stay_short(name):
     assert len((PACKAGE / name).read_text().splitlines()) <= 330
 
 
+SECTIONS = ("Attributes", "Parameters", "Returns", "Yields", "Raises", "References")
+OLD_FORM = re.compile(r"^ *(?:returns|yields|raises) *: ", re.MULTILINE)
+
+
+def _names_of(node):
+    """What a docstring may list: a function's arguments, or a class's fields and what makes it."""
+    if isinstance(node, ast.ClassDef):
+        fields = {part.target.id for part in node.body if isinstance(part, ast.AnnAssign)}
+        methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+        fields |= {part.name for part in methods if "property" in map(ast.unparse, part.decorator_list)}
+        makes = [_names_of(part) for part in methods if part.name == "__init__"]
+        return fields.union(*makes)
+    given = node.args
+    named = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+    return {arg.arg for arg in (*named, given.vararg, given.kwarg) if arg is not None}
+
+
+def _docstring_faults(tree):
+    for node in ast.walk(tree):
+        text = ast.get_docstring(node) if isinstance(node, (ast.ClassDef, ast.FunctionDef)) else None
+        if text is None:
+            continue
+        if OLD_FORM.search(text):
+            yield node.name, "a section without its heading"
+        heads = re.findall(r"^(.+)\n-{3,}$", text, re.MULTILINE)
+        if [name for name in SECTIONS if name in heads] != heads:
+            yield node.name, heads
+        for title, listed in re.findall(r"^(Attributes|Parameters)\n-+\n((?:.+\n?)+)", text, re.MULTILINE):
+            names = re.findall(r"^([\w, *]+) : ", listed, re.MULTILINE)
+            unknown = {name.strip("* ") for entry in names for name in entry.split(",")} - _names_of(node)
+            if unknown or not names:
+                yield node.name, title, unknown
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_docstrings_have_numpydoc_sections_and_name_what_is_there(name):
+    """Planted bugs: a parameter that was renamed, Returns before Parameters, `returns : ...` in the text."""
+    assert list(_docstring_faults(FILES[name])) == []
+
+
 def _loose_strings(node):
     """String statements that are no docstring."""
     parts = [getattr(node, name, None) for name in ("body", "orelse", "finalbody")]

@@ -28,6 +28,8 @@ def with_causes(detection: Detection, sampling_rate: float | None = None) -> Det
     A flagged range that holds several lines is cut at the valleys between them, so that each can be a harmonic.
     NoiseDetector.detect does this already; done once more it changes nothing but the sampling rate that is used.
 
+    Parameters
+    ----------
     sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
     """
     freqs, psd, background = detection.freqs, detection.psd, np.exp(detection.background)

@@ -44,6 +44,8 @@ LOG_ROOT_TWO_PI = 0.5 * np.log(2 * np.pi)
 class Comb:
     """Lines that are harmonics of one spacing.
 
+    Attributes
+    ----------
     nominal : 50 or 60 Hz for mains, None for an unknown clock
     spacing, uncertainty : fitted, Hz
     members, harmonics, aliased : per line, its index, harmonic number and whether it is folded at the sampling rate
@@ -74,7 +76,9 @@ def _log_prior_count(n_lines: int, is_clock: bool) -> Float[ndarray, " count"]:
 def _log_evidence(lines: Lines, hypothesis: Hypothesis, spacing: ndarray, spread: ndarray):
     """ln E of eq. A for candidate spacings, the best number of lines at each.
 
-    returns : best ln E (candidate,), count of lines (candidate,), lines in order (candidate, line), match
+    Returns
+    -------
+    best ln E (candidate,), count of lines (candidate,), lines in order (candidate, line), match
     """
     match = match_lines(lines, hypothesis, spacing, spread)
     residual = lines.freqs - match.offset - match.slope * spacing[:, None]

@@ -25,7 +25,10 @@ PASSES = 3  # of flags and background in turn, where a hump was flagged
 class ScoredSpectrum:
     """One spectrum, scored: all of a detection that does not hang on how many false alarms are allowed.
 
-    scored, limits : of detection.combination and detection.false_alarms; messages : warnings
+    Attributes
+    ----------
+    scored, limits : of detection.combination and detection.false_alarms
+    messages : warnings
     """
 
     freqs: Float[ndarray, " bin"]
@@ -53,7 +56,9 @@ class NoiseDetector:
     what it takes to be flagged comes from line-free spectra of such backgrounds. Spectra that the network was never
     shown are scored by the classical part alone, with a warning.
 
-    network  : False leaves the network out everywhere
+    Parameters
+    ----------
+    network : False leaves the network out everywhere
     progress : called with the share done while thresholds of a new class of spectra are drawn (once; then kept)
     """
 
@@ -66,7 +71,10 @@ class NoiseDetector:
         """A detector with another network's weights: a .safetensors file that benchmarks/train_wide.py wrote.
 
         Its thresholds are drawn for each kind of spectrum that it meets first (about a minute, then kept).
-        raises : ValueError for a file that is not there or holds another network
+
+        Raises
+        ------
+        ValueError for a file that is not there or holds another network
         """
         detector = cls(progress)
         detector.weights = load_weights(path)
@@ -82,13 +90,21 @@ class NoiseDetector:
     ) -> "Detection | list[Detection]":
         """Score and flag one spectrum, or several of one grid, and name the likely source of each flag.
 
-        freqs       : Hz, increasing; a bin at 0 Hz is left out
-        psd         : unit^2/Hz, any scale; NaN, 0 or infinite where a bin is missing
-        n_segments  : averaged segments K, one number or one a bin; None: measured on each spectrum
+        Parameters
+        ----------
+        freqs : Hz, increasing; a bin at 0 Hz is left out
+        psd : unit^2/Hz, any scale; NaN, 0 or infinite where a bin is missing
+        n_segments : averaged segments K, one number or one a bin; None: measured on each spectrum
         false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
         sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
-        returns     : a Detection for one spectrum, a list for a table (n, bin)
-        raises      : ValueError that names the value, the rule and the fix
+
+        Returns
+        -------
+        a Detection for one spectrum, a list for a table (n, bin)
+
+        Raises
+        ------
+        ValueError that names the value, the rule and the fix
         """
         freqs, rows = _checked(freqs, psd)
         segments = _checked_segments(n_segments, freqs)
@@ -119,12 +135,20 @@ class NoiseDetector:
     ) -> Detection:
         """Score and flag Welch's spectrum of one time series; aliases of mains are named from its rate.
 
-        samples     : evenly sampled values; NaN where one is missing
-        rate        : samples a second, Hz
+        Parameters
+        ----------
+        samples : evenly sampled values; NaN where one is missing
+        rate : samples a second, Hz
         false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
-        welch       : segment_length or n_segments, window, overlap, detrend of timeseries.welch_spectrum
-        returns     : a Detection; K is counted for the overlap, freqs end below half the rate
-        raises      : ValueError that names the value, the rule and the fix
+        welch : segment_length or n_segments, window, overlap, detrend of timeseries.welch_spectrum
+
+        Returns
+        -------
+        a Detection; K is counted for the overlap, freqs end below half the rate
+
+        Raises
+        ------
+        ValueError that names the value, the rule and the fix
         """
         found = welch_spectrum(samples, rate, **welch)
         detection = self.detect(found.freqs, found.psd, found.n_segments, false_alarm, rate)

@@ -11,10 +11,15 @@ HAND = "by hand"  # the cause of a flag that a person set
 def plot_detection(detection, ax=None, unit: str | None = None):
     """Spectrum, background and flagged ranges against frequency.
 
+    Parameters
+    ----------
     detection : analysis.detector.Detection
-    ax        : matplotlib axes; those of a new figure if None
-    unit      : of the PSD, for the axis, as a file states it ("V^2/Hz")
-    returns   : the axes; flags set by hand have a colour of their own
+    ax : matplotlib axes; those of a new figure if None
+    unit : of the PSD, for the axis, as a file states it ("V^2/Hz")
+
+    Returns
+    -------
+    the axes; flags set by hand have a colour of their own
     """
     import matplotlib.pyplot as plt
 

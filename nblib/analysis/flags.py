@@ -23,11 +23,14 @@ BRIDGE = 3  # missing bins in a row that a range goes on over
 class Flag:
     """One contaminated range.
 
-    low, high   : Hz, first and last flagged bin
-    centre      : Hz, bin of the largest excess
-    excess      : power over the background at the peak, x/S - 1
+    Attributes
+    ----------
+    low, high : Hz, first and last flagged bin
+    centre : Hz, bin of the largest excess
+    excess : power over the background at the peak, x/S - 1
     probability : of a score this high anywhere in a line-free spectrum
-    kind        : "line", "hump" or "step"; cause : likely source, "" where none was looked for
+    kind : "line", "hump" or "step"
+    cause : likely source, "" where none was looked for
     """
 
     low: float
@@ -57,7 +60,11 @@ def flagged_ranges(
     a few missing bins, and stops where more are missing. Bins that a broad filter flagged only because a strong line
     stands beside them are left out.
 
-    scores, widths : of the filter bank, NaN where a bin is missing; excess : x/S - 1; scatter : 1/sqrt(K)
+    Parameters
+    ----------
+    scores, widths : of the filter bank, NaN where a bin is missing
+    excess : x/S - 1
+    scatter : 1/sqrt(K)
     """
     measured = np.flatnonzero(~np.isnan(scores))
     found = []
@@ -76,8 +83,14 @@ def grown(
 
     A hump about as wide as the background bends lifts the first background with it, and only its top is flagged.
 
-    excess : over the newer background, NaN where a bin is missing; scatter : 1/sqrt(K)
-    returns : first and last bin; a hump grows to GROWTH times its bins at most, on either side
+    Parameters
+    ----------
+    excess : over the newer background, NaN where a bin is missing
+    scatter : 1/sqrt(K)
+
+    Returns
+    -------
+    first and last bin; a hump grows to GROWTH times its bins at most, on either side
     """
     measured = np.flatnonzero(np.isfinite(excess))
     flagged = np.zeros(len(measured), dtype=bool)

@@ -93,7 +93,9 @@ def _harmonic_log_weight(harmonic: ndarray, lowest: ndarray, highest: ndarray) -
 def folded(nominal: float, sampling_rate: float, n_harmonics: int) -> tuple[ndarray, ndarray]:
     """Where the harmonics of a frequency appear after sampling: |n f - m fs| as offset + slope * f, near f = nominal.
 
-    returns : offset (harmonic,) Hz and slope (harmonic,), +-n; slope = n and offset = 0 where nothing folds
+    Returns
+    -------
+    offset (harmonic,) Hz and slope (harmonic,), +-n; slope = n and offset = 0 where nothing folds
     """
     order = np.arange(1, n_harmonics + 1)
     turns = np.round(order * nominal / sampling_rate)

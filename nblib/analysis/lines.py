@@ -18,6 +18,8 @@ STEP_SIGNIFICANCE = 5.0  # standard errors
 class Feature:
     """One flagged range of a spectrum.
 
+    Attributes
+    ----------
     low, high : Hz
     centre, uncertainty : of a line, Hz; None: the middle, and half a bin
     strength : largest excess over the background, times; strong lines are looked at first

@@ -16,11 +16,16 @@ from nblib.spectra.readers import Series, Spectra
 class Measurement:
     """A spectrum and what its file says of it.
 
+    Attributes
+    ----------
     label : file, and the spectrum's name where the file holds several
-    freqs : Hz; psd : unit^2/Hz, NaN where there is no measurement
-    unit : of psd, or None; n_segments : K as the file states it, or None
+    freqs : Hz
+    psd : unit^2/Hz, NaN where there is no measurement
+    unit : of psd, or None
+    n_segments : K as the file states it, or None
     sampling_rate : Hz, of a time series, else None
-    warnings : what was converted or looks odd; how : what a time series was averaged to
+    warnings : what was converted or looks odd
+    how : what a time series was averaged to
     """
 
     label: str

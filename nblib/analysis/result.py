@@ -19,18 +19,22 @@ class Detection:
 
     Scores rise with noise (scikit-learn's outlier scores fall).
 
-    freqs, psd    : Hz and unit^2/Hz as given
-    scores        : -ln p of the strongest filter at each bin, one test, the network's evidence added; broad filters on
-                    the scale of the narrow ones, so that one threshold serves both
-    ranks         : the better order of bins within one spectrum: no doubt about the background in it, so no alarm, and
-                    the network's evidence added
+    Attributes
+    ----------
+    freqs, psd : Hz and unit^2/Hz as given
+    scores : -ln p of the strongest filter at each bin, one test, the network's evidence added; broad filters on the
+        scale of the narrow ones, so that one threshold serves both
+    ranks : the better order of bins within one spectrum: no doubt about the background in it, so no alarm, and the
+        network's evidence added
     probabilities : that a line-free spectrum has such a score anywhere
-    threshold     : of the scores, at the false alarms a spectrum that were asked
-    background    : ln of the background, restored under the flags
-    flags         : contaminated ranges, by frequency; flagged : (bin,) bool
-    n_segments    : K used, the median over bins; estimated : was it measured on the spectrum itself
-    attention     : (cell,) of 10 bins: the network's CLS attention over uniform attention, below 1 where it looks away;
-                    NaN where nothing was measured, and everywhere where the network was not asked
+    threshold : of the scores, at the false alarms a spectrum that were asked
+    background : ln of the background, restored under the flags
+    flags : contaminated ranges, by frequency
+    flagged : (bin,) bool
+    n_segments : K used, the median over bins
+    estimated : was it measured on the spectrum itself
+    attention : (cell,) of 10 bins: the network's CLS attention over uniform attention, below 1 where it looks away; NaN
+        where nothing was measured, and everywhere where the network was not asked
     """
 
     freqs: Float[ndarray, " bin"]

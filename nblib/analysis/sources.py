@@ -24,12 +24,15 @@ ROUNDED_UNCERTAINTY, REFINED_UNCERTAINTY = 0.3, 0.15  # bins, at least, for roun
 class Cause:
     """What a flagged range probably comes from.
 
+    Attributes
+    ----------
     name : for a table, for instance "50 Hz mains, harmonics 1, 3, 5"
-    source : "mains", "alias", "clock", "line" (unexplained), "hump" or "step"
     kind : "line", "hump" or "step"
     chance : probability that unrelated lines would be named like this, in 0..1; 1 where nothing is claimed
     spacing, uncertainty : of the comb, Hz; None without one
-    harmonic : of this flag; harmonics : of all flags with this name
+    source : "mains", "alias", "clock", "line" (unexplained), "hump" or "step"
+    harmonic : of this flag
+    harmonics : of all flags with this name
     hint : a weaker remark, such as mains within the resolution where chance explains it as well; else empty
     """
 

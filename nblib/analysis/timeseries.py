@@ -20,11 +20,15 @@ CHUNK = 2**24  # samples of segments that are in memory at once
 class WelchSpectrum:
     """One-sided PSD of a time series and what is needed to judge it.
 
+    Attributes
+    ----------
     freqs : Hz, without 0 and without half the sampling rate (its power has half the degrees of freedom)
     psd : unit^2/Hz, float64
     n_segments : K, effective number of independent averages, <= n_averaged; of the Gamma distribution of each bin
     n_averaged, n_left_out : segments averaged, and left out because a sample is missing
-    segment_length : samples; rate : Hz; resolution : width of a bin, rate / segment_length, Hz
+    segment_length : samples
+    rate : Hz
+    resolution : width of a bin, rate / segment_length, Hz
     window, overlap : as asked for; overlap is a share of a segment
     estimator : "welch" (no taper, no overlap: neighbouring bins independent) or "welch_hann" (they correlate)
     bin_correlation : correlation of the power of neighbouring bins of white noise, 4/9 for Hann
@@ -161,6 +165,8 @@ def default_segment_length(n_samples: int, rate: float, overlap: float = 0.5) ->
 def effective_averages(positions: ndarray, taper: Float[ndarray, " sample"], step: int) -> float:
     """K of `welch_spectrum`: independent averages that scatter as much as these overlapping ones.
 
+    Parameters
+    ----------
     positions : (segment,) increasing whole numbers, the starts of the averaged segments in steps
     """
     n_averaged, total = len(positions), 0.0

@@ -56,14 +56,18 @@ def filter_scores(
 ) -> tuple[Float[ndarray, "width bin"], Float[ndarray, "width bin"]]:
     """How far every template stands out at every bin.
 
-    residual    : x/S - 1, 0 where a bin is missing
-    n_segments  : K per bin; one standard deviation is 1/sqrt(K)
-    measured    : 1 where there is a measurement, else 0
+    Parameters
+    ----------
+    residual : x/S - 1, 0 where a bin is missing
+    n_segments : K per bin; one standard deviation is 1/sqrt(K)
+    measured : 1 where there is a measurement, else 0
     correlation : of bins one and two apart
-    allowances  : two, strict and lenient: how far the background itself may be off, of its value, per bin
-    returns     : standard deviations with the strict one, and with the lenient one;
-                  log_tail makes scores of them. The Gamma's skewness is taken into account (Wilson and Hilferty
-                  1931), and the allowance for the background's own shape
+    allowances : two, strict and lenient: how far the background itself may be off, of its value, per bin
+
+    Returns
+    -------
+    standard deviations with the strict one, and with the lenient one; log_tail makes scores of them. The Gamma's
+    skewness is taken into account (Wilson and Hilferty 1931), and the allowance for the background's own shape
     """
     scaled = residual * np.sqrt(n_segments)
     strict, lenient = np.empty((2, len(widths), len(residual)))

@@ -17,6 +17,8 @@ def combined_score(
 ) -> Float[ndarray, "n cell"]:
     """Sum over scores of -ln p, p the share of line-free cells that score as high: label-free, in units that add up.
 
+    Parameters
+    ----------
     calibration : the same scores of line-free spectra
     """
     total = np.zeros_like(parts[0])
@@ -36,9 +38,14 @@ def calibration(
 ) -> dict[str, float]:
     """Thresholds from line-free validation spectra; false alarms on line-free test spectra, detections; per spectrum.
 
+    Parameters
+    ----------
     line_free_score : (split, **changes of the data set) -> scores of line-free spectra
-    returns : "threshold at 1%", "false alarms at 1%", "detected at 1%" (shares of spectra), "false alarms at 1%,
-              welch_hann" (same threshold, correlated estimation noise), and the same for 5 %
+
+    Returns
+    -------
+    "threshold at 1%", "false alarms at 1%", "detected at 1%" (shares of spectra), "false alarms at 1%, welch_hann"
+    (same threshold, correlated estimation noise), and the same for 5 %
     """
     free, test_free = (line_free_score(split) for split in ("validation", "test"))
     correlated = line_free_score("test", intrinsic="welch_hann")

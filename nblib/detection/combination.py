@@ -39,7 +39,9 @@ def tail_log_p(cells: Float[ndarray, " cell"]) -> Float[ndarray, " cell"]:
 def combine(scores: Sequence[Float[ndarray, " cell"]], how: str = "max") -> Float[ndarray, " cell"]:
     """Several scores of one spectrum as one: the largest ("max") or the sum ("sum") of their -ln p.
 
-    raises : ValueError for another rule
+    Raises
+    ------
+    ValueError for another rule
     """
     if how not in ("max", "sum"):
         raise ValueError(f"unknown rule {how!r}; known: max, sum")
@@ -56,6 +58,8 @@ def add_evidence(
 ) -> Float[ndarray, "*n cell"]:
     """Classical -ln p plus the network's bounded log-odds: evidence of two kinds in one unit (nats).
 
+    Parameters
+    ----------
     weight : of the log-odds, >= 0; 1 adds both in nats, nothing is tuned. benchmarks/network_injections.py has others:
         chosen on the stretch that the network was trained on, the weight is 4 and narrow lines elsewhere suffer
     """
@@ -66,13 +70,15 @@ def add_evidence(
 class Scored:
     """The detector's statistic on one spectrum; bins along the last axis, NaN where a bin is missing.
 
-    white     : what the filter bank makes of it
-    by_group  : its -ln p by group of filters, with the evidence of the bin's cell added where the network knows such
-                spectra; a hump spans many cells that each say so, and weighs GROUP_WEIGHTS[1] times as much
-    ranks     : its ranks with the evidence added: the better order of bins within one spectrum
+    Attributes
+    ----------
+    white : what the filter bank makes of it
+    by_group : its -ln p by group of filters, with the evidence of the bin's cell added where the network knows such
+        spectra; a hump spans many cells that each say so, and weighs GROUP_WEIGHTS[1] times as much
+    ranks : its ranks with the evidence added: the better order of bins within one spectrum
     attention : (cell,) CLS attention over uniform attention; NaN everywhere where the network was not asked
-    log_odds  : (cell,) of holding a contaminated bin by the network, not bounded; NaN as attention
-    combined  : was it asked
+    log_odds : (cell,) of holding a contaminated bin by the network, not bounded; NaN as attention
+    combined : was it asked
     """
 
     white: Whitened

@@ -32,8 +32,10 @@ FEWEST_SEGMENTS = 3.0  # K; its spectra had 4 and more
 class Evidence:
     """What the network says of one spectrum, per cell of 10 bins; NaN where no bin is measured.
 
+    Attributes
+    ----------
     attention : CLS attention over uniform attention, mean over heads: below 1 where CLS looks away, as from noise
-    log_odds  : of holding a contaminated bin, nats
+    log_odds : of holding a contaminated bin, nats
     """
 
     attention: Float[ndarray, " cell"]
@@ -68,7 +70,9 @@ def _weights() -> dict[str, ndarray]:
 def load_weights(path: str | Path) -> dict[str, ndarray]:
     """Weights of a network like the shipped one, from a checkpoint of its training or a file of weights alone.
 
-    raises : ValueError for a file that is not there, is no safetensors file, or holds another network
+    Raises
+    ------
+    ValueError for a file that is not there, is no safetensors file, or holds another network
     """
     try:
         tensors = load_file(path)

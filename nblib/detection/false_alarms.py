@@ -40,7 +40,9 @@ def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
 
     k = ceil((n + 1)(1 - rate)) of n draws (split conformal rank; exact for exchangeable draws).
 
-    raises : ValueError when n is too small for the rate
+    Raises
+    ------
+    ValueError when n is too small for the rate
     """
     n_draws = len(maxima)
     rank = int(np.ceil((n_draws + 1) * (1 - rate)))
@@ -53,6 +55,8 @@ def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
 class Thresholds:
     """Thresholds of one class and group of filters at falling rates, for a spectrum of `bins` bins.
 
+    Attributes
+    ----------
     levels : -ln p by rate, rising as RATES fall
     """
 
@@ -66,7 +70,10 @@ class Thresholds:
         """Score that a line-free spectrum of n_bins bins exceeds with probability `rate`.
 
         Between the drawn rates ln(rate) is interpolated; beyond them it goes on as the last three do.
-        raises : ValueError for a rate outside (0, 0.5]
+
+        Raises
+        ------
+        ValueError for a rate outside (0, 0.5]
         """
         if not 0 < rate <= RATES[0]:
             raise ValueError(f"false_alarm={rate} must lie in (0, {RATES[0]}]: expected false alarms a spectrum")
@@ -168,7 +175,11 @@ def thresholds_for(
 
     What the network adds hangs on its weights: those of weights that are not shipped (None: they are) are drawn.
 
-    n_segments : K, typical; correlated : do neighbouring bins correlate as Hann's do; known : was K given;
+    Parameters
+    ----------
+    n_segments : K, typical
+    correlated : do neighbouring bins correlate as Hann's do
+    known : was K given
     statistic : one of STATISTICS
     """
     sizes = [size for size in BINS if statistic == "classical" or size >= FEWEST_BINS]

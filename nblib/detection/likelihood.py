@@ -67,8 +67,13 @@ def line_posterior(
     The likelihood ratio K sum_k [y_k r_k / (1 + r_k) - ln(1 + r_k)] of eq. 11 (y = x/S, r the line over the
     background) is averaged over the prior of centre, width and amplitude on a midpoint grid.
 
+    Parameters
+    ----------
     log_ratio : ln x - ln S with the true S
-    returns   : probabilities in [0, 1]
+
+    Returns
+    -------
+    probabilities in [0, 1]
     """
     n_spectra, n_bins = log_ratio.shape
     edges = cell_edges(n_bins)

@@ -19,9 +19,14 @@ TOP1_MAX_NOISY = 10  # noisy intervals; spectra with more are left out of top-1
 def top1_rate(scores: ndarray, truth: ndarray, n_bins: int) -> dict[str, float]:
     """Share of spectra whose best-scored interval (of 30) is a noisy one, beside two guesses.
 
+    Parameters
+    ----------
     scores, truth : (n, cell); spectra with 1 to 10 noisy intervals count, NaN where there is none
-    returns : "top1", "top1_constant" (the best single interval for all, chosen on these very spectra, so generous),
-              "top1_random" (expected), "n_top1" (spectra that count)
+
+    Returns
+    -------
+    "top1", "top1_constant" (the best single interval for all, chosen on these very spectra, so generous), "top1_random"
+    (expected), "n_top1" (spectra that count)
     """
     noisy = intervals_max(truth, n_bins)
     counts = noisy.sum(axis=1)
@@ -41,7 +46,9 @@ def top1_rate(scores: ndarray, truth: ndarray, n_bins: int) -> dict[str, float]:
 def detection(scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], n_bins: int) -> dict[str, float]:
     """AUROC, average precision with its prevalence, and top-1 of 30; unadjusted, per cell.
 
-    returns : "auroc" and "ap" are NaN when the truth holds one class only; chance is 0.5 and the prevalence
+    Returns
+    -------
+    "auroc" and "ap" are NaN when the truth holds one class only; chance is 0.5 and the prevalence
     """
     flat_truth, flat_scores = truth.ravel(), scores.ravel()
     both = flat_truth.any() and not flat_truth.all()
@@ -56,7 +63,9 @@ def detection(scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], 
 def attended_tokens(cls_attn: Float[ndarray, "n head token"]) -> float:
     """Effective number of tokens that CLS attends to: exp of the entropy of a row, heads averaged, mean over spectra.
 
-    returns : 1 (all on one token) to the number of tokens (even)
+    Returns
+    -------
+    1 (all on one token) to the number of tokens (even)
     """
     rows = cls_attn.mean(axis=1)
     entropy = -(rows * np.log(np.maximum(rows, np.finfo(np.float32).tiny))).sum(axis=-1)
@@ -125,8 +134,13 @@ def over_seeds(
     left_out the interval says nothing about another choice of test spectra. Give paired differences or ratios, and
     theirs left_out, to compare two methods.
 
+    Parameters
+    ----------
     left_out : the same numbers with one group of test spectra left out in turn, see without_group
-    returns  : "iqm", "low", "high" (NaN below three seeds) and "n"
+
+    Returns
+    -------
+    "iqm", "low", "high" (NaN below three seeds) and "n"
     """
     values = np.asarray(values, dtype=np.float64)
     centre, n_seeds = float(interquartile_mean(values)), len(values)
@@ -162,6 +176,8 @@ def without_group(
 ) -> Float[ndarray, " group"]:
     """A statistic with each group of test spectra left out in turn: what a jackknife over spectra needs.
 
+    Parameters
+    ----------
     statistic : of the indices of the spectra that are kept; group g holds spectra g, g + n_groups, ...
     """
     place = np.arange(n_spectra)

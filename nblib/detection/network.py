@@ -21,8 +21,10 @@ from nblib.detection.network_inputs import CHANNELS, TOKEN
 class WideOutput:
     """What the network says of spectra, per token (= cell of 10 bins).
 
+    Attributes
+    ----------
     cls_attn : (batch, head, token) rows over measured tokens, summing to 1; None from a network without attention
-    logit    : (batch, token) of holding a noisy bin
+    logit : (batch, token) of holding a noisy bin
     strength : (batch, token) predicted ln(1 + r / 0.25), r the largest external power over background
     """
 
@@ -36,6 +38,8 @@ class TokenLayer(nn.Module):
 
     Attention skips missing tokens; layers without it (attends=False) cost half.
 
+    Parameters
+    ----------
     far : dilation of a convolution over 5 tokens and all channels, in the place of attention; 0 for none
     """
 
@@ -71,9 +75,11 @@ class TokenLayer(nn.Module):
 class WideNetwork(nn.Module):
     """Convolutional stem over bins, tokens of 10 bins, three layers, a CLS row over the tokens and a head per token.
 
+    Parameters
+    ----------
     d_model, n_heads, n_layers, channels : sizes; channels of the stem
     attends : False makes a rival of convolutions only. A convolution with the next dilation stands in the place of
-              self-attention, and there is no CLS row: as many parameters to 0.3 %, 37 tokens seen to either side
+        self-attention, and there is no CLS row: as many parameters to 0.3 %, 37 tokens seen to either side
     """
 
     def __init__(
@@ -139,9 +145,14 @@ SCORES = ("attention", "head", "strength")
 def cell_score(output: WideOutput, kind: str, present: Bool[Tensor, "batch token"]) -> Float[Tensor, "batch token"]:
     """Contamination per cell, higher where noise is more likely; NaN where no bin is measured.
 
+    Parameters
+    ----------
     kind : "attention" = -ln(mean over heads of the CLS row * measured tokens), "head" = the token head's logit,
-           "strength" = its predicted strength, which goes on rising where the logit saturates
-    raises : ValueError for another kind, and for "attention" of a network without it
+        "strength" = its predicted strength, which goes on rising where the logit saturates
+
+    Raises
+    ------
+    ValueError for another kind, and for "attention" of a network without it
     """
     if kind not in SCORES:
         raise ValueError(f"unknown score {kind!r}; known: {', '.join(SCORES)}")

@@ -29,9 +29,14 @@ def network_inputs(
 ) -> Float[ndarray, "channel bin"]:
     """What the network sees of one spectrum: 12 channels per bin, float32, the same for any factor on the spectrum.
 
-    psd        : unit^2/Hz, only valid bins are read
+    Parameters
+    ----------
+    psd : unit^2/Hz, only valid bins are read
     n_segments : K, one number or one per bin; None: measured on the residual's lower half, which lines do not reach
-    raises     : ValueError for fewer than 30 measured bins
+
+    Raises
+    ------
+    ValueError for fewer than 30 measured bins
     """
     if valid.sum() < 30:
         raise ValueError(f"{int(valid.sum())} measured bins; at least 30 are needed: use a finer frequency resolution")

@@ -27,10 +27,12 @@ SUPPORT = 3.5  # standard deviations at which a template ends
 class BroadPrior:
     """Lines of any kind: log-spaced widths and heights, and how many a spectrum holds.
 
-    widths  : standard deviations in bins, by the number of bins that are averaged before they are sought
+    Attributes
+    ----------
+    widths : standard deviations in bins, by the number of bins that are averaged before they are sought
     heights : peak over background; those below NOISY_RATIO are lines that do not count as noise
     n_lines : expected lines of a spectrum
-    reach   : bins; lines nearer than this to a place are explanations of the same excess, of which one is true
+    reach : bins; lines nearer than this to a place are explanations of the same excess, of which one is true
     """
 
     widths: tuple[tuple[int, tuple[float, ...]], ...] = ((2, (1.5, 3.0)), (5, (5.5, 9.0, 15.0, 25.0, 42.0)))
@@ -53,10 +55,15 @@ def line_log_odds(
 
     The likelihood ratio of a line, K sum_k [y_k r_k / (1 + r_k) - ln(1 + r_k)] with y = x/S, is eq. 11.
 
+    Parameters
+    ----------
     log_ratio : ln x - ln S, S the true, fitted or modelled background
-    block     : bins; 1 gives the odds of every bin
-    centred   : take each spectrum's median out first, so that an offset of the whole background does not matter
-    returns   : natural logarithm, float64
+    block : bins; 1 gives the odds of every bin
+    centred : take each spectrum's median out first, so that an offset of the whole background does not matter
+
+    Returns
+    -------
+    natural logarithm, float64
     """
     n_bins = log_ratio.shape[-1]
     if centred:

@@ -69,7 +69,9 @@ def rounding_step(psd: Float[ndarray, " bin"]) -> float:
 def neighbour_correlation(scaled: Float[ndarray, " bin"], adjacent: ndarray) -> tuple[float, float]:
     """Correlation of the residual one and two bins apart: none, Hann's, or as measured where it is more.
 
-    scaled   : residual over its scatter, middle at 0
+    Parameters
+    ----------
+    scaled : residual over its scatter, middle at 0
     adjacent : (bin - 1,) True where two values stand in neighbouring bins
     """
     clipped = np.where(np.abs(scaled) < CLIP, scaled, np.nan)

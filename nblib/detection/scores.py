@@ -17,6 +17,8 @@ from nblib.spectra.cells import cell_edges
 def attention_score(cls_attn: Float[ndarray, "n head token"], n_bins: int) -> Float[ndarray, "n cell"]:
     """-ln(attention of the cell over uniform attention), heads averaged, eq. 9: high where CLS looks away.
 
+    Parameters
+    ----------
     cls_attn : rows that sum to 1; tokens of equally many bins in order of frequency
     """
     n_tokens = cls_attn.shape[-1]
@@ -31,6 +33,8 @@ def attention_score(cls_attn: Float[ndarray, "n head token"], n_bins: int) -> Fl
 def find_peaks_score(log_psd: Float[ndarray, "n bin"], width: int) -> Float[ndarray, "n bin"]:
     """scipy.signal.find_peaks on a smoothed ln PSD: the prominence (ln units) at each peak's bin, 0 elsewhere.
 
+    Parameters
+    ----------
     width : bins of the moving average, odd
     """
     smooth = uniform_filter1d(log_psd, width, axis=-1, mode="nearest")

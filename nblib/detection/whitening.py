@@ -36,14 +36,18 @@ START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is foun
 class Whitened:
     """What the filter bank makes of one spectrum; bins along the last axis, NaN where a bin is missing.
 
-    by_group    : -ln p of a single test, the largest over backgrounds and the filters of each of GROUPS; where the
-                  soft and the stiff background disagree, the stiff one is doubted by as much, so that knees and
-                  roll-offs are no humps; beside notches, in broad excess and in one that goes on to an end of the axis
-                  both are doubted
-    ranks       : the largest over groups without that doubt: the better order of bins within one spectrum, no alarm
-    widths      : of the template that gave by_group, bins
-    log_psd     : ln x; background : ln of the soft background, at the level of the mean
-    n_segments  : (bin,) K used; estimated : was it measured on the spectrum; correlation : of neighbouring bins
+    Attributes
+    ----------
+    by_group : -ln p of a single test, the largest over backgrounds and the filters of each of GROUPS; where the soft
+        and the stiff background disagree, the stiff one is doubted by as much, so that knees and roll-offs are no
+        humps; beside notches, in broad excess and in one that goes on to an end of the axis both are doubted
+    ranks : the largest over groups without that doubt: the better order of bins within one spectrum, no alarm
+    widths : of the template that gave by_group, bins
+    log_psd : ln x
+    background : ln of the soft background, at the level of the mean
+    n_segments : (bin,) K used
+    estimated : was it measured on the spectrum
+    correlation : of neighbouring bins
     """
 
     by_group: Float[ndarray, "2 bin"]
@@ -71,7 +75,12 @@ class Plan:
 
     @classmethod
     def of(cls, freqs: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"]) -> "Plan":
-        """raises : ValueError for fewer than 30 measured bins at f > 0"""
+        """The plan of a frequency axis.
+
+        Raises
+        ------
+        ValueError for fewer than 30 measured bins at f > 0
+        """
         valid = valid & (freqs > 0)
         if valid.sum() < MIN_BINS:
             raise ValueError(
@@ -140,7 +149,9 @@ def _broad_excess(residual, freqs):
 def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray | None = None) -> Whitened:
     """Backgrounds, scatter and scores of one spectrum.
 
-    psd        : unit^2/Hz; only the plan's measured bins are read
+    Parameters
+    ----------
+    psd : unit^2/Hz; only the plan's measured bins are read
     n_segments : K, one number or one a bin; None: measured
     """
     index, n_bins = plan.grid.index, len(plan.grid.freqs)

@@ -18,6 +18,8 @@ def exceeded(spectrum: WideSpectrum, known: bool, rates: Sequence[float] = RATES
 
     "combined" is what `nblib detect` flags; it is there only where the network is asked.
 
+    Parameters
+    ----------
     known : is K given
     """
     scored = score_spectrum(

@@ -90,6 +90,8 @@ def energies_on_kept(
 ) -> dict[str, Float[ndarray, " 2"]]:
     """Fitted energies where a detector's flagged cells are left out: mean error and bound, of noisy spectra, meV.
 
+    Parameters
+    ----------
     flagged : of every spectrum of the data set; the first n_energies that hold noise count
     """
     log_psd, truth, noisy = measured(data)
@@ -175,7 +177,9 @@ def assess_energies(result: TrainResult, name: str, sizes: Sizes) -> dict[str, F
     A cell that attention flags in vain costs more here than one that it misses; the residual flags fewer of them. Score
     and rate were chosen on validation spectra.
 
-    returns : as energies_on_kept
+    Returns
+    -------
+    as energies_on_kept
     """
     data, widths = held_out(result.config, name, sizes.n_test), filter_widths(name)
     free = predict(result.model, line_free(result.config, 2 * sizes.n_tune, "validation"))
@@ -205,8 +209,10 @@ def assess_supervised(model: nn.Module, config: TrainConfig, name: str, sizes: S
 def assess(result: TrainResult, family: str, n_spectra: int, split: str = "test") -> tuple[Predictions, dict]:
     """Read a trained model on held-out spectra of one family, and score everything that has a truth.
 
-    returns : the reading, and metrics by score ("attention", "residual", ...: detection per cell), "masked" (masked
-              prediction), "in_band" and its "no_line" control: the same spectra without their lines, in the same bins
+    Returns
+    -------
+    the reading, and metrics by score ("attention", "residual", ...: detection per cell), "masked" (masked prediction),
+    "in_band" and its "no_line" control: the same spectra without their lines, in the same bins
     """
     config = result.config
     dataset = held_out(config, family, n_spectra, split)
@@ -227,9 +233,14 @@ def assess(result: TrainResult, family: str, n_spectra: int, split: str = "test"
 def in_band_error(reading: Predictions, bins: Bool[ndarray, "n bin"]) -> dict[str, float | ndarray]:
     """Mean |ln error| against the noise-free background in the noisy bins: as measured, and as restored.
 
+    Parameters
+    ----------
     bins : which bins count; for the no-line control the noisy bins of the same spectra with their lines
-    returns : "before", "after" in ln units, "after_left_out" (without each group of spectra) and "reduction" = 1 -
-              after / before; NaN where no bin counts
+
+    Returns
+    -------
+    "before", "after" in ln units, "after_left_out" (without each group of spectra) and "reduction" = 1 - after /
+    before; NaN where no bin counts
     """
     before = mean_over_bins(np.abs(reading.log_psd - reading.background), bins)[0]
     after, left_out = mean_over_bins(np.abs(reading.restored - reading.background), bins)
@@ -248,8 +259,10 @@ def mean_over_bins(values: Float[ndarray, "n bin"], bins: Bool[ndarray, "n bin"]
 def masked_prediction(reading: Predictions, dataset: NoiseBERTDataset) -> dict[str, float]:
     """Masked bins against the measurement and against the truth, in ln units.
 
-    returns : "mse" (against the noisy target), "floor" (trigamma(K), its smallest possible value), "background_rms"
-              (root mean square error against the noise-free background, bias corrected)
+    Returns
+    -------
+    "mse" (against the noisy target), "floor" (trigamma(K), its smallest possible value), "background_rms" (root mean
+    square error against the noise-free background, bias corrected)
     """
     masked, spread = reading.masked & reading.valid, dataset.scale.spread
     measured = (reading.filled + dataset.log_bias * spread - reading.log_psd)[masked]

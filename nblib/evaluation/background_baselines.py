@@ -76,7 +76,9 @@ def iterated_clipping(window: int, widths) -> Callable:
 def pybaselines_method(name: str, widths=NARROW) -> Callable:
     """A classification baseline of pybaselines at its defaults on ln x against ln f; matched filters on its residual.
 
-    raises : ValueError when pybaselines is not installed (extra "benchmarks")
+    Raises
+    ------
+    ValueError when pybaselines is not installed (extra "benchmarks")
     """
     try:
         from pybaselines import Baseline
@@ -96,6 +98,8 @@ STATISTICS = ("ranks", "scores", "classical ranks", "classical scores")
 class DetectorScores:
     """The detector's statistics as methods; the four of one spectrum are computed once and remembered.
 
+    Parameters
+    ----------
     n_segments_known : False: K is measured on each spectrum
     """
 

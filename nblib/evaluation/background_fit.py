@@ -26,8 +26,10 @@ def fit_background(
 ) -> tuple[Float[ndarray, "n 3000"], Float[ndarray, "n 2"]]:
     """Maximum-likelihood (Whittle, eq. 4) background: ln S (ln A^2/Hz) and energies (Ea, Eb) in meV.
 
+    Parameters
+    ----------
     log_psd : ln x, ln A^2/Hz
-    keep    : bins used; all if None
+    keep : bins used; all if None
     free_amplitudes : True = the amplitudes of both Lorentzians and the floor are fitted as well
     """
     energies = fit_energies(log_psd, keep)
@@ -86,7 +88,9 @@ def refit_background(
 ) -> tuple[Float[ndarray, "n 3000"], Float[ndarray, "n 2"], Bool[ndarray, "n cell"]]:
     """Fit of all bins, then fits without the cells that look noisy on the fit before, and their neighbours.
 
-    returns : ln S, energies (meV) and the cells that looked noisy before the last fit
+    Returns
+    -------
+    ln S, energies (meV) and the cells that looked noisy before the last fit
     """
     model, energies = fit_background(log_psd, None, free_amplitudes)
     for _ in range(N_REFITS):

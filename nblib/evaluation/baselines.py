@@ -45,10 +45,14 @@ def _untrained_predictions(config, name, n_spectra, split="test"):
 def baseline_methods(config: TrainConfig, name: str, sizes: Sizes, fits: bool = False) -> dict[str, dict]:
     """Detection by everything that is not trained, on the test spectra of every model.
 
+    Parameters
+    ----------
     fits : fit_scores as well, which take a minute or two
 
-    returns : "methods": detection and its "ap_interval" (95 %, over test spectra); "tuned": choices made on validation
-              spectra. The limit and the GLRT are left out where the estimation noise is not theirs
+    Returns
+    -------
+    "methods": detection and its "ap_interval" (95 %, over test spectra); "tuned": choices made on validation spectra.
+    The limit and the GLRT are left out where the estimation noise is not theirs
     """
     test, tuning = (
         _untrained_predictions(config, name, n_spectra, split)
@@ -85,9 +89,10 @@ def baseline_methods(config: TrainConfig, name: str, sizes: Sizes, fits: bool = 
 def assess_baselines(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dict]:
     """baseline_methods, and the same methods by family and strength, the running median calibrated, and the fits.
 
-    returns : also "families" and "strengths"; "running median": calibration; "energies": fits on all, on kept and on
-              truly clean bins, and their bounds, meV; "fit in-band": error of the fit on truly clean bins in the noisy
-              ones, ln units
+    Returns
+    -------
+    also "families" and "strengths"; "running median": calibration; "energies": fits on all, on kept and on truly clean
+    bins, and their bounds, meV; "fit in-band": error of the fit on truly clean bins in the noisy ones, ln units
     """
     found = baseline_methods(config, name, sizes, fits=True) | {"strengths": {}, "families": {}}
     tuning = _untrained_predictions(config, name, sizes.n_tune, "validation")
@@ -162,8 +167,9 @@ def _energy_fits(data, kept, n_energies):
 def energy_bias_by_strength(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dict]:
     """Energies fitted on all bins, external noise of rising strength: error and bias, by strength ("0": none).
 
-    returns : "error", "bias" (means over spectra), "bias_error" (standard error of the bias) and "bound", each
-              (Ea, Eb) meV
+    Returns
+    -------
+    "error", "bias" (means over spectra), "bias_error" (standard error of the bias) and "bound", each (Ea, Eb) meV
     """
     found, n_spectra = {}, sizes.n_energies
     for strength in (0.0, *STRENGTHS):
@@ -185,10 +191,15 @@ def baseline_scores(
 ) -> tuple[dict[str, Float[ndarray, "n cell"]], int]:
     """What needs no training, on the same spectra as the model: scores by method, and the running median's window.
 
-    tuning  : validation spectra on which the window is chosen by average precision, never the test
-    family  : chooses the filter widths, for every matched filter alike
-    returns : "running median" (the family's filter widths), "running median, all widths", "true background" and, for
-              single_line, "posterior (limit)"
+    Parameters
+    ----------
+    tuning : validation spectra on which the window is chosen by average precision, never the test
+    family : chooses the filter widths, for every matched filter alike
+
+    Returns
+    -------
+    "running median" (the family's filter widths), "running median, all widths", "true background" and, for single_line,
+    "posterior (limit)"
     """
     n_segments = reading.n_segments
     known = filter_widths(family)
@@ -211,7 +222,9 @@ def baseline_scores(
 def fit_scores(reading: Predictions) -> dict[str, Float[ndarray, "n cell"]]:
     """What who knows the form of the background can do: line posterior (broad prior) on a fit of all bins, and again.
 
-    returns : by method; "amplitudes free": both amplitudes and the floor are fitted as well as the energies
+    Returns
+    -------
+    by method; "amplitudes free": both amplitudes and the floor are fitted as well as the energies
     """
     found = {}
     for suffix, free in (("", False), (", amplitudes free", True)):

@@ -20,7 +20,9 @@ NAMES = {"ap": "AP", "top1": "top-1"}
 def claims(metrics: dict) -> list[dict]:
     """What this repository set out to show, what it measured, and whether that is met: by the interquartile mean.
 
-    returns : rows of "what", "target" (text), "span", "met" (None for a control, of which nothing is asked)
+    Returns
+    -------
+    rows of "what", "target" (text), "span", "met" (None for a control, of which nothing is asked)
     """
     return [
         *_detection_claims(metrics),

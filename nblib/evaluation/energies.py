@@ -41,9 +41,14 @@ def fit_energies(
 ) -> Float[ndarray, "n 2"]:
     """Maximum-likelihood (Whittle, eq. 4) energies, within the range of the published generator.
 
+    Parameters
+    ----------
     log_psd : ln x, ln A^2/Hz
-    keep    : bins used; all if None
-    returns : (Ea, Eb) meV: the best pair of a grid, then Fisher scoring
+    keep : bins used; all if None
+
+    Returns
+    -------
+    (Ea, Eb) meV: the best pair of a grid, then Fisher scoring
     """
     keep = np.ones(log_psd.shape) if keep is None else keep.astype(np.float64)
     found = [_fit(log_psd[i : i + BLOCK], keep[i : i + BLOCK]) for i in range(0, len(log_psd), BLOCK)]

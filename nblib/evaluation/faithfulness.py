@@ -27,6 +27,8 @@ def line_free_twins(
 ) -> Iterator[tuple[dict, dict]]:
     """Batches of spectra with noise and of their twins without external noise; spectra that have none are left out.
 
+    Parameters
+    ----------
     split : as for held_out; the twin of a spectrum differs by its external noise alone
     """
     data, clean = (held_out(config, name, n_spectra, split) for name in (family, "none"))
@@ -42,6 +44,8 @@ def line_free_twins(
 def output_change_on_erasing(model: NoiseBERT, batch: dict[str, Tensor], erased: Tensor) -> Float[ndarray, " n"]:
     """Root mean square change of the prediction elsewhere when bins are replaced by [MASK], ln-standardised units.
 
+    Parameters
+    ----------
     erased : (n, bin) bool
     """
     whole = _predict(model, batch, torch.zeros_like(erased))
@@ -62,6 +66,8 @@ def _predict(model, batch, hide):
 def gradient_on(model: NoiseBERT, batch: dict[str, Tensor], bins: Tensor) -> Float[ndarray, " n"]:
     """Norm of the gradient, on some bins, of a random projection of the prediction elsewhere: how much they are used.
 
+    Parameters
+    ----------
     bins : (n, bin) bool
     """
     generator = torch.Generator().manual_seed(0)
@@ -128,8 +134,10 @@ def output_change_by_path(
 ) -> dict[str, Float[ndarray, " n"]]:
     """What the line does to the prediction, and through which path: rms over all bins, ln-standardised units.
 
-    returns : "line" (spectrum against its line-free twin), "rows" (the twin's rows with the spectrum's own values,
-              against its own rows) and "values" (its own rows with the twin's values, against its own values)
+    Returns
+    -------
+    "line" (spectrum against its line-free twin), "rows" (the twin's rows with the spectrum's own values, against its
+    own rows) and "values" (its own rows with the twin's values, against its own values)
     """
     (own, rows), (without, twin_rows) = _seen(model, batch), _seen(model, twin)
     forced = _predict_with(model, batch, rows)  # equal to `own` in a "cls" readout
@@ -144,6 +152,8 @@ def output_change_by_path(
 def error_with_even_attention(model: NoiseBERT, batch: dict[str, Tensor], bias: Tensor) -> tuple[float, float]:
     """Sum of |error| in the noisy bins as predicted, and with CLS's attention forced even.
 
+    Parameters
+    ----------
     bias : (bin,) E[ln x - ln S], standardised as the batch
     """
     own, rows = _seen(model, batch)
@@ -157,6 +167,8 @@ def line_in_cls(
 ) -> float:
     """R^2 of a linear probe of the line's strength from CLS, on spectra it was not fitted on: 0 = nothing, 1 = all.
 
+    Parameters
+    ----------
     fitted_on, scored_on : indices or masks, disjoint
     """
     weights = fit_probe(cls_out[fitted_on], strength[fitted_on, None])
@@ -178,12 +190,14 @@ def cls_and_strength(model: NoiseBERT, config: TrainConfig, family: str, n_spect
 def faithfulness(model: NoiseBERT, config: TrainConfig, family: str, n_spectra: int) -> dict[str, float]:
     """All tests on the locked test spectra: means over spectra in ln units, and their ratios to the line-free twin.
 
-    returns : "erase ln", "erase twin ln" and "erase elsewhere ln" (change of the prediction elsewhere when the noisy
-              bins are erased; the same bins of the twin; as many clean bins half the axis away), their ratios "erase"
-              and "erase elsewhere" (below 1: the noise is used less than what is clean), "gradient" (the same for the
-              gradient's norm), "line ln", "rows ln", "values ln" (see output_change_by_path), "swap ln" (0: attention
-              does not reach the prediction), "even" (error in the noisy bins with even attention over the model's
-              own) and "line in CLS" (R^2, half of the spectra fitted on)
+    Returns
+    -------
+    "erase ln", "erase twin ln" and "erase elsewhere ln" (change of the prediction elsewhere when the noisy bins are
+    erased; the same bins of the twin; as many clean bins half the axis away), their ratios "erase" and "erase
+    elsewhere" (below 1: the noise is used less than what is clean), "gradient" (the same for the gradient's norm),
+    "line ln", "rows ln", "values ln" (see output_change_by_path), "swap ln" (0: attention does not reach the
+    prediction), "even" (error in the noisy bins with even attention over the model's own) and "line in CLS" (R^2, half
+    of the spectra fitted on)
     """
     sums: dict[str, float] = {}
     count, data = 0, held_out(config, family, n_spectra)

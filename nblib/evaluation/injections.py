@@ -34,10 +34,13 @@ Method = Callable[[ndarray, ndarray, ndarray, float | None], ndarray]
 class Stretch:
     """One measured spectrum.
 
-    freqs, psd : (bin,) Hz and unit^2/Hz; valid : (bin,) False where there is no measurement
+    Attributes
+    ----------
+    freqs, psd : (bin,) Hz and unit^2/Hz
+    valid : (bin,) False where there is no measurement
     n_segments : K averaged segments
-    listed     : (bin,) bins of identified lines: no injection there, and their cells are not quiet
-    ignored    : (bin,) bins that nobody knows to be clean or not: left out of every score and of the truth
+    listed : (bin,) bins of identified lines: no injection there, and their cells are not quiet
+    ignored : (bin,) bins that nobody knows to be clean or not: left out of every score and of the truth
     """
 
     name: str
@@ -57,7 +60,9 @@ class Stretch:
 def real_stretches(folder: Path) -> list[Stretch]:
     """Three stretches of LIGO Hanford and one patch clamp: the files of $NBLIB_REAL_DATA.
 
-    raises : ValueError when a file is not there
+    Raises
+    ------
+    ValueError when a file is not there
     """
     for name in (LIGO_FILE, PATCH_FILE):
         if not (Path(folder) / name).is_file():
@@ -130,12 +135,14 @@ def reach(width: float, height: float = max(HEIGHTS)) -> int:
 class Benchmark:
     """Places in measured spectra, the same for all methods, and what each method finds there.
 
+    Parameters
+    ----------
     stretches : measured spectra
-    n_places  : injections a stretch and width, fewer where there is no room
-    seed      : of the places
-    guard     : cells beside a listed line that are not quiet either (leakage and skirts reach there)
+    n_places : injections a stretch and width, fewer where there is no room
+    seed : of the places
+    guard : cells beside a listed line that are not quiet either (leakage and skirts reach there)
     skip_visible : leave cells with a visible line that nobody listed out of the quiet ones too: such lines are no false
-                alarms, and at 1 % of a hundred cells a single one would set every method's threshold
+        alarms, and at 1 % of a hundred cells a single one would set every method's threshold
     """
 
     def __init__(
@@ -167,6 +174,8 @@ class Benchmark:
     def places(self, stretch: Stretch, screens: list[Method]) -> list[Places]:
         """Where lines are put: nothing listed and no screening method above its own 95 % point within the reach.
 
+        Parameters
+        ----------
         screens : methods; the reach is that of the highest line
         """
         taken = stretch.listed | ~stretch.valid
@@ -194,7 +203,9 @@ class Benchmark:
     def recalls(self, method: Method, stretch: Stretch, places: list[Places]) -> dict:
         """Share of each injected line's cells above the method's threshold.
 
-        returns : {(width, height): {area: (place,) recall}}; widths without a place are left out
+        Returns
+        -------
+        {(width, height): {area: (place,) recall}}; widths without a place are left out
         """
         quiet = self.quiet_scores(method, stretch)
         limits = {area: np.nanquantile(quiet, 1 - area) for area in AREAS}
@@ -217,6 +228,8 @@ class Benchmark:
 def table(recalls: dict[str, dict[str, dict]]) -> dict[str, dict[str, float]]:
     """Mean recall over settings and stretches, by method and area.
 
+    Parameters
+    ----------
     recalls : {method: {stretch: Benchmark.recalls}}
     """
     return {
@@ -250,8 +263,13 @@ def _mean(settings, area, chosen=None):
 def paired_difference(first: dict[str, dict], second: dict[str, dict], area: float, n_resamples: int = 1000, seed=0):
     """Difference of two methods' mean recalls with a 95 % interval over stretches and places, drawn again together.
 
+    Parameters
+    ----------
     first, second : {stretch: Benchmark.recalls} of the same places
-    returns       : (difference, low, high)
+
+    Returns
+    -------
+    (difference, low, high)
     """
     names = sorted(first)
     rng = np.random.default_rng(seed)

@@ -78,6 +78,8 @@ def bin_maxima(
 ) -> Float[ndarray, " bin"]:
     """Largest value in each bin of a coarser linear grid, for one score a bin of Welch's spectrum.
 
+    Parameters
+    ----------
     centres : Hz, evenly spaced; raises ValueError where a bin holds no frequency
     """
     width = centres[1] - centres[0]

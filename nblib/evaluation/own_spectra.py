@@ -27,9 +27,14 @@ def analyse(
 ) -> list[tuple[Measurement, Detection]]:
     """Every spectrum of a file, or of the files of a folder, with its flags and their likely sources.
 
+    Parameters
+    ----------
     n_segments : K; None: as the file states, else measured on the spectrum
-    raises : ValueError for a file that cannot be read, or a folder without one that can; a file of a folder that
-        cannot be read is left out with a warning that says why
+
+    Raises
+    ------
+    ValueError for a file that cannot be read, or a folder without one that can; a file of a folder that cannot be read
+    is left out with a warning that says why
     """
     folder = Path(source).expanduser()
     if not folder.is_dir():
@@ -87,7 +92,9 @@ def _overlap(one, other):
 def real_files() -> dict[str, tuple[Measurement, Bool[ndarray, " bin"], Bool[ndarray, " bin"]]]:
     """Measured spectra of the folder that $NBLIB_REAL_DATA names; {} without it.
 
-    returns : by name: spectrum, bins of its known lines, bins that belong to no score (listed combs too weak to see)
+    Returns
+    -------
+    by name: spectrum, bins of its known lines, bins that belong to no score (listed combs too weak to see)
     """
     try:
         folder = real_data_dir()
@@ -128,6 +135,8 @@ def score_real(
 ) -> tuple[dict[str, int], Detection]:
     """Strong known ranges that the detector and the classical one flag, and the bins each flags elsewhere.
 
+    Parameters
+    ----------
     unscored : bins that are neither right nor wrong; None = there are none
     """
     detection = detected(measured, false_alarm)

@@ -24,6 +24,8 @@ LARGEST_SERIES = 6_000_000  # samples of a simulated time series
 class SecondWorld:
     """world[i] is a WideSpectrum drawn from (seed, i) alone.
 
+    Attributes
+    ----------
     seed : >= 0
     sizes : range of the number of bins, log-uniform
     none_share : share of spectra without external noise
@@ -181,6 +183,8 @@ def coloured_noise(
 ) -> Float[ndarray, " sample"]:
     """A Gaussian time series with a given one-sided PSD, samples at unit rate.
 
+    Parameters
+    ----------
     log_psd : ln of the PSD on bins 1..n of a segment of 2 (n + 1) samples, interpolated between them
     """
     position = np.fft.rfftfreq(n_samples, 1 / (2 * (len(log_psd) + 1)))  # in bins of a segment

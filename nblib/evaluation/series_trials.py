@@ -26,7 +26,10 @@ KINDS = ("steady", "wandering", "hump")
 class SeriesTrial:
     """A series, and what is to be found in it.
 
-    samples : at RATE; groups : indices of bins, a group is found where any of its bins is flagged
+    Attributes
+    ----------
+    samples : at RATE
+    groups : indices of bins, a group is found where any of its bins is flagged
     """
 
     samples: Float[ndarray, " sample"]
@@ -42,13 +45,21 @@ def quiet_series(seed: int, index: int) -> tuple[Float[ndarray, " sample"], Floa
 def disturbed_series(seed: int, index: int, kind: str, strength: float, width: float = 0.0) -> SeriesTrial:
     """The same series with lines or humps in it.
 
+    Parameters
+    ----------
     kind : "steady" - sinusoids; "wandering" - sinusoids whose frequency walks; "hump" - Gaussian noise of a Gaussian
         spectrum
     strength : power over background, of a line at its peak in Welch's spectrum as if it were steady
     width : standard deviation of the frequency over the record, or of the hump, bins
-    returns : a steady line is to be found in one of 3 bins; of the others every bin with a ratio above 0.25, for a
-        wandering line those that its frequency visits (not those that only the window fills)
-    raises : ValueError for another kind
+
+    Returns
+    -------
+    a steady line is to be found in one of 3 bins; of the others every bin with a ratio above 0.25, for a wandering line
+    those that its frequency visits (not those that only the window fills)
+
+    Raises
+    ------
+    ValueError for another kind
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
@@ -76,6 +87,8 @@ def disturbed_series(seed: int, index: int, kind: str, strength: float, width: f
 def found_share(scores: Float[ndarray, " bin"], quiet: Float[ndarray, " bin"], share: float, groups: list) -> float:
     """Share of the groups that are found where `share` of the bins of the undisturbed series are flagged.
 
+    Parameters
+    ----------
     quiet : scores of that series; NaN where there is nothing to find
     """
     threshold = np.quantile(quiet, 1 - share)

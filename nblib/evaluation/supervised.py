@@ -29,7 +29,10 @@ class LineCNN(nn.Module):
 
     Residual convolutions over 9 steps of `stride` bins at dilations 1 to 8, so that a token sees 500 bins around it;
     the largest logit within a token decides.
-    raises : ValueError when patch_size is no multiple of stride
+
+    Raises
+    ------
+    ValueError when patch_size is no multiple of stride
     """
 
     def __init__(self, patch_size: int, channels: int = 32, dilations: Sequence[int] = (1, 2, 4, 8), stride: int = 4):
@@ -81,9 +84,14 @@ KINDS = ("cnn", "token_head")
 def train_supervised(kind: str, config: TrainConfig) -> nn.Module:
     """Train, or load, a detector on simulated labels: cross-entropy per token, the data and steps of `config`.
 
-    kind   : "cnn" or "token_head"
+    Parameters
+    ----------
+    kind : "cnn" or "token_head"
     config : its data, sizes, rates and steps count; readout must be "token", and losses do not matter
-    raises : ValueError for another kind or readout
+
+    Raises
+    ------
+    ValueError for another kind or readout
     """
     if kind not in KINDS or config.readout != "token":
         raise ValueError(f"kind={kind!r}, readout={config.readout!r}: give one of {', '.join(KINDS)}, readout 'token'")

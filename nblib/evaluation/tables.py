@@ -48,7 +48,9 @@ def _without_seed(value, low=np.nan, high=np.nan):
 def detection_table(metrics: dict) -> dict[str, dict]:
     """Spans of AP and top-1 by method, best first: over seeds where it is trained, over test spectra where it is not.
 
-    returns : method -> {"ap": span, "top1": span}; n is 0 where there are no seeds
+    Returns
+    -------
+    method -> {"ap": span, "top1": span}; n is 0 where there are no seeds
     """
     rows = {}
     for trial, found in _judged_whole(metrics):
@@ -192,8 +194,12 @@ def across_seeds(
     The interval covers the test spectra as well where the record holds the number without each group of spectra, under
     its name and "_left_out".
 
-    found : {seed: nested numbers}; path : keys to the number; over : what it is divided by; over_left_out : the same
-        without each group of the same spectra
+    Parameters
+    ----------
+    found : {seed: nested numbers}
+    path : keys to the number
+    over : what it is divided by
+    over_left_out : the same without each group of the same spectra
     """
     values, left_out = [], []
     for entry in found.values():

@@ -42,7 +42,10 @@ WITHOUT_A_MODEL = {"baselines": assess_baselines, "methods": baseline_methods, "
 class Task:
     """One measurement, and where it is kept.
 
-    judged : key of OF_A_MODEL or of WITHOUT_A_MODEL; kind : as in Trial
+    Attributes
+    ----------
+    judged : key of OF_A_MODEL or of WITHOUT_A_MODEL
+    kind : as in Trial
     """
 
     judged: str

@@ -58,6 +58,8 @@ def measured(data: NoiseBERTDataset) -> tuple[Float[ndarray, "n bin"], Float[nda
 def held_out(config: TrainConfig, family: str, n_spectra: int, split: str = "test") -> NoiseBERTDataset:
     """Spectra to judge a model on: one noise family, the same spectra whatever the model, its seed and its training.
 
+    Parameters
+    ----------
     split : "validation" for choices, "test" for claims
     """
     arguments = {"amplitude": (0.5, 3.0), "none_share": 0.2, "mask_policy": "clean"}

@@ -15,8 +15,10 @@ WITHOUT_TRUTH = {"mask_policy": "any"}
 class Trial:
     """A detector: what is changed in a profile's training, how many seeds, and how it is judged.
 
+    Attributes
+    ----------
     seeds : "n_seeds" (of a claim), "n_control_seeds" or "n_other_seeds" of the profile
-    kind  : "attention", or one of supervised.KINDS
+    kind : "attention", or one of supervised.KINDS
     longer : steps over the profile's
     """
 
@@ -54,7 +56,10 @@ TRIALS = {
 def over_trials(settings: Profile, training: dict, name: str, sizes: Sizes, first_seed: int = 0) -> dict[str, dict]:
     """Every trial and seed of a profile: {trial: {seed: what was found}}; a trial without seeds is left out.
 
-    training : parameters of every training (a profile's); name : the noise family trained and tested on
+    Parameters
+    ----------
+    training : parameters of every training (a profile's)
+    name : the noise family trained and tested on
     """
     tasks = {}
     short = replace(sizes, n_line_free=sizes.n_line_free // 5)  # false alarms of a control need not be known to 0.1 %

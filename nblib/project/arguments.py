@@ -14,7 +14,9 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
 def given_parameters(options: argparse.Namespace) -> dict[str, str]:
     """The parameters given, by name, as typed.
 
-    raises : ValueError for a word that is not NAME=VALUE, and for a parameter given twice
+    Raises
+    ------
+    ValueError for a word that is not NAME=VALUE, and for a parameter given twice
     """
     malformed = [text for text in options.assignments if "=" not in text]
     if malformed:

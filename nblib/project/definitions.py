@@ -193,7 +193,10 @@ def _bound(statement: ast.stmt) -> list[str]:
 def uses_of(statement: ast.stmt, nodes: list[ast.AST], scope: symtable.SymbolTable | None = None) -> list[Use]:
     """Dotted names that a statement takes from its module, with the key where it is TABLE["key"].
 
-    nodes : of ast.walk; scope : of a function or class, whose own variables are not the module's
+    Parameters
+    ----------
+    nodes : of ast.walk
+    scope : of a function or class, whose own variables are not the module's
     """
     outside: list[ast.AST | None] = []  # of the scope: these names are always the module's
     if isinstance(statement, FUNCTIONS):

@@ -42,7 +42,9 @@ def run_conditions() -> dict:
 def available_cores() -> int:
     """Cores that this process may use: those that the system grants, and no more than NBLIB_CORES where that is set.
 
-    raises : ValueError where NBLIB_CORES is no whole number from 1 on
+    Raises
+    ------
+    ValueError where NBLIB_CORES is no whole number from 1 on
     """
     granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get(CORES_VARIABLE, "").strip()

@@ -22,7 +22,9 @@ _LOADED: dict[str, ModuleType] = {}  # by name as given: a module, or the absolu
 def as_names(extensions: str | Sequence[str]) -> tuple[str, ...]:
     """Names from one text with commas (a notebook's parameter) or a sequence; files as absolute paths.
 
-    raises : ValueError for a file that does not exist
+    Raises
+    ------
+    ValueError for a file that does not exist
     """
     parts = extensions.split(",") if isinstance(extensions, str) else extensions
     names = [str(part).strip() for part in parts]

@@ -13,8 +13,13 @@ REAL_DATA_VARIABLE = "NBLIB_REAL_DATA"  # names a folder with measured spectra; 
 def runs_dir(*parts: str) -> Path:
     """Folder below runs/, made if absent: all that runs write lies there.
 
-    parts   : path components below runs/, e.g. "quick", "03_full_attention_regularizer"
-    returns : existing folder; runs/ lies in the clone, outside one in the current folder, and where NBLIB_RUNS says
+    Parameters
+    ----------
+    parts : path components below runs/, e.g. "quick", "03_full_attention_regularizer"
+
+    Returns
+    -------
+    existing folder; runs/ lies in the clone, outside one in the current folder, and where NBLIB_RUNS says
     """
     folder = Path(os.environ.get("NBLIB_RUNS") or ROOT / "runs").joinpath(*parts)
     folder.mkdir(parents=True, exist_ok=True)
@@ -24,6 +29,8 @@ def runs_dir(*parts: str) -> Path:
 def figures_dir(profile: str, run_name: str = "") -> Path:
     """Folder that figures are written to, below runs/ at every profile; `nblib publish` copies a report's from there.
 
+    Parameters
+    ----------
     profile : "smoke", "brief", "quick", "full", or "benchmarks"
     run_name : a named run (one point of a grid) keeps its figures apart
     """
@@ -59,9 +66,17 @@ def from_root(path: Path) -> Path:
 def resolve_data_path(path: str | Path) -> Path:
     """A data file as the user wrote it, else below the project root, else below $NBLIB_REAL_DATA.
 
-    path    : absolute, or relative to the current folder, the project root or $NBLIB_REAL_DATA
-    returns : the first that exists
-    raises  : ValueError that lists every place tried
+    Parameters
+    ----------
+    path : absolute, or relative to the current folder, the project root or $NBLIB_REAL_DATA
+
+    Returns
+    -------
+    the first that exists
+
+    Raises
+    ------
+    ValueError that lists every place tried
     """
     places = [Path(path).expanduser(), ROOT / path]
     if os.environ.get(REAL_DATA_VARIABLE):
@@ -76,7 +91,9 @@ def resolve_data_path(path: str | Path) -> Path:
 def real_data_dir() -> Path:
     """The folder that $NBLIB_REAL_DATA names, relative paths taken from the project root.
 
-    raises : ValueError when the variable is not set
+    Raises
+    ------
+    ValueError when the variable is not set
     """
     value = os.environ.get(REAL_DATA_VARIABLE)
     if not value:

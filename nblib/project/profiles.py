@@ -13,9 +13,13 @@ PROFILES_VARIABLE = "NBLIB_PROFILES"  # names a JSON file with other sizes, e.g.
 class Profile:
     """How much of everything: training parameters of a full run, steps of a short run, sizes of evaluations, seeds.
 
-    n_seeds : of a claim; n_control_seeds : of a control; n_other_seeds : of a model trained on something else;
-    n_sweep_seeds, sweep_steps : of a point of a sweep; n_sets : spectra that the test sets of 05 and 06 are multiples
-    of (sizes_of), None: n_tune
+    Attributes
+    ----------
+    n_seeds : of a claim
+    n_control_seeds : of a control
+    n_other_seeds : of a model trained on something else
+    n_sweep_seeds, sweep_steps : of a point of a sweep
+    n_sets : spectra that the test sets of 05 and 06 are multiples of (sizes_of), None: n_tune
     """
 
     training: dict
@@ -58,7 +62,9 @@ PROFILES = {
 def get_profile(name: str) -> Profile:
     """A profile by name, with the sizes that the file named by NBLIB_PROFILES changes.
 
-    raises : ValueError for an unknown name
+    Raises
+    ------
+    ValueError for an unknown name
     """
     if name not in PROFILES:
         raise ValueError(f"unknown profile {name!r}; known: {', '.join(PROFILES)}")

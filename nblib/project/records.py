@@ -59,7 +59,9 @@ def find_result(notebook: str, profile: str, run_name: str = "") -> dict | None:
 def committed_result(notebook: str, profile: str = "quick") -> dict:
     """The published record of a notebook's longer run, quoted by prose and README.
 
-    raises : ValueError when there is none
+    Raises
+    ------
+    ValueError when there is none
     """
     record = read_json(record_path(profile, notebook))
     return record | {"metrics": {ALIASES.get(name, name): value for name, value in record["metrics"].items()}}
@@ -78,10 +80,15 @@ def provenance(record: dict) -> str:
 def save_result(notebook: str, profile: str, run_name: str, parameters: dict, metrics: dict) -> Path:
     """Record a notebook's answer under runs/<profile>/<notebook>/<run_name>/result.json.
 
+    Parameters
+    ----------
     parameters : the notebook's parameters by name
     metrics : what it measured, numbers or nested dicts of numbers
-    returns : path of the record, which also holds wall seconds, versions, commit and hardware; `nblib publish` copies
-              that of a plain quick or full run to records/
+
+    Returns
+    -------
+    path of the record, which also holds wall seconds, versions, commit and hardware; `nblib publish` copies that of a
+    plain quick or full run to records/
     """
     record = {
         "notebook": notebook,
@@ -109,8 +116,13 @@ def flatten(value, prefix: str = "") -> dict[str, object]:
 def quote(notebook: str, *names: str, profile: str = "quick") -> str:
     """Figures of a committed record, one a line, and where they come from: what a notebook's answer stands on.
 
-    names  : flattened metrics, e.g. "cls.masked.mse"; one that the record lacks (other parameters) is said to be so
-    raises : ValueError where there is no record
+    Parameters
+    ----------
+    names : flattened metrics, e.g. "cls.masked.mse"; one that the record lacks (other parameters) is said to be so
+
+    Raises
+    ------
+    ValueError where there is no record
     """
     record = committed_result(notebook, profile)
     metrics = flatten(record["metrics"])

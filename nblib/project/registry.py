@@ -13,8 +13,13 @@ Entry = TypeVar("Entry", bound=Callable)
 def register(table: MutableMapping[str, Entry], what: str, name: str, entry: Entry) -> Entry:
     """Enter a function under a name; defining the same function anew (a notebook's cell run twice) replaces it.
 
-    what   : what the table holds, for messages, e.g. "noise family"
-    raises : ValueError where another function has the name
+    Parameters
+    ----------
+    what : what the table holds, for messages, e.g. "noise family"
+
+    Raises
+    ------
+    ValueError where another function has the name
     """
     new, old = (functions_of(one)[-1] for one in (entry, table.get(name, entry)))
     if (new.__module__, new.__qualname__) != (old.__module__, old.__qualname__):
@@ -28,7 +33,9 @@ def register(table: MutableMapping[str, Entry], what: str, name: str, entry: Ent
 def functions_of(entry: Callable) -> list[Callable]:
     """The functions or classes behind an entry: of a wrapper what it wraps, of a dataclass what it is and holds.
 
-    raises : ValueError for anything else
+    Raises
+    ------
+    ValueError for anything else
     """
     entry = inspect.unwrap(entry.func if isinstance(entry, functools.partial) else entry)
     if isinstance(entry, (types.FunctionType, type)):

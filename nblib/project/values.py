@@ -32,7 +32,9 @@ def read_value(name: str, text: str, kind: Any) -> Any:
 def fit_value(name: str, value: Any, kind: Any) -> Any:
     """As read_value, for a value that a YAML or JSON file has typed already; a text is read as if typed.
 
-    raises : ValueError also where YAML took a word such as `no` for false and the parameter is a text
+    Raises
+    ------
+    ValueError also where YAML took a word such as `no` for false and the parameter is a text
     """
     if isinstance(value, bool) and kind not in (bool, Any):
         raise ValueError(f"{name}={value!r} does not fit: {name} is {describe(kind)}; put words like no into quotes")

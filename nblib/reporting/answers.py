@@ -29,7 +29,9 @@ def answers(notebook: str) -> Callable:
 def published_answer(notebook: str, profile: str = "quick") -> str:
     """The answer of a notebook as Markdown: sentences from its published record, and where they come from.
 
-    raises : ValueError for a notebook without an answer or without a record
+    Raises
+    ------
+    ValueError for a notebook without an answer or without a record
     """
     if notebook not in ANSWERS:
         raise ValueError(f"no answer is written for {notebook!r}; known: {', '.join(ANSWERS)}")

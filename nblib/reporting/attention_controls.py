@@ -11,6 +11,8 @@ from nblib.reporting.live import LiveOutput, show_controls
 class AttentionControls:
     """Two rows of controls and the picture that follows them.
 
+    Parameters
+    ----------
     readings : lambda (as text) -> what that model makes of the same spectra
     """
 

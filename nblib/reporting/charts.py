@@ -50,6 +50,8 @@ def plot_precision_recall(scores: dict[str, ndarray], truth: ndarray, ax=None):
 def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
     """Detection against masked error: a line a penalty with lambda growing along it, single points for other choices.
 
+    Parameters
+    ----------
     lines : penalty -> entries in order of reg_weights; none, others' values : one entry each. An entry holds "ap" and
         "masked", each {"iqm", "low", "high"}
     """
@@ -91,7 +93,10 @@ def plot_gradients(shares: ndarray, pushes: dict[str, ndarray], even: float, ax=
 def plot_spans(rows: dict[str, dict], marks: dict[str, float] | None = None, label="", ours=(), ax=None):
     """Points with intervals by label, the first on top; vertical lines mark reference values.
 
-    rows : label -> {"iqm", "low", "high"}, NaN or None where there is no interval; marks : name -> value
+    Parameters
+    ----------
+    rows : label -> {"iqm", "low", "high"}, NaN or None where there is no interval
+    marks : name -> value
     ours : labels drawn in another colour
     """
     ax = new_axes(ax, (6, 0.6 + 0.24 * len(rows)))
@@ -118,7 +123,10 @@ def plot_spans(rows: dict[str, dict], marks: dict[str, float] | None = None, lab
 def plot_distances(rows: dict[str, dict], limit: float, label="", ours=(), ax=None):
     """How far below a limit each method stays, on a logarithmic axis: left is better, the limit itself is left out.
 
-    rows : label -> {"iqm", "low", "high"}; limit : the largest value that can be reached
+    Parameters
+    ----------
+    rows : label -> {"iqm", "low", "high"}
+    limit : the largest value that can be reached
     """
     below = {}
     for name, row in rows.items():
@@ -133,7 +141,10 @@ def plot_distances(rows: dict[str, dict], limit: float, label="", ours=(), ax=No
 def plot_curves(curves: dict[str, dict[float, dict]], xlabel="", ylabel="", marks=None, ax=None):
     """Spans against a positive number on a logarithmic axis, a line a label; horizontal lines mark reference values.
 
-    curves : label -> {x: {"iqm", "low", "high"}}; marks : name -> value
+    Parameters
+    ----------
+    curves : label -> {x: {"iqm", "low", "high"}}
+    marks : name -> value
     """
     ax = new_axes(ax)
     for (name, points), marker in zip(curves.items(), "osv^DPX*", strict=False):
@@ -166,6 +177,8 @@ def plot_shares(rows: dict[str, dict[str, float]], label="", ax=None):
 def plot_groups(groups: dict[str, dict[str, float]], ylabel="", ax=None):
     """A number in 0..1 for every method in every group, as points side by side: groups to the right.
 
+    Parameters
+    ----------
     groups : group -> {method: value}
     """
     ax = new_axes(ax, (8, 3))

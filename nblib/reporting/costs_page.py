@@ -126,6 +126,8 @@ def _advice(records):
 def renewed(text: str) -> str:
     """docs/costs.md with what the records of the benchmarks say in its place.
 
-    raises : ValueError where the place or a record is missing
+    Raises
+    ------
+    ValueError where the place or a record is missing
     """
     return fill_places(text, {"costs": costs({name: read_json(benchmark_record(name)) for name in BENCHMARKS})})

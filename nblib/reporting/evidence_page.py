@@ -163,7 +163,9 @@ def _prices(metrics):
 def renewed(text: str) -> str:
     """docs/evidence.md with what the committed records say in its place.
 
-    raises : ValueError where the place is missing
+    Raises
+    ------
+    ValueError where the place is missing
     """
     return fill_places(
         text,

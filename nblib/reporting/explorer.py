@@ -24,9 +24,13 @@ def draw_panel(
 ) -> None:
     """A spectrum with its restored background above, CLS attention below, on one frequency axis.
 
-    index : spectrum; layer : encoder layer; head : number, or "mean" over heads
-    axes  : two matplotlib axes, the upper and the lower
-    top   : upper end of the attention axis; the row's own if None
+    Parameters
+    ----------
+    index : spectrum
+    layer : encoder layer
+    head : number, or "mean" over heads
+    axes : two matplotlib axes, the upper and the lower
+    top : upper end of the attention axis; the row's own if None
     """
     levels = _log_levels(reading, index)
     known = {name: np.exp(values) for name, values in levels.items() if np.isfinite(values).any()}
@@ -51,8 +55,13 @@ def zoom_to_noise(reading: Predictions, index: int, axes) -> None:
 def explore(readings: dict[str, Predictions]) -> Figure | None:
     """Controls over spectrum, layer, head and lambda in JupyterLab; a static panel where nobody is there to move them.
 
+    Parameters
+    ----------
     readings : lambda (as text) -> what that model makes of the same spectra
-    returns  : None in JupyterLab, where controls and figure are shown; a matplotlib figure elsewhere
+
+    Returns
+    -------
+    None in JupyterLab, where controls and figure are shown; a matplotlib figure elsewhere
     """
     if not is_live():
         return static_panel(readings)

@@ -15,7 +15,9 @@ ORIGINS = ".originals.json"  # digest of the notebook that each copy was made of
 def copy_notebooks() -> tuple[Path, list[str]]:
     """Copy the notebooks to runs/lab; a copy that was edited or run there stays as it is.
 
-    returns : the folder, and a line for each copy that stays although its original has changed since
+    Returns
+    -------
+    the folder, and a line for each copy that stays although its original has changed since
     """
     folder, said = runs_dir("lab"), []
     origins = read_json(folder / ORIGINS) if (folder / ORIGINS).exists() else {}
@@ -36,7 +38,9 @@ def lab_command(folder: Path, as_root: bool = False) -> list[str]:
 
     The folder is not given as JupyterLab's positional argument: that would be served instead of the clone.
 
-    folder  : holds the copies; served itself where it lies outside the clone
+    Parameters
+    ----------
+    folder : holds the copies; served itself where it lies outside the clone
     as_root : allow the account that JupyterLab otherwise refuses
     """
     root = ROOT if folder.is_relative_to(ROOT) else folder
@@ -51,6 +55,8 @@ def without_widgets(model: dict, **_) -> None:
 
     A stored widget opens again as "Loading widget..."; its text and its picture, where it has one, can be read.
 
+    Parameters
+    ----------
     model : of Jupyter's contents service, changed in place: {"type": "notebook", "content": notebook, ...}
     """
     if model.get("type") != "notebook" or not model.get("content"):

@@ -23,6 +23,8 @@ class LiveFigure:
     The layout is found once, so axes do not jump. What stays is drawn once and kept as a bitmap; `png` draws only the
     moving artists over it, which takes a tenth of the time of a whole figure.
 
+    Parameters
+    ----------
     figure : not managed by pyplot, so that JupyterLab does not show it by itself
     """
 

@@ -19,11 +19,15 @@ LAB_VARIABLE = "JPY_SESSION_NAME"  # says that JupyterLab shows what a kernel pr
 def run_notebook(notebook: Path, output: Path, values: Mapping[str, Any], progress: Path | None = None) -> None:
     """Execute a notebook to `output`, which appears only when every cell ran.
 
+    Parameters
+    ----------
     values : parameters by name, as typed by a person or as Python values
     progress : file that events are appended to (nblib/project/progress.py); None: none
-    raises : ValueError for what is refused before a kernel starts (parameters.typed_parameters);
-             PapermillExecutionError when a cell fails, and then the notebook up to the failing cell is kept as
-             <output>.failed.ipynb
+
+    Raises
+    ------
+    ValueError for what is refused before a kernel starts (parameters.typed_parameters); PapermillExecutionError when a
+    cell fails, and then the notebook up to the failing cell is kept as <output>.failed.ipynb
     """
     parameters = typed_parameters(notebook, values)
     if parameters.get("data_path") and Path(parameters["data_path"]).is_file() and Path.cwd() != ROOT:

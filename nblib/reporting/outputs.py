@@ -39,7 +39,9 @@ def grid_rows(records: Sequence[Path]) -> list[tuple[dict, dict]]:
 def main_columns(rows: Sequence[tuple[dict, dict]], asked: Sequence[str] = ()) -> list[str]:
     """Columns of the small table: parameters that vary, then the metrics asked for, or else a few that every run has.
 
-    raises : ValueError for a metric that no run has
+    Raises
+    ------
+    ValueError for a metric that no run has
     """
     parameters, metrics = (_columns([row[part] for row in rows]) for part in (0, 1))
     missing = [column for column in asked if column not in metrics]

@@ -16,7 +16,9 @@ from nblib.project.values import fit_value, kind_of, read_value
 def known_parameters(notebook: Path) -> dict[str, Any]:
     """Parameters of a notebook and their defaults, from the cell tagged `parameters`.
 
-    raises : ValueError when the file is no notebook or has no such cell
+    Raises
+    ------
+    ValueError when the file is no notebook or has no such cell
     """
     if not notebook.is_file():
         raise ValueError(f"{notebook} is not a file; the notebooks are in notebooks/")
@@ -34,9 +36,14 @@ def known_parameters(notebook: Path) -> dict[str, Any]:
 def typed_parameters(notebook: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a notebook's parameters with the types of their defaults, every rule checked.
 
+    Parameters
+    ----------
     values : as typed (text), or as a YAML file gives them
-    raises : ValueError for names that the notebook lacks (papermill itself would only warn), for a value that does not
-             fit its parameter's type, and for one that breaks a rule of check_parameters
+
+    Raises
+    ------
+    ValueError for names that the notebook lacks (papermill itself would only warn), for a value that does not fit its
+    parameter's type, and for one that breaks a rule of check_parameters
     """
     known = known_parameters(notebook)
     unknown = sorted(set(values) - set(known))
@@ -54,7 +61,9 @@ def typed_parameters(notebook: Path, values: Mapping[str, Any]) -> dict[str, Any
 def check_parameters(**parameters: Any) -> None:
     """Check values that notebooks take, by parameter's name; names without a rule pass.
 
-    raises : ValueError with the parameter, its value, the rule and the fix
+    Raises
+    ------
+    ValueError with the parameter, its value, the rule and the fix
     """
     if parameters.get("extensions"):
         load_extensions(parameters["extensions"])  # they may bring the family or the penalty that is named

@@ -28,6 +28,8 @@ def shade_noisy(ax, freqs, noisy):
 def plot_psd(freqs, psds: dict[str, ndarray], noisy=None, unit="A$^2$/Hz", ax=None):
     """PSDs on log-log axes by label; noisy bins shaded.
 
+    Parameters
+    ----------
     psds : label -> (bin,) unit
     noisy : (bin,) bool
     """
@@ -80,10 +82,12 @@ def plot_loss_curves(history, floor=None, title="", ax=None):
 def plot_attention_row(freqs, cls_attn, noisy=None, uniform=None, ax=None):
     """CLS attention against frequency: the mean over heads, thin lines for the heads; dotted: uniform attention.
 
-    freqs    : (token,) Hz, patch centres
+    Parameters
+    ----------
+    freqs : (token,) Hz, patch centres
     cls_attn : (head, token), each row sums to 1
-    noisy    : (token,) bool, shaded where True
-    uniform  : where the dotted line stands; 1 / number of tokens if None
+    noisy : (token,) bool, shaded where True
+    uniform : where the dotted line stands; 1 / number of tokens if None
     """
     ax = new_axes(ax)
     if len(cls_attn) > 1:
@@ -103,7 +107,11 @@ def plot_attention_row(freqs, cls_attn, noisy=None, uniform=None, ax=None):
 def plot_spectrum_and_attention(freqs, psds, noisy, token_freqs, rows, axes=None, unit="A$^2$/Hz"):
     """A spectrum above and the CLS attention it gets below, on one frequency axis; noisy bins shaded in both.
 
-    psds : label -> (bin,) unit; noisy : (bin,) bool; token_freqs : (token,) Hz
+    Parameters
+    ----------
+    psds : label -> (bin,) unit
+    noisy : (bin,) bool
+    token_freqs : (token,) Hz
     rows : label -> (token,) attention over uniform attention
     axes : two axes, the upper and the lower
     """
@@ -135,7 +143,10 @@ def frequency_ticks(freqs: ndarray, n_ticks: int = 6) -> tuple[ndarray, list[str
 def plot_heatmap(cls_attn: ndarray, freqs, title="", vmax=3.0, colour_bar=True, n_ticks=6, ax=None):
     """CLS attention over uniform attention: a row per spectrum, frequency to the right (seaborn).
 
-    cls_attn : (spectrum, token), rows sum to 1, in the order to be shown; freqs : (token,) Hz
+    Parameters
+    ----------
+    cls_attn : (spectrum, token), rows sum to 1, in the order to be shown
+    freqs : (token,) Hz
     """
     ax = new_axes(ax, (6, 4))
     sns.heatmap(
@@ -157,6 +168,8 @@ def plot_heatmap(cls_attn: ndarray, freqs, title="", vmax=3.0, colour_bar=True, 
 def plot_weights(weights: ndarray, freqs: ndarray, title="", ax=None):
     """Full attention of one head, (L+1, L+1): query down, key to the right, CLS first; log colours over uniform.
 
+    Parameters
+    ----------
     freqs : (L,) Hz, of the tokens
     """
     ax = new_axes(ax, (4.5, 4))

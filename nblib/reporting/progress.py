@@ -14,7 +14,11 @@ QUIET = 30.0  # s between two plain lines of one notebook
 class Job:
     """One notebook in progress, read from its file of events (nblib/project/progress.py).
 
-    planned : runs or measurements announced so far; stage : those announced last; steps : (done, of how many) by name
+    Attributes
+    ----------
+    planned : runs or measurements announced so far
+    stage : those announced last
+    steps : (done, of how many) by name
     mark : when the stage's first step was done, and the stage's share then; what came before were imports
     """
 
@@ -104,6 +108,8 @@ def clock(seconds: float) -> str:
 class Watcher:
     """Shows the jobs whose event files lie in a folder.
 
+    Parameters
+    ----------
     folder : holds NAME.progress, one a notebook
     stream : where the lines go; rewritten in place where it is a terminal
     """

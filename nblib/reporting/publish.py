@@ -22,9 +22,17 @@ from nblib.reporting.style import read_index, write_index
 def publish(profile: str = "quick") -> list[str]:
     """Copy plain records and figures of runs/ (and of benchmarks, where there are any), then renew the pages.
 
+    Parameters
+    ----------
     profile : "quick" or "full"
-    returns : one line a file that changed, and one a run that was left out, with why
-    raises  : ValueError for profiles that are too short to prove anything, and outside a clone
+
+    Returns
+    -------
+    one line a file that changed, and one a run that was left out, with why
+
+    Raises
+    ------
+    ValueError for profiles that are too short to prove anything, and outside a clone
     """
     get_profile(profile)
     if profile not in PUBLISHED:

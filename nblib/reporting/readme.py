@@ -221,7 +221,9 @@ def notebook_rows() -> str:
 def renewed(text: str) -> str:
     """A README with what the committed records say in its three places; the rest of the text stays.
 
-    raises : ValueError where a place is missing
+    Raises
+    ------
+    ValueError where a place is missing
     """
     evidence = committed_result("06_benchmark")
     parts = {

@@ -47,6 +47,8 @@ def use_style() -> None:
 def save_figure(fig: Figure, name: str, caption: str, profile: str, run_name: str = "") -> None:
     """Write <name>.png and <name>.pdf and enter them in the folder's index.
 
+    Parameters
+    ----------
     name : file name without ending, e.g. "03_detection"
     caption : one sentence that says what the figure shows
     profile, run_name : choose the folder, see paths.figures_dir

@@ -27,7 +27,9 @@ def compare(one: dict, other: dict) -> int:
 def better_or_worse(one: dict, other: dict) -> str:
     """Words for a score that should be large, to be followed by what `other` is: "better than", ...
 
-    returns : "better than", "worse than" or, where the intervals overlap, "as good (within the intervals) as"
+    Returns
+    -------
+    "better than", "worse than" or, where the intervals overlap, "as good (within the intervals) as"
     """
     return {1: "better than", -1: "worse than", 0: "as good (within the intervals) as"}[compare(one, other)]
 
@@ -52,8 +54,13 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list
 def fill_places(text: str, parts: dict[str, str]) -> str:
     """A page with its generated parts in their places, between BEGIN and END; all else stays as it is.
 
-    parts  : content by place
-    raises : ValueError where the page does not have a place exactly once
+    Parameters
+    ----------
+    parts : content by place
+
+    Raises
+    ------
+    ValueError where the page does not have a place exactly once
     """
     for place, content in parts.items():
         begin, end = BEGIN.format(place), END.format(place)

@@ -11,8 +11,13 @@ MOST_SPANS = 12
 def one_axis(raw: Raw, span: str | None) -> None:
     """Put the bins of `raw` in order of frequency; changes raw.freqs, raw.values, raw.valid, raw.lines and raw.said.
 
-    span   : of overlapping spans keep the "first" or the "last" in the file, "cut" = each frequency from the finer
-    raises : Refusal that names the line and the way out
+    Parameters
+    ----------
+    span : of overlapping spans keep the "first" or the "last" in the file, "cut" = each frequency from the finer
+
+    Raises
+    ------
+    Refusal that names the line and the way out
     """
     if span is not None and span not in SPANS:
         raise Refusal(f"span={span!r}; known: {', '.join(SPANS)}")

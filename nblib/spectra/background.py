@@ -35,10 +35,12 @@ LOOKUP = 64  # values of K between which the median is interpolated
 class Stiffness:
     """How far the background can bend.
 
-    bins       : smoothing length where the grid is fine, bins
-    share      : largest smoothing length as a share of all bins: a roll-off is as steep on a coarse grid
+    Attributes
+    ----------
+    bins : smoothing length where the grid is fine, bins
+    share : largest smoothing length as a share of all bins: a roll-off is as steep on a coarse grid
     log_length : largest smoothing length in ln f (0.5: an octave and a half across the whole kernel)
-    window     : bins of the running median that it starts from
+    window : bins of the running median that it starts from
     """
 
     bins: float
@@ -54,7 +56,10 @@ SOFT, STIFF = Stiffness(60, 0.05, 0.2, 201), Stiffness(120, 0.1, 0.3, 401)
 class Grid:
     """Measured bins of a frequency axis.
 
-    freqs : (bin,) Hz, increasing; valid : (bin,) True where there is a measurement at f > 0
+    Attributes
+    ----------
+    freqs : (bin,) Hz, increasing
+    valid : (bin,) True where there is a measurement at f > 0
     """
 
     freqs: Float[ndarray, " bin"]
@@ -174,9 +179,14 @@ def robust_background(
     The smoothing length is halved around places where the spectrum stays below the curve, until none is left or the
     length is an eighth: lines cannot make such a place, walls and knees do.
 
+    Parameters
+    ----------
     log_psd : ln x of the measured bins, in order
     scatter : standard deviation of ln x about its background, ln units; the residual's own where that is larger
-    returns : the middle of the residual's distribution is 0 (no correction for the median of the estimate)
+
+    Returns
+    -------
+    the middle of the residual's distribution is 0 (no correction for the median of the estimate)
     """
     level = np.median(log_psd)  # the curve must not know the unit
     log_psd = log_psd - level

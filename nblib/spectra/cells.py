@@ -19,8 +19,13 @@ def clean_cells(noisy: Bool[ndarray, " bin"]) -> float:
 def noise_interval(ratio: ndarray) -> ndarray:
     """The interval (of 30 equal ones) that holds the most external power over background; -1 without a noisy bin.
 
-    ratio   : (batch, bin) external power over background
-    returns : (batch,) int64 in -1..29
+    Parameters
+    ----------
+    ratio : (batch, bin) external power over background
+
+    Returns
+    -------
+    (batch,) int64 in -1..29
     """
     noisy = (ratio > NOISY_RATIO).any(axis=1)
     return np.where(noisy, pool_bins(ratio, N_INTERVALS, np.add).argmax(axis=1), -1)

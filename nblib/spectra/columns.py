@@ -31,8 +31,13 @@ HINT = "if decimals are written with a comma, separate the columns by ; or tab"
 def choose(table: Table, column: Column = None) -> Raw:
     """The frequency and the wanted spectra of a table.
 
+    Parameters
+    ----------
     column : heading (or an unmistakable part of it) or number, the first column being 1; a sequence of those; "all"
-    raises : Refusal that lists the columns where the choice is not plain
+
+    Raises
+    ------
+    Refusal that lists the columns where the choice is not plain
     """
     values, names = table.values, _padded(table.names, table.values.shape[1])
     if values.shape[1] == 1:

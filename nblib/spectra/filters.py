@@ -21,9 +21,14 @@ def matched_filter(
 ) -> Float[ndarray, "n bin"]:
     """Bank of Gaussian matched filters on the residual x/S - 1, eq. 10: the largest response over widths, per bin.
 
+    Parameters
+    ----------
     log_ratio : ln x - ln S, S the true, estimated or modelled background
-    widths    : standard deviations, bins
-    returns   : in standard deviations of the intrinsic noise (1/sqrt(K) per bin)
+    widths : standard deviations, bins
+
+    Returns
+    -------
+    in standard deviations of the intrinsic noise (1/sqrt(K) per bin)
     """
     return filter_bank(torch.from_numpy(log_ratio), widths, n_segments)[0].numpy()
 
@@ -54,7 +59,7 @@ def gaussian_template(width: float) -> Float[ndarray, " tap"]:
 def correlator(rows, longest):
     """template -> correlation of each row with it, zeros beyond the ends, same length; the rows are transformed once.
 
-    template : symmetric, at most `longest` bins
+    A template is symmetric and has at most `longest` bins.
     """
     n_bins = rows.shape[-1]
     size = next_fast_len(n_bins + longest - 1, real=True)

@@ -20,15 +20,17 @@ class Refusal(ValueError):
 class Raw:
     """Numbers of one file, in its own units.
 
-    freqs      : (bin,) as written, unit in freq_label (Hz where that says nothing)
-    values     : (spectrum, bin) as written: power, amplitude or decibels
+    Attributes
+    ----------
+    freqs : (bin,) as written, unit in freq_label (Hz where that says nothing)
+    values : (spectrum, bin) as written: power, amplitude or decibels
     freq_label, label : column headings or keys, with their units
-    header     : lines of text above the data, or metadata as "key: value"
-    names      : one a spectrum
-    valid      : (spectrum, bin) or (bin,); None = all
-    energies   : (spectrum, 2) meV, of the starting study's files
-    lines      : line number of each bin, for messages
-    said       : what was done or looks odd
+    header : lines of text above the data, or metadata as "key: value"
+    names : one a spectrum
+    valid : (spectrum, bin) or (bin,); None = all
+    energies : (spectrum, 2) meV, of the starting study's files
+    lines : line number of each bin, for messages
+    said : what was done or looks odd
     """
 
     freqs: ndarray
@@ -63,11 +65,13 @@ class Table:
 class Series:
     """A time series off an instrument.
 
+    Attributes
+    ----------
     samples : (n,) float64; NaN = a gap
-    rate    : samples a second, Hz
-    unit    : of the samples, or None
-    name    : channel or column
-    breaks  : first samples of later sweeps: the series is not continuous there
+    rate : samples a second, Hz
+    unit : of the samples, or None
+    name : channel or column
+    breaks : first samples of later sweeps: the series is not continuous there
     warnings : what was done or looks odd
     """
 

@@ -50,10 +50,18 @@ def draw_intrinsic(
 ) -> Float[ndarray, " bin"]:
     """Multiplicative estimation noise g of an averaged spectrum: mean 1, x = S g, eq. 3.
 
+    Parameters
+    ----------
     kind : "welch", "welch_hann" or "soft_clipped"
     n_segments : K >= 1
-    returns : positive factor per bin
-    raises : ValueError for an unknown kind
+
+    Returns
+    -------
+    positive factor per bin
+
+    Raises
+    ------
+    ValueError for an unknown kind
     """
     check_intrinsic(kind, n_segments)
     return INTRINSIC[kind](rng, freqs, n_segments)
@@ -83,7 +91,9 @@ def _soft_clip_moments(freqs):
 def log_bias(freqs: Float[ndarray, " bin"], kind: str = "welch", n_segments: int = 8) -> Float[ndarray, " bin"]:
     """E[ln g]: the ln of an averaged spectrum lies below the ln of its mean; welch: digamma(K) - ln K, eq. 6.
 
-    returns : ln units per bin, <= 0; subtract it from a prediction of ln x to obtain ln S
+    Returns
+    -------
+    ln units per bin, <= 0; subtract it from a prediction of ln x to obtain ln S
     """
     check_intrinsic(kind, n_segments)
     if kind == "soft_clipped":

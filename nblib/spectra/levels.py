@@ -81,9 +81,14 @@ def check_span(raw: Raw) -> None:
 def to_power(raw: Raw, asd: bool | None, db: bool | None, unit: str | None, file: str = "") -> str | None:
     """Convert raw.values to power; returns its unit or None.
 
+    Parameters
+    ----------
     asd, db : True or False decide; None = the option `unit`, the heading or the header decide
-    file    : its name; one that says ASD where nothing in it does is a question
-    raises  : Refusal, a question, where the file cannot tell
+    file : its name; one that says ASD where nothing in it does is a question
+
+    Raises
+    ------
+    Refusal, a question, where the file cannot tell
     """
     level = level_of(unit) if unit else level_of(raw.label)
     if level.kind is None and not unit:

@@ -33,8 +33,13 @@ MOST_DEPTH = 20  # structures within structures
 def variables(content: bytes) -> dict:
     """{name: array, text or dictionary of the same}.
 
+    Parameters
+    ----------
     content : the whole file
-    raises  : ValueError, struct.error or zlib.error when it is damaged
+
+    Raises
+    ------
+    ValueError, struct.error or zlib.error when it is damaged
     """
     if len(content) < 128 or content[126:128] not in (b"IM", b"MI"):
         raise ValueError("its header is not that of a MATLAB file")

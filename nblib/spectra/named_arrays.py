@@ -103,9 +103,14 @@ def pick(keys, column, what):
 def from_arrays(arrays: dict[str, ndarray], column: Column = None, attributes: dict[str, dict] | None = None) -> Raw:
     """Frequencies and spectra among named arrays.
 
+    Parameters
+    ----------
     column : key of the spectrum where several are stored
     attributes : {key: {name: value}}, e.g. the unit of a dataset; key "" for the whole file
-    raises : Refusal that names the keys, what was found and what is needed
+
+    Raises
+    ------
+    Refusal that names the keys, what was found and what is needed
     """
     freq_keys = [key for key in arrays if _short(key) in FREQ_KEYS or re.match(r"f(?:req\w*)?_[kmgu]?hz$", _short(key))]
     if not freq_keys:

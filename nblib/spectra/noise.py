@@ -29,6 +29,8 @@ PUBLISHED_FAMILIES = ("single_line", "vibration", "power_supply", "interference"
 class Family:
     """A registered noise family: draw(rng, freqs, amplitude) -> ratio (bin,), unitless and >= 0.
 
+    Attributes
+    ----------
     widths : standard deviations (bins) of the matched filters that suit its lines
     """
 
@@ -210,10 +212,18 @@ def draw_external(
 ) -> Float[ndarray, " bin"]:
     """External noise of one family as its ratio to the background, unitless and >= 0.
 
+    Parameters
+    ----------
     name : key of FAMILIES
     amplitude : range of the peak ratio, drawn uniformly
-    returns : ratio r(f); redrawn while fewer than 30 % of the 20-bin cells are clean
-    raises : ValueError for an unknown family, or when 100 draws leave too little clean
+
+    Returns
+    -------
+    ratio r(f); redrawn while fewer than 30 % of the 20-bin cells are clean
+
+    Raises
+    ------
+    ValueError for an unknown family, or when 100 draws leave too little clean
     """
     check_family(name)
     for _ in range(MAX_DRAWS):

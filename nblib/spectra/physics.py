@@ -35,10 +35,18 @@ LN_STD = 0.728  # documented standard deviation of ln S
 def corner_frequency(energy: Float[ndarray, "*n"], cross_section: float) -> Float[ndarray, "*n"]:
     """Corner of a trap's Lorentzian, eq. 2: f_i = s_i exp(-E_i / (kB T)) N_T v / (2 pi).
 
+    Parameters
+    ----------
     energy : activation energy, meV
     cross_section : capture cross-section, cm^2
-    returns : Hz
-    source : starting study, recovered generator
+
+    Returns
+    -------
+    Hz
+
+    References
+    ----------
+    starting study, recovered generator
     """
     boltzmann_factor = np.exp(-np.asarray(energy) * 1e-3 / (BOLTZMANN * TEMPERATURE))
     return cross_section * boltzmann_factor * TRAP_DENSITY * THERMAL_VELOCITY / (2 * np.pi)
@@ -66,10 +74,21 @@ def published_tables() -> tuple[Float[ndarray, "200 3000"], Float[ndarray, "200 
 def published_psd(e_alpha, e_beta) -> Float[ndarray, "n 3000"]:
     """Noise-free PSD of the starting study, eq. 1: S = Aa/(1+(f/fa)^2) + Ab/(1+(f/fb)^2) + C.
 
+    Parameters
+    ----------
     e_alpha, e_beta : (n,) or scalar activation energies, meV; the study used 0.1..20 and 12.5..32.5
-    returns : float64 A^2/Hz at 1, 2, ..., 3000 Hz
-    raises  : ValueError for shapes that differ or energies that are not finite
-    source  : starting study; one published sample fits to a relative 5e-8
+
+    Returns
+    -------
+    float64 A^2/Hz at 1, 2, ..., 3000 Hz
+
+    Raises
+    ------
+    ValueError for shapes that differ or energies that are not finite
+
+    References
+    ----------
+    starting study; one published sample fits to a relative 5e-8
     """
     e_alpha = np.atleast_1d(np.asarray(e_alpha, dtype=np.float64))
     e_beta = np.atleast_1d(np.asarray(e_beta, dtype=np.float64))
@@ -84,10 +103,15 @@ def published_psd(e_alpha, e_beta) -> Float[ndarray, "n 3000"]:
 def wide_log_psd(rng: np.random.Generator, freqs: Float[ndarray, " bin"]) -> Float[ndarray, " bin"]:
     """One spectrum of the `wide` preset: 0..3 Lorentzians, a power law, a white floor, any overall level.
 
-    rng    : its own generator; the draw depends on nothing else
-    freqs  : Hz, positive and increasing
-    returns : ln PSD in arbitrary units; corners log-uniform from a tenth of the lowest to ten times the highest
-              frequency, exponent uniform in 0..2.5, levels of the parts spread over four decades
+    Parameters
+    ----------
+    rng : its own generator; the draw depends on nothing else
+    freqs : Hz, positive and increasing
+
+    Returns
+    -------
+    ln PSD in arbitrary units; corners log-uniform from a tenth of the lowest to ten times the highest frequency,
+    exponent uniform in 0..2.5, levels of the parts spread over four decades
     """
     n_lorentzians = rng.integers(0, 4)
     corners = np.exp(rng.uniform(np.log(freqs[0] / 10), np.log(freqs[-1] * 10), size=3))[:n_lorentzians]
@@ -106,9 +130,14 @@ def whittle_log_likelihood(
 ) -> Float[ndarray, "*n"]:
     """Gamma (Whittle) log-likelihood up to a constant, eq. 4: -K sum_k (ln S_k + x_k / S_k).
 
+    Parameters
+    ----------
     psd : measured x, averaged over K = n_segments
     model : S, same unit as psd
-    source : Whittle 1953; exact for an averaged periodogram without taper or overlap
+
+    References
+    ----------
+    Whittle 1953; exact for an averaged periodogram without taper or overlap
     """
     return -n_segments * (np.log(model) + psd / model).sum(axis=-1)
 
@@ -136,11 +165,16 @@ def cramer_rao_energies(
 ) -> Float[ndarray, "*m 2"]:
     """Smallest standard deviation any unbiased estimator of (Ea, Eb) can have, eq. 5.
 
+    Parameters
+    ----------
     e_alpha, e_beta : meV, one pair or n
     n_segments : K averaged segments
     keep : the bins used, (3000,) or a row a pair; None for all
     free_amplitudes : True when Aa, Ab and C are unknown as well
-    returns : (sigma_Ea, sigma_Eb) in meV, from I_ij = K sum_k (d ln S/d theta_i)(d ln S/d theta_j)
+
+    Returns
+    -------
+    (sigma_Ea, sigma_Eb) in meV, from I_ij = K sum_k (d ln S/d theta_i)(d ln S/d theta_j)
     """
     shape = np.shape(e_alpha)
     e_alpha, e_beta = (np.reshape(np.asarray(energy, dtype=np.float64), -1) for energy in (e_alpha, e_beta))

@@ -38,15 +38,17 @@ class ReadingWarning(UserWarning):
 class Spectra:
     """Measured or stored spectra on one frequency axis.
 
-    freqs    : Hz, positive, increasing
-    psd      : (spectrum, bin) float64, unit^2/Hz, positive where valid
-    valid    : (spectrum, bin), False = the bin holds no measurement
+    Attributes
+    ----------
+    freqs : Hz, positive, increasing
+    psd : (spectrum, bin) float64, unit^2/Hz, positive where valid
+    valid : (spectrum, bin), False = the bin holds no measurement
     energies : (spectrum, 2) meV (Ea, Eb), or None when unknown
-    unit     : of the PSD, e.g. "V^2/Hz", or None
+    unit : of the PSD, e.g. "V^2/Hz", or None
     n_segments : averages K that the file states, or None
-    names    : one a spectrum: column headings or keys
+    names : one a spectrum: column headings or keys
+    source : name of the file
     warnings : what was converted or looks odd, one sentence each
-    source   : name of the file
     """
 
     freqs: Float[ndarray, " bin"]

@@ -34,7 +34,9 @@ SAMPLE = 60  # lines from which the delimiter is judged
 def decoded(content: bytes) -> str:
     """Text in UTF-8, UTF-16, UTF-32 (with or without a byte-order mark), else Windows-1252; ends at a DOS Ctrl-Z.
 
-    raises : Refusal when the bytes are no text
+    Raises
+    ------
+    Refusal when the bytes are no text
     """
     for mark, encoding in (
         (b"\xff\xfe\0\0", "utf-32"),
@@ -130,6 +132,8 @@ def is_data(row: Sequence[float | None], cells: Sequence[str]) -> bool:
 def dialect_of(lines: Sequence[str], delimiter: str | None = "", decimal: str = "") -> Dialect | None:
     """The way of writing under which most lines are rows of numbers; None when no line is.
 
+    Parameters
+    ----------
     delimiter, decimal : where the file itself states them ("sep=;")
     """
     numeric = [INLINE.sub("", line) for line in lines if any(character.isdigit() for character in line)]

@@ -29,7 +29,9 @@ def read_text(path: Path, column: Column) -> Raw:
 def read_table(path: Path) -> Table:
     """The numbers of a text file and what stands above them.
 
-    raises : Refusal that names the line
+    Raises
+    ------
+    Refusal that names the line
     """
     text = decoded(path.read_bytes())
     if not text.strip():

@@ -150,7 +150,9 @@ def power_unit(level: Level) -> str | None:
 def hertz_per_unit(text: str) -> float | None:
     """Factor from the heading of the axis to Hz: 1000 for "f [kHz]"; None where it names no unit of frequency.
 
-    raises : Refusal for units that are no frequency, or that have two meanings ("mhz")
+    Raises
+    ------
+    Refusal for units that are no frequency, or that have two meanings ("mhz")
     """
     if re.search(r"rad\s*/\s*s|rad\s*s\^?-1", text, re.IGNORECASE):
         raise Refusal(

@@ -35,10 +35,17 @@ MAX_DRAWS = 100
 class WideSpectrum:
     """One spectrum and the truth about it; per bin unless said otherwise.
 
-    freqs : Hz; psd : measured, arbitrary unit, NaN where missing; log_background : ln of the noise-free spectrum;
-    ratio : expected external power over background; noisy : True where that exceeds NOISY_RATIO and is measured;
-    valid : False where missing; n_segments : averages behind a bin (K times the bins merged into it), overlap not
-    taken off; estimator : "welch" or "welch_hann"; grid : kind of the grid
+    Attributes
+    ----------
+    freqs : Hz
+    psd : measured, arbitrary unit, NaN where missing
+    log_background : ln of the noise-free spectrum
+    ratio : expected external power over background
+    noisy : True where that exceeds NOISY_RATIO and is measured
+    valid : False where missing
+    n_segments : averages behind a bin (K times the bins merged into it), overlap not taken off
+    estimator : "welch" or "welch_hann"
+    grid : kind of the grid
     """
 
     freqs: Float[ndarray, " bin"]
@@ -56,6 +63,8 @@ class WideSpectrum:
 class WideWorld:
     """Domain randomisation for unknown backgrounds: world[i] is a WideSpectrum, world.batch(indices) a dict of arrays.
 
+    Attributes
+    ----------
     seed : >= 0; every draw is keyed by (seed, split, index)
     split : "train", "validation" or "test"
     n_bins : number of bins of every spectrum, or None for 300..10,000 (log-uniform, one for BLOCK indices)
@@ -65,7 +74,10 @@ class WideWorld:
     grid : one kind of grid, or None for all
     gaps : draw missing bins
     roughness : ln units (standard deviation) of an additional texture on 5 to 60 bins; 0 in the locked test
-    raises : ValueError that names the value, the rule and the fix
+
+    Raises
+    ------
+    ValueError that names the value, the rule and the fix
     """
 
     seed: int = 0
@@ -167,9 +179,11 @@ class WideWorld:
     def batch(self, indices: Sequence[int]) -> dict[str, ndarray]:
         """Several spectra, padded to the longest with missing bins.
 
-        returns : freqs, psd, log_background, ratio, noisy, valid, n_segments (n, bin); estimator, grid, n_bins (n,)
-
         Padded bins have the last bin's frequency, background and K.
+
+        Returns
+        -------
+        freqs, psd, log_background, ratio, noisy, valid, n_segments (n, bin); estimator, grid, n_bins (n,)
         """
         rows = [self[int(index)] for index in indices]
         longest = max(len(row.freqs) for row in rows)

@@ -19,11 +19,13 @@ STEEPEST = 60.0  # ln units that a wall may rise above the rest: 26 decades
 class Grid:
     """Where a spectrum's bins lie and what was averaged in each.
 
-    freqs  : (bin,) Hz, increasing
-    kind   : "linear", "log" (points spaced evenly in ln f, each measured by itself), "merged" (linear bins averaged
-             into bands of ln f) or "spans" (two to four linear spans, each with its own bin width and K)
+    Attributes
+    ----------
+    freqs : (bin,) Hz, increasing
+    kind : "linear", "log" (points spaced evenly in ln f, each measured by itself), "merged" (linear bins averaged into
+        bands of ln f) or "spans" (two to four linear spans, each with its own bin width and K)
     merged : (bin,) linear bins that were averaged into this one, >= 1
-    span   : (bin,) number of the span, 0 where there is one
+    span : (bin,) number of the span, 0 where there is one
     """
 
     freqs: Float[ndarray, " bin"]
@@ -81,6 +83,8 @@ def draw_background(rng: np.random.Generator, freqs: Float[ndarray, " bin"]) -> 
     Factors: resonances of the device (wider than a twelfth of the axis), notches, a texture that no formula holds, an
     anti-alias roll-off onto the converter's floor.
 
+    Parameters
+    ----------
     freqs : Hz, positive and increasing
     """
     log_freqs, place = np.log(freqs), np.linspace(0.0, 1.0, len(freqs))

@@ -34,7 +34,9 @@ HANN_AMPLITUDE_OVERLAP = (
 class External:
     """What was added to a background.
 
-    ratio  : (bin,) incoherent power over background
+    Attributes
+    ----------
+    ratio : (bin,) incoherent power over background
     places : (line,) bin positions of coherent lines, fractions allowed
     powers : (line,) their power over background, on a bin
     """
@@ -50,10 +52,15 @@ class External:
 def shape(rng: np.random.Generator, name: str, n_bins: int, amplitude=None) -> Float[ndarray, " bin"]:
     """One disturbance of a shape as its ratio to the background; width log-uniform in 0.7 bins..1/12 of the axis.
 
+    Parameters
+    ----------
     name : "bump" (Gaussian), "lorentzian", "plateau" (flat top, steep edges), "skew" (another width on either side) or
-           "comb" (narrow equal bumps, spacing 6 bins to a third of the axis)
+        "comb" (narrow equal bumps, spacing 6 bins to a third of the axis)
     amplitude : (low, high) of the peak, log-uniform; None for 0.3..10,000 where narrow and 0.3..10 where broad
-    raises : ValueError for an unknown name
+
+    Raises
+    ------
+    ValueError for an unknown name
     """
     if name not in SHAPES:
         raise ValueError(f"unknown shape {name!r}; known: {', '.join(SHAPES)}")
@@ -124,7 +131,9 @@ def draw_external(rng: np.random.Generator, grid: Grid, log_background: Float[nd
 def hann_moments() -> tuple[ndarray, ndarray]:
     """|correlation|^2 of tapered periodograms of white noise at 0..3 bins' distance: same segment, half a segment on.
 
-    source : the taper's Fourier transform; Welch 1967, Percival & Walden 1993, section 6.17
+    References
+    ----------
+    the taper's Fourier transform; Welch 1967, Percival & Walden 1993, section 6.17
     """
     length = 4096
     steps = np.arange(length)
@@ -240,8 +249,13 @@ def draw_estimate(
     the N_i scatter around their mean m; m is complex normal, of variance 1/K without overlap, independent of that
     scatter, which is Gamma(K - 1) / K then.
 
+    Parameters
+    ----------
     n_segments : (bin,) K of the span that a bin belongs to, before bins are merged
-    returns : positive factor per bin; its mean is 1 + expected_ratio
+
+    Returns
+    -------
+    positive factor per bin; its mean is 1 + expected_ratio
     """
     if estimator not in ESTIMATORS:
         raise ValueError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")

@@ -31,7 +31,9 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer=None, **metadata) ->
 def load_checkpoint(path: Path, model: nn.Module, optimizer=None) -> dict:
     """Fill a model, and an optimizer if given, from save_checkpoint's file; returns the metadata.
 
-    raises : ValueError when the file is damaged
+    Raises
+    ------
+    ValueError when the file is damaged
     """
     try:
         with safe_open(path, framework="pt") as stream:

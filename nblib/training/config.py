@@ -37,7 +37,10 @@ class TrainConfig:
     warm-up, cosine to zero), adam_beta2, warmup_ratio, weight_decay, max_grad_norm, precision ("no", "bf16", "fp16"),
     validate_every (steps), n_validation (spectra). Code: extensions (modules or .py files that register what the other
     parameters name, see project.extensions; the text itself is no part of the key, what the run uses of them is).
-    raises : ValueError that names the value, the rule and the fix, before anything is trained
+
+    Raises
+    ------
+    ValueError that names the value, the rule and the fix, before anything is trained
     """
 
     preset: str = "published"

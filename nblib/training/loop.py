@@ -75,11 +75,16 @@ def rate_share_at(step: int, config: TrainConfig) -> float:
 def train(config: TrainConfig, progress: bool | None = None, n_workers: int | None = None) -> TrainResult:
     """Train, resume or load the run of a config.
 
-    config   : one config is one run; a complete one is loaded, an interrupted one continued
+    Parameters
+    ----------
+    config : one config is one run; a complete one is loaded, an interrupted one continued
     progress : show a bar with the separate terms; None = where somebody watches (a terminal, JupyterLab)
     n_workers : processes that draw spectra while the model trains; None = one, where there is a core for it
-    returns  : TrainResult; its folder holds best.safetensors (lowest validation loss), last.safetensors (weights,
-               optimizer, step), history.csv and record.json (parameters, versions, hardware, wall seconds)
+
+    Returns
+    -------
+    TrainResult; its folder holds best.safetensors (lowest validation loss), last.safetensors (weights, optimizer,
+    step), history.csv and record.json (parameters, versions, hardware, wall seconds)
     """
     folder = _folder(config)
     state = PartialState(cpu=not torch.accelerator.is_available())  # said aloud, or torchrun's processes stay alone
@@ -98,7 +103,9 @@ def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
 
     Steps of models this small leave threads waiting: cores are better spent on several runs than on one.
 
-    returns : one TrainResult a config, in order; complete runs are loaded, equal configs are one run
+    Returns
+    -------
+    one TrainResult a config, in order; complete runs are loaded, equal configs are one run
     """
     waiting = [config for config in dict.fromkeys(configs) if not (_folder(config) / "record.json").exists()]
     planned("run", [config.key for config in waiting])

@@ -18,11 +18,16 @@ def loss_terms(
 ) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
     """Sums and counts of the loss terms over a batch; a term is its sum over its count, across all processes.
 
-    spread  : ln units of one standardised unit (the dataset's scale)
-    step    : keys the draws of the `random` control, and says in training whether "pseudo" labels count yet
-    returns : "mask" (error summed over masked bins, their number; weighted where labels are "pseudo"), "reg" (penalty
-              summed over the spectra that define it, their number), "noisy_mass" (last layer, for the record only);
-              and the last layer's CLS attention (batch, token), heads averaged, without gradient
+    Parameters
+    ----------
+    spread : ln units of one standardised unit (the dataset's scale)
+    step : keys the draws of the `random` control, and says in training whether "pseudo" labels count yet
+
+    Returns
+    -------
+    "mask" (error summed over masked bins, their number; weighted where labels are "pseudo"), "reg" (penalty summed over
+    the spectra that define it, their number), "noisy_mass" (last layer, for the record only); and the last layer's CLS
+    attention (batch, token), heads averaged, without gradient
     """
     inputs, extra = model_inputs(batch, config.preset != "published")
     out, _, cls_attn = model(*inputs, return_attention="cls", **extra)
@@ -78,8 +83,13 @@ def pseudo_labels(prediction: Tensor, batch: dict[str, Tensor], config: TrainCon
 def total_loss(terms, config, accelerator):
     """This process's share of the loss (a tensor), and loss and terms over all processes as numbers.
 
-    terms   : from loss_terms
-    returns : loss to be propagated back, {"loss", "mask", "reg", "noisy_mass"}
+    Parameters
+    ----------
+    terms : from loss_terms
+
+    Returns
+    -------
+    loss to be propagated back, {"loss", "mask", "reg", "noisy_mass"}
     """
     sums = torch.stack([total for total, _ in terms.values()])
     counts = torch.stack([count for _, count in terms.values()]).to(sums.dtype)

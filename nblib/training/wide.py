@@ -30,7 +30,10 @@ REAL_AMPLITUDE = (0.3, 6.0)  # peaks of what is injected into real spectra, over
 class RealSpectrum:
     """A measured spectrum to go on training with, its own contamination unknown.
 
-    psd, valid : (bin,), a linear grid; n_segments : K
+    Attributes
+    ----------
+    psd, valid : (bin,), a linear grid
+    n_segments : K
     trusted : (cell,) True where nothing stands out, so that a cell counts as clean unless something is injected there
     """
 
@@ -150,11 +153,16 @@ def train_wide(
 ) -> WideNetwork:
     """Train, go on with, or load the run that lives in a folder.
 
+    Parameters
+    ----------
     folder : gets last.safetensors (weights, optimizer, step, history)
-    real   : needed where config.real_share > 0
-    start  : weights to begin with
-    log    : called with one line of text at each checkpoint
-    raises : ValueError where real spectra are asked for and none are given
+    real : needed where config.real_share > 0
+    start : weights to begin with
+    log : called with one line of text at each checkpoint
+
+    Raises
+    ------
+    ValueError where real spectra are asked for and none are given
     """
     if config.real_share > 0 and not real:
         raise ValueError(f"real_share={config.real_share} needs measured spectra; give `real`")
