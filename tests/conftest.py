@@ -45,3 +45,15 @@ def pytest_collection_modifyitems(items):
 def _own_folders(tmp_path_factory):
     """runs/ of the tests is temporary; nothing else is written to."""
     os.environ["NBLIB_RUNS"] = str(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def coarse_grid():
+    """The search for energies begins on a twenty-fifth of the pairs, and takes as much of the time."""
+    from nblib.evaluation import energies
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(energies, "GRID_STEP", 5 * energies.GRID_STEP)
+        energies._grid.cache_clear()
+        yield
+    energies._grid.cache_clear()

@@ -37,8 +37,8 @@ class Profile:
 SMALL = {"d_model": 32, "dim_feedforward": 64}
 PROFILES = {
     "smoke": Profile(
-        training={"steps": 40, "batch_size": 8, "validate_every": 8, "n_validation": 16} | SMALL,
-        **{"short_steps": 10, "n_test": 60, "n_tune": 40, "n_sets": 12},
+        training={"steps": 30, "batch_size": 8, "validate_every": 6, "n_validation": 16} | SMALL,
+        **{"short_steps": 8, "n_test": 48, "n_tune": 32, "n_sets": 8},
         **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 4},
     ),
     "brief": Profile(

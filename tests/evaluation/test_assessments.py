@@ -22,6 +22,8 @@ from nblib.project.profiles import PROFILES, Sizes, sizes_of
 from nblib.spectra.noise import FAMILIES
 from nblib.spectra.physics import PUBLISHED_FREQS
 
+pytestmark = pytest.mark.usefixtures("coarse_grid")
+
 SIZES = Sizes(n_test=40, n_tune=20, n_family=12, n_line_free=40, n_correlated=10, n_probe=30, n_energies=10)
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "steps": 2, "batch_size": 8}
 TINY |= {"n_validation": 8}

@@ -9,6 +9,8 @@ from nblib.evaluation.baselines import assess_baselines, baseline_methods, energ
 from nblib.evaluation.test_sets import STRENGTHS
 from nblib.project.profiles import Sizes
 
+pytestmark = pytest.mark.usefixtures("coarse_grid")
+
 SIZES = Sizes(n_test=24, n_tune=16, n_family=10, n_line_free=24, n_correlated=8, n_probe=8, n_energies=8)
 FEW = Sizes(n_test=6, n_tune=6, n_family=6, n_line_free=6, n_correlated=6, n_probe=6, n_energies=80)
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "steps": 2, "batch_size": 8}
