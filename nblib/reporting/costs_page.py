@@ -1,10 +1,12 @@
 """docs/costs.md, the generated part: what things cost, from the records of the benchmarks."""
 
+import statistics
+
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 from nblib.reporting.wording import enumerate_words, fill_places, markdown_table
 
-BENCHMARKS = ("attention", "throughput", "time_to_quality", "scaling", "growth", "log_tokens", "recipe")
+BENCHMARKS = ("attention", "throughput", "time_to_quality", "scaling", "growth", "log_tokens", "recipe", "busy")
 PAYS_OFF = 1.8  # speed of two processes over one
 
 
@@ -12,6 +14,7 @@ def costs(records: dict[str, dict]) -> str:
     """What things cost, beside what was aimed at, as tables: records by name of the benchmark."""
     throughput, quality = records["throughput"], records["time_to_quality"]
     parts = [
+        ("The first run", _first_run(records["busy"])),
         ("Attention rows and their penalty", _capture_costs(records["attention"])),
         ("A training step, and the time to quality", [*_step_costs(throughput, quality), *_settings(throughput)]),
         ("Two processes, more bins, more spectra", _growth_costs(records["scaling"], records["growth"])),
@@ -25,6 +28,12 @@ def costs(records: dict[str, dict]) -> str:
     found = {(record["commit"], record["hardware"]["processor"]) for record in records.values()}
     sources = enumerate_words([f"commit {commit} on {processor}" for commit, processor in sorted(found)])
     return "\n".join([*lines, f"Records: [records/benchmarks](../records/benchmarks) ({sources})."])
+
+
+def _first_run(record):
+    idle = statistics.median(record["seconds"]["idle"]) / 60
+    yield "`make run` from nothing, without the set-up, idle machine", "<= 10 min with it", f"{idle:.1f} min"
+    yield "the same beside two busy processes / idle", f"<= {record['asked']}", f"{record['busy / idle']:.2f}"
 
 
 def _capture_costs(record):

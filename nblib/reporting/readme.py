@@ -1,11 +1,13 @@
 """The generated parts of the README: the answer, the notebooks and what did not work, all from committed records."""
 
+import statistics
+
 from nblib.evaluation import tables
 from nblib.evaluation.claims import SHAPES
 from nblib.evaluation.tables import ENERGIES, across_seeds, format_interval
 from nblib.evaluation.vocabulary import CLAIMED, LIMIT, MEDIAN, REFIT
 from nblib.losses import REGULARIZERS
-from nblib.project.paths import NOTEBOOKS, record_path
+from nblib.project.paths import NOTEBOOKS, benchmark_record, record_path
 from nblib.project.records import committed_result, provenance, read_json
 from nblib.reporting.wording import (
     better_or_worse,
@@ -215,7 +217,10 @@ def notebook_rows() -> str:
         rows.append((f"[{name}](notebooks/{name}.ipynb)", QUESTIONS[name], time))
     lines = markdown_table(("notebook", "question", "quick run"), rows)
     where = enumerate_words(sorted(conditions))
-    return "\n".join([*lines, "", f"Notebooks 00 to 04 took {total / 60:.1f} minutes in sum ({where}, no GPU)."])
+    brief = statistics.median(read_json(benchmark_record("busy"))["seconds"]["idle"])
+    said = f"Notebooks 00 to 04 took {total / 60:.1f} minutes in sum ({where}, no GPU)."
+    said += f" The shorter ones of `make run` take {brief / 60:.1f} minutes, after the set-up."
+    return "\n".join([*lines, "", said])
 
 
 def renewed(text: str) -> str:
