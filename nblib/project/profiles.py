@@ -37,8 +37,8 @@ class Profile:
 SMALL = {"d_model": 32, "dim_feedforward": 64}
 PROFILES = {
     "smoke": Profile(
-        training={"steps": 30, "batch_size": 8, "validate_every": 6, "n_validation": 16} | SMALL,
-        **{"short_steps": 8, "n_test": 48, "n_tune": 32, "n_sets": 8},
+        training={"steps": 24, "batch_size": 8, "validate_every": 6, "n_validation": 16} | SMALL,
+        **{"short_steps": 8, "n_test": 40, "n_tune": 24, "n_sets": 6},
         **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 4},
     ),
     "brief": Profile(
@@ -49,7 +49,7 @@ PROFILES = {
     "quick": Profile(
         training={"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256},
         **{"short_steps": 120, "n_test": 1500, "n_tune": 500},
-        **{"n_seeds": 7, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 120},
+        **{"n_seeds": 10, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 120},
     ),
     "full": Profile(
         training={"steps": 20_000, "batch_size": 32, "validate_every": 500, "n_validation": 512, "patch_size": 1},
