@@ -115,7 +115,8 @@ def test_what_proves_nothing_is_not_published(own, capsys, monkeypatch):
     assert "02_simple_regularizer/result.json (sizes from " in said
     assert not (own / "records").exists()
     assert not list((own / "figures").glob("*.png"))
-    for profile, message in (("smoke", "its runs prove nothing"), ("quik", "unknown profile 'quik'")):
+    refused = {"smoke": "its runs prove nothing", "brief": "its runs prove nothing", "quik": "unknown profile 'quik'"}
+    for profile, message in refused.items():
         assert main(["publish", profile]) == 2
         assert message in capsys.readouterr().err
 

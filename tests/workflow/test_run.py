@@ -45,6 +45,13 @@ def test_texts_reach_the_workflow_as_they_are(tmp_path):
     assert "--keep-going" not in command
 
 
+@pytest.mark.parametrize(("target", "profile"), [("report", "brief"), ("evidence", "quick")])
+def test_the_first_run_is_brief_and_evidence_is_what_is_published(target, profile, tmp_path):
+    """Planted bug: evidence of the brief profile, which is too short to judge by."""
+    assert run.settings_of(options(target=target))["profile"] == profile
+    assert run.settings_of(options(target=target, profile="full"))["profile"] == "full"
+
+
 def test_a_grid_comes_first_and_what_was_given_wins(tmp_path):
     """Snakemake's later files win. Planted bug: an empty profile that overwrites the one in the grid's file."""
     grid = tmp_path / "mine.yaml"
