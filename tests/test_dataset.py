@@ -126,6 +126,7 @@ def test_masks_are_blocks_off_the_noise(data):
     assert (anywhere["mask"] & anywhere["noisy"]).any()
 
 
+@pytest.mark.slow
 def test_labels_say_where_noise_is_and_minus_one_where_there_is_none(data):
     batch = data.batch(range(300))
     has_noise = batch["noisy"].any(dim=1)

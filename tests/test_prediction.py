@@ -101,6 +101,7 @@ def test_attended_tokens_counts():
     assert attended_tokens(rows[1:]) == pytest.approx(10)
 
 
+@pytest.mark.slow
 def test_a_reading_holds_the_data_and_the_truth(untrained):
     _, data, _, reading = untrained
     batch = data.batch(range(120))
@@ -198,6 +199,7 @@ def test_references_tune_on_validation_and_end_at_the_posterior(untrained):
     assert "posterior (limit)" not in baseline_scores(reading, tuning, "interference")[0]
 
 
+@pytest.mark.slow
 def test_an_assessment_has_its_control(untrained):
     """The control scores the bins of the lines on the same spectra without them: same scatter elsewhere."""
     config, _, model, _ = untrained

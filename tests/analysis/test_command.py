@@ -48,6 +48,7 @@ def test_json_has_the_promised_keys_and_writes_nothing(tmp_path, capsys, monkeyp
     assert list((tmp_path / "here").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_files_are_written_and_the_input_is_not(tmp_path, capsys):
     path = _write(tmp_path / "device.csv", _spectrum())
     before = hashlib.sha256(path.read_bytes()).digest(), path.stat().st_mtime_ns
@@ -72,6 +73,7 @@ def test_a_clean_spectrum_has_no_flag(tmp_path, capsys):
     assert found["flags"] == []
 
 
+@pytest.mark.slow
 def test_one_bad_file_does_not_stop_the_others(tmp_path, capsys):
     good = [_write(tmp_path / f"{name}.csv", _spectrum(seed=seed)) for seed, name in enumerate(("a", "b"))]
     bad = tmp_path / "bad.csv"

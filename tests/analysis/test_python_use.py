@@ -27,6 +27,7 @@ def _with_lines(lines, seed=0, height=30.0):
     return psd
 
 
+@pytest.mark.slow
 def test_the_detector_is_imported_from_the_package_and_only_when_asked_for():
     assert nblib.NoiseDetector is NoiseDetector
     assert "NoiseDetector" in nblib.__all__ and "NoiseDetector" in dir(nblib)

@@ -168,6 +168,7 @@ def rate(found):
     return np.mean([np.mean(right) for right in found.values()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_extra", [0, 3])
 def test_three_of_the_first_ten_harmonics_of_mains_are_named(n_extra):
     """15 spectra on each of 7 grids. Planted bug: the least evident hypothesis kept."""
@@ -196,6 +197,7 @@ def clocks_found(resolution, n_bins, n_extra, n_draws):
     return right
 
 
+@pytest.mark.slow
 def test_three_of_the_first_ten_harmonics_of_a_clock_are_named():
     """15 spectra on each of 7 grids. Planted bug: candidates up to the second harmonic alone."""
     assert rate({grid: clocks_found(*grid, 0, 15) for grid in GRIDS}) >= 0.98

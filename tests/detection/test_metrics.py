@@ -59,6 +59,7 @@ def test_a_group_is_every_twentieth_spectrum_and_each_is_left_out_once():
     np.testing.assert_allclose(WEIGHTS.sum(axis=1), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_seeds", [3, 10])
 @pytest.mark.parametrize("spectra_spread", [0.0, 0.3, 2.0])
 def test_an_interval_covers_seeds_and_spectra_as_often_as_it_says(n_seeds, spectra_spread):

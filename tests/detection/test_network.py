@@ -84,6 +84,7 @@ def test_too_few_bins_and_unknown_scores_are_named(spectrum):
         cell_score(scored, "mean", torch.ones(1, 3, dtype=torch.bool))
 
 
+@pytest.mark.slow
 def test_a_few_steps_learn_the_batch_and_a_cut_run_goes_on(tmp_path):
     config = WideTraining(steps=6, sizes=(300, 320), batch_size=4, checkpoint_every=3)
     batch = simulated_batch(WideWorld(0, "train", sizes=(300, 320)), 0, 4)
@@ -127,6 +128,7 @@ def test_tails_put_scores_on_one_scale():
         combine([cells], "mean")
 
 
+@pytest.mark.slow
 def test_the_shipped_network_finds_noise_on_unknown_backgrounds():
     """On spectra of the second generator, which it was not trained on; chance is the prevalence, 0.1."""
     model, world = shipped_network(), SecondWorld(7, sizes=(300, 900))

@@ -38,6 +38,7 @@ def test_an_offset_of_the_background_does_not_matter(lines):
     assert noise_probability(ratio + 0.7, centred=False).mean() > 0.2
 
 
+@pytest.mark.slow
 def test_a_block_is_about_as_probable_as_the_most_probable_of_its_bins(lines):
     ratio, _ = lines
     cells, bins = noise_probability(ratio), noise_probability(ratio, block=1)

@@ -40,6 +40,7 @@ def test_a_model_is_assessed_whole(tmp_path, monkeypatch):
     assert np.isfinite(list(found["faithfulness"].values())).all()
 
 
+@pytest.mark.slow
 def test_a_model_is_looked_at_briefly_on_validation_and_elsewhere(tmp_path, monkeypatch):
     """Planted bug: a point of a sweep judged on the test split."""
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))

@@ -36,6 +36,7 @@ def other_amplitudes(energies, factors):
     return np.log(sum(parts) + FLOOR * factors[2])[None]
 
 
+@pytest.mark.slow
 def test_free_amplitudes_are_found_where_nothing_is_random():
     """Planted bug: slopes by ln amplitude taken of the known amplitudes."""
     log_psd = other_amplitudes((8.0, 22.0), (1.3, 0.8, 1.2))

@@ -38,6 +38,7 @@ def test_references_stand_in_their_known_order(monkeypatch):
     assert 0 <= found["running median"]["false alarms at 5%"] <= 0.3
 
 
+@pytest.mark.slow
 def test_the_limit_is_left_out_where_it_is_not_the_limit():
     """Planted bug: the posterior of Gamma noise offered for the soft-clipped factor."""
     found = baseline_methods(TrainConfig(**TINY, intrinsic="soft_clipped"), "single_line", FEW)

@@ -23,6 +23,7 @@ def fitted(measured):
     return fit_energies(measured[1])
 
 
+@pytest.mark.slow
 def test_the_fit_is_the_maximum_that_scipy_finds(measured):
     """Planted bug: the score's x/S - 1 taken as ln x - ln S."""
     truth, log_psd = measured

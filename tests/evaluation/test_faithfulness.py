@@ -116,6 +116,7 @@ def test_a_probe_scores_what_it_was_not_fitted_on():
     assert line_in_cls(cls_out, cls_out[:, 0] * 2 + 1, first, rest) > 0.999
 
 
+@pytest.mark.slow
 def test_the_whole_set_of_an_untrained_model(setting):
     config, model, _ = setting
     found = faithfulness(model, config, "single_line", 30)

@@ -47,6 +47,7 @@ def test_places_keep_clear_of_listed_lines_and_gaps():
         assert (here.centres - reach(here.width) >= 20).all()
 
 
+@pytest.mark.slow
 def test_a_score_that_knows_finds_all_and_chance_finds_the_flagged_area():
     bench = Benchmark([_stretch()], n_places=30)
     places = bench.places(_stretch(), [])

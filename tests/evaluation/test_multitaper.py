@@ -133,6 +133,7 @@ def test_shares_found_are_counted_at_the_quiet_series_own_threshold():
     assert backwards[500] < backwards[20]
 
 
+@pytest.mark.slow
 def test_the_f_test_finds_steady_lines_that_the_mean_of_segments_hides():
     """Power of a quarter of the background in Welch's spectrum, 63 averages: 2 standard deviations there."""
     hits = []

@@ -42,6 +42,7 @@ def test_overlap_is_of_the_worst_flag_and_counts_half_a_bin_on_either_side():
     assert checks.least_overlap(one, without) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(4))
 def test_flags_survive_another_scale_and_missing_bins(number):
     """Planted bugs: a flag cut in two by a missing bin; a threshold on the power itself."""

@@ -64,6 +64,7 @@ def _counted(used, executor, n_processes, *arguments):
     return executor(1, *arguments)  # each of them takes seconds to start
 
 
+@pytest.mark.slow
 def test_families_are_judged_on_test_spectra_beside_their_baselines(results):
     """Planted bugs: the window tuned on the test; a family's spectra under another's name."""
     result = results["cls"]

@@ -42,6 +42,7 @@ def test_external_power_is_where_the_truth_says_in_real_hann_spectra():
     assert np.median(found) == pytest.approx(0.0, abs=0.08)
 
 
+@pytest.mark.slow
 def test_it_has_clean_spectra_both_estimators_and_grids():
     rows = [SecondWorld(1, sizes=(300, 500))[index] for index in range(60)]
     assert 0.05 < np.mean([not row.noisy.any() for row in rows]) < 0.5

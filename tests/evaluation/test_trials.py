@@ -35,6 +35,7 @@ def calls(tmp_path, monkeypatch):
     published_tasks.cache_clear()
 
 
+@pytest.mark.slow
 def test_a_task_is_done_once_for_the_same_training_and_again_for_another(calls):
     """Planted bug: parameters left out of the digest."""
     task = Task("quick", TrainConfig(), "single_line", SIZES)
@@ -67,6 +68,7 @@ def test_what_a_published_record_holds_is_not_measured_again(profile, calls, mon
     assert calls == begun == [other]
 
 
+@pytest.mark.slow
 def test_trials_share_everything_but_what_they_change(calls):
     settings = replace(PROFILES["smoke"], n_seeds=2, n_control_seeds=1, n_other_seeds=1)
     found = over_trials(settings, settings.training, "single_line", SIZES, first_seed=3)
@@ -83,6 +85,7 @@ def test_trials_share_everything_but_what_they_change(calls):
     assert all(("families" in TRIALS[name].changes) <= (TRIALS[name].judged == "elsewhere") for name in TRIALS)
 
 
+@pytest.mark.slow
 def test_energies_are_asked_of_the_models_that_are_claimed(calls):
     settings = replace(PROFILES["smoke"], n_seeds=2)
     found = kept_energies(settings, settings.training, "single_line", SIZES, first_seed=3)

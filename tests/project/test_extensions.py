@@ -110,6 +110,7 @@ def train_folder(config):
     return train(config, progress=False).folder.name
 
 
+@pytest.mark.slow
 def test_the_key_has_what_the_run_uses_of_an_extension_and_not_its_path(extension, tmp_path):
     def key(text=None, file=None, **changes):
         (file or extension).write_text(SOURCE if text is None else text)

@@ -109,6 +109,7 @@ def key(config=PLAIN):
 # ---- what counts ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_editing_each_module_that_a_run_depends_on_changes_its_key(module, copy):
     """Every definition found is edited in turn. Planted bug: constants left out of what is followed."""

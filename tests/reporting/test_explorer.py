@@ -36,6 +36,7 @@ def shown(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_live_every_control_redraws(readings, shown):
     """Planted bug: the head control not passed on."""
     controls = AttentionControls(readings)
@@ -50,6 +51,7 @@ def test_live_every_control_redraws(readings, shown):
     assert len(set(pictures[:4])) == 4  # weights are those of one model here, so lambda changes the title alone
 
 
+@pytest.mark.slow
 def test_scales_do_not_jump_between_spectra(readings):
     """Planted bug: each spectrum's attention on its own scale."""
     picture = explorer.AttentionPicture(readings)
@@ -64,6 +66,7 @@ def test_scales_do_not_jump_between_spectra(readings):
     assert len(found) == 1
 
 
+@pytest.mark.slow
 def test_only_noisy_ones_are_offered(readings, shown):
     """Planted bug: a step to the right that fell back to the noisy spectrum it came from."""
     noisy = np.flatnonzero(readings["0"].noisy.any(axis=1)).tolist()
@@ -82,6 +85,7 @@ def test_only_noisy_ones_are_offered(readings, shown):
     assert controls.spectrum.value == clean
 
 
+@pytest.mark.slow
 def test_live_it_shows_controls_and_one_picture(readings, monkeypatch, shown):
     monkeypatch.setattr(explorer, "is_live", lambda: True)
     plt.close("all")

@@ -47,6 +47,7 @@ def test_copies_outside_the_clone_are_served_themselves(tmp_path):
     assert f"--ServerApp.root_dir={tmp_path}" in lab.lab_command(tmp_path)
 
 
+@pytest.mark.slow
 def test_jupyterlab_takes_every_argument(tmp_path):
     """Planted bug: a hook that the server cannot import, told only when a notebook is first stored."""
     from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager

@@ -20,6 +20,7 @@ def notebook(path, *sources, tag="parameters"):
     return path
 
 
+@pytest.mark.slow
 def test_parameters_arrive_with_their_types(tmp_path):
     source = 'n = 1  # number\nwords = []  # list\nweights = [1.0]  # list\ntext = ""  # text\nrate = 0.5  # number'
     path = notebook(tmp_path / "a.ipynb", source, "print(n + 1, words, weights, repr(text), rate)")
@@ -30,6 +31,7 @@ def test_parameters_arrive_with_their_types(tmp_path):
     assert nbformat.read(output, 4).cells[-1].outputs[0].text == "3 [0.5, 'b'] [0.1, 2.0] '2024' 0.1\n"
 
 
+@pytest.mark.slow
 def test_a_kernel_started_inside_jupyterlab_is_not_watched(tmp_path, monkeypatch):
     """Planted bug: the session name, inherited from JupyterLab, taken for a person at the screen."""
     monkeypatch.setenv("JPY_SESSION_NAME", "work/03.ipynb")
@@ -44,6 +46,7 @@ def test_a_kernel_started_inside_jupyterlab_is_not_watched(tmp_path, monkeypatch
     assert events[-1]["state"] == "done"
 
 
+@pytest.mark.slow
 def test_a_failing_cell_leaves_what_ran_under_another_name(tmp_path, capsys):
     """Planted bug: papermill writing to the output itself, so that a failed run looked done."""
     path, output = notebook(tmp_path / "a.ipynb", "n = 1  # number", "print(n)\n1 / 0"), tmp_path / "out.ipynb"

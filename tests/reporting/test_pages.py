@@ -91,6 +91,7 @@ def test_pages_quote_the_committed_records(name):
     assert pages.PAGES[name](text) == text
 
 
+@pytest.mark.slow
 def test_all_pages_are_renewed_and_said(tmp_path):
     for name in pages.PAGES:
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -121,6 +121,7 @@ def test_what_proves_nothing_is_not_published(own, capsys, monkeypatch):
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_pages_are_renewed_from_the_published_records_alone():
     """The pages as committed are what the published records say: nothing changes."""
     before = tracked_files()

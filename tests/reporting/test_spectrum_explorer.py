@@ -67,6 +67,7 @@ def test_a_wider_false_alarm_never_loses_a_flag(edited):
     assert strict <= set(np.flatnonzero(edited.detection.flagged))
 
 
+@pytest.mark.slow
 def test_export_writes_the_edited_flags(edited, tmp_path):
     edited.remove(45, 55)
     written = edited.export(tmp_path, "mine")
@@ -173,6 +174,7 @@ def test_flags_by_hand_are_set_removed_and_taken_back(edited, controls):
     assert "low <= high" in controls.message.value
 
 
+@pytest.mark.slow
 def test_a_flag_is_looked_at_from_near_and_scales_do_not_jump(edited, controls):
     ax = controls.drawn.ax
     whole = ax.get_xlim(), ax.get_ylim()
@@ -191,6 +193,7 @@ def test_a_flag_is_looked_at_from_near_and_scales_do_not_jump(edited, controls):
     assert (ax.get_xlim(), ax.get_ylim(), ax.get_xscale()) == (*whole, "log")
 
 
+@pytest.mark.slow
 def test_export_says_where(controls, tmp_path):
     """Planted bug: the export button without an action."""
     controls.buttons["export"].click()

@@ -21,6 +21,7 @@ def draw():
     return fig
 
 
+@pytest.mark.slow
 def test_the_same_figure_is_the_same_file(folder):
     """Planted bug: the PDF's creation date left in."""
     save_figure(draw(), "one", "A line.", "quick")
@@ -31,6 +32,7 @@ def test_the_same_figure_is_the_same_file(folder):
     assert b"CreationDate" not in first["one.pdf"]  # two saves within a second would share it
 
 
+@pytest.mark.slow
 def test_the_index_keeps_every_entry(folder):
     save_figure(draw(), "one", "A line.", "quick")
     save_figure(draw(), "two", "Another line.", "quick")

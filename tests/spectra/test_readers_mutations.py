@@ -99,6 +99,7 @@ def mutated(content: bytes, rng, is_text: bool) -> bytes:
     return content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_damaged_spectrum_is_refused_or_makes_sense(tmp_path, name):
     """Planted bugs: KeyError of h5py, struct.error of scipy and MemoryError of numpy let through; NaN kept as valid."""

@@ -64,6 +64,7 @@ def test_a_short_run_learns_and_leaves_its_record():
     assert not result.model.training
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_the_lowest_validation_loss(monkeypatch):
     """Planted bug: the last weights saved as the best."""
     losses = iter([3.0, 1.0, 2.0])  # at steps 4, 8 and 12
@@ -82,6 +83,7 @@ def test_the_best_checkpoint_is_the_lowest_validation_loss(monkeypatch):
     assert not torch.equal(last.embed.weight, load_run(result.folder).model.embed.weight)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_bit_by_bit(tmp_path, monkeypatch):
     """Dropout included. Planted bug: the random state not keyed by the step."""
     config = replace(TINY, dropout=0.1)
@@ -105,6 +107,7 @@ def test_an_interrupted_run_goes_on_bit_by_bit(tmp_path, monkeypatch):
     assert_same_run(quietly(config), whole)
 
 
+@pytest.mark.slow
 def test_a_complete_run_is_loaded_not_trained_again(monkeypatch):
     first = quietly(TINY)
 
@@ -145,6 +148,7 @@ def test_a_process_beside_others_starts_no_more(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_run_says_how_far_it_is(tmp_path, monkeypatch):
     """Planted bug: the last step not said, so that a finished run looked unfinished."""
     monkeypatch.setenv("NBLIB_PROGRESS", str(tmp_path / "events"))
@@ -156,6 +160,7 @@ def test_a_run_says_how_far_it_is(tmp_path, monkeypatch):
     assert all((event["of"], event["total"]) == (TINY.key, TINY.steps) for event in events if "reached" in event)
 
 
+@pytest.mark.slow
 def test_the_callers_random_numbers_are_left_alone():
     """Planted bug: train() without its fork of the generator."""
     torch.manual_seed(5)

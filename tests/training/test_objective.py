@@ -130,6 +130,7 @@ def test_masked_errors_count_less_where_noise_is_probable():
     assert late[0] / late[1] < 0.97 * early[0] / early[1]
 
 
+@pytest.mark.slow
 def test_pseudo_labels_find_the_lines_whatever_the_level_of_the_prediction():
     """Planted bug: the spread of a standardised unit left out."""
     config, data, _, _ = setting(**LABEL_FREE | {"families": ("single_line",)})

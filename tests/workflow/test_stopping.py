@@ -73,6 +73,7 @@ def test_what_is_stopped_leaves_nothing_running(tmp_path, sent, ignored):
             os.kill(worker, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_nohup_survives_the_terminal(tmp_path):
     """Planted bug: the handler of a lost terminal set over the one that nohup had asked to ignore it."""
