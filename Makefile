@@ -19,7 +19,7 @@ export PYTHONPATH :=
 export PROFILE CORES GRID DATA
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run evidence grid lab publish figures test test-fast lint notebooks bench clean
+.PHONY: help setup run evidence grid lab publish figures test types suite test-fast lint notebooks bench clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,8 +59,13 @@ figures: $(READY) ## the figures of 05, 06 and the benchmarks drawn again from r
 test: $(READY) ## the whole test suite, notebooks included
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	rm -rf build/test
+	@$(MAKE) --no-print-directory --jobs=2 types suite
+
+types: $(READY)
+	$(BIN)/mypy
+
+suite: $(READY)
 	$(TEST) tests notebooks --nbval-lax
 
 test-fast: $(READY) ## the tests that are not slow, in about a minute
