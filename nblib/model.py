@@ -118,14 +118,14 @@ class NoiseBERT(nn.Module):
         ----------
         x : (batch, bin) standardised ln PSD; what masked bins hold is not read
         mask_positions : (batch, bin) bool, True = hidden; a token with any masked bin is hidden whole
-        return_attention : False, "cls" or True, see below
+        return_attention : "cls" for cls_attn (layer, batch, head, token), CLS's own key removed, rows sum to 1; True
+            for the last layer's weights (batch, head, L+1, L+1); False for neither
         freqs : (batch, bin) or (bin,) Hz. any_grid models need it; the others check it against their own grid
         level : (batch,) ln units, used by any_grid models
 
         Returns
         -------
-        out (batch, bin), cls_out (batch, d_model), and if attention is asked for "cls": cls_attn (layer, batch, head,
-        token), CLS's own key removed, rows sum to 1 True : the last layer's weights (batch, head, L+1, L+1)
+        out (batch, bin), cls_out (batch, d_model), and the attention that is asked for
 
         Raises
         ------
@@ -136,9 +136,7 @@ class NoiseBERT(nn.Module):
         n_bins = x.shape[1]
         hidden = patches(mask_positions, self.patch_size).any(dim=-1, keepdim=True)
         tokens = patches(x, self.patch_size).masked_fill(hidden, 0.0)  # (batch, token, patch)
-        where = _frequency_features(
-            self.token_freqs(grid), FASTEST_TOKEN, x.dtype
-        )  # (batch or 1, token, 2 * N_FOURIER)
+        where = _frequency_features(self.token_freqs(grid), FASTEST_TOKEN, x.dtype)  # (batch or 1, token, 2N)
         embedded = self.embed(tokens)
         if hasattr(self, "embed_contrasts"):
             embedded = embedded + self.embed_contrasts(contrasts(x, ~mask_positions, self.patch_size))

@@ -47,6 +47,8 @@ def test_public_names_are_explained_and_files_stay_short(name):
     assert [node.name for node in public if not node.name.startswith("_") and not ast.get_docstring(node)] == []
     assert ast.get_docstring(tree)
     assert len((PACKAGE / name).read_text().splitlines()) <= 330
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    assert [node.name for node in functions if node.end_lineno - node.lineno >= 60] == []
 
 
 SECTIONS = ("Attributes", "Parameters", "Returns", "Yields", "Raises", "References")
