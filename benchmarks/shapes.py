@@ -1,4 +1,4 @@
-"""Noise that a model was never trained on: what `shapes` is worth on five families, and four remedies. `make bench`
+"""Noise that a model was never trained on: what `shapes` is worth on five families, and two remedies. `make bench`
 
 Every row is attention's average precision per cell on validation spectra of a family, beside that of a model trained on
 the family alone. One seed; `as it is` is what the benchmark of notebook 06 trains. Writes runs/benchmarks/shapes.json.
@@ -16,21 +16,16 @@ from nblib.evaluation.test_sets import held_out, noisy_cells
 from nblib.evaluation.trials import PENALTY
 from nblib.prediction import attention_of
 from nblib.project.environment import run_conditions
-from nblib.project.extensions import load_extensions
 from nblib.project.paths import benchmark_result
 from nblib.project.profiles import get_profile
 from nblib.project.records import write_json
 from nblib.spectra.noise import PUBLISHED_FAMILIES
 from nblib.training.loop import load_run
 
-MORE = (str(Path(__file__).with_name("more_shapes.py")),)
-LONGER = 2  # steps of `shapes` over those of a family alone, in notebook 06
-REMEDIES = {
-    "as it is": {},
-    "twice the steps": {"longer": 2 * LONGER},
-    "tokens of 10 bins": {"patch_size": 10},
-    "twice the combs": {"families": ("combs_and_shapes",), "extensions": MORE},
-    "twice the combs, half of all narrow": {"families": ("narrow_shapes",), "extensions": MORE},
+REMEDIES = {  # steps over those of a family alone, and what else is changed
+    "as it is": (2, {}),
+    "twice the steps": (4, {}),
+    "tokens of 10 bins": (2, {"patch_size": 10}),
 }
 
 
@@ -39,10 +34,9 @@ def configs(steps: int | None) -> dict[str, TrainConfig]:
     training = get_profile("quick").training | PENALTY | {"seed": 0}
     training |= {"steps": steps} if steps else {}
     found = {}
-    for name, changes in REMEDIES.items():
-        rest = {key: value for key, value in changes.items() if key != "longer"}
-        longer = {"steps": changes.get("longer", LONGER) * training["steps"]}
-        found[name] = TrainConfig(**training | {"families": ("shapes",)} | longer | rest)
+    for name, (longer, changes) in REMEDIES.items():
+        own = {"families": ("shapes",), "steps": longer * training["steps"]}
+        found[name] = TrainConfig(**training | own | changes)
     for name in PUBLISHED_FAMILIES:
         found[f"{name} alone"] = TrainConfig(**training | {"families": (name,)})
     return found
@@ -63,7 +57,6 @@ def main():
     parser.add_argument("--steps", type=int, help="of a family alone; the quick profile's if left out")
     parser.add_argument("--spectra", type=int, default=500, help="of each family")
     options = parser.parse_args()
-    load_extensions(",".join(MORE))
     asked = configs(options.steps)
     results = dict(zip(asked, train_many(list(asked.values())), strict=True))
     pairs = [(name, family) for name in REMEDIES for family in PUBLISHED_FAMILIES]
