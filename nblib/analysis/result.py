@@ -33,7 +33,7 @@ class Detection:
     flagged : (bin,) bool
     n_segments : K used, the median over bins
     estimated : was it measured on the spectrum itself
-    attention : (cell,) of 10 bins: the network's CLS attention over uniform attention, below 1 where it looks away; NaN
+    attention : (cell,) of 10 bins: the network's CLS attention over a clean cell's, below 1 where it looks away; NaN
         where nothing was measured, and everywhere where the network was not asked
     """
 

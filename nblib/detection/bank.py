@@ -79,18 +79,20 @@ def filter_scores(
         lags = np.exp(-0.25 * np.array([1.0, 4.0]) / width**2) if half else np.zeros(2)
         variance = 1 + 2 * float(np.dot(lags, correlation))
         shape = n_segments * squares**3 / cubes**2 / variance  # of the Gamma with the response's skewness
+        root, offset, power = np.sqrt(shape), 1 - 1 / (9 * shape), n_segments * norm**2
         for deviations, allowance in zip((strict, lenient), allowances, strict=True):
-            allowed = variance + np.square(allowance) * n_segments * norm**2
-            deviations[row] = _standardised(response / np.sqrt(allowed), shape)
+            deviations[row] = _standardised(response / np.sqrt(variance + allowance**2 * power), root, offset)
     missing = measured == 0
     strict[:, missing], lenient[:, missing] = -np.inf, -np.inf
     return strict, lenient
 
 
-def _standardised(response, shape):
-    """The normal deviate that is as rare as a standardised Gamma of this shape beyond the response."""
-    root = np.sqrt(shape)
-    return 3 * root * (np.cbrt(np.maximum(1 + response / root, 0.0)) - 1 + 1 / (9 * shape))
+def _standardised(response, root, offset):
+    """The normal deviate that is as rare as a standardised Gamma of shape root^2 beyond the response.
+
+    offset : 1 - 1 / (9 shape)
+    """
+    return 3 * root * (np.cbrt(np.maximum(1 + response / root, 0.0)) - offset)
 
 
 def log_tail(deviations: Float[ndarray, "*n bin"]) -> Float[ndarray, "*n bin"]:

@@ -76,7 +76,7 @@ class Scored:
     by_group : its -ln p by group of filters, with the evidence of the bin's cell added where the network knows such
         spectra; a hump spans many cells that each say so, and weighs GROUP_WEIGHTS[1] times as much
     ranks : its ranks with the evidence added: the better order of bins within one spectrum
-    attention : (cell,) CLS attention over uniform attention; NaN everywhere where the network was not asked
+    attention : (cell,) CLS attention over that of clean cells; NaN everywhere where the network was not asked
     log_odds : (cell,) of holding a contaminated bin by the network, not bounded; NaN as attention
     combined : was it asked
     """

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from nblib.detection.evidence import WEIGHTS
+from nblib.detection.evidence import CLEAN_QUANTILE, WEIGHTS
 from nblib.detection.network_inputs import CHANNELS, TOKEN
 
 
@@ -147,8 +147,9 @@ def cell_score(output: WideOutput, kind: str, present: Bool[Tensor, "batch token
 
     Parameters
     ----------
-    kind : "attention" = -ln(mean over heads of the CLS row * measured tokens), "head" = the token head's logit,
-        "strength" = its predicted strength, which goes on rising where the logit saturates
+    kind : "attention" = -ln(mean over heads of the CLS row over a clean token's: evidence.relative_attention),
+        "head" = the token head's logit, "strength" = its predicted strength, which goes on rising where the logit
+        saturates
 
     Raises
     ------
@@ -159,8 +160,9 @@ def cell_score(output: WideOutput, kind: str, present: Bool[Tensor, "batch token
     if kind == "attention":
         if output.cls_attn is None:
             raise ValueError("the network has no attention; use 'head' or 'strength'")
-        share = output.cls_attn.mean(dim=1) * present.sum(dim=1, keepdim=True)
-        found = -share.clamp(min=torch.finfo(share.dtype).tiny).log()
+        row = output.cls_attn.mean(dim=1)
+        clean = row.masked_fill(~present, torch.nan).nanquantile(CLEAN_QUANTILE, dim=1, keepdim=True)
+        found = -(row / clean).clamp(min=torch.finfo(row.dtype).tiny).log()
     else:
         found = output.logit if kind == "head" else output.strength
     return found.masked_fill(~present, torch.nan)

@@ -4,10 +4,13 @@ The spectrum whitened by running medians of several windows in units of the esti
 filter bank, and the plain level. A factor on the spectrum changes nothing, missing bins are masked.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.ndimage import gaussian_filter1d, median_filter
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.ndimage import median_filter
 
 from nblib.detection.scatter import local_segments
 from nblib.spectra.background import log_median
@@ -51,9 +54,7 @@ def network_inputs(
     z_narrow, z_broad, z_coarse = (
         np.where(valid, np.expm1(np.minimum(part + middle, 40.0)) * root, 0.0) for part in (narrow, broad, coarse)
     )
-    clipped = np.clip(z_broad, -CLIP, CLIP)
-    responses = [_response(clipped, width) for width in BROAD_FILTERS]
-    responses.append(_response(np.clip(z_narrow, -CLIP, CLIP), NARROW_FILTER))
+    responses = _responses(z_broad, BROAD_FILTERS) + _responses(z_narrow, (NARROW_FILTER,))
     level = median_filter(log_psd[::3], 11, mode="nearest")
     log_step = np.log(np.gradient(np.log(np.maximum(freqs, freqs[freqs > 0].min() / 2))))
     channels = [np.arcsinh(part) / 3 for part in (z_narrow, z_broad, z_coarse, *responses)]
@@ -83,6 +84,26 @@ def _coarse_median(log_psd):
     return np.interp(np.arange(len(log_psd)), (np.arange(n_blocks) + 0.5) * TOKEN, smooth)
 
 
-def _response(scaled, width):
-    """Unit-variance Gaussian filter."""
-    return gaussian_filter1d(scaled, width, mode="nearest", truncate=3) * np.sqrt(2 * width * np.sqrt(np.pi))
+def _responses(residual, widths):
+    """Responses of unit-variance Gaussian filters, cut off at 3 standard deviations; the ends go on as they are."""
+    reach = max(_half(width) for width in widths)
+    padded = np.pad(np.clip(residual, -CLIP, CLIP), reach, mode="edge")
+    size = next_fast_len(len(padded), real=True)
+    spectrum = rfft(padded, size)
+    kept = slice(reach, reach + len(residual))
+    return [irfft(spectrum * _transfer(width, size), size)[kept] for width in widths]
+
+
+def _half(width):
+    return int(3 * width + 0.5)
+
+
+@lru_cache(maxsize=64)
+def _transfer(width, size):
+    """Transform of a Gaussian filter around bin 0 (scipy.ndimage.gaussian_filter1d with truncate=3), unit variance."""
+    half = _half(width)
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / width) ** 2)
+    kernel *= np.sqrt(2 * width * np.sqrt(np.pi)) / kernel.sum()
+    full = np.zeros(size)
+    full[np.arange(-half, half + 1)] = kernel
+    return rfft(full)

@@ -22,7 +22,10 @@ SPREADS = np.log(gammaincinv(SEGMENTS_GRID, 0.5) / gammaincinv(SEGMENTS_GRID, LO
 
 def lower_spread(residual: Float[ndarray, " bin"]) -> float:
     """Median minus the 15.87 % quantile, ln units: one standard deviation without the lines' side."""
-    return float(np.median(residual) - np.quantile(residual, LOWER))
+    ordered, rank = np.sort(residual), LOWER * (len(residual) - 1)
+    low = int(rank)
+    quantile = ordered[low] + (rank - low) * (ordered[min(low + 1, len(ordered) - 1)] - ordered[low])
+    return float((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2 - quantile)
 
 
 def segments_of_spread(spread: float | ndarray) -> float | ndarray:
@@ -57,11 +60,11 @@ def rounding_step(psd: Float[ndarray, " bin"]) -> float:
     exponent = np.floor(np.log10(psd))
     for digits in range(2, 6):
         rounded = np.round(psd / 10.0 ** (exponent - digits + 1)) * 10.0 ** (exponent - digits + 1)
-        if np.allclose(rounded, psd, rtol=1e-9, atol=0.0):
+        if (np.abs(rounded - psd) <= 1e-9 * psd).all():
             return 10.0 ** (1 - digits)
     level = 10 * np.log10(psd)
     for step in (1.0, 0.1, 0.01):
-        if np.allclose(np.round(level / step) * step, level, rtol=0.0, atol=1e-6 * step):
+        if (np.abs(np.round(level / step) * step - level) <= 1e-6 * step).all():
             return step * np.log(10) / 10
     return 0.0
 

@@ -103,12 +103,20 @@ def weighted_smooth(values: ndarray, weights: ndarray, penalty: Float[ndarray, "
     return solveh_banded(matrix, weights * values, lower=True, overwrite_ab=True, check_finite=False)
 
 
+def median(values: Float[ndarray, " n"]) -> float:
+    """numpy's median of finite values in a third of its time, most of which goes into checks."""
+    high = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, high)[high])
+    ordered = np.partition(values, (high - 1, high))
+    return float(ordered[high - 1] + ordered[high]) / 2
+
+
 def _end_value(values, coordinate):
     """Value at the first point of a robust line (Theil 1950) through END_BINS points: one odd bin does not move it."""
-    rise, run = values[None] - values[:, None], coordinate[None] - coordinate[:, None]
-    above = np.triu_indices(len(values), 1)
-    slope = np.median(rise[above] / run[above])
-    return np.median(values - slope * (coordinate - coordinate[0]))
+    low, high = np.triu_indices(len(values), 1)
+    slope = median((values[high] - values[low]) / (coordinate[high] - coordinate[low]))
+    return median(values - slope * (coordinate - coordinate[0]))
 
 
 def mirrored_median(
@@ -135,14 +143,15 @@ def log_median(n_segments: float | ndarray) -> float | ndarray:
 
 def _scaled(residual, scatter):
     """Residual in units of its scatter, or of its own median deviation where that is larger."""
-    centred = np.abs(residual - np.median(residual)) / scatter
-    return residual / (scatter * max(1.0, np.median(centred) / NORMAL_QUARTILE))
+    centred = np.abs(residual - median(residual)) / scatter
+    return residual / (scatter * max(1.0, median(centred) / NORMAL_QUARTILE))
 
 
 def _held_down(log_psd, background, scatter, penalty, iterations):
     """Iteratively reweighted smoothing; stops where the curve stands still."""
     # a bin that was averaged less than those around it says less
-    trust = 1.0 if np.ndim(scatter) == 0 else np.minimum(1.0, (median_filter(scatter, END_BINS) / scatter) ** 2)
+    uneven = np.ndim(scatter) > 0 and np.ptp(scatter) > 0
+    trust = np.minimum(1.0, (median_filter(scatter, END_BINS) / scatter) ** 2) if uneven else 1.0
     for _ in range(iterations):
         scaled = _scaled(log_psd - background, scatter)
         weights = trust / np.maximum(1.0, np.abs(scaled) / HUBER)
@@ -188,7 +197,7 @@ def robust_background(
     -------
     the middle of the residual's distribution is 0 (no correction for the median of the estimate)
     """
-    level = np.median(log_psd)  # the curve must not know the unit
+    level = median(log_psd)  # the curve must not know the unit
     log_psd = log_psd - level
     coordinate = grid.coordinate(stiffness)
     steps = np.diff(coordinate)
@@ -196,7 +205,7 @@ def robust_background(
     for _ in range(HALVINGS + 1):
         coordinate = np.concatenate([[0.0], np.cumsum(steps)])
         background = _held_down(log_psd, start, scatter, curvature_penalty(coordinate), iterations)
-        background = background + np.median(log_psd - background)
+        background = background + median(log_psd - background)
         places = coordinate[_deficits(_scaled(log_psd - background, scatter))]
         if not len(places):
             break

@@ -6,7 +6,7 @@ import torch
 
 from nblib.detection import evidence
 from nblib.detection.combination import EVIDENCE_LIMIT, GROUP_WEIGHTS, score_spectrum
-from nblib.detection.evidence import forward, network_evidence
+from nblib.detection.evidence import forward, network_evidence, relative_attention
 from nblib.detection.network import shipped_network
 from nblib.detection.network_inputs import TOKEN, network_inputs
 from nblib.detection.whitening import Plan
@@ -34,6 +34,13 @@ def test_it_is_the_network_that_was_trained(n_bins):
     assert (rows[:, 5:8] == 0).all()
 
 
+def test_the_activation_is_exact_to_single_precision():
+    x = np.concatenate([np.linspace(-12, 12, 4001), [-1e30, 1e30]]).astype(np.float32)
+    expected = torch.nn.functional.gelu(torch.from_numpy(x.astype(np.float64))).numpy()
+    assert np.abs(evidence._gelu(x)[:-2] - expected[:-2]).max() < 2e-6
+    np.testing.assert_allclose(evidence._gelu(x)[-2:], [0, np.float32(1e30)], atol=1e-6)
+
+
 def test_blocks_of_queries_change_nothing(monkeypatch):
     inputs = network_inputs(*_spectrum(1200), 16)
     whole = forward(inputs)
@@ -42,15 +49,29 @@ def test_blocks_of_queries_change_nothing(monkeypatch):
         np.testing.assert_allclose(first, second, atol=1e-5)
 
 
-def test_missing_cells_are_nan_and_attention_is_one_on_average():
+def test_missing_cells_are_nan_and_attention_is_one_on_clean_cells():
     freqs, psd, valid = _spectrum(600)
     valid[100:125] = False
     found = network_evidence(freqs, np.where(valid, psd, np.nan), valid, 16)
     missing = np.isin(np.arange(60), (10, 11))
     np.testing.assert_array_equal(np.isnan(found.attention), missing)
     np.testing.assert_array_equal(np.isnan(found.log_odds), missing)
-    assert np.nanmean(found.attention) == pytest.approx(1.0, abs=1e-4)
+    assert np.nanquantile(found.attention, 0.75) == pytest.approx(1.0, abs=1e-6)
     assert found.attention[30] < 0.5 and found.log_odds[30] > 1  # the line is there
+
+
+def test_attention_of_a_cell_does_not_hang_on_how_much_else_is_noise():
+    """Planted bug: attention over the row's mean; the doubtful cell went from 0.51 to 0.84."""
+    few, much = np.ones((2, 40)), np.ones((2, 40))
+    for row in (few, much):
+        row[:, 7] = 0.5  # one doubtful cell
+    much[:, 10:25] = 1e-3
+    present = np.arange(40) < 38
+    found = [
+        relative_attention(row * present / (row * present).sum(axis=1, keepdims=True), present) for row in (few, much)
+    ]
+    assert found[0][7] == pytest.approx(0.5) and found[1][7] == pytest.approx(0.5)
+    assert np.isnan(found[0][38:]).all()
 
 
 def test_evidence_of_a_cell_is_added_to_its_bins_and_bounded():

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter1d
 from sklearn.metrics import average_precision_score
 
+from nblib.detection import network_inputs as network_inputs_module
 from nblib.detection.combination import add_evidence, combine, tail_log_p
 from nblib.detection.network import WideNetwork, WideOutput, cell_score, shipped_network
-from nblib.detection.network_inputs import CHANNELS, TOKEN, network_inputs
+from nblib.detection.network_inputs import CHANNELS, CLIP, TOKEN, network_inputs
 from nblib.evaluation.network_methods import network_cells
 from nblib.evaluation.second_world import SecondWorld
 from nblib.spectra.wide import WideWorld, cell_any
@@ -36,6 +38,15 @@ def test_a_factor_on_the_spectrum_changes_nothing(spectrum, factor, known):
     )
     assert first.shape == (CHANNELS, 405)
     np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+def test_filters_are_scipys_gaussians_of_unit_variance():
+    residual = np.random.default_rng(0).normal(size=700)
+    residual[350] = 100.0  # is cut off at CLIP
+    widths = (2.0, 20.0, 60.0)
+    for width, found in zip(widths, network_inputs_module._responses(residual, widths), strict=True):
+        plain = gaussian_filter1d(np.clip(residual, -CLIP, CLIP), width, mode="nearest", truncate=3)
+        np.testing.assert_allclose(found, plain * np.sqrt(2 * width * np.sqrt(np.pi)), atol=1e-9)
 
 
 def test_an_unknown_k_is_measured_and_lines_do_not_inflate_it():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nblib.detection.scatter import HANN_CORRELATION, lower_spread, rounding_step, segments_of_spread
+from nblib.detection.scatter import HANN_CORRELATION, LOWER, lower_spread, rounding_step, segments_of_spread
 from nblib.detection.whitening import Plan, whiten
 from nblib.spectra.intrinsic import draw_intrinsic
 
@@ -60,6 +60,7 @@ def test_too_few_bins_are_refused_with_the_smallest_number():
 @pytest.mark.parametrize("n_segments", [2.0, 8.0, 100.0])
 def test_k_of_a_spread_inverts_the_spread(n_segments):
     draws = np.log(np.random.default_rng(0).gamma(n_segments, 1 / n_segments, 200_000))
+    assert lower_spread(draws) == pytest.approx(np.median(draws) - np.quantile(draws, LOWER), abs=1e-12)
     assert segments_of_spread(lower_spread(draws)) == pytest.approx(n_segments, rel=0.03)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nblib.spectra.background import SOFT, STIFF, Grid, log_median, mirrored_median, robust_background
+from nblib.spectra.background import SOFT, STIFF, Grid, log_median, median, mirrored_median, robust_background
 
 LINEAR, LOGARITHMIC = np.arange(1.0, 1001.0), np.geomspace(0.01, 100.0, 300)
 
@@ -34,6 +34,12 @@ def test_a_strong_line_does_not_lift_the_background(decibels):
     clean = robust_background(log_psd, _grid(LINEAR), 0.25, SOFT)
     log_psd[499:502] = np.log(10.0) * decibels / 10
     assert np.abs(robust_background(log_psd, _grid(LINEAR), 0.25, SOFT) - clean).max() < 0.1
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000, 1001])
+def test_the_fast_median_is_numpys(size):
+    values = np.random.default_rng(size).normal(size=size)
+    assert median(values) == np.median(values)
 
 
 def test_mirrored_median_keeps_a_monotone_curve():
