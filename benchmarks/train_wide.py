@@ -1,4 +1,4 @@
-"""Train the network for unknown backgrounds: 700 steps on the `wide` world, then 800 with a measured stretch.
+"""Train the network for unknown backgrounds: 2500 steps on the `wide` world, then 1200 with a measured stretch.
 
 In the second part 40 % of the batches are injections into the first H1 stretch ($NBLIB_REAL_DATA); nobody labels that
 spectrum: cells where the classical detector's score is in its upper 15 % carry no label. The runs resume; --ship writes
@@ -24,9 +24,10 @@ from nblib.training.checkpoints import load_checkpoint
 from nblib.training.wide import RealSpectrum, WideTraining, train_wide
 
 TRUSTED = 0.85  # quantile of the classical score below which a cell of the measured spectrum counts as clean
-SIMULATED = WideTraining(steps=700)
+SIMULATED = WideTraining(steps=2500, sizes=(300, 5000), checkpoint_every=50)
 CONTINUED = WideTraining(
-    steps=800,
+    steps=1200,
+    sizes=(300, 10_000),
     learning_rate=2.5e-3,
     muon_learning_rate=7e-3,
     real_share=0.4,
@@ -51,9 +52,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     folders = {name: runs_dir("wide", name) for name in ("simulated", "continued")}
-    train_wide(SIMULATED, folders["simulated"], log=print)
+    train_wide(SIMULATED, folders["simulated"], log=print, n_workers=1)
     start = folders["simulated"] / "last.safetensors"
-    model = train_wide(CONTINUED, folders["continued"], [first_stretch()], start, log=print)
+    model = train_wide(CONTINUED, folders["continued"], [first_stretch()], start, log=print, n_workers=1)
     if options.ship:
         trained = []
         for folder in folders.values():

@@ -93,11 +93,11 @@ def shipped(record):
         draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
         found = {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
         record[name] |= found | {"bank": found["its classical part"]}
-        first = wide.DETECTOR[0]
-        for other in (record["best"], "its classical part"):
-            pair = difference(found[first], found[other], draws[first], draws[other])
-            record.setdefault("differences", {}).setdefault(name, {})[f"{first} - {other}"] = pair
-            print(name, f"{first} - {other}", pair, flush=True)
+        detector, part = wide.DETECTOR[:2]
+        for one, other in [(detector, part)] + [(key, record["best"]) for key in wide.DETECTOR if key != part]:
+            pair = difference(found[one], found[other], draws[one], draws[other])
+            record.setdefault("differences", {}).setdefault(name, {})[f"{one} - {other}"] = pair
+            print(name, f"{one} - {other}", pair, flush=True)
         print(name, {key: round(row["ap"], 3) for key, row in found.items()}, flush=True)
 
 

@@ -21,6 +21,7 @@ BROAD_FILTERS = (2.0, 6.0, 20.0, 60.0)  # Gaussian standard deviations on the br
 NARROW_FILTER = 3.0  # on the narrow residual
 COARSE_SHARE = 3  # the coarsest background is a running median over this part of the axis
 CLIP = 30.0  # standard deviations: a strong line must not fill broad filters far away
+LARGEST = 1e18  # standard deviations; its square is finite in single precision
 CHANNELS = 12
 
 
@@ -57,12 +58,18 @@ def network_inputs(
     responses = _responses(z_broad, BROAD_FILTERS) + _responses(z_narrow, (NARROW_FILTER,))
     level = median_filter(log_psd[::3], 11, mode="nearest")
     log_step = np.log(np.gradient(np.log(np.maximum(freqs, freqs[freqs > 0].min() / 2))))
-    channels = [np.arcsinh(part) / 3 for part in (z_narrow, z_broad, z_coarse, *responses)]
+    channels = [_compressed(part) / 3 for part in (z_narrow, z_broad, z_coarse, *responses)]
     channels.append((np.interp(bins, bins[::3], level) - np.median(log_psd[index])) / 4)
     channels.append(0.25 * np.log(segments) - 1)
     channels.append(0.2 * log_step + 1)
     channels.append(valid.astype(np.float64))
     return np.stack(channels).astype(np.float32)
+
+
+def _compressed(values):
+    """arcsinh in single precision, by a logarithm, which numpy has a fast one of."""
+    size = np.minimum(np.abs(values), LARGEST).astype(np.float32)
+    return np.copysign(np.log(size + np.sqrt(size * size + 1)), values)
 
 
 def _mirrored_median(values, window):

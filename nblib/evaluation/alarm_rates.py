@@ -48,6 +48,13 @@ def share(count: int, total: int) -> dict[str, float]:
     return {"share": count / total, "low": float(low), "high": float(high), "of": int(total)}
 
 
+def pooled_rate(alarms: dict[str, dict], known: bool, rate: str, statistic: str = "combined") -> dict[str, float]:
+    """Share over all classes of a record of alarm_rates by class name ("..., K known"), with its exact interval."""
+    ending = "K known" if known else "K estimated"
+    rows = [row[statistic][rate] for name, row in alarms.items() if name.endswith(ending)]
+    return share(round(sum(row["share"] * row["of"] for row in rows)), sum(row["of"] for row in rows))
+
+
 def alarm_rates(spectra: Iterable[WideSpectrum], known: bool) -> dict[str, dict[str, dict[str, float]]]:
     """Share of line-free spectra with any flagged cell, by statistic and rate asked ("1%")."""
     return _shares((found, None) for found in (exceeded(row, known) for row in spectra))

@@ -133,6 +133,8 @@ def mirrored_median(
 
 def log_median(n_segments: float | ndarray) -> float | ndarray:
     """ln of the median of an averaged spectrum over its mean: of Gamma(K, 1/K), always below 0."""
+    if np.ndim(n_segments) and np.ptp(n_segments) == 0:
+        return np.full(np.shape(n_segments), log_median(np.ravel(n_segments)[0]))
     values, back = np.unique(n_segments, return_inverse=True)
     if len(values) > LOOKUP:  # the inverse gamma is slow
         grid = np.geomspace(values[0], values[-1], LOOKUP)

@@ -122,6 +122,21 @@ def _targets(inputs, ratio, measured, known):
     }
 
 
+class WideSteps(torch.utils.data.Dataset):
+    """Item t is the t-th batch of a run, whatever came before: simulated spectra, or injections into measured ones."""
+
+    def __init__(self, config: WideTraining, real: list[RealSpectrum] | None):
+        self.config, self.real = config, real
+        self.world = WideWorld(config.seed, "train", sizes=config.sizes, roughness=config.roughness)
+        self.offset = 1_000_000 if config.start else 0  # a run that goes on sees new spectra
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        config = self.config
+        if self.real and np.random.default_rng([config.seed, 9, step]).random() < config.real_share:
+            return real_batch(self.real, config.seed, step, config.batch_size)
+        return simulated_batch(self.world, step + self.offset, config.batch_size)
+
+
 def wide_loss(output: WideOutput, batch: dict[str, Tensor], config: WideTraining) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy of the head, divergence of the CLS row from uniform over clean tokens, error of the strength.
 
@@ -149,7 +164,12 @@ def _attention_loss(cls_attn, clean):
 
 
 def train_wide(
-    config: WideTraining, folder: Path, real: list[RealSpectrum] | None = None, start: Path | None = None, log=None
+    config: WideTraining,
+    folder: Path,
+    real: list[RealSpectrum] | None = None,
+    start: Path | None = None,
+    log=None,
+    n_workers: int = 0,
 ) -> WideNetwork:
     """Train, go on with, or load the run that lives in a folder.
 
@@ -159,13 +179,17 @@ def train_wide(
     real : needed where config.real_share > 0
     start : weights to begin with
     log : called with one line of text at each checkpoint
+    n_workers : processes that draw the spectra meanwhile, on cores of their own; the result is the same
 
     Raises
     ------
-    ValueError where real spectra are asked for and none are given
+    ValueError where real spectra are asked for and none are given, and for weights to begin with that config.start
+    does not name, or the other way round
     """
     if config.real_share > 0 and not real:
         raise ValueError(f"real_share={config.real_share} needs measured spectra; give `real`")
+    if bool(config.start) != (start is not None):
+        raise ValueError(f"config.start={config.start!r} and start={start} must both be given, or neither")
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         model = WideNetwork(attends=config.attends)
@@ -175,17 +199,13 @@ def train_wide(
     if path.exists():
         metadata = load_checkpoint(path, model, optimizer)
         step, history = metadata["step"], metadata["history"]
-    world = WideWorld(config.seed, "train", sizes=config.sizes, roughness=config.roughness)
-    offset = 1_000_000 if start is not None else 0  # a run that goes on sees new spectra
+    steps = range(step, config.steps)  # goes on where the checkpoint stands
+    batches = torch.utils.data.DataLoader(
+        WideSteps(config, real), batch_size=None, sampler=steps, num_workers=n_workers if steps else 0
+    )
     recent, begun = [], time.perf_counter()
     model.train()
-    for step in range(step, config.steps):  # noqa: B020 - goes on where the checkpoint stands
-        is_real = np.random.default_rng([config.seed, 9, step]).random() < config.real_share
-        batch = (
-            real_batch(real, config.seed, step, config.batch_size)
-            if is_real and real is not None
-            else simulated_batch(world, step + offset, config.batch_size)
-        )
+    for step, batch in zip(steps, batches, strict=True):
         loss, terms = wide_loss(model(batch["inputs"]), batch, config)
         optimizer.set_rate(_rate_share(step, config))
         optimizer.zero_grad()

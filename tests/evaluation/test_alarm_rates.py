@@ -27,3 +27,12 @@ def test_shares_at_thresholds_that_everything_or_nothing_exceeds(monkeypatch, le
 def test_intervals_are_exact():
     assert alarm_rates.share(0, 100)["high"] == pytest.approx(1 - 0.025 ** (1 / 100))
     assert alarm_rates.share(3, 300)["share"] == 0.01
+
+
+def test_classes_are_pooled_by_what_is_known():
+    """Planted bug: the mean of the shares, 0.06 for the classes with K known."""
+    row = {"combined": {"1%": {"share": 0.10, "of": 100}}}
+    other = {"combined": {"1%": {"share": 0.02, "of": 300}}}
+    alarms = {"welch, log, K known": row, "welch, linear, K known": other, "welch, log, K estimated": other}
+    assert alarm_rates.pooled_rate(alarms, True, "1%") == alarm_rates.share(16, 400)
+    assert alarm_rates.pooled_rate(alarms, False, "1%")["of"] == 300

@@ -10,10 +10,11 @@ from nblib.evaluation.claims import claims
 from nblib.evaluation.tables import format_interval
 from nblib.project.paths import ROOT, benchmark_record
 from nblib.project.records import committed_result, read_json
-from nblib.reporting import costs_page, evidence_page, pages
+from nblib.reporting import costs_page, evidence_page, pages, unknown_page
 
 EVIDENCE, SINGLE = (committed_result(name) for name in ("06_benchmark", "03_full_attention_regularizer"))
 BENCHMARKS = {name: read_json(benchmark_record(name)) for name in costs_page.BENCHMARKS}
+UNKNOWN = {name: read_json(benchmark_record(name)) for name in unknown_page.BENCHMARKS}
 
 
 def test_evidence_is_the_record():
@@ -82,6 +83,26 @@ def test_advice_on_costs_turns_with_the_numbers():
     assert "Run two trainings side by side" not in after
     assert "as one at no batch measured." in after
     assert ("detect better" in before, "detect better" in after) == (False, True)
+
+
+def test_unknown_backgrounds_are_the_records_and_verdicts_turn_with_them():
+    """Planted bug: the second generator's number in the locked test's column."""
+    record = copy.deepcopy(UNKNOWN["wide"])
+    row = next(line for line in unknown_page.simulated(record).splitlines() if "network as shipped, attention" in line)
+    cells = [cell.split()[0] for cell in row.split("|")[2:4]]
+    assert cells == [f"{record[test]['network, attention']['ap']:.3f}" for test in ("wide", "second")]
+    for found, verdict in ((0.5, "met"), (0.05, "missed")):
+        for test in ("wide", "second"):
+            record["differences"][test][f"network, attention - {record['best']}"]["difference"] = found
+        shipped = unknown_page.simulated(record).split("Attention as shipped")[1]
+        assert shipped.count(verdict) == 2 and shipped.count("0.500") == 2 * (found == 0.5)
+
+
+def test_what_the_network_adds_to_measured_spectra_is_the_record():
+    record = UNKNOWN["network_injections"]
+    mean = record["differences"]["classical detector + 1 x simulated: head - classical detector"]["5%"][0]
+    line = next(row for row in unknown_page.measured(record).splitlines() if "simulation only adds" in row)
+    assert f" and {mean:.3f} [" in line
 
 
 @pytest.mark.parametrize("name", pages.PAGES)
