@@ -26,13 +26,13 @@ from nblib.project.records import read_json, write_json
 from nblib.spectra.wide import WideWorld
 
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms a spectrum that a class keeps thresholds for
-BINS = (100, 1000)  # of the grids that are drawn; others by ln(n / n of the nearest)
-SEGMENTS = (4, 16, 100)  # K that are drawn; the nearest in ln K is used
+BINS = (100, 400, 1500, 6000)  # of the grids that are drawn; between them interpolated in ln n, beyond by ln(n / end)
+SEGMENTS = (4, 16, 100)  # K that are drawn; between them interpolated in ln K, beyond as at the end
 N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail is heavy: the largest of 120 was 100
 SHIPPED = "thresholds.json"
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
-VERSION = 4  # of the statistic: a change of the filters or the background makes old thresholds void
+VERSION = 5  # of the statistic: a change of the filters or the background makes old thresholds void
 
 
 def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
@@ -58,6 +58,7 @@ class Thresholds:
     Attributes
     ----------
     levels : -ln p by rate, rising as RATES fall
+    bins : number of bins that the levels hold for; others shift them by ln(n / bins)
     """
 
     levels: tuple[float, ...]
@@ -171,9 +172,10 @@ def thresholds_for(
     n_draws: int = N_DRAWS,
     weights: dict[str, ndarray] | None = None,
 ) -> Limits:
-    """Thresholds of the class that a spectrum belongs to: shipped, kept from an earlier call, or drawn now.
+    """Thresholds between the classes that a spectrum lies among: shipped, kept from an earlier call, or drawn now.
 
-    What the network adds hangs on its weights: those of weights that are not shipped (None: they are) are drawn.
+    What the network adds hangs on its weights: those of weights that are not shipped (None: they are) are drawn, for
+    the nearest class only.
 
     Parameters
     ----------
@@ -183,14 +185,35 @@ def thresholds_for(
     statistic : one of STATISTICS
     """
     sizes = [size for size in BINS if statistic == "classical" or size >= FEWEST_BINS]
-    bins = min(sizes, key=lambda size: abs(np.log(size / n_bins)))
-    segments = min(SEGMENTS, key=lambda number: abs(np.log(number / max(n_segments, 1e-3))))
-    settings = (bins, segments, "welch_hann" if correlated else "welch")
-    name = class_name(*settings, known, statistic)
+    corners = _corners(n_bins, n_segments, sizes)
     own = statistic != "classical" and weights is not None
-    found = None if own else _shipped().get(name)
-    found = found or drawn_classes(settings, progress, n_draws, weights if own else None)[name]
-    return Limits(*(Thresholds(tuple(found[group]), bins) for group in GROUPS))
+    if own:
+        nearest = max(corners, key=lambda corner: corners[corner])
+        corners, bins = {nearest: 1.0}, nearest[0]
+    else:
+        bins = int(np.clip(n_bins, sizes[0], sizes[-1]))
+    levels = np.zeros((len(GROUPS), len(RATES)))
+    for (size, segments), share in corners.items():
+        settings = (size, segments, "welch_hann" if correlated else "welch")
+        name = class_name(*settings, known, statistic)
+        found = None if own else _shipped().get(name)
+        found = found or drawn_classes(settings, progress, n_draws, weights if own else None)[name]
+        levels += share * np.array([found[group] for group in GROUPS])
+    return Limits(*(Thresholds(tuple(row.tolist()), bins) for row in levels))
+
+
+def _corners(n_bins, n_segments, sizes):
+    """Classes (bins, K) around a spectrum and their shares, linear in ln n and in ln K: at most four."""
+    axes = [_neighbours(n_bins, sizes), _neighbours(max(n_segments, 1e-3), SEGMENTS)]
+    return {(size, segments): one * other for size, one in axes[0] for segments, other in axes[1]}
+
+
+def _neighbours(value, grid):
+    """The grid's numbers on both sides and their shares, linear in the logarithm; the end alone beyond it."""
+    place = float(np.interp(np.log(value), np.log(grid), np.arange(len(grid))))
+    low = int(place)
+    pairs = [(grid[low], 1 - (place - low)), (grid[min(low + 1, len(grid) - 1)], place - low)]
+    return [(number, share) for number, share in pairs if share > 0]
 
 
 def drawn_classes(

@@ -9,6 +9,7 @@ from nblib.detection import false_alarms
 from nblib.detection.evidence import FEWEST_BINS
 from nblib.detection.false_alarms import (
     BINS,
+    GROUPS,
     RATES,
     SEGMENTS,
     Limits,
@@ -62,6 +63,33 @@ def test_every_class_is_shipped_so_that_no_user_waits(monkeypatch):
                 assert len(group.levels) == len(RATES) and list(group.levels) == sorted(group.levels)
 
 
+@pytest.mark.parametrize(
+    ("n_bins", "n_segments", "level", "bins"),
+    [
+        (100, 4, 0.0, 100),
+        (200, 4, 10 * 0.5, 200),  # half way to 400 in ln n
+        (400, 8, 10 + 100 * 0.5, 400),  # half way from 4 to 16 in ln K
+        (200, 8, 10 * 0.5 + 100 * 0.5, 200),
+        (1200, 16, 10 * (1 + np.log(3) / np.log(3.75)) + 100, 1200),
+        (50, 1, 0.0, 100),
+        (60_000, 1e4, 30 + 200, 6000),
+    ],
+)
+def test_thresholds_lie_between_the_classes_around(monkeypatch, n_bins, n_segments, level, bins):
+    """Planted bug: shares of bins and of K exchanged."""
+
+    def drawn_classes(settings, *_):
+        value = 10.0 * BINS.index(settings[0]) + 100 * SEGMENTS.index(settings[1])
+        return {false_alarms.class_name(*settings, True, "classical"): dict.fromkeys(GROUPS, [value] * len(RATES))}
+
+    monkeypatch.setattr(false_alarms, "_shipped", dict)
+    monkeypatch.setattr(false_alarms, "drawn_classes", drawn_classes)
+    limits = thresholds_for(n_bins, n_segments, False, True)
+    assert limits.narrow.levels == pytest.approx([level] * len(RATES)) and limits.broad.bins == bins
+    beyond = np.log(n_bins / bins)
+    assert limits.narrow.threshold(0.05, n_bins) == pytest.approx(level + beyond)
+
+
 def test_a_class_that_is_not_shipped_is_drawn_once_and_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
     monkeypatch.setattr(false_alarms, "_shipped", dict)
@@ -74,7 +102,7 @@ def test_a_class_that_is_not_shipped_is_drawn_once_and_kept(tmp_path, monkeypatc
 
     monkeypatch.setattr(false_alarms, "draw_maxima", draw_maxima)
     for _ in range(2):
-        limits = thresholds_for(120, 14.0, True, True, n_draws=199)
+        limits = thresholds_for(90, 16.0, True, True, n_draws=199)
         assert limits.narrow.levels[-1] == 199 and limits.broad.levels[0] == 200 and limits.narrow.bins == 100
     assert drawn == [(100, 16, "welch_hann")]  # classical ones do not hang on weights
     assert set(drawn_classes((100, 16, "welch_hann"), n_draws=199)) == {
@@ -93,7 +121,7 @@ def test_other_weights_have_thresholds_of_their_own(tmp_path, monkeypatch):
 
     monkeypatch.setattr(false_alarms, "draw_maxima", draw_maxima)
     for value in (5.0, 6.0, 5.0):
-        limits = thresholds_for(1000, 16, False, True, "combined", weights={"a": np.array([value])})
+        limits = thresholds_for(1000, 14, False, True, "combined", weights={"a": np.array([value])})
         assert limits.narrow.levels[0] == value
     assert drawn == [5.0, 6.0]
     classical = thresholds_for(1000, 16, False, True, "classical", weights={"a": np.array([5.0])})

@@ -96,18 +96,32 @@ def test_too_few_bins_and_unknown_scores_are_named(spectrum):
 
 
 @pytest.mark.slow
-def test_a_few_steps_learn_the_batch_and_a_cut_run_goes_on(tmp_path):
+def test_a_cut_run_goes_on_as_if_nothing_had_been_and_a_worker_changes_nothing(tmp_path):
+    """Planted bug: the loader began at step 0 again; weights differed by 0.005."""
+
+    def cut(_):
+        raise KeyboardInterrupt
+
     config = WideTraining(steps=6, sizes=(300, 320), batch_size=4, checkpoint_every=3)
+    folders = [tmp_path / name for name in ("whole", "cut")]
+    for folder in folders:
+        folder.mkdir()
+    whole = train_wide(config, folders[0])
+    with pytest.raises(KeyboardInterrupt):
+        train_wide(config, folders[1], log=cut)
+    gone_on = train_wide(config, folders[1], n_workers=1)
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(value, gone_on.state_dict()[name])
+
+
+@pytest.mark.slow
+def test_a_few_steps_learn_the_batch():
     batch = simulated_batch(WideWorld(0, "train", sizes=(300, 320)), 0, 4)
     model = WideNetwork()
-    before = wide_loss(model(batch["inputs"]), batch, config)[0].item()
-    whole = train_wide(config, tmp_path)
-    again = train_wide(config, tmp_path)
-    for name, value in whole.state_dict().items():
-        torch.testing.assert_close(value, again.state_dict()[name])
+    before = wide_loss(model(batch["inputs"]), batch, WideTraining())[0].item()
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(15):
-        loss = wide_loss(model(batch["inputs"]), batch, config)[0]
+        loss = wide_loss(model(batch["inputs"]), batch, WideTraining())[0]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -124,6 +138,8 @@ def test_injections_into_measured_spectra_label_only_what_is_known(tmp_path):
         assert (batch["noisy"] <= batch["known"]).all() and not batch["known"].all()
     with pytest.raises(ValueError, match="real_share=0.5 needs measured spectra"):
         train_wide(WideTraining(real_share=0.5), tmp_path)
+    with pytest.raises(ValueError, match="config.start='simulated' and start=None must both be given"):
+        train_wide(WideTraining(start="simulated"), tmp_path)
 
 
 def test_tails_put_scores_on_one_scale():

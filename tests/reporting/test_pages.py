@@ -10,7 +10,7 @@ from nblib.evaluation.claims import claims
 from nblib.evaluation.tables import format_interval
 from nblib.project.paths import ROOT, benchmark_record
 from nblib.project.records import committed_result, read_json
-from nblib.reporting import costs_page, evidence_page, pages, unknown_page
+from nblib.reporting import costs_page, evidence_page, own_page, pages, unknown_page
 
 EVIDENCE, SINGLE = (committed_result(name) for name in ("06_benchmark", "03_full_attention_regularizer"))
 BENCHMARKS = {name: read_json(benchmark_record(name)) for name in costs_page.BENCHMARKS}
@@ -103,6 +103,18 @@ def test_what_the_network_adds_to_measured_spectra_is_the_record():
     mean = record["differences"]["classical detector + 1 x simulated: head - classical detector"]["5%"][0]
     line = next(row for row in unknown_page.measured(record).splitlines() if "simulation only adds" in row)
     assert f" and {mean:.3f} [" in line
+
+
+def test_own_spectra_are_the_record():
+    """Planted bug: shares of classes of different sizes averaged."""
+    record = read_json(benchmark_record("own_spectra"))
+    for name, draws, share in (("one", 10, 0.5), ("two", 90, 0.0)):
+        record["false alarms"]["found"][name] = {rate: {"draws": draws, "share": share} for rate in ("0.01", "0.05")}
+    record["false alarms"]["found"] = {name: record["false alarms"]["found"][name] for name in ("one", "two")}
+    text, same = own_page.tried(record), record["invariance"]["found"]
+    assert "| a flag on a clean spectrum with a simple background, 1 % asked; 5 % asked | 5 of 100; 5 of 100 |" in text
+    counts = [round(same[f"log grid, {kind}"]["share"] * 200) for kind in ("averaged", "interpolated")]
+    assert f"| {counts[0]} of 200; {counts[1]} of 200 |" in text
 
 
 @pytest.mark.parametrize("name", pages.PAGES)
