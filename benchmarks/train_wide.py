@@ -62,7 +62,7 @@ def main() -> None:
             trained.append({"config": json.loads(metadata["config"]), "history": metadata["history"]})
         weights = Path(nblib.detection.__file__).parent / WEIGHTS
         save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
-        measured = f"first H1 stretch, injections into it in {CONTINUED.real_share:.0%} of the batches of the second part"
+        measured = f"first H1 stretch, injections in {CONTINUED.real_share:.0%} of the batches of the second part"
         write_json(weights.with_suffix(".json"), {"trained": trained, "measured spectra": measured} | run_conditions())
 
 
