@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from nblib.detection.combination import add_evidence
+from nblib.detection.evidence import load_weights
 from nblib.detection.network import WideNetwork
 from nblib.evaluation import unknown_backgrounds as wide
 from nblib.evaluation.network_methods import network_cells
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_record, benchmark_result
 from nblib.project.records import read_json, write_json
-from nblib.training.checkpoints import load_checkpoint
 
 SETS = {"wide": wide.locked_test, "second": wide.second_test}
 
@@ -83,6 +83,28 @@ def with_networks(record, networks):
         print(record["differences"][name], record["milliseconds a spectrum"], flush=True)
 
 
+def tried(record, networks):
+    """Networks on tuning spectra: their scores, and attention over even attention instead of a clean cell's."""
+    spectra = wide.tuning_set()
+    truth = wide.truth_of(spectra)
+    for label, model in networks.items():
+        cells = network_scores(model, spectra, known=True)
+        even = "attention over even attention"
+        cells[even] = [row + np.log(np.nanmean(np.exp(-row))) for row in cells["attention"]]
+        record.setdefault("tried", {})[label] = {key: wide.cell_precision(rows, truth) for key, rows in cells.items()}
+        print(label, record["tried"][label], flush=True)
+
+
+def read_networks(entries):
+    """Networks by name: NAME=FILE, a checkpoint or weights alone."""
+    found = {}
+    for name, _, weights in (entry.partition("=") for entry in entries):
+        found[name] = WideNetwork()
+        found[name].load_state_dict({key: torch.from_numpy(row) for key, row in load_weights(weights).items()})
+        found[name].eval()
+    return found
+
+
 def shipped(record):
     """The shipped detector and its parts, and the filter bank alone again; differences from the best classical one."""
     best = wide.classical_methods()[record["best"]]
@@ -106,6 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--classical", action="store_true", help="score the classical methods")
     parser.add_argument("--shipped", action="store_true", help="score the shipped detector and its parts")
+    parser.add_argument("--tried", nargs="*", default=[], help="NAME=FILE of networks scored on tuning spectra alone")
     parser.add_argument("networks", nargs="*", help="NAME=FILE of networks' weights, scored beside them")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -116,13 +139,10 @@ def main() -> None:
         classical(record)
     if options.shipped:
         shipped(record)
-    networks = {}
-    for name, _, weights in (entry.partition("=") for entry in options.networks):
-        networks[name] = WideNetwork()
-        load_checkpoint(weights, networks[name])
-        networks[name].eval()
-    if networks:
-        with_networks(record, networks)
+    if options.tried:
+        tried(record, read_networks(options.tried))
+    if options.networks:
+        with_networks(record, read_networks(options.networks))
     write_json(path, record | run_conditions())
 
 

@@ -60,6 +60,14 @@ def simulated(record: dict) -> str:
     return "\n".join(lines)
 
 
+def tried(record: dict) -> str:
+    """Networks and readouts that were tried, on tuning spectra."""
+    kinds = ("head", "attention", "attention over even attention")
+    rows = [(name, *(f"{row[kind]:.3f}" for kind in kinds)) for name, row in record["tried"].items()]
+    rows.append((record["best"], f"{record['tuning'][record['best']]:.3f}", "", ""))
+    return "\n".join(markdown_table(("trained", "token head", *kinds[1:]), rows))
+
+
 def measured(record: dict) -> str:
     """Lines injected into measured spectra: what is found, and what the network adds."""
     best = record["first stretch"]["best single setting"]
@@ -138,6 +146,7 @@ def renewed(text: str) -> str:
         text,
         {
             "simulated worlds": simulated(records["wide"]),
+            "networks tried": tried(records["wide"]),
             "measured spectra": measured(records["network_injections"]),
             "false alarms": alarms(records["false_alarms"]),
             "detector costs": costs(records["detector_costs"]),
