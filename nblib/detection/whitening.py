@@ -93,20 +93,23 @@ class Plan:
 
 def _scatter(residual, psd, n_segments):
     """K per measured bin, and whether it had to be measured: no K, or a residual that scatters more than K allows."""
-    floor = rounding_step(psd)
-    measured = local_segments(residual)
-    if floor:
-        measured = np.minimum(measured, 4 / floor**2)
+
+    def measured():
+        floor = rounding_step(psd)
+        found = local_segments(residual)
+        return np.minimum(found, 4 / floor**2) if floor else found
+
     if n_segments is None:
-        return measured, True
+        return measured(), True
     given = np.broadcast_to(np.asarray(n_segments, dtype=np.float64), residual.shape)
     typical = segments_of_spread(max(lower_spread(residual * np.sqrt(given / given.min())), 1e-12))
     if np.sqrt(given.min() / typical) > MISTRUST:
-        return measured, True
+        return measured(), True
     if given.max() < MERGED * given.min():
         return given, False
-    wilder = np.sqrt(given / measured) > MISTRUST  # where bins of a tapered estimator were merged they were correlated
-    return np.where(wilder, measured, given), bool(wilder.any())
+    found = measured()
+    wilder = np.sqrt(given / found) > MISTRUST  # where bins of a tapered estimator were merged they were correlated
+    return np.where(wilder, found, given), bool(wilder.any())
 
 
 def _bend(background):
@@ -165,7 +168,7 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
     correlation = neighbour_correlation(centred / max(lower_spread(centred), 1e-9), adjacent)
     stiff = robust_background(log_psd, plan.grid, 1 / np.sqrt(segments), STIFF)
     middle = log_median(segments)
-    by_group, ranks, widths = _strongest(log_psd, soft, stiff, segments, correlation, plan)
+    by_group, ranks, widths = _strongest(log_psd, (soft, stiff), middle, segments, correlation, plan)
 
     def spread(values):
         full = np.full(n_bins, np.nan)
@@ -184,23 +187,25 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
     )
 
 
-def _strongest(log_psd, soft, stiff, segments, correlation, plan):
+def _strongest(log_psd, backgrounds, middle, segments, correlation, plan):
     """Scores and widths of the strongest filter of each group at each bin, over both backgrounds, and ranks.
 
-    All but the plan is given at the measured bins; the stiff background takes the narrow filters alone.
+    All but the plan is given at the measured bins; the stiff background takes the narrow filters alone. middle : ln of
+    the estimate's median over its mean.
     """
+    soft, stiff = backgrounds
     index, n_bins = plan.grid.index, len(plan.grid.freqs)
     positions, measured = np.arange(n_bins), plan.grid.valid.astype(float)
     excess = log_psd - soft
     broad = np.abs(_broad_excess(excess, plan.grid.freqs[index]))
-    broad += _beside_notches(excess - log_median(segments), segments)
+    broad += _beside_notches(excess - middle, segments)
     per_bin = np.interp(positions, index, segments)
     filters = np.array(plan.widths)
     groups = (filters <= NARROW_WIDTH, filters > NARROW_WIDTH)
     best, widths, ranks = np.full((2, n_bins), -np.inf), np.zeros((2, n_bins)), np.full(n_bins, -np.inf)
     for background, n_widths in ((soft, len(filters)), (stiff, int((filters <= STIFF_WIDTH).sum()))):
         residual = np.zeros(n_bins)
-        residual[index] = np.expm1(np.minimum(log_psd - background + log_median(segments), OVERFLOW))
+        residual[index] = np.expm1(np.minimum(log_psd - background + middle, OVERFLOW))
         bend = ALLOWANCE + _bend(background)
         doubt = DISAGREEMENT * np.abs(background - soft) + broad + _one_sided(residual[index])
         strict, lenient = filter_scores(
