@@ -57,6 +57,20 @@ def test_who_uses_the_noise_turns_with_the_numbers(ratio, words):
     assert words in evidence_page.evidence(evidence, SINGLE)
 
 
+def test_what_was_tried_on_unknown_noise_is_the_record():
+    """Planted bug: one family of five that is enough for "every family"."""
+    row = {"single_line": {"ap": 0.9, "family alone": 0.92}, "vibration": {"ap": 0.6, "family alone": 0.8}}
+    rows = {"as it is": {name: entry | {"ratio": entry["ap"] / entry["family alone"]} for name, entry in row.items()}}
+    record = {"rows": rows, "seconds": {"as it is": 200.0, "longer": 500.0}, "commit": "abc"}
+    text = evidence_page.remedies(record)
+    assert "| as it is | 0.900 | 0.600 | 1.0 |" in text
+    assert "| the family alone | 0.920 | 0.800 |" in text
+    assert "reached for every family by none of them. (commit abc)" in text
+    rows["longer"] = {name: entry | {"ratio": 0.96} for name, entry in rows["as it is"].items()}
+    assert "reached for every family by longer." in evidence_page.remedies(record)
+    assert "| longer | 0.900 | 0.600 | 2.5 |" in evidence_page.remedies(record)
+
+
 def test_costs_are_the_records():
     """Planted bug: memory's ratio printed as time's."""
     text = costs_page.costs(BENCHMARKS)
