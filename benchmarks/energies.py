@@ -37,7 +37,7 @@ def relative(scores):
     return scores - np.quantile(scores, 1 - CLEAN_SHARE, axis=1, keepdims=True)
 
 
-def errors(folder: Path, n_spectra: int) -> dict[str, list[float]]:
+def errors(folder: Path, n_spectra: int) -> dict[str, dict[str, np.ndarray]]:
     """Mean errors of Ea and Eb over those on truly clean bins, by score and rate."""
     result = load_run(folder)
     data = held_out(result.config, FAMILY, n_spectra, "validation")
@@ -54,11 +54,11 @@ def errors(folder: Path, n_spectra: int) -> dict[str, list[float]]:
     log_psd, truth, contaminated = measured(data)
     chosen = np.flatnonzero(contaminated.any(axis=1))
     clean = energy_error(fit_energies(log_psd[chosen], ~contaminated[chosen]), truth[chosen])
-    found = {}
+    found: dict[str, dict] = {}
     for name, (noisy, quiet) in pairs.items():
         for rate in RATES:
             kept = energies_on_kept(data, noisy > threshold_at(quiet, rate), n_spectra)["kept bins"]
-            found[f"{name}, {rate:.0%}"] = kept / clean
+            found.setdefault(name, {})[f"{rate:.0%}"] = kept / clean
     return found
 
 
@@ -74,12 +74,14 @@ def main():
     found = map_side_by_side(partial(errors, n_spectra=options.spectra), [result.folder for result in trained])
     rows: dict[str, dict] = {}
     for (name, seed), by_score in zip(asked, found, strict=True):
-        for key, ratios in by_score.items():
-            rows.setdefault(name, {}).setdefault(key, {})[str(seed)] = {"Ea": ratios[0], "Eb": ratios[1]}
+        for score, by_rate in by_score.items():
+            for rate, ratios in by_rate.items():
+                seeds = rows.setdefault(name, {}).setdefault(score, {}).setdefault(rate, {})
+                seeds[str(seed)] = dict(zip(("Ea", "Eb"), ratios.tolist(), strict=True))
     for name, by_score in rows.items():
-        for key, seeds in by_score.items():
-            means = {energy: np.mean([row[energy] for row in seeds.values()]) for energy in ("Ea", "Eb")}
-            print(f"{name:18s} {key:38s} Ea {means['Ea']:.3f} Eb {means['Eb']:.3f}", flush=True)
+        for score, by_rate in by_score.items():
+            means = [f"{rate} {np.mean([row['Ea'] for row in seeds.values()]):.3f}" for rate, seeds in by_rate.items()]
+            print(f"{name:18s} {score:32s} Ea at {', '.join(means)}", flush=True)
     record = {"rows": rows, "n_validation": options.spectra, **run_conditions()}
     print(f"wrote {write_json(benchmark_result('energies'), record)}")
 

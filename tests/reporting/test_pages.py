@@ -61,14 +61,25 @@ def test_what_was_tried_on_unknown_noise_is_the_record():
     """Planted bug: one family of five that is enough for "every family"."""
     row = {"single_line": {"ap": 0.9, "family alone": 0.92}, "vibration": {"ap": 0.6, "family alone": 0.8}}
     rows = {"as it is": {name: entry | {"ratio": entry["ap"] / entry["family alone"]} for name, entry in row.items()}}
-    record = {"rows": rows, "seconds": {"as it is": 200.0, "longer": 500.0}, "commit": "abc"}
+    record = {"rows": rows, "steps": {"as it is": 2000, "longer": 4000}, "commit": "abc"}
     text = evidence_page.remedies(record)
-    assert "| as it is | 0.900 | 0.600 | 1.0 |" in text
+    assert "| as it is | 0.900 | 0.600 | 2,000 |" in text
     assert "| the family alone | 0.920 | 0.800 |" in text
     assert "reached for every family by none of them. (commit abc)" in text
     rows["longer"] = {name: entry | {"ratio": 0.96} for name, entry in rows["as it is"].items()}
     assert "reached for every family by longer." in evidence_page.remedies(record)
-    assert "| longer | 0.900 | 0.600 | 2.5 |" in evidence_page.remedies(record)
+    assert "| longer | 0.900 | 0.600 | 4,000 |" in evidence_page.remedies(record)
+
+
+def test_energies_that_were_tried_are_the_record():
+    """Planted bug: the error of Eb instead of that of Ea."""
+    rows = {
+        "attention": {"5%": {"0": {"Ea": 1.2, "Eb": 0.5}, "1": {"Ea": 1.4, "Eb": 0.5}}},
+        "residual": {"5%": {"0": {"Ea": 1.0, "Eb": 2.0}, "1": {"Ea": 1.1, "Eb": 2.0}}},
+    }
+    text = evidence_page.energy_remedies({"rows": {"label-free": rows}, "commit": "abc"})
+    assert "| attention | 1.300 |" in text and "mean of 2 seeds" in text
+    assert "Least: residual at 5%, 1.050." in text
 
 
 def test_costs_are_the_records():
