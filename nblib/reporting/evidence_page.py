@@ -202,8 +202,8 @@ def energy_remedies(record: dict) -> str:
     seeds = len(next(iter(next(iter(by_score.values())).values())))
     return "\n".join(
         [
-            "Error of Ea where a detector's cells and their neighbours are left out, over that on the truly clean bins "
-            f"by false alarms a line-free spectrum. Validation spectra, mean of {seeds} seeds.",
+            "Error of Ea where a detector's cells and their neighbours are left out, over that on the truly clean "
+            f"bins; by false alarms a line-free spectrum. Validation spectra, mean of {seeds} seeds.",
             "",
             *lines,
             f"(commit {record['commit']})",
