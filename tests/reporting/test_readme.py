@@ -7,11 +7,12 @@ import pytest
 
 from nblib.evaluation import tables
 from nblib.evaluation.tables import format_interval
-from nblib.project.paths import NOTEBOOKS
-from nblib.project.records import committed_result
+from nblib.project.paths import NOTEBOOKS, benchmark_record
+from nblib.project.records import committed_result, read_json
 from nblib.reporting import readme
 
 EVIDENCE, SWEEP = committed_result("06_benchmark"), committed_result("05_lambda_sweep")
+UNKNOWN = [read_json(benchmark_record(name)) for name in ("wide", "network_injections")]
 
 
 @pytest.fixture
@@ -28,12 +29,12 @@ def _set(evidence, trial, *path, value):
 
 
 def _sentence(evidence, start):
-    return next(line for line in readme.answer(evidence).splitlines() if line.startswith(start))
+    return next(line for line in readme.answer(evidence, *UNKNOWN).splitlines() if line.startswith(start))
 
 
 def test_the_answer_quotes_the_record():
     """Planted bug: the label-free AP printed for the simulated labels."""
-    text, table = readme.answer(EVIDENCE), tables.detection_table(EVIDENCE["metrics"])
+    text, table = readme.answer(EVIDENCE, *UNKNOWN), tables.detection_table(EVIDENCE["metrics"])
     assert f"(AP {format_interval(table['simulated labels, attention']['ap'])}, " in text
     assert f"it reaches {format_interval(table['label-free, attention']['ap'])}" in text
     row = next(line for line in text.splitlines() if line.startswith("| attention, label-free |"))
@@ -42,10 +43,24 @@ def test_the_answer_quotes_the_record():
     assert f"commit {EVIDENCE['commit']}" in text
 
 
-def test_the_answer_is_three_sentences_and_a_table_of_at_most_eight_rows():
-    lines = readme.answer(EVIDENCE).splitlines()
-    assert [line[:2] for line in lines[:4]] == ["1.", "2.", "3.", ""]
+def test_the_answer_is_four_sentences_and_a_table_of_at_most_eight_rows():
+    lines = readme.answer(EVIDENCE, *UNKNOWN).splitlines()
+    assert [line[:2] for line in lines[:5]] == ["1.", "2.", "3.", "4.", ""]
     assert 1 <= sum(line.startswith("| ") for line in lines) - 1 <= 8
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.1, 0.2, "better than"), (-0.2, -0.1, "worse than"), (-0.1, 0.1, "as good (within the interval) as")],
+)
+def test_unknown_backgrounds_turn_with_the_numbers(low, high, words):
+    """Planted bug: the interval of the token head for that of attention."""
+    wide, injected = copy.deepcopy(UNKNOWN)
+    wide["differences"]["wide"][f"network, attention - {wide['best']}"] = {"difference": 0.0, "low": low, "high": high}
+    injected["differences"]["classical detector + 1 x real stretch: head - classical detector"]["1%"] = [0.25, 0.0, 0.5]
+    sentence = next(row for row in readme.answer(EVIDENCE, wide, injected).splitlines() if row.startswith("4."))
+    assert f"finds simulated noise {words} the best classical method (AP " in sentence
+    assert "adds 0.250 [0.000, 0.500] and " in sentence
 
 
 @pytest.mark.parametrize(("ap", "words"), [(0.999, "better than"), (0.5, "worse than")])
