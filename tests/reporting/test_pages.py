@@ -82,6 +82,13 @@ def test_energies_that_were_tried_are_the_record():
     assert "Least: residual at 5%, 1.050." in text
 
 
+def test_what_was_tried_on_erasing_is_the_record():
+    seeds = {"0": {"erase": 0.5, "erase ln": 0.001, "ap": 0.98, "masked": 0.02}}
+    seeds["1"] = seeds["0"] | {"erase": 0.7, "ap": 0.96}
+    text = evidence_page.erase_remedies({"rows": {"as it is": seeds}, "commit": "abc"})
+    assert "| as it is | 0.60 | 0.0010 | 0.970 | 0.0200 |" in text and "mean of 2 seeds" in text
+
+
 def test_costs_are_the_records():
     """Planted bug: memory's ratio printed as time's."""
     text = costs_page.costs(BENCHMARKS)
