@@ -32,7 +32,7 @@ N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail 
 SHIPPED = "thresholds.json"
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
-VERSION = 5  # of the statistic: a change of the filters or the background makes old thresholds void
+VERSION = 6  # of the statistic: a change of the filters or the background makes old thresholds void
 
 
 def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nblib.detection import evidence
-from nblib.detection.combination import EVIDENCE_LIMIT, GROUP_WEIGHTS, score_spectrum
+from nblib.detection.combination import EVIDENCE_LIMIT, score_spectrum
 from nblib.detection.evidence import forward, network_evidence, relative_attention
 from nblib.detection.network import shipped_network
 from nblib.detection.network_inputs import TOKEN, network_inputs
@@ -78,10 +78,10 @@ def test_evidence_of_a_cell_is_added_to_its_bins_and_bounded():
     freqs, psd, valid = _spectrum(600)
     scored = score_spectrum(psd, Plan.of(freqs, valid), 16)
     expected = np.repeat(np.clip(scored.log_odds, -3, 3)[:, None], TOKEN, axis=1)
-    for weight, after, before in zip(GROUP_WEIGHTS, scored.by_group, scored.white.by_group, strict=True):
+    for after, before in zip(scored.by_group, scored.white.by_group, strict=True):
         added = (after - before).reshape(-1, TOKEN)
-        np.testing.assert_allclose(added, weight * expected, atol=1e-9)
-        assert scored.combined and np.abs(added).max() <= weight * EVIDENCE_LIMIT + 1e-9
+        np.testing.assert_allclose(added, expected, atol=1e-9)
+        assert scored.combined and np.abs(added).max() <= EVIDENCE_LIMIT + 1e-9
 
 
 @pytest.mark.parametrize(("n_bins", "n_segments", "asked"), [(299, 16, False), (300, 16, True), (400, 2, False)])
