@@ -74,11 +74,13 @@ def with_networks(record, networks):
         draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
         record[name] |= {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
         best = max((record["best"], "bank"), key=lambda key: record[name][key]["ap"])
-        record.setdefault("differences", {})[name] = {
-            f"{key} - {best}": difference(record[name][key], record[name][best], draws[key], draws[best])
-            for key in cells
-            if key not in (record["best"], "bank")
-        }
+        record.setdefault("differences", {}).setdefault(name, {}).update(
+            {
+                f"{key} - {best}": difference(record[name][key], record[name][best], draws[key], draws[best])
+                for key in cells
+                if key not in (record["best"], "bank")
+            }
+        )
         print(name, {key: round(record[name][key]["ap"], 3) for key in cells}, flush=True)
         print(record["differences"][name], record["milliseconds a spectrum"], flush=True)
 

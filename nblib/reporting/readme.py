@@ -93,12 +93,12 @@ def _unknown(wide, injected):
     gain = wide["differences"]["wide"][f"network, attention - {wide['best']}"]
     words = {1: "better than", -1: "worse than", 0: "as good (within the interval) as"}
     pair = injected["differences"]["classical detector + 1 x real stretch: head - classical detector"]
-    adds = [f"{mean:.3f} [{low:.3f}, {high:.3f}]" for mean, low, high in (pair["1%"], pair["5%"])]
+    adds = [f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]" for mean, low, high in (pair["1%"], pair["5%"])]
     return (
         "4. **Unknown backgrounds.** Where nobody knows the background's form, attention of the shipped network finds "
         f"simulated noise {words[_sign(gain)]} the best classical method (AP {shipped:.3f} and {best:.3f}). On "
-        f"measured spectra the network adds {adds[0]} and {adds[1]} to the share of injected lines that the classical "
-        "detector finds (1 % and 5 % flagged)."
+        "measured spectra the network changes the share of injected lines that the classical detector finds by "
+        f"{adds[0]} and {adds[1]} (1 % and 5 % flagged)."
     )
 
 

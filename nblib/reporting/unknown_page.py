@@ -3,7 +3,7 @@
 from nblib.evaluation.alarm_rates import pooled_rate
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
-from nblib.reporting.wording import fill_places, markdown_table
+from nblib.reporting.wording import enumerate_words, fill_places, markdown_table
 
 BENCHMARKS = ("wide", "network_injections", "false_alarms", "detector_costs", "wide_cnn")
 TESTS = {"wide": "locked test", "second": "second generator"}
@@ -24,8 +24,18 @@ MEASURED = {
     "best single setting": "best single setting, chosen on the first stretch ({best})",
     "calibrated bank on running medians": "bank of filters of many widths, each with its own tail on quiet cells",
 }
-ADDS = {"as shipped": "real stretch", "trained on simulation only": "simulated"}
 AREAS = ("1%", "5%")
+BOTH = "classical detector + 1 x real stretch: head"
+ONLY_SIMULATED = "classical detector + 1 x simulated: head"
+ATTENTION = "real stretch: attention"
+DIFFERENCES = (  # pair in the record, words, aim
+    (f"{BOTH} - best single setting", "`nblib detect` - best single setting", ">= 0.04, interval above 0"),
+    (f"{BOTH} - running median 401, narrow", "`nblib detect` - running median of 401 bins", ""),
+    (f"{BOTH} - classical detector", "`nblib detect` - classical detector: what the network adds", ">= 0.01"),
+    (f"{ONLY_SIMULATED} - classical detector", "the same, network trained on simulation only", ""),
+    (f"{ATTENTION} - best single setting", "attention alone - best single setting", ">= -0.05"),
+    (f"{ATTENTION} - running median 401, narrow", "attention alone - running median of 401 bins", ""),
+)
 AIMED = {"wide": 0.12, "second": 0.08}  # attention's average precision above the best classical setting's
 ASKED = {True: "0.77 to 1.3", False: "0.5 to 2"}  # times the false alarms asked, K known and not
 MILLISECONDS = 25  # asked for 3,000 bins
@@ -69,26 +79,31 @@ def tried(record: dict) -> str:
 
 
 def measured(record: dict) -> str:
-    """Lines injected into measured spectra: what is found, and what the network adds."""
-    best = record["first stretch"]["best single setting"]
-    found, others = record["held out"], record["differences"]
+    """Lines injected into measured spectra: what is found, by width, and differences beside what was aimed at."""
+    best, held_out = record["first stretch"]["best single setting"], record["held out"]
     rows = [
-        (words.format(best=best), *(f"{found[key][area]:.3f}" for area in AREAS))
-        for key, words in sorted(MEASURED.items(), key=lambda item: -sum(found[item[0]].values()))
+        (words.format(best=best), *(f"{held_out[key][area]:.3f}" for area in AREAS))
+        for key, words in sorted(MEASURED.items(), key=lambda item: -sum(held_out[item[0]].values()))
     ]
     lines = [*markdown_table(("method", "1 % flagged", "5 % flagged"), rows), ""]
-    for trained, name in ADDS.items():
-        pair = others[f"classical detector + 1 x {name}: head - classical detector"]
-        lines.append(
-            f"- The network {trained} adds {_span(pair['1%'])} and {_span(pair['5%'])} to the classical detector."
+    pairs = [
+        (words, *(_span(record["differences"][pair][area]) for area in AREAS), aim) for pair, words, aim in DIFFERENCES
+    ]
+    lines += [*markdown_table(("difference [95 %]", "1 % flagged", "5 % flagged", "aimed at"), pairs), ""]
+    widths = sorted(record["by width"][BOTH], key=float)
+    by_width = [
+        (
+            MEASURED[key].format(best=best),
+            *(" and ".join(f"{v:.3f}" for v in record["by width"][key][w]) for w in widths),
         )
-    for key, words in (
-        ("classical detector + 1 x real stretch: head", "Both together"),
-        ("real stretch: attention", "Attention alone"),
-    ):
-        for other in ("running median 401, narrow", "best single setting"):
-            pair = others[f"{key} - {other}"]
-            lines.append(f"- {words} - {other}: {_span(pair['1%'])} and {_span(pair['5%'])}.")
+        for key in (BOTH, "classical detector", "running median 401, narrow")
+    ]
+    lines += markdown_table(("1 % and 5 % flagged", *(f"width {width} bins" for width in widths)), by_width)
+    without = [
+        f"{number} bins on {name}" for name, row in record["places"].items() for number, n in row.items() if not n
+    ]
+    if without:
+        lines += ["", f"No place that every method calls quiet was left for lines of {enumerate_words(without)}."]
     return "\n".join(lines)
 
 

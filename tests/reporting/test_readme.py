@@ -60,7 +60,7 @@ def test_unknown_backgrounds_turn_with_the_numbers(low, high, words):
     injected["differences"]["classical detector + 1 x real stretch: head - classical detector"]["1%"] = [0.25, 0.0, 0.5]
     sentence = next(row for row in readme.answer(EVIDENCE, wide, injected).splitlines() if row.startswith("4."))
     assert f"finds simulated noise {words} the best classical method (AP " in sentence
-    assert "adds 0.250 [0.000, 0.500] and " in sentence
+    assert "finds by +0.250 [+0.000, +0.500] and " in sentence
 
 
 @pytest.mark.parametrize(("ap", "words"), [(0.999, "better than"), (0.5, "worse than")])
