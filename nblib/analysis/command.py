@@ -21,7 +21,7 @@ def detect_command(arguments: list[str]) -> int:
     """Read spectra, flag what is contaminated, print and write it; 0 read, 2 when any file was refused."""
     options = _parser().parse_args(arguments)
     _check(options)
-    detector = NoiseDetector(_progress if sys.stderr.isatty() else None)
+    detector = NoiseDetector(_progress if sys.stderr.isatty() else None, options.network)
     documents, rows, refused = [], [], 0
     names = output_names(options.files)
     for path, name in zip(options.files, names, strict=True):
@@ -65,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the result as JSON and write nothing")
     parser.add_argument(
         "--false-alarm", type=float, default=0.01, metavar="P", help="chance that a clean spectrum has any flag (0.01)"
+    )
+    parser.add_argument(
+        "--network",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="add the network's evidence to the classical statistics (default), or do without",
     )
     parser.add_argument("--segments", type=float, metavar="K", help="averages behind each bin; default: the header's")
     parser.add_argument("--column", metavar="NAME", help="name or number of the column to use; 'all' for every one")

@@ -10,6 +10,8 @@ import scipy.io.wavfile
 
 from nblib.__main__ import main
 from nblib.analysis.command import output_names
+from nblib.detection import combination
+from nblib.detection.evidence import network_evidence
 
 FREQS = np.arange(1.0, 401.0)
 PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
@@ -46,6 +48,17 @@ def test_json_has_the_promised_keys_and_writes_nothing(tmp_path, capsys, monkeyp
     assert flag["low"] <= 50 <= flag["high"] and flag["kind"] == "line" and "50 Hz mains" in flag["cause"]
     assert 11 < flag["excess_db"] < 16 and 0 <= flag["probability"] < 0.01
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_the_network_can_be_left_out(tmp_path, capsys, monkeypatch):
+    """Planted bug: the option was read and not passed on; the network was asked twice."""
+    asked = []
+    monkeypatch.setattr(combination, "network_evidence", lambda *given: asked.append(1) or network_evidence(*given))
+    path = _write(tmp_path / "device.csv", _spectrum())
+    for option in ("--network", "--no-network"):
+        (flag,) = _json(capsys, path, "--segments", "16", option)["flags"]
+        assert flag["low"] <= 50 <= flag["high"]
+    assert len(asked) == 1
 
 
 @pytest.mark.slow
