@@ -13,7 +13,7 @@ import numpy as np
 from nblib.detection.calibration import ALARM_RATES
 from nblib.detection.metrics import over_seeds
 from nblib.evaluation.trials import TRIALS
-from nblib.evaluation.vocabulary import BY_RESIDUAL, CLAIMED, LIMIT, MEDIAN, TRUE
+from nblib.evaluation.vocabulary import BY_RESIDUAL, CLAIMED, LIMIT, MEDIAN, REFIT, TRUE
 from nblib.prediction import SCORES
 from nblib.spectra.noise import PUBLISHED_FAMILIES
 
@@ -61,6 +61,50 @@ def detection_table(metrics: dict) -> dict[str, dict]:
     for method, row in metrics["baselines"]["methods"].items():
         rows[method] = {"ap": _without_seed(row["ap"], *row["ap_interval"]), "top1": _without_seed(row["top1"])}
     return dict(sorted(rows.items(), key=lambda item: -item[1]["ap"]["iqm"]))
+
+
+PAIRS = (  # two rows of detection_table, held against each other on the same test spectra
+    ("simulated labels, attention", MEDIAN),
+    ("label-free, attention", MEDIAN),
+    ("simulated labels, attention", "label-free, attention"),
+    ("simulated labels, attention", "supervised CNN"),
+    ("simulated labels, attention", "token readout, attention"),
+    ("simulated labels, residual", REFIT),
+    ("label-free, residual", REFIT),
+    ("simulated labels, attention", LIMIT),
+)
+
+
+def paired_differences(metrics: dict) -> dict[tuple[str, str], dict]:
+    """Differences of AP on the same test spectra, by seed where both are trained: spans of PAIRS that the record has.
+
+    The interval covers seeds and test spectra together: a jackknife over the same groups of spectra for both.
+    """
+    return {
+        (one, other): over_seeds(*differences)
+        for one, other in PAIRS
+        if (differences := _differences(_precisions(metrics, one), _precisions(metrics, other)))
+    }
+
+
+def _precisions(metrics, label):
+    """AP and AP without each group of spectra, by seed (None: no seeds), of a row of detection_table."""
+    trial, _, score = label.partition(", ")
+    if label in metrics["baselines"]["methods"]:
+        rows = {None: metrics["baselines"]["methods"][label]}
+    else:
+        rows = {seed: row[score or "logit"] for seed, row in metrics["trials"].get(trial, {}).items()}
+    return {seed: (row["ap"], np.array(row["ap_left_out"])) for seed, row in rows.items() if "ap_left_out" in row}
+
+
+def _differences(one, other):
+    """Values and their left-out twins, (seed,) and (seed, group); None where no seed is in both."""
+    seeds = [seed for seed in one if seed in other or None in other]
+    if not seeds:
+        return None
+    pairs = [(one[seed], other[None if None in other else seed]) for seed in seeds]
+    values, left_out = (np.array([first[part] - second[part] for first, second in pairs]) for part in (0, 1))
+    return values, left_out
 
 
 def strength_curves(metrics: dict) -> dict[str, dict[float, dict]]:

@@ -28,6 +28,7 @@ def evidence(record: dict, single: dict) -> str:
     metrics = record["metrics"]
     parts = [
         ("Detection of single lines", _detection(metrics)),
+        ("Paired differences", _paired(metrics)),
         ("What was aimed at, and what was measured", _claims(metrics)),
         ("Noise families", _families(metrics)),
         ("Other estimation noise", _noise(metrics)),
@@ -60,6 +61,23 @@ def _detection(metrics):
     rows.append(("chance", "", f"{chance['prevalence']:.3f}", "", "", guesses))
     header = ("method", "seeds", "AP [95 %]", "of true background", "of limit", "top-1 [95 %]")
     return [_above(table), "", *markdown_table(header, rows)]
+
+
+def _paired(metrics):
+    """Differences of average precision of two methods on the same spectra, with an interval of their own."""
+    verdicts = {1: "better", -1: "worse", 0: "not to be told apart"}
+    rows = [
+        (
+            one,
+            other,
+            str(span["n"]),
+            format_interval(span, 4),
+            verdicts[compare(span, {"iqm": 0.0})] if span["n"] > 2 else "",
+        )
+        for (one, other), span in tables.paired_differences(metrics).items()
+    ]
+    said = "AP of the first minus AP of the second on the same test spectra, by seed where both are trained."
+    return [said, "", *markdown_table(("first", "second", "seeds", "difference [95 %]", "the first is"), rows)]
 
 
 def _above(table):

@@ -75,6 +75,23 @@ def metrics():
     }
 
 
+def test_paired_differences_share_what_both_have_in_common(metrics):
+    """Planted bug: seeds paired in the order they come, not by name."""
+    rng = np.random.default_rng(0)
+    luck, groups = rng.normal(0, 0.01, N_SEEDS), rng.normal(0, 0.01, GROUPS)
+    for trial, ap in (("simulated labels", 0.98), ("label-free", 0.97)):
+        rows = metrics["trials"][trial]
+        for seed, row in rows.items():
+            row["attention"] |= {"ap": ap + luck[int(seed)], "ap_left_out": list(ap + luck[int(seed)] + groups)}
+    metrics["trials"]["label-free"] = dict(reversed(metrics["trials"]["label-free"].items()))
+    span = tables.paired_differences(metrics)["simulated labels, attention", "label-free, attention"]
+    assert [span[key] for key in ("iqm", "low", "high")] == pytest.approx([0.01] * 3, abs=1e-9)
+    assert span["n"] == N_SEEDS
+    alone = tables.paired_differences(metrics)["simulated labels, attention", tables.MEDIAN]
+    assert alone["iqm"] == pytest.approx(0.12, abs=0.01) and alone["high"] - alone["low"] > 0.01
+    assert tables.paired_differences(metrics)["simulated labels, attention", "supervised CNN"]["n"] == 5
+
+
 def test_energies_by_the_residual_stand_beside_those_by_attention(metrics):
     rows = tables.energy_table(metrics)
     assert rows["label-free, kept by the residual"][0]["iqm"] == pytest.approx(0.46 / 0.45)
