@@ -114,5 +114,5 @@ def score_spectrum(
     segments = np.interp(np.arange(len(freqs)), index, white.n_segments[index])
     evidence = network_evidence(freqs, psd, valid, segments, weights)
     log_odds = np.repeat(evidence.log_odds, TOKEN)[: len(freqs)]
-    by_group, ranks = (add_evidence(part, log_odds) for part in (white.by_group, white.ranks))
-    return Scored(white, by_group, ranks, evidence.attention, evidence.log_odds, True)
+    by_group = np.stack([add_evidence(part, log_odds) for part in white.by_group])
+    return Scored(white, by_group, add_evidence(white.ranks, log_odds), evidence.attention, evidence.log_odds, True)
