@@ -73,9 +73,10 @@ def simulated(record: dict) -> str:
 def tried(record: dict) -> str:
     """Networks and readouts that were tried, on tuning spectra."""
     kinds = ("head", "attention", "attention over even attention")
-    rows = [(name, *(f"{row[kind]:.3f}" for kind in kinds)) for name, row in record["tried"].items()]
-    rows.append((record["best"], f"{record['tuning'][record['best']]:.3f}", "", ""))
-    return "\n".join(markdown_table(("trained", "token head", *kinds[1:]), rows))
+    ordered = sorted(record["tried"].items(), key=lambda item: item[1]["head"])
+    rows = [(name, *(f"{row[kind]:.3f}" for kind in kinds)) for name, row in ordered]
+    best = f"The best classical setting, {record['best']}, has {record['tuning'][record['best']]:.3f} there."
+    return "\n".join([*markdown_table(("trained for", "token head", *kinds[1:]), rows), "", best])
 
 
 def measured(record: dict) -> str:
