@@ -5,7 +5,7 @@ from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 from nblib.reporting.wording import enumerate_words, fill_places, markdown_table
 
-BENCHMARKS = ("wide", "network_injections", "false_alarms", "detector_costs", "wide_cnn")
+BENCHMARKS = ("wide", "network_injections", "false_alarms", "detector_costs", "wide_cnn", "multitaper")
 TESTS = {"wide": "locked test", "second": "second generator"}
 SIMULATED = {  # key in the record -> words; {best} is the best classical setting on the tuning spectra
     "simulated: head": "network, token head, trained on simulation only",
@@ -150,6 +150,28 @@ def convolutions(record: dict) -> str:
     )
 
 
+def multitaper(record: dict) -> str:
+    """Thomson's F test on the time series beside the detector: share of places found."""
+    methods = ("detector", "F test", "detector or F test")
+    rows = [
+        (name, *(f"{found[area][method]['share']:.3f}" for area in AREAS for method in methods))
+        for name, found in record["found"].items()
+    ]
+    header = ("disturbance", *(f"{method}, {area}" for area in AREAS for method in methods))
+    chance = [[row[area][method]["chance"] for row in record["found"].values()] for area in AREAS for method in methods]
+    rows.append(("most that chance finds", *(f"{max(values):.3f}" for values in chance)))
+    settings = record["settings"]
+    return "\n".join(
+        [
+            f"{settings['series']} series of {settings['samples']:,} samples, {settings['averages']} averages; every "
+            "method flags the same share (1 % or 5 %) of the undisturbed series. Heights over the background, widths in "
+            "bins.",
+            "",
+            *markdown_table(header, rows),
+        ]
+    )
+
+
 def renewed(text: str) -> str:
     """docs/unknown.md with what the records of the benchmarks say in its places.
 
@@ -167,5 +189,6 @@ def renewed(text: str) -> str:
             "false alarms": alarms(records["false_alarms"]),
             "detector costs": costs(records["detector_costs"]),
             "convolutions": convolutions(records["wide_cnn"]),
+            "multitaper": multitaper(records["multitaper"]),
         },
     )
