@@ -164,8 +164,7 @@ def multitaper(record: dict) -> str:
     return "\n".join(
         [
             f"{settings['series']} series of {settings['samples']:,} samples, {settings['averages']} averages; every "
-            "method flags the same share (1 % or 5 %) of the undisturbed series. Heights over the background, widths in "
-            "bins.",
+            "method flags the same share (1 % or 5 %) of the undisturbed series. Heights are over the background.",
             "",
             *markdown_table(header, rows),
         ]
