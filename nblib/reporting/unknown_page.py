@@ -5,7 +5,7 @@ from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 from nblib.reporting.wording import enumerate_words, fill_places, markdown_table
 
-BENCHMARKS = ("wide", "network_injections", "false_alarms", "detector_costs", "wide_cnn", "multitaper")
+BENCHMARKS = ("wide", "network_injections", "injections", "false_alarms", "detector_costs", "wide_cnn", "multitaper")
 TESTS = {"wide": "locked test", "second": "second generator"}
 SIMULATED = {  # key in the record -> words; {best} is the best classical setting on the tuning spectra
     "simulated: head": "network, token head, trained on simulation only",
@@ -36,6 +36,16 @@ DIFFERENCES = (  # pair in the record, words, aim
     (f"{ATTENTION} - best single setting", "attention alone - best single setting", ">= -0.05"),
     (f"{ATTENTION} - running median 401, narrow", "attention alone - running median of 401 bins", ""),
 )
+DETECTORS = (
+    ("shipped detector - best single setting", "`nblib detect` - best single setting", ">= 0.04, interval above 0"),
+    ("shipped detector - running median 401, narrow", "`nblib detect` - running median of 401 bins", ""),
+    ("shipped detector - its classical part", "`nblib detect` - classical detector: what the network adds", ">= 0.01"),
+    (
+        "shipped detector, score that flags - its classical part, score that flags",
+        "the same, ordered by the score that flags",
+        "",
+    ),
+)
 AIMED = {"wide": 0.12, "second": 0.08}  # attention's average precision above the best classical setting's
 ASKED = {True: "0.77 to 1.3", False: "0.5 to 2"}  # times the false alarms asked, K known and not
 MILLISECONDS = 25  # asked for 3,000 bins
@@ -43,8 +53,9 @@ MILLISECONDS = 25  # asked for 3,000 bins
 
 def _span(row, digits=3):
     """Difference and interval, of a dict or of (mean, low, high)."""
-    middle, low, high = (row[key] for key in ("difference", "low", "high")) if isinstance(row, dict) else row
-    return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    if isinstance(row, dict):
+        row = (row["difference" if "difference" in row else "mean"], row["low"], row["high"])
+    return "{:.{digits}f} [{:.{digits}f}, {:.{digits}f}]".format(*row, digits=digits)
 
 
 def simulated(record: dict) -> str:
@@ -79,18 +90,27 @@ def tried(record: dict) -> str:
     return "\n".join([*markdown_table(("trained for", "token head", *kinds[1:]), rows), "", best])
 
 
-def measured(record: dict) -> str:
-    """Lines injected into measured spectra: what is found, by width, and differences beside what was aimed at."""
+def measured(record: dict, detector: dict) -> str:
+    """Lines injected into measured spectra: what is found, by width, and differences beside what was aimed at.
+
+    Parameters
+    ----------
+    record, detector : of benchmarks/network_injections.py and of benchmarks/injections.py
+    """
     best, held_out = record["first stretch"]["best single setting"], record["held out"]
     rows = [
         (words.format(best=best), *(f"{held_out[key][area]:.3f}" for area in AREAS))
         for key, words in sorted(MEASURED.items(), key=lambda item: -sum(held_out[item[0]].values()))
     ]
     lines = [*markdown_table(("method", "1 % flagged", "5 % flagged"), rows), ""]
-    pairs = [
-        (words, *(_span(record["differences"][pair][area]) for area in AREAS), aim) for pair, words, aim in DIFFERENCES
+    lines += ["Places that are quiet for every method of this table:", ""]
+    lines += [
+        *_difference_table(record, DIFFERENCES),
+        "",
+        "Places that are quiet for the detectors, with and without the network:",
+        "",
     ]
-    lines += [*markdown_table(("difference [95 %]", "1 % flagged", "5 % flagged", "aimed at"), pairs), ""]
+    lines += [*_difference_table(detector, DETECTORS), ""]
     widths = sorted(record["by width"][BOTH], key=float)
     by_width = [
         (
@@ -106,6 +126,11 @@ def measured(record: dict) -> str:
     if without:
         lines += ["", f"No place that every method calls quiet was left for lines of {enumerate_words(without)}."]
     return "\n".join(lines)
+
+
+def _difference_table(record, pairs):
+    rows = [(words, *(_span(record["differences"][pair][area]) for area in AREAS), aim) for pair, words, aim in pairs]
+    return markdown_table(("difference [95 %]", "1 % flagged", "5 % flagged", "aimed at"), rows)
 
 
 def alarms(record: dict) -> str:
@@ -184,7 +209,7 @@ def renewed(text: str) -> str:
         {
             "simulated worlds": simulated(records["wide"]),
             "networks tried": tried(records["wide"]),
-            "measured spectra": measured(records["network_injections"]),
+            "measured spectra": measured(records["network_injections"], records["injections"]),
             "false alarms": alarms(records["false_alarms"]),
             "detector costs": costs(records["detector_costs"]),
             "convolutions": convolutions(records["wide_cnn"]),

@@ -136,9 +136,11 @@ def test_what_the_network_adds_to_measured_spectra_is_the_record():
     for number, pair in enumerate(row[0] for row in unknown_page.DIFFERENCES):
         record["differences"][pair] = {area: [number / 10, 0.0, 1.0] for area in ("1%", "5%")}
     record["places"] = {"here": {"1": 30, "60": 0}, "there": {"60": 5}}
-    text = unknown_page.measured(record)
-    line = next(row for row in text.splitlines() if "what the network adds" in row)
-    assert line.split("|")[2].strip() == "0.200 [0.000, 1.000]"
+    text = unknown_page.measured(record, UNKNOWN["injections"])
+    lines = [row for row in text.splitlines() if "what the network adds" in row]
+    assert lines[0].split("|")[2].strip() == "0.200 [0.000, 1.000]"
+    adds = UNKNOWN["injections"]["differences"]["shipped detector - its classical part"]["5%"]["mean"]
+    assert lines[1].split("|")[3].split()[0] == f"{adds:.3f}"
     assert "left for lines of 60 bins on here." in text
 
 

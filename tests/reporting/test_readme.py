@@ -12,7 +12,7 @@ from nblib.project.records import committed_result, read_json
 from nblib.reporting import readme
 
 EVIDENCE, SWEEP = committed_result("06_benchmark"), committed_result("05_lambda_sweep")
-UNKNOWN = [read_json(benchmark_record(name)) for name in ("wide", "network_injections")]
+UNKNOWN = [read_json(benchmark_record(name)) for name in readme.UNKNOWN]
 
 
 @pytest.fixture
@@ -55,12 +55,15 @@ def test_the_answer_is_four_sentences_and_a_table_of_at_most_eight_rows():
 )
 def test_unknown_backgrounds_turn_with_the_numbers(low, high, words):
     """Planted bug: the interval of the token head for that of attention."""
-    wide, injected = copy.deepcopy(UNKNOWN)
+    wide, injected, detector = copy.deepcopy(UNKNOWN)
     wide["differences"]["wide"][f"network, attention - {wide['best']}"] = {"difference": 0.0, "low": low, "high": high}
-    injected["differences"]["classical detector + 1 x real stretch: head - classical detector"]["1%"] = [0.25, 0.0, 0.5]
-    sentence = next(row for row in readme.answer(EVIDENCE, wide, injected).splitlines() if row.startswith("4."))
+    injected["differences"]["classical detector + 1 x real stretch: head - classical detector"]["1%"] = [0.25, low, 0.5]
+    detector["differences"]["shipped detector - its classical part"]["1%"] = {"mean": 0.1, "low": 0.05, "high": 0.3}
+    lines = readme.answer(EVIDENCE, wide, injected, detector).splitlines()
+    sentence = next(row for row in lines if row.startswith("4."))
     assert f"finds simulated noise {words} the best classical method (AP " in sentence
-    assert "finds by +0.250 [+0.000, +0.500] and " in sentence
+    assert f"finds +0.100 [+0.050, +0.300] to +0.250 [{low:+.3f}, +0.500] more" in sentence
+    assert ("shows a gain" in sentence, "no sure gain" in sentence) == (low > 0, low < 0)
 
 
 @pytest.mark.parametrize(("ap", "words"), [(0.999, "better than"), (0.5, "worse than")])
