@@ -207,7 +207,7 @@ def energy_remedies(record: dict) -> str:
     """Cells left out of a fit of the energies, by score and threshold: the record of benchmarks/energies.py."""
     lines = []
     for variant, by_score in record["rows"].items():
-        rates = list(next(iter(by_score.values())))
+        rates = sorted(next(iter(by_score.values())), key=lambda rate: float(rate.rstrip("%")))
         table = [
             (score, *(f"{statistics.mean(row['Ea'] for row in by_rate[rate].values()):.3f}" for rate in rates))
             for score, by_rate in by_score.items()
