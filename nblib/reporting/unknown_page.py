@@ -102,15 +102,6 @@ def measured(record: dict, detector: dict) -> str:
         (words.format(best=best), *(f"{held_out[key][area]:.3f}" for area in AREAS))
         for key, words in sorted(MEASURED.items(), key=lambda item: -sum(held_out[item[0]].values()))
     ]
-    lines = [*markdown_table(("method", "1 % flagged", "5 % flagged"), rows), ""]
-    lines += ["Places that are quiet for every method of this table:", ""]
-    lines += [
-        *_difference_table(record, DIFFERENCES),
-        "",
-        "Places that are quiet for the detectors, with and without the network:",
-        "",
-    ]
-    lines += [*_difference_table(detector, DETECTORS), ""]
     widths = sorted(record["by width"][BOTH], key=float)
     by_width = [
         (
@@ -119,13 +110,17 @@ def measured(record: dict, detector: dict) -> str:
         )
         for key in (BOTH, "classical detector", "running median 401, narrow")
     ]
-    lines += markdown_table(("1 % and 5 % flagged", *(f"width {width} bins" for width in widths)), by_width)
     without = [
         f"{number} bins on {name}" for name, row in record["places"].items() for number, n in row.items() if not n
     ]
+    lines = ["Places that are quiet for every method of this table:", ""]
+    lines += [*markdown_table(("method", "1 % flagged", "5 % flagged"), rows), ""]
+    lines += [*_difference_table(record, DIFFERENCES), ""]
+    lines += [*markdown_table(("1 % and 5 % flagged", *(f"width {width} bins" for width in widths)), by_width), ""]
     if without:
-        lines += ["", f"No place that every method calls quiet was left for lines of {enumerate_words(without)}."]
-    return "\n".join(lines)
+        lines += [f"No place that every method calls quiet was left for lines of {enumerate_words(without)}.", ""]
+    lines += ["Places that are quiet for the detectors, with and without the network:", ""]
+    return "\n".join([*lines, *_difference_table(detector, DETECTORS)])
 
 
 def _difference_table(record, pairs):
