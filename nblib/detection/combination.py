@@ -60,8 +60,8 @@ def add_evidence(
     Parameters
     ----------
     weight : of the log-odds, >= 0; 1 adds both in nats, nothing is tuned. benchmarks/network_injections.py has others:
-        chosen on the stretch that the network was trained on, the weight is 4 and narrow lines elsewhere suffer. With
-        4 for broad filters alone, 1.8 times the false alarms asked came about on the second generator
+        chosen on the stretch that the network was trained on, the weight is 4 and narrow lines elsewhere suffer. 4
+        for broad filters alone gave more false alarms than asked on the second generator
     """
     return log_p + weight * np.clip(log_odds, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
 

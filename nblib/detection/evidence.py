@@ -24,6 +24,7 @@ KERNEL, NEAR_KERNEL = 5, 7
 EPSILON = 1e-5  # of the layer norms
 ERF_SERIES = np.array([4.30638e-5, 2.765672e-4, 1.520143e-4, 9.2705272e-3, 4.22820123e-2, 7.05230784e-2], np.float32)
 CLEAN_QUANTILE = 0.75  # of a CLS row: attention that a clean token gets, unless most of the axis is noise
+TINY = float(np.finfo(np.float32).tiny)  # a row may put all it has on a few tokens
 FAR_OUT = np.float32(10)  # from which on x Phi(x) is 0 or x in single precision
 QUERIES = 512  # attended at a time
 FEWEST_BINS, MOST_BINS = 300, 10_000  # of the spectra that it was trained on or tested with
@@ -69,7 +70,7 @@ def relative_attention(rows: Float[ndarray, "head cell"], present: Bool[ndarray,
     much noise too low: there the clean cells share what the noise does not get.
     """
     row = np.where(present, rows.mean(axis=0), np.nan).astype(np.float64)
-    return row / np.quantile(row[present], CLEAN_QUANTILE)
+    return row / max(np.quantile(row[present], CLEAN_QUANTILE), TINY)
 
 
 @cache

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from nblib.detection.evidence import CLEAN_QUANTILE, WEIGHTS
+from nblib.detection.evidence import CLEAN_QUANTILE, TINY, WEIGHTS
 from nblib.detection.network_inputs import CHANNELS, TOKEN
 
 
@@ -161,8 +161,8 @@ def cell_score(output: WideOutput, kind: str, present: Bool[Tensor, "batch token
         if output.cls_attn is None:
             raise ValueError("the network has no attention; use 'head' or 'strength'")
         row = output.cls_attn.mean(dim=1)
-        clean = row.masked_fill(~present, torch.nan).nanquantile(CLEAN_QUANTILE, dim=1, keepdim=True)
-        found = -(row / clean).clamp(min=torch.finfo(row.dtype).tiny).log()
+        clean = row.masked_fill(~present, torch.nan).nanquantile(CLEAN_QUANTILE, dim=1, keepdim=True).clamp(min=TINY)
+        found = -(row / clean).clamp(min=TINY).log()
     else:
         found = output.logit if kind == "head" else output.strength
     return found.masked_fill(~present, torch.nan)

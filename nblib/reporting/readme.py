@@ -103,8 +103,8 @@ def _unknown(wide, injected, detector):
     return (
         "4. **Unknown backgrounds.** Where nobody knows the background's form, attention of the shipped network finds "
         f"simulated noise {words[_sign(gain)]} the best classical method (AP {shipped:.3f} and {best:.3f}). On "
-        f"measured spectra it shows {shown}: with it the classical detector finds {ends[0]} to {ends[1]} more of the "
-        "injected lines, by how their places are chosen (1 % flagged)."
+        f"measured spectra it shows {shown}: it changes the share of injected lines that the classical detector finds "
+        f"by {ends[0]} to {ends[1]}, by how their places are chosen (1 % flagged)."
     )
 
 

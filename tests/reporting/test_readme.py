@@ -62,7 +62,7 @@ def test_unknown_backgrounds_turn_with_the_numbers(low, high, words):
     lines = readme.answer(EVIDENCE, wide, injected, detector).splitlines()
     sentence = next(row for row in lines if row.startswith("4."))
     assert f"finds simulated noise {words} the best classical method (AP " in sentence
-    assert f"finds +0.100 [+0.050, +0.300] to +0.250 [{low:+.3f}, +0.500] more" in sentence
+    assert f"finds by +0.100 [+0.050, +0.300] to +0.250 [{low:+.3f}, +0.500], by how" in sentence
     assert ("shows a gain" in sentence, "no sure gain" in sentence) == (low > 0, low < 0)
 
 
