@@ -4,11 +4,13 @@ The spectrum whitened by running medians of several windows in units of the esti
 filter bank, and the plain level. A factor on the spectrum changes nothing, missing bins are masked.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import median_filter
-from scipy.signal import fftconvolve
 
 from nblib.detection.scatter import local_segments
 from nblib.spectra.background import log_median
@@ -91,10 +93,24 @@ def _coarse_median(log_psd):
 
 def _responses(residual, widths):
     """Responses of unit-variance Gaussian filters, cut off at 3 standard deviations; the ends go on as they are."""
-    clipped, found = np.clip(residual, -CLIP, CLIP), []
-    for width in widths:
-        half = int(3 * width + 0.5)
-        kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / width) ** 2)
-        kernel *= np.sqrt(2 * width * np.sqrt(np.pi)) / kernel.sum()
-        found.append(fftconvolve(np.pad(clipped, half, mode="edge"), kernel, mode="valid"))
-    return found
+    reach = max(_half(width) for width in widths)
+    padded = np.pad(np.clip(residual, -CLIP, CLIP), reach, mode="edge")
+    size = next_fast_len(len(padded), real=True)
+    spectrum = rfft(padded, size)
+    kept = slice(reach, reach + len(residual))
+    return [irfft(spectrum * _transfer(width, size), size)[kept] for width in widths]
+
+
+def _half(width):
+    return int(3 * width + 0.5)
+
+
+@lru_cache(maxsize=64)
+def _transfer(width, size):
+    """Transform of a Gaussian filter around bin 0 (scipy.ndimage.gaussian_filter1d with truncate=3), unit variance."""
+    half = _half(width)
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / width) ** 2)
+    kernel *= np.sqrt(2 * width * np.sqrt(np.pi)) / kernel.sum()
+    full = np.zeros(size)
+    full[np.arange(-half, half + 1)] = kernel
+    return rfft(full)
