@@ -12,6 +12,7 @@ from nblib.detection.bank import ALLOWANCE, WIDTHS
 from nblib.evaluation.background_baselines import (
     DetectorScores,
     calibrated_bank,
+    library_settings,
     running_median_filter,
     single_settings,
 )
@@ -31,11 +32,12 @@ from nblib.project.records import write_json
 from nblib.spectra.wide import cell_any
 
 SHIPPED, K_UNKNOWN = DetectorScores(), DetectorScores(n_segments_known=False)
+LIBRARIES = library_settings()
 SCREENS = (
     running_median_filter(401, (1, 2, 3)),
     running_median_filter(101, (1,)),
     SHIPPED.method("classical ranks"),
-    SHIPPED.method(),
+    SHIPPED.method("ranks"),
     calibrated_bank(),
 )
 
@@ -56,12 +58,11 @@ def flagged_quiet(stretch, bench):
     return found
 
 
-def methods_tried(best):
-    """Every method by name; best : the single setting chosen on the first stretch."""
-    singles = single_settings()
+def methods_tried(best, singles):
+    """Every method by name; best : the one of singles chosen on the first stretch."""
     return {
-        "shipped detector": SHIPPED.method(),
-        "shipped detector, K unknown": K_UNKNOWN.method(),
+        "shipped detector": SHIPPED.method("ranks"),
+        "shipped detector, K unknown": K_UNKNOWN.method("ranks"),
         "shipped detector, score that flags": SHIPPED.method("scores"),
         "its classical part": SHIPPED.method("classical ranks"),
         "its classical part, K unknown": K_UNKNOWN.method("classical ranks"),
@@ -70,7 +71,7 @@ def methods_tried(best):
         "best single setting": singles[best],
         "running median 401, narrow": singles["running median 401, narrow"],
         "chance": random_scores,
-    } | {name: singles[name] for name in singles if name.startswith("pybaselines")}
+    } | {name: singles[name] for name in LIBRARIES}
 
 
 def by_setting(recalls):
@@ -111,14 +112,15 @@ def main() -> None:
     bench = Benchmark(stretches, options.places, options.seed)
     places = {stretch.name: bench.places(stretch, SCREENS) for stretch in stretches}
     first, held_out = stretches[0], stretches[1:]
+    singles = single_settings() | LIBRARIES
     tuned = {}
-    for name, method in single_settings().items():
+    for name, method in singles.items():
         tuned[name] = table({name: {first.name: bench.recalls(method, first, places[first.name])}})[name]
         print(f"{name:32s} {tuned[name]}", flush=True)
     best = max(tuned, key=lambda name: tuned[name]["5%"])
     recalls = {
         name: {here.name: bench.recalls(method, here, places[here.name]) for here in held_out}
-        for name, method in methods_tried(best).items()
+        for name, method in methods_tried(best, singles).items()
     }
     record = {
         "tuned on": first.name,

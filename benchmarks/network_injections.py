@@ -146,7 +146,7 @@ def main() -> None:
         row = table({"m": {first.name: bench.recalls(method, first, places[first.name])}})["m"]
         return float(np.mean(list(row.values())))
 
-    singles = {name: method for name, method in single_settings().items() if not name.startswith("pybaselines")}
+    singles = single_settings()
     tuning = {name: on_first(method) for name, method in singles.items()}
     best = max(tuning, key=tuning.get)
     networks, chosen = with_networks(scores, classical, on_first)

@@ -92,48 +92,105 @@ def pybaselines_method(name: str, widths=NARROW) -> Callable:
     return _by_row(score)
 
 
-STATISTICS = ("ranks", "scores", "classical ranks", "classical scores")
+class _SharedScores:
+    """Scores that come out of one computation on a spectrum: done once, remembered, each of NAMES a method."""
+
+    NAMES: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple] = {}
+
+    def method(self, name: str) -> Callable:
+        """One of NAMES."""
+        if name not in self.NAMES:
+            raise ValueError(f"unknown score {name!r}; known: {', '.join(self.NAMES)}")
+        column = self.NAMES.index(name)
+
+        def method(freqs, psd, valid, n_segments):
+            return np.stack(
+                [self._scored(freqs, row, here, n_segments)[column] for row, here in zip(psd, valid, strict=True)]
+            )
+
+        return method
+
+    def _scored(self, freqs, psd, valid, n_segments):
+        key = hash((freqs.tobytes(), psd[valid].tobytes(), valid.tobytes(), n_segments))
+        if key not in self._found:
+            self._found[key] = tuple(part.astype(np.float32) for part in self._compute(freqs, psd, valid, n_segments))
+        return self._found[key]
+
+    def _compute(self, freqs, psd, valid, n_segments):
+        """One score (bin,) for each of NAMES."""
+        raise NotImplementedError
 
 
-class DetectorScores:
-    """The detector's statistics as methods; the four of one spectrum are computed once and remembered.
+class DetectorScores(_SharedScores):
+    """The detector's statistics as methods: "ranks" orders the bins of one spectrum, "scores" is what flags.
 
     Parameters
     ----------
     n_segments_known : False: K is measured on each spectrum
     """
 
+    NAMES = ("ranks", "scores", "classical ranks", "classical scores")  # classical: no network
+
     def __init__(self, n_segments_known: bool = True):
+        super().__init__()
         self.known = bool(n_segments_known)
-        self._found: dict[int, tuple] = {}
 
-    def method(self, statistic: str = "ranks") -> Callable:
-        """One of STATISTICS: "ranks" orders the bins of one spectrum, "scores" is what flags; classical: no network."""
-        if statistic not in STATISTICS:
-            raise ValueError(f"unknown statistic {statistic!r}; known: {', '.join(STATISTICS)}")
-        column = STATISTICS.index(statistic)
+    def _compute(self, freqs, psd, valid, n_segments):
+        scored = score_spectrum(psd, Plan.of(freqs, valid), n_segments if self.known else None)
+        return scored.ranks, scored.scores, scored.white.ranks, scored.white.scores
 
-        def method(freqs, psd, valid, n_segments):
-            plan = Plan.of(freqs, valid[0])
-            return np.stack([self._scored(row, plan, n_segments)[column] for row in psd])
 
-        return method
+class SpecparamScores(_SharedScores):
+    """A power law and peaks fitted by specparam at its defaults (Donoghue et al. 2020, the former FOOOF).
 
-    def _scored(self, psd, plan, n_segments):
-        key = hash((psd[plan.grid.valid].tobytes(), n_segments))
-        if key not in self._found:
-            scored = score_spectrum(psd, plan, n_segments if self.known else None)
-            parts = (scored.ranks, scored.scores, scored.white.ranks, scored.white.scores)
-            self._found[key] = tuple(part.astype(np.float32) for part in parts)
-        return self._found[key]
+    "peaks" is the height of its peaks over the power law (log10 units), "aperiodic" matched filters on the residual of
+    the power law alone.
+
+    Raises
+    ------
+    ValueError when specparam is not installed (extra "benchmarks")
+    """
+
+    NAMES = ("peaks", "aperiodic")
+
+    def __init__(self) -> None:
+        super().__init__()
+        try:
+            from specparam import SpectralModel
+        except ImportError:
+            raise ValueError("specparam is not installed; install the extra: pip install nblib[benchmarks]") from None
+        self._model = SpectralModel
+
+    def _compute(self, freqs, psd, valid, n_segments):
+        model = self._model(verbose=False)
+        model.fit(freqs[valid], psd[valid])
+        power_law = np.log(10) * model.results.model.get_component("aperiodic")
+        residual = (np.log(psd[valid]) - power_law)[None]
+        found = np.full((2, len(psd)), np.nan)
+        found[0, valid] = model.results.model.get_component("peak")
+        found[1, valid] = matched_filter(residual, NARROW, n_segments)[0]
+        return tuple(found)
 
 
 def single_settings() -> dict[str, Callable]:
-    """Every single classical setting that competes, by name."""
+    """Every single classical setting of ours that competes, by name."""
     found = {
         f"running median {window}, {name}": running_median_filter(window, widths)
         for window, (name, widths) in product(WINDOWS, WIDTH_SETS.items())
     }
-    found |= {f"clipping {window}, narrow": iterated_clipping(window, NARROW) for window in (101, 401)}
-    found |= {f"pybaselines {name}": pybaselines_method(name) for name in ("fabc", "dietrich", "std_distribution")}
-    return found
+    return found | {f"clipping {window}, narrow": iterated_clipping(window, NARROW) for window in (101, 401)}
+
+
+def library_settings() -> dict[str, Callable]:
+    """What libraries offer at their defaults, by name.
+
+    Raises
+    ------
+    ValueError when pybaselines or specparam is not installed (extra "benchmarks")
+    """
+    specparam = SpecparamScores()
+    found = {f"pybaselines {name}": pybaselines_method(name) for name in ("fabc", "dietrich", "std_distribution")}
+    return found | {f"specparam {name}": specparam.method(name) for name in SpecparamScores.NAMES}
