@@ -34,13 +34,24 @@ def _sweep(metrics):
             f"A push that does not fade is not enough: {enumerate_words([f'`{name}`' for name in lost])} keeps its "
             "gradient and does not detect."
         )
-    rows = metrics["full length"]
-    best = max(rows, key=lambda name: rows[name]["attention"]["ap"])
+    yield from _full_length(metrics["full table"])
+
+
+def _full_length(rows):
+    """Trainings as long as those of 03 and 06: the detectors, the best one first, and how far the others come."""
+    ordered = sorted(rows, key=lambda name: -rows[name]["ap"]["iqm"])
+    detecting = [name for name in ordered if rows[name]["ap"]["iqm"] > DETECTS]
+    others = [name for name in ordered if name not in detecting]
     found = [
-        f"lambda {name}: AP {row['attention']['ap']:.3f}, masked {row['masked']['background_rms']:.4f} ln"
-        for name, row in rows.items()
+        f"`{name}`: AP {format_interval(rows[name]['ap'])}, masked {rows[name]['masked']['iqm']:.4f} ln"
+        for name in detecting
     ]
-    yield f"At full length (one seed, validation spectra) lambda {best} detects best: {enumerate_words(found)}."
+    seeds = rows[ordered[0]]["ap"]["n"]
+    yield f"At full length ({seeds} seeds, validation spectra): {enumerate_words(found) or 'no penalty detects'}."
+    if others:
+        yield (
+            f"{enumerate_words([f'`{name}`' for name in others])} stay at {rows[others[0]]['ap']['iqm']:.2f} or below."
+        )
 
 
 @answers("06_benchmark")

@@ -157,9 +157,9 @@ def setbacks(evidence: dict, sweep: dict) -> str:
 
 
 def _penalties(sweep):
-    """Penalties whose AP, at their best lambda, stays below half of the recommended one's."""
+    """Penalties whose AP, trained in full, stays below half of the recommended one's."""
     best = {}
-    for point, row in sweep["table"].items():
+    for point, row in sweep["full table"].items():
         name = point.split()[0]
         if name in REGULARIZERS and (name not in best or row["ap"]["iqm"] > best[name]["iqm"]):
             best[name] = row["ap"]
@@ -170,7 +170,7 @@ def _penalties(sweep):
         most = max(best[name]["iqm"] for name in poor)
         yield (
             f"The penalties {enumerate_words([f'`{name}`' for name in poor])} do not make a detector: AP {most:.2f} "
-            f"at best after short runs, against {best[chosen]['iqm']:.2f} for `{chosen}`. Use `{chosen}`."
+            f"at best after full training, against {best[chosen]['iqm']:.2f} for `{chosen}`. Use `{chosen}`."
         )
 
 

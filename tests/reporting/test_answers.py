@@ -77,16 +77,17 @@ def test_where_the_first_layer_looks_turns_with_the_numbers(auroc, words):
 
 
 def test_the_full_runs_decide_between_lambdas():
-    """Planted bug: the largest lambda named, whatever it reached."""
+    """Planted bugs: the largest lambda named first, whatever it reached; a penalty that does not detect among those."""
 
     def full(metrics):
-        rows = {"10": 0.97, "100": 0.95}
-        metrics["full length"] = {
-            name: {"attention": {"ap": ap}, "masked": {"background_rms": 0.02}} for name, ap in rows.items()
+        rows = {"mass 10": 0.31, "uniform_clean 10": 0.97, "mean 1": 0.2, "uniform_clean 100": 0.95}
+        metrics["full table"] = {
+            name: {"ap": {"iqm": ap, "n": 1}, "masked": {"iqm": 0.02, "n": 1}} for name, ap in rows.items()
         }
-        metrics["push at a tenth of even attention"] = metrics["push at even attention"]
 
-    assert "lambda 10 detects best: lambda 10: AP 0.970" in _text("05_lambda_sweep", full)
+    text = _text("05_lambda_sweep", full)
+    assert "(1 seeds, validation spectra): `uniform_clean 10`: AP 0.970, masked 0.0200 ln and `uniform_clean" in text
+    assert "`mass 10` and `mean 1` stay at 0.31 or below." in text
 
 
 def test_an_older_record_is_called_so(monkeypatch):
