@@ -49,7 +49,7 @@ PROFILES = {
     "quick": Profile(
         training={"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256},
         **{"short_steps": 120, "n_test": 1500, "n_tune": 500},
-        **{"n_seeds": 10, "n_control_seeds": 5, "n_other_seeds": 5, "n_sweep_seeds": 3, "sweep_steps": 120},
+        **{"n_seeds": 10, "n_control_seeds": 5, "n_other_seeds": 3, "n_sweep_seeds": 3, "sweep_steps": 120},
     ),
     "full": Profile(
         training={"steps": 20_000, "batch_size": 32, "validate_every": 500, "n_validation": 512, "patch_size": 1},

@@ -231,22 +231,21 @@ def energy_remedies(record: dict) -> str:
 
 def erase_remedies(record: dict) -> str:
     """What was tried against noise that the prediction still uses: the record of benchmarks/erase.py."""
-    kinds = {"erase": 2, "erase ln": 4, "ap": 3, "masked": 4}  # digits
-    table = [
-        (
-            name,
-            *(f"{statistics.mean(row[kind] for row in seeds.values()):.{digits}f}" for kind, digits in kinds.items()),
-        )
-        for name, seeds in record["rows"].items()
-    ]
-    header = ("trained", "erase noise / same bins without it", "change, ln", "AP, attention", "masked error, ln")
-    seeds = len(record["rows"][AS_IT_IS])
+    kinds = {"erase": 2, "erase ln": 4, "in_band": 2, "ap": 3, "masked": 4}  # digits
+    header = ("erase noise / same bins without it", "change, ln", "error in noisy bins / fit's", "AP", "masked, ln")
+    lines = []
+    for variant, rows in record["rows"].items():
+        table = []
+        for name, seeds in rows.items():
+            means = {kind: statistics.mean(row[kind] for row in seeds.values()) for kind in kinds}
+            means["in_band"] /= record["fit in-band"]
+            table.append((name, *(f"{means[kind]:.{digits}f}" for kind, digits in kinds.items())))
+        lines += [f"**{variant}**", "", *markdown_table(("trained", *header), table), ""]
     return "\n".join(
         [
-            f"Simulated labels, validation spectra, mean of {seeds} seeds.",
+            f"Attention's detection, validation spectra, mean of {len(rows[AS_IT_IS])} seeds.",
             "",
-            *markdown_table(header, table),
-            "",
+            *lines,
             f"(commit {record['commit']})",
         ]
     )

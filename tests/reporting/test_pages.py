@@ -83,10 +83,11 @@ def test_energies_that_were_tried_are_the_record():
 
 
 def test_what_was_tried_on_erasing_is_the_record():
-    seeds = {"0": {"erase": 0.5, "erase ln": 0.001, "ap": 0.98, "masked": 0.02}}
-    seeds["1"] = seeds["0"] | {"erase": 0.7, "ap": 0.96}
-    text = evidence_page.erase_remedies({"rows": {"as it is": seeds}, "commit": "abc"})
-    assert "| as it is | 0.60 | 0.0010 | 0.970 | 0.0200 |" in text and "mean of 2 seeds" in text
+    seeds = {"0": {"erase": 0.5, "erase ln": 0.001, "in_band": 0.01, "ap": 0.98, "masked": 0.02}}
+    seeds["1"] = seeds["0"] | {"erase": 0.7, "ap": 0.96, "in_band": 0.02}
+    rows = {"label-free": {"as it is": seeds}}
+    text = evidence_page.erase_remedies({"rows": rows, "fit in-band": 0.005, "commit": "abc"})
+    assert "| as it is | 0.60 | 0.0010 | 3.00 | 0.970 | 0.0200 |" in text and "mean of 2 seeds" in text
 
 
 def test_costs_are_the_records():
