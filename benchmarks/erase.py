@@ -13,11 +13,11 @@ import numpy as np
 
 from nblib import TrainConfig, train_many
 from nblib.detection.metrics import detection
-from nblib.evaluation.assessments import in_band_error, masked_prediction, mean_over_bins
-from nblib.evaluation.background_fit import fit_background
+from nblib.evaluation.assessments import in_band_error, masked_prediction
+from nblib.evaluation.baselines import fit_in_band
 from nblib.evaluation.faithfulness import line_free_twins, output_change_on_erasing
 from nblib.evaluation.parallel import map_side_by_side
-from nblib.evaluation.test_sets import held_out, measured
+from nblib.evaluation.test_sets import held_out
 from nblib.evaluation.trials import PENALTY, TRIALS
 from nblib.evaluation.vocabulary import CLAIMED
 from nblib.prediction import predict
@@ -25,7 +25,6 @@ from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.profiles import get_profile
 from nblib.project.records import write_json
-from nblib.spectra.physics import published_psd
 from nblib.training.loop import load_run
 
 FAMILY = "single_line"
@@ -45,15 +44,6 @@ def configs(variant: str, seed: int, steps: int | None) -> dict[str, TrainConfig
         name: TrainConfig(**training | changes | {"steps": longer * training["steps"]})
         for name, (longer, changes) in REMEDIES.items()
     }
-
-
-def fit_in_band(config: TrainConfig, n_spectra: int) -> float:
-    """Error in the noisy bins of a fit of the known formula on the truly clean bins, ln units."""
-    log_psd, energies, noisy = measured(held_out(config, FAMILY, n_spectra, "validation"))
-    rows = noisy.any(axis=1)
-    background = fit_background(log_psd[rows], ~noisy[rows])[0]
-    miss = np.abs(background - np.log(published_psd(*energies[rows].T)))
-    return mean_over_bins(miss, noisy[rows])[0]
 
 
 def judged(folder: Path, n_spectra: int) -> dict[str, float]:
@@ -95,7 +85,7 @@ def main():
         rows.setdefault(variant, {}).setdefault(name, {})[str(seed)] = values
         print(variant, name, seed, values, flush=True)
     first = next(iter(asked.values()))
-    fit = fit_in_band(first, options.spectra)
+    fit = fit_in_band(held_out(first, FAMILY, options.spectra, "validation"))[0]
     record = {"rows": rows, "fit in-band": fit, "n_validation": options.spectra, "steps": first.steps}
     print(f"wrote {write_json(benchmark_result('erase'), record | run_conditions())}")
 

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from sklearn.metrics import average_precision_score
 
+from nblib.dataset import NoiseBERTDataset
 from nblib.detection.calibration import KEEP_RATE, calibration
 from nblib.detection.likelihood import BROAD_LINES, likelihood_ratio, line_posterior
 from nblib.detection.metrics import bootstrap_interval, detection
@@ -133,15 +134,35 @@ def _reference_fits(config, name, sizes, window):
         lambda split, **changes: median_score(alarm_set(config, sizes, split, **changes)), scores, truth
     )
     kept = energies_on_kept(data, scores > alarms[f"threshold at {KEEP_RATE:.0%}"], sizes.n_energies)
-    return {"running median": alarms} | _energy_fits(data, kept, sizes.n_energies)
+    in_band, left_out = fit_in_band(data)
+    return {
+        "running median": alarms,
+        "energies": _energy_fits(data, kept, sizes.n_energies),
+        "fit in-band": in_band,
+        "fit in-band left_out": left_out,
+    }
+
+
+def fit_in_band(data: NoiseBERTDataset) -> tuple[float, ndarray]:
+    """Error in the noisy bins of a fit of the known formula on the truly clean ones, ln units: see in_band_error.
+
+    Returns
+    -------
+    its mean over all spectra of the set, and the same without each group of spectra
+    """
+    log_psd, energies, noisy = measured(data)
+    rows = noisy.any(axis=1)
+    miss = np.zeros_like(log_psd)
+    background = fit_background(log_psd[rows], ~noisy[rows])[0]
+    miss[rows] = np.abs(background - np.log(published_psd(*energies[rows].T)))
+    return mean_over_bins(miss, noisy)
 
 
 def _energy_fits(data, kept, n_energies):
     log_psd, energies, noisy = measured(data)
     chosen = np.flatnonzero(noisy.any(axis=1))[:n_energies]
     log_psd, energies, clean = log_psd[chosen], energies[chosen], ~noisy[chosen]
-    background, fitted = fit_background(log_psd, clean)
-    miss = np.abs(background - np.log(published_psd(*energies.T)))
+    fitted = fit_background(log_psd, clean)[1]
     free = ", amplitudes free"
     errors = {
         "all bins": energy_error(fit_energies(log_psd), energies),
@@ -156,12 +177,7 @@ def _energy_fits(data, kept, n_energies):
         f"refit{free}": energy_error(refit_background(log_psd, data.n_segments, True)[1], energies),
         f"bound, truly clean bins{free}": bound(energies, data.n_segments, clean, True),
     }
-    in_band, left_out = mean_over_bins(miss, ~clean)
-    return {
-        "energies": errors | {f"running median, {key}": value for key, value in kept.items()},
-        "fit in-band": in_band,
-        "fit in-band left_out": left_out,
-    }
+    return errors | {f"running median, {key}": value for key, value in kept.items()}
 
 
 def energy_bias_by_strength(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dict]:

@@ -1,5 +1,7 @@
 """What is claimed, held against what was measured."""
 
+import math
+
 from nblib.detection.calibration import ALARM_RATES
 from nblib.evaluation.tables import CLAIMED, ENERGIES, LIMIT, MEDIAN, across_seeds, number_at, trained_on
 from nblib.evaluation.vocabulary import BY_RESIDUAL
@@ -23,7 +25,8 @@ def claims(metrics: dict) -> list[dict]:
 
     Returns
     -------
-    rows of "what", "target" (text), "span", "met" (None for a control, of which nothing is asked)
+    rows of "what", "target" (text), "span", "met" (None for a control, of which nothing is asked) and "sure": does the
+    interval lie on one side of the aim (None where there is no interval)
     """
     return [
         *_detection_claims(metrics),
@@ -33,10 +36,18 @@ def claims(metrics: dict) -> list[dict]:
     ]
 
 
-def _claim(what, span, least=None, most=None):
-    target = f">= {least:g}" if most is None else f"<= {most:g}"
-    met = span["iqm"] >= least if most is None else span["iqm"] <= most
-    return {"what": what, "target": target, "span": span, "met": bool(met)}
+def _claim(what, span, least=-math.inf, most=math.inf, target=None):
+    lowest, highest = (span.get(end, math.nan) for end in ("low", "high"))
+    known = math.isfinite(lowest) and math.isfinite(highest)
+    inside = least <= lowest and highest <= most
+    outside = highest < least or lowest > most
+    target = target or (f">= {least:g}" if most == math.inf else f"<= {most:g}")
+    met = bool(least <= span["iqm"] <= most)
+    return {"what": what, "target": target, "span": span, "met": met, "sure": (inside or outside) if known else None}
+
+
+def _control(what, span):
+    return {"what": what, "target": "", "span": span, "met": None, "sure": None}
 
 
 def _detection_claims(metrics):
@@ -51,9 +62,8 @@ def _detection_claims(metrics):
         rows.append(_claim(f"{trial}, attention: AP, running median's upper end", span, best))
         for rate in ALARM_RATES:
             span = across_seeds(trials[trial], "attention", f"false alarms at {rate:.0%}", over=rate)
-            met = 1 / 1.3 <= span["iqm"] <= 1.3
             what = f"{trial}: false alarms / asked, {rate:.0%}"
-            rows.append({"what": what, "target": "1/1.3 to 1.3", "span": span, "met": bool(met)})
+            rows.append(_claim(what, span, 1 / 1.3, 1.3, "1/1.3 to 1.3"))
     return rows
 
 
@@ -108,13 +118,13 @@ def _faithfulness_claims(metrics):
     for trial in ("no penalty", "token readout"):
         span = across_seeds(trials[trial], "faithfulness", "erase")
         what = f"{trial}: change elsewhere when the noise is erased / without its line"
-        rows.append({"what": what, "target": "", "span": span, "met": None})
+        rows.append(_control(what, span))
     return rows
 
 
 def verdict(row: dict) -> str:
-    """A row of claims in a word."""
-    return {True: "met", False: "MISSED", None: "control"}[row["met"]]
+    """A row of claims in a word, with a question mark where the interval holds the aim."""
+    return {True: "met", False: "MISSED", None: "control"}[row["met"]] + ("?" if row["sure"] is False else "")
 
 
 def over_pairs(found: dict[str, dict], others: dict[str, dict], *path: str | int) -> dict[str, float]:

@@ -5,13 +5,13 @@ noise" {trial: ...}, "energy bias" {family: ...}, "energies by residual" (as "tr
 "low", "high", "n"} over seeds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from nblib.detection.calibration import ALARM_RATES
-from nblib.detection.metrics import over_seeds
+from nblib.detection.metrics import over_seeds, over_spectra
 from nblib.evaluation.trials import TRIALS
 from nblib.evaluation.vocabulary import BY_RESIDUAL, CLAIMED, LIMIT, MEDIAN, REFIT, TRUE
 from nblib.prediction import SCORES
@@ -26,6 +26,7 @@ FAITHFULNESS = {  # test -> what its number is
     "erase": "Erasing the noise /\nits line-free twin",
     "erase elsewhere": "Erasing the noise /\nas many clean bins",
     "gradient": "Gradient on the noise /\nits line-free twin",
+    "line ln": "The line: change of\nthe prediction [ln]",
     "rows ln": "Line through the rows\nof attention [ln]",
     "values ln": "Line through the values\nattended to [ln]",
     "swap ln": "Change when attention is\nanother spectrum's [ln]",
@@ -75,16 +76,23 @@ PAIRS = (  # two rows of detection_table, held against each other on the same te
 )
 
 
-def paired_differences(metrics: dict) -> dict[tuple[str, str], dict]:
-    """Differences of AP on the same test spectra, by seed where both are trained: spans of PAIRS that the record has.
+def paired_differences(metrics: dict, pairs: Iterable[tuple[str, str]] = PAIRS) -> dict[tuple[str, str], dict]:
+    """Differences of AP on the same test spectra, by seed where both are trained: spans of the pairs in the record.
 
-    The interval covers seeds and test spectra together: a jackknife over the same groups of spectra for both.
+    The interval covers seeds and test spectra together, a jackknife over the same groups of spectra for both; where
+    neither is trained, spectra alone.
+
+    Parameters
+    ----------
+    pairs : (one, other), rows of detection_table
     """
-    return {
-        (one, other): over_seeds(*differences)
-        for one, other in PAIRS
-        if (differences := _differences(_precisions(metrics, one), _precisions(metrics, other)))
-    }
+    found = {}
+    for one, other in pairs:
+        values, left_out = _differences(_precisions(metrics, one), _precisions(metrics, other))
+        if len(values):
+            trained = not {one, other} <= set(metrics["baselines"]["methods"])
+            found[one, other] = over_seeds(values, left_out) if trained else over_spectra(values[0], left_out[0])
+    return found
 
 
 def _precisions(metrics, label):
@@ -98,10 +106,8 @@ def _precisions(metrics, label):
 
 
 def _differences(one, other):
-    """Values and their left-out twins, (seed,) and (seed, group); None where no seed is in both."""
+    """Values and their left-out twins, (seed,) and (seed, group); empty where no seed is in both."""
     seeds = [seed for seed in one if seed in other or None in other]
-    if not seeds:
-        return None
     pairs = [(one[seed], other[None if None in other else seed]) for seed in seeds]
     values, left_out = (np.array([first[part] - second[part] for first, second in pairs]) for part in (0, 1))
     return values, left_out

@@ -5,7 +5,7 @@ from nblib.evaluation.claims import claims
 from nblib.evaluation.tables import format_interval
 from nblib.evaluation.vocabulary import CLAIMED, LIMIT, MEDIAN, REFIT
 from nblib.reporting.answers import DETECTS, answers, show_published
-from nblib.reporting.wording import better_or_worse, compare, enumerate_words
+from nblib.reporting.wording import better_or_worse, enumerate_words
 
 __all__ = ["show_published"]  # here it knows these answers too
 
@@ -58,18 +58,20 @@ def _full_length(rows):
 def _benchmark(metrics):
     ap = {method: row["ap"] for method, row in tables.detection_table(metrics).items()}
     for trial in CLAIMED:
-        span = ap[f"{trial}, attention"]
+        label = f"{trial}, attention"
+        pairs = [(label, other) for other in (MEDIAN, "supervised CNN")]
+        words = [better_or_worse(span) for span in tables.paired_differences(metrics, pairs).values()]
         yield (
-            f"Attention, {trial}: AP {format_interval(span)}, {better_or_worse(span, ap[MEDIAN])} a running median "
-            f"({format_interval(ap[MEDIAN])}) and {better_or_worse(span, ap['supervised CNN'])} a supervised CNN "
+            f"Attention, {trial}: AP {format_interval(ap[label])}, {words[0]} a running median "
+            f"({format_interval(ap[MEDIAN])}) and {words[1]} a supervised CNN "
             f"({format_interval(ap['supervised CNN'])}); the limit is {ap[LIMIT]['iqm']:.3f}."
         )
     if REFIT in ap:
-        span, place = ap[REFIT], compare(ap[REFIT], ap["simulated labels, attention"])
-        words = {1: "detects better", 0: "detects as well (within the intervals)", -1: "detects worse"}[place]
+        pair = (REFIT, "simulated labels, attention")
+        words = better_or_worse(tables.paired_differences(metrics, [pair])[pair])
         yield (
-            f"Who knows the formula of the background needs no network: a fit, refitted without the cells it flags, "
-            f"{words}: AP {format_interval(span)}."
+            "Who knows the formula of the background needs no network: a fit, refitted without the cells it flags, is "
+            f"{words} attention: AP {format_interval(ap[REFIT])}."
         )
     asked = [row for row in claims(metrics) if row["met"] is not None]
     missed = [

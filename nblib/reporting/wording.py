@@ -24,14 +24,15 @@ def compare(one: dict, other: dict) -> int:
     return 1 if low > other_high else -1 if high < other_low else 0
 
 
-def better_or_worse(one: dict, other: dict) -> str:
-    """Words for a score that should be large, to be followed by what `other` is: "better than", ...
+def better_or_worse(difference: dict) -> str:
+    """Words for the difference of two scores that should be large, to be followed by what the other is.
 
     Returns
     -------
-    "better than", "worse than" or, where the intervals overlap, "as good (within the intervals) as"
+    "better than", "worse than" or, where the interval holds 0, "as good (within the interval) as"
     """
-    return {1: "better than", -1: "worse than", 0: "as good (within the intervals) as"}[compare(one, other)]
+    place = compare(difference, {"iqm": 0.0})
+    return {1: "better than", -1: "worse than", 0: "as good (within the interval) as"}[place]
 
 
 def more_or_less(span: dict, than: float = 1.0) -> str:
