@@ -43,7 +43,13 @@ def _claim(what, span, least=-math.inf, most=math.inf, target=None):
     outside = highest < least or lowest > most
     target = target or (f">= {least:g}" if most == math.inf else f"<= {most:g}")
     met = bool(least <= span["iqm"] <= most)
-    return {"what": what, "target": target, "span": span, "met": met, "sure": (inside or outside) if known else None}
+    return {
+        "what": what,
+        "target": target,
+        "span": span,
+        "met": met,
+        "sure": bool(inside or outside) if known else None,
+    }
 
 
 def _control(what, span):

@@ -186,4 +186,27 @@ def test_nothing_is_asked_of_a_control(metrics):
     """Planted bug: the token readout, expected to fail, counted among the claims missed."""
     verdicts = {row["what"].split(":")[0]: verdict(row) for row in claims(metrics)}
     assert verdicts["token readout"] == verdicts["no penalty"] == "control"
-    assert {verdicts[name] for name in tables.CLAIMED} <= {"met", "MISSED"}
+    assert {verdicts[name].rstrip("?") for name in tables.CLAIMED} <= {"met", "MISSED"}
+
+
+def test_a_claim_whose_interval_holds_the_aim_is_marked(metrics):
+    """Planted bug: the interval's lower end alone looked at."""
+    what = "simulated labels: change elsewhere when the noise is erased / without its line"  # at most 0.6
+    found = {}
+    for middle, spread in ((0.5, 0.001), (0.59, 0.1), (0.61, 0.1), (0.7, 0.001)):
+        for seed, row in metrics["trials"]["simulated labels"].items():
+            row["faithfulness"] = row["faithfulness"] | {"erase": middle + spread * (int(seed) % 2 - 0.5)}
+        found[middle] = verdict(next(row for row in claims(metrics) if row["what"] == what))
+    assert list(found.values()) == ["met", "met?", "MISSED?", "MISSED"]
+
+
+def test_two_methods_without_training_are_compared_over_spectra(metrics):
+    """Planted bug: their difference without an interval, as if nothing had been measured."""
+    methods, groups = metrics["baselines"]["methods"], np.linspace(-0.01, 0.01, GROUPS)
+    for name in (tables.LIMIT, tables.MEDIAN):
+        methods[name]["ap_left_out"] = list(methods[name]["ap"] + groups)
+    pair = (tables.LIMIT, tables.MEDIAN)
+    assert tables.paired_differences(metrics, [pair])[pair]["high"] == pytest.approx(0.137)
+    methods[tables.MEDIAN]["ap_left_out"] = list(methods[tables.MEDIAN]["ap"] - groups)
+    apart = tables.paired_differences(metrics, [pair])[pair]
+    assert apart["low"] < 0.13 < 0.137 < 0.14 < apart["high"] and apart["n"] == 0

@@ -24,7 +24,8 @@ def test_evidence_is_the_record():
     row = next(line for line in text.splitlines() if line.startswith("| label-free, residual |"))
     assert [cell.strip() for cell in row.split("|")[2:4]] == [str(ap["n"]), format_interval(ap)]
     assert f"| {ap['iqm'] / limit['iqm']:.3f} |" in row
-    assert text.count("| MISSED |") == sum(claim["met"] is False for claim in claims(metrics))
+    assert text.count("| MISSED") == sum(claim["met"] is False for claim in claims(metrics))
+    assert text.count("? |") == sum(claim["sure"] is False for claim in claims(metrics))
     full = SINGLE["metrics"]["full"]["simulated labels"]
     assert f"{full['in_band']['before']:.3f} before, {full['in_band']['after']:.3f} after" in text
     assert f"{full['no_line']['before']:.3f} to {full['no_line']['after']:.3f}" in text
@@ -32,17 +33,23 @@ def test_evidence_is_the_record():
 
 
 def test_what_exceeds_the_reference_turns_with_the_numbers():
-    """Planted bug: the sentence written once for the numbers of its day."""
-    evidence = copy.deepcopy(EVIDENCE)
-    for seed in evidence["metrics"]["trials"]["simulated labels"].values():
-        seed["attention"]["ap"] = 0.5
-    before, after = (evidence_page.evidence(record, SINGLE).splitlines()[2] for record in (EVIDENCE, evidence))
-    assert "`simulated labels, attention`" in before
-    assert "`simulated labels, attention`" not in after
-    for seed in evidence["metrics"]["trials"]["simulated labels"].values():
-        seed["attention"]["ap"] = EVIDENCE["metrics"]["baselines"]["methods"][tables.LIMIT]["ap"]
-    reached = evidence_page.evidence(evidence, SINGLE).splitlines()[2]
-    assert "limit is reached by `simulated labels, attention`" in reached
+    """Planted bugs: the sentence written once for the numbers of its day; methods compared by unpaired intervals."""
+
+    def said(shift):
+        evidence = copy.deepcopy(EVIDENCE)
+        limit = evidence["metrics"]["baselines"]["methods"][tables.LIMIT]
+        for seed in evidence["metrics"]["trials"]["simulated labels"].values():
+            seed["attention"] |= {
+                "ap": limit["ap"] + shift,
+                "ap_left_out": [value + shift for value in limit["ap_left_out"]],
+            }
+        return evidence_page.evidence(evidence, SINGLE).splitlines()[2].split("The matched filter")
+
+    name = "`simulated labels, attention`"
+    assert [name in part for part in said(-0.5)] == [False, False]
+    assert [name in part for part in said(0.0)] == [True, True]
+    assert f"Not to be told from it: {name}." in said(0.0)[0]
+    assert "Not to be told from it: no method." in said(-1e-4)[0]
 
 
 @pytest.mark.parametrize(
@@ -134,25 +141,44 @@ def test_unknown_backgrounds_are_the_records_and_verdicts_turn_with_them():
 def test_what_the_network_adds_to_measured_spectra_is_the_record():
     """Planted bug: the network trained on simulation only for the shipped one."""
     record = copy.deepcopy(UNKNOWN["network_injections"])
-    for number, pair in enumerate(row[0] for row in unknown_page.DIFFERENCES):
+    for number, (pair, *_) in enumerate(unknown_page.DIFFERENCES):
         record["differences"][pair] = {area: [number / 10, 0.0, 1.0] for area in ("1%", "5%")}
     record["places"] = {"here": {"1": 30, "60": 0}, "there": {"60": 5}}
     text = unknown_page.measured(record, UNKNOWN["injections"])
     lines = [row for row in text.splitlines() if "what the network adds" in row]
     assert lines[0].split("|")[2].strip() == "0.200 [0.000, 1.000]"
     adds = UNKNOWN["injections"]["differences"]["shipped detector - its classical part"]["5%"]["mean"]
-    assert lines[1].split("|")[3].split()[0] == f"{adds:.3f}"
+    assert lines[1].split("|")[4].split()[0] == f"{adds:.3f}"
+    rows = UNKNOWN["injections"]["by stretch"]
+    parts = [rows["shipped detector"][name]["5%"] - row["5%"] for name, row in rows["its classical part"].items()]
+    assert lines[1].split("|")[5].strip() == ", ".join(f"{part:+.3f}" for part in parts)
     assert "left for lines of 60 bins on here." in text
 
 
+def test_attention_is_held_against_convolutions_by_its_own_readout():
+    """Planted bug: the token head's difference printed as attention's."""
+    record = copy.deepcopy(UNKNOWN["wide_cnn"])
+    for test in ("wide", "second"):
+        row = record[test]["differences"]["attention, seed 0: attention - cnn, seed 0: head"]
+        row |= {"difference": -0.5, "low": -0.6, "high": -0.4}
+    lines = [line for line in unknown_page.convolutions(record).splitlines() if "-0.500 [-0.600, -0.400]" in line]
+    assert len(lines) == 1 and lines[0].startswith("| its attention - head of the convolutions, seed 0 |")
+
+
 def test_own_spectra_are_the_record():
-    """Planted bug: shares of classes of different sizes averaged."""
+    """Planted bugs: shares of classes of different sizes averaged; large spectra counted with the small ones."""
     record = read_json(benchmark_record("own_spectra"))
-    for name, draws, share in (("one", 10, 0.5), ("two", 90, 0.0)):
-        record["false alarms"]["found"][name] = {rate: {"draws": draws, "share": share} for rate in ("0.01", "0.05")}
-    record["false alarms"]["found"] = {name: record["false alarms"]["found"][name] for name in ("one", "two")}
+    classes = (
+        ("1/f, 100 bins, K known", 10, 0.5),
+        ("flat, 400 bins, K known", 90, 0.0),
+        ("flat, 6000 bins, x", 8, 0.25),
+    )
+    record["false alarms"]["found"] = {
+        name: {rate: {"draws": draws, "share": share} for rate in ("0.01", "0.05")} for name, draws, share in classes
+    }
     text, same = own_page.tried(record), record["invariance"]["found"]
-    assert "| a flag on a clean spectrum with a simple background, 1 % asked; 5 % asked | 5 of 100; 5 of 100 |" in text
+    assert "of up to 400 bins, 1 % asked; 5 % asked | 5 of 100; 5 of 100 |" in text
+    assert "of 1,500 and more bins, 1 % asked; 5 % asked | 2 of 8; 2 of 8 |" in text
     counts = [round(same[f"log grid, {kind}"]["share"] * 200) for kind in ("averaged", "interpolated")]
     assert f"| {counts[0]} of 200; {counts[1]} of 200 |" in text
 

@@ -34,7 +34,11 @@ def test_spans_differ_where_their_intervals_do_not_overlap(one, other, place):
     """Planted bug: the means compared alone; the second row became 1."""
     assert compare(one, other) == place
     assert compare(other, one) == -place
-    assert better_or_worse(one, other).split()[0] == {1: "better", -1: "worse", 0: "as"}[place]
+
+
+def test_a_difference_is_better_or_worse_only_outside_its_interval():
+    found = [better_or_worse(_span(0.5, low, high)) for low, high in ((0.2, 0.8), (-0.1, 0.8), (-0.8, -0.2))]
+    assert found == ["better than", "as good (within the interval) as", "worse than"]
 
 
 def test_a_ratio_is_more_or_less_only_outside_its_interval():
