@@ -7,7 +7,7 @@ import pytest
 
 from nblib.project.paths import ROOT
 from nblib.project.records import committed_result
-from nblib.spectra.cells import CELL_WIDTH, N_INTERVALS
+from nblib.spectra.cells import CELL_WIDTH, N_INTERVALS, NOISY_RATIO
 
 PACKAGE = ROOT / "nblib"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
@@ -166,7 +166,8 @@ def test_numbers_of_the_readme_stand_in_generated_parts():
     example = re.compile(r"<!-- detect example -->.*?<!-- end of detect example -->", re.DOTALL)
     prose = re.sub(r"(?m)^    .*$|`[^`]*`|\]\([^)]*\)|<!--.*?-->", "", example.sub("", GENERATED.sub("", README)))
     numbers = set(re.findall(r"(?<![\w-])\d[\d.,]*\d|(?<![\w-])\d", prose))
-    definitions = {str(CELL_WIDTH), str(N_INTERVALS), "1", "95"}  # of a cell, an interval, a perfect AP, an interval
+    # of a cell, a noisy bin, an interval, a perfect AP, an interval of confidence
+    definitions = {str(CELL_WIDTH), str(NOISY_RATIO), str(N_INTERVALS), "1", "95"}
     assert numbers <= definitions
 
 

@@ -20,7 +20,8 @@ from nblib.reporting.wording import (
     markdown_table,
     more_or_less,
 )
-from nblib.spectra.physics import E_ALPHA_GRID
+from nblib.spectra.physics import E_ALPHA_GRID, PUBLISHED_FREQS
+from nblib.training.config import TrainConfig
 
 SIMULATED, LABEL_FREE, CNN, UNPENALISED = (
     "simulated labels, attention",
@@ -65,7 +66,18 @@ def answer(evidence: dict, wide: dict, injected: dict, detector: dict) -> str:
     metrics = evidence["metrics"]
     lines = [*_sentences(metrics), _unknown(wide, injected, detector), "", *_rows(metrics), ""]
     name = f"records/{evidence['profile']}/{evidence['notebook']}.json"
-    return "\n".join([*lines, f"From [{name}]({name}): {provenance(evidence)}."])
+    lines.append(f"{_spectra()} From [{name}]({name}): {provenance(evidence)}.")
+    return "\n".join(lines)
+
+
+def _spectra():
+    """Which spectra the table is about."""
+    config = TrainConfig()
+    low, high = config.amplitude
+    return (
+        f"Single line: one Gaussian of sigma 3 to 36 bins, {low:g} to {high:g} times the background, in "
+        f"{1 - config.none_share:.0%} of the spectra of {len(PUBLISHED_FREQS):,} bins, K = {config.n_segments}."
+    )
 
 
 def _sentences(metrics):
