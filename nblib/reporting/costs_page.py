@@ -98,7 +98,8 @@ def _recipe(record):
     """One change at a time to the recipe: detection, masked prediction and time, each as recorded."""
     said = (
         "One change at a time, one seed, on validation spectra: AP of attention, error of the masked prediction "
-        "against the noise-free background, time of the training."
+        f"against the noise-free background, time of the training. {record['base']['steps']:,} steps, commit "
+        f"{record['commit']}."
     )
     rows = [
         (name, f"{row['ap']:.3f}", f"{row['background_rms']:.3f}", f"{row['seconds']:.0f} s")
