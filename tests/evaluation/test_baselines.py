@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from nblib import TrainConfig
+from nblib.detection.metrics import N_GROUPS
 from nblib.evaluation import baselines
-from nblib.evaluation.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
-from nblib.evaluation.test_sets import STRENGTHS
+from nblib.evaluation.baselines import assess_baselines, baseline_methods, energy_bias_by_strength, fit_in_band
+from nblib.evaluation.test_sets import STRENGTHS, held_out, measured
 from nblib.project.profiles import Sizes
 
 pytestmark = pytest.mark.usefixtures("coarse_grid")
@@ -36,6 +37,21 @@ def test_references_stand_in_their_known_order(monkeypatch):
     assert (errors["all bins"] > errors["running median, kept bins"]).any()
     assert (errors["bound, all bins"] < errors["bound, truly clean bins"]).all()
     assert 0 <= found["running median"]["false alarms at 5%"] <= 0.3
+
+
+def test_the_fit_in_band_leaves_out_the_groups_that_a_model_leaves_out(monkeypatch):
+    """Planted bugs: groups counted over noisy spectra alone; the first n_energies of them for all."""
+    data = held_out(TrainConfig(**TINY), "single_line", 40)
+    mean, left_out = fit_in_band(data)
+    whole = measured(data)
+    noisy = whole[2]
+    clean = np.flatnonzero(~noisy.any(axis=1))
+    assert len(clean)  # spectra that count for nothing and take a place
+    for group in (0, 3):
+        kept = [spectrum for spectrum in range(40) if spectrum % N_GROUPS != group]
+        monkeypatch.setattr(baselines, "measured", lambda _, kept=kept: tuple(part[kept] for part in whole))
+        assert fit_in_band(data)[0] == pytest.approx(left_out[group])
+    assert left_out.min() <= mean <= left_out.max()
 
 
 @pytest.mark.slow
