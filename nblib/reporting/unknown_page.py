@@ -143,7 +143,8 @@ def measured(record: dict, detector: dict) -> str:
         (words.format(best=best), *(f"{found[key][area]:.3f}" for area in AREAS))
         for key, words in sorted(TRIED_BY_USERS.items(), key=lambda item: -sum(found[item[0]].values()))
     ]
-    return "\n".join([*lines, *markdown_table(("the same places", "1 % flagged", "5 % flagged"), rows)])
+    lines += ["The same places, which pybaselines and specparam did not help to choose:", ""]
+    return "\n".join([*lines, *markdown_table(("method", "1 % flagged", "5 % flagged"), rows)])
 
 
 def _difference_table(record, pairs, **words):
