@@ -57,7 +57,7 @@ def checked(series: Series, rate: float | None) -> Series:
         raise Refusal(f"every sample is {np.nanmin(samples):g}; there is no noise to see")
     if gaps:
         said.append(f"{gaps} samples are missing; the series is used in the stretches between")
-    return Series(samples, found, series.unit, series.name, series.breaks, tuple(said))
+    return Series(samples, float(found), series.unit, series.name, series.breaks, tuple(said))
 
 
 @series_reader(".wav", ".wave")
