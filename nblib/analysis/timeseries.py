@@ -75,7 +75,7 @@ def welch_spectrum(
 
     Parameters
     ----------
-    samples : evenly sampled values; NaN, infinity and what is masked are missing, and segments that hold one are left out
+    samples : evenly sampled values; NaN, infinite or masked ones are missing, and segments that hold one are left out
     rate : sampling rate, Hz
     segment_length : samples of a segment, at least 32; or
     n_segments : how many segments to cut the series into; by default `default_segment_length` decides

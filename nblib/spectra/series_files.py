@@ -9,8 +9,9 @@ import numpy as np
 from nblib.spectra.array_files import load_hdf5, load_mat, regular_axis
 from nblib.spectra.columns import FREQUENCY, INDEX, TIME
 from nblib.spectra.formats import Column, Refusal, Series, series_reader
+from nblib.spectra.headers import stated
 from nblib.spectra.text_files import read_table
-from nblib.spectra.units import BRACKETS, stated
+from nblib.spectra.units import BRACKETS
 
 RATE_KEYS = ("fs", "rate", "sample_rate", "sampling_rate", "samplerate", "sampling_frequency", "sr", "data_rate")
 STEP_KEYS = ("dt", "sample_interval", "sampling_interval", "ts")
