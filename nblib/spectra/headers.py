@@ -17,11 +17,11 @@ from nblib.spectra.units import (
 NUMBER = r"[+-]?\d[\d.,]*(?:[eE][+-]?\d+)?"
 # the part of a unit that stands before its Hz: "nV/", "nV / ", "V "
 UNIT_START = re.compile(r"(?:[^\s;,:=\"']+\s*[/·*]\s*|[fpnuµμmkM]?(?:V|A|Pa|T|W)(?:rms)?(?:\^2|²)?\s+)?[^\s;,:=\"']*$")
-NUMBER_BEFORE = re.compile(rf"(?<![\w.^]){NUMBER}[\s;,:=\"'(\[]*$")
+NUMBER_BEFORE = re.compile(rf"(?<![\w.^]){NUMBER}[\s;,:=\"']*$")
 COLUMN_BEFORE = re.compile(
-    r"(?:col(?:umn)?|ch(?:an(?:nel)?)?|trace|no|re|ref|rel|to|#)[\s.:]*\d+[\s;,:=\"'(\[]*$", re.IGNORECASE
+    r"(?:col(?:umn)?|ch(?:an(?:nel)?)?|trace|no|re|ref|rel|to|#)[\s.:]*\d+[\s;,:=\"']*$", re.IGNORECASE
 )
-NUMBER_AFTER = re.compile(rf"[^\s;,:=\"']*[\s)\]}}\"']*([:=]?)[\s;,\"']*{NUMBER}\s*([A-Za-z]*)")
+NUMBER_AFTER = re.compile(rf"[^\s;,:=\"']*[\s)\]}}\"']*([:=]?)[\s;,\"']*{NUMBER}\s*([A-Za-z(\[]?)")
 SETTINGS = re.compile(
     r"gain|atten|amplifier|preamp|filter|range|offset|sensitivity|calibrat|slope|threshold|margin|cut-?off|modulat"
     r"|carrier|limit|marker|roll-?off|ref\w*[\s_.-]*(?:level|lvl)|dB\s*/\s*(?:oct|dec)",
@@ -118,13 +118,20 @@ def _states_value(line):
     return unit is not None and _is_value(line, unit)
 
 
+def is_setting(line: str) -> bool:
+    """A line that gives a value with its unit, "Cutoff 5kHz" or "noise 4nV/sqrt(Hz)", and so holds no headings."""
+    units = (DECIBELS, ROOT_HERTZ, POWER_HERTZ, HERTZ)
+    return any(_is_value(line, match) for unit in units for match in unit.finditer(line))
+
+
 def _is_value(line: str, unit: re.Match) -> bool:
     """A number stands directly before or after a unit: "noise: 4 nV/sqrt(Hz)", "Gain (dB): 40"; "dB re 1 V" is none."""
     start = UNIT_START.search(line[: unit.start()])
     before = line[: start.start()] if start else ""
     word = line[len(before) : unit.end()]
     glued = re.match(rf"[(\[]*{NUMBER}(?=[A-Za-zµμ])", word)
-    if glued or (NUMBER_BEFORE.search(before) and not COLUMN_BEFORE.search(before)):
+    numbered = word.startswith(("(", "[")) or COLUMN_BEFORE.search(before)  # "1 (V^2/Hz)", "Trace 1 dBm": a column
+    if glued or (NUMBER_BEFORE.search(before) and not numbered):
         return True
     after = NUMBER_AFTER.match(line[unit.end() :])
     return after is not None and bool(after.group(1) or not after.group(2))

@@ -9,6 +9,7 @@ import numpy as np
 
 from nblib.spectra.columns import choose
 from nblib.spectra.formats import Column, Raw, Refusal, Table, reader
+from nblib.spectra.headers import is_setting
 from nblib.spectra.text_cells import COMPLEX, INLINE, Dialect, decoded, dialect_of, is_data, regrouped
 
 COMMENT = re.compile(r"\s*(?:#(?!N/A|NUM|DIV|VALUE|REF|NV|ZAHL|WERT)|%|!|\*+(?:\s|$|[A-Za-z])|//|'|--\s|REM\b|@)")
@@ -280,6 +281,8 @@ def _heading(line, dialect, width, values):
     splits += [Dialect(mark).split(bare) for mark in (",", ";")]
     splits.append(re.findall(r"(?:[^\s(\[]|\([^)]*\)|\[[^\]]*\])+(?:\s+[\(\[][^)\]]*[\)\]])?", bare))
     if re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE) or SETTING.match(bare):
+        return None
+    if is_setting(bare):
         return None
     for cells in splits:
         cells = [cell.strip().strip("\"'") for cell in cells]

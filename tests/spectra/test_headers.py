@@ -26,6 +26,8 @@ SETTINGS = [
     "Preamp noise (nV / sqrt(Hz)): 4",
     "input noise 4 nV / sqrt(Hz) at 1 kHz",
     "noise floor = 1e-9 V Hz^-1/2",
+    "noise 4nV/sqrt(Hz)",
+    "Cutoff 5kHz",
     "Gain (dB): 40",
     "Gain;40;dB",
     "Gain in dB",
@@ -43,10 +45,17 @@ SETTINGS = [
 
 @pytest.mark.parametrize("line", SETTINGS)
 def test_the_value_of_a_setting_changes_nothing(read, line):
-    """Planted bug: a unit in any remark decided: the PSD squared, or taken for decibels, or its axis scaled."""
-    spectra = read(f"# {line}\nfrequency,S\n")
-    np.testing.assert_array_equal(spectra.freqs, FREQS)
-    np.testing.assert_allclose(spectra.psd[0], PSD, rtol=1e-8)
+    """Planted bugs: a unit in any remark decided: the PSD squared, or taken for decibels, or its axis scaled; a remark
+    of two words taken for the headings."""
+    for headings in ("frequency,S\n", ""):
+        spectra = read(f"# {line}\n{headings}")
+        np.testing.assert_array_equal(spectra.freqs, FREQS)
+        np.testing.assert_allclose(spectra.psd[0], PSD, rtol=1e-8)
+
+
+def test_columns_named_by_numbers_keep_their_units(read):
+    assert read("f (Hz),1 (V/rtHz)\n", np.sqrt(PSD)).unit == "V^2/Hz"
+    assert read("f (Hz),Trace 1 dBm/Hz\n", 10 * np.log10(PSD)).unit == "mW/Hz"
 
 
 @pytest.mark.parametrize(
