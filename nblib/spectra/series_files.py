@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from nblib.spectra.array_files import load_hdf5, load_mat, regular_axis
-from nblib.spectra.columns import FREQUENCY, INDEX, TIME
+from nblib.spectra.axis import last_digit
+from nblib.spectra.columns import INDEX, TIME, names_frequency
 from nblib.spectra.formats import Column, Refusal, Series, series_reader
 from nblib.spectra.headers import stated
 from nblib.spectra.text_files import read_table
@@ -183,7 +184,7 @@ def _from_table(values, names, header, rate, column, said):
     width = values.shape[1]
     labels = [str(name) for name in names] if len(names) == width else [""] * width
     if any(
-        FREQUENCY.search(label) and not TIME.match(label) and re.search("freq|hz", label, re.IGNORECASE)
+        names_frequency(label) and not TIME.match(label) and re.search("freq|hz", label, re.IGNORECASE)
         for label in labels[:1]
     ):
         raise Refusal(f"its first column is {labels[0]!r}: a spectrum; read it without --series")
@@ -226,20 +227,12 @@ def _rate_of(times):
     """Samples a unit of time; refused where times leave a straight line by half a sample or their digits."""
     width = (times[-1] - times[0]) / max(1, len(times) - 1)
     off = np.abs(times - times[0] - width * np.arange(len(times)))
-    if not np.isfinite(times).all() or not width > 0 or off.max() > max(JITTER * width, 1.01 * _last_digit(times)):
+    if not np.isfinite(times).all() or not width > 0 or off.max() > max(JITTER * width, 1.01 * last_digit(times)):
         at = int(np.argmax(np.where(np.isfinite(off), off, np.inf)))
         raise Refusal(
             f"the time axis is not regular: sample {at + 1} is at {times[at]:g}, {off[at]:g} off; resample it first"
         )
     return 1.0 / width
-
-
-def _last_digit(times):
-    """Unit of the last digit that the times were written with."""
-    for digits in range(12):
-        if np.allclose(times, np.round(times, digits), rtol=0, atol=1e-13 * max(1.0, abs(times[-1]))):
-            return 10.0**-digits
-    return 0.0
 
 
 def _optional(module, package):

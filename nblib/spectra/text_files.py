@@ -88,8 +88,9 @@ def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
     dialect = dialect_of(lines, *_stated_dialect(lines))
     if dialect is None:
         dialect = _single_column(lines)
-    rows, cells, numbers, header = _blocks(lines, dialect)
     said: list[str] = []
+    lines = _without_column_numbers(lines, dialect, said)
+    rows, cells, numbers, header = _blocks(lines, dialect)
     width = max(len(row) for row in rows)
     if len({len(row) for row in rows}) > 1:
         rows, cells, numbers, width = _even(rows, cells, numbers, lines, said)
@@ -99,6 +100,20 @@ def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
     _thousands(values, cells, dialect, header, said)
     names = _names(header, dialect, width, values)
     return Table(values, tuple(names), tuple(header), np.array(numbers), said), dialect, cells
+
+
+def _without_column_numbers(lines, dialect, said):
+    """The lines, blank where pandas wrote 0, 1, ... as headings above columns without names."""
+    filled = [at for at, line in enumerate(lines[:HEAD]) if line.strip()][:2]
+    if len(filled) < 2:
+        return lines
+    cells, below = dialect.split(lines[filled[0]]), dialect.row(lines[filled[1]])
+    names = cells[1:] if cells[0] == "" else cells
+    counts = len(names) > 1 and names == [str(number) for number in range(len(names))]
+    if not counts or len(below) != len(cells) or all(value is None or value % 1 == 0 for value in below[1:]):
+        return lines
+    said.append(f"line {filled[0] + 1}, {lines[filled[0]].strip()[:60]!r}, numbers the columns and is no row")
+    return [*lines[: filled[0]], "", *lines[filled[0] + 1 :]]
 
 
 def _stated_dialect(lines):
