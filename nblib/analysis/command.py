@@ -128,7 +128,12 @@ def _parser() -> argparse.ArgumentParser:
         help="add the network's evidence to the classical statistics (default), or do without",
     )
     parser.add_argument("--segments", type=float, metavar="K", help="averages behind each bin; default: the header's")
-    parser.add_argument("--column", metavar="NAME", help="name or number of the column to use; 'all' for every one")
+    parser.add_argument(
+        "--column",
+        metavar="NAME",
+        help="which spectrum: heading, key or number (of a text the column, of an array the spectrum, from 1); 'all' "
+        "for every one. Of a time series: one channel",
+    )
     parser.add_argument(
         "--asd", action=argparse.BooleanOptionalAction, default=None, help="values are amplitudes per sqrt(Hz)"
     )
@@ -193,8 +198,9 @@ def _spectra_or_series(path, options):
             raise
         try:
             series = load_series(path, None, options.column)
-        except ValueError:
-            raise refusal from None
+        except ValueError as error:
+            why = str(error).removeprefix(f"{path.name}: ")
+            raise ValueError(f"{refusal}. As a time series: {why}") from None
     found = from_series(path, series)
     said = "read as a time series, as --series would; its spectrum is Welch's"
     return [dataclasses.replace(found, warnings=(said, *found.warnings))]

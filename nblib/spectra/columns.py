@@ -173,10 +173,14 @@ def _only(names, rest, axis, values):
 
 def _wanted(column, names, rest, axis):
     """The columns asked for, by name or number."""
-    if isinstance(column, str) and column.strip().lower() == "all":
+    if _is_all(column):
         return rest
     wanted = [column] if isinstance(column, (str, int, np.integer)) else list(column)
     return [_position(one, names, rest, axis) for one in wanted]
+
+
+def _is_all(column):
+    return isinstance(column, str) and column.strip().lower() == "all"
 
 
 def _position(one, names: Sequence[str], rest, axis) -> int:
@@ -204,9 +208,7 @@ def from_matrix(values: ndarray, column: Column = None) -> Raw:
     down, across = np.asarray(values[:, 0], float), np.asarray(values[0], float)
     if values.shape[1] == 2 or (_increases(down) and (not _increases(across) or len(down) > len(across))):
         return choose(Table(np.asarray(values, float)), column)
-    spectra = (
-        values[1:] if column is None else values[[int(one) - 1 for one in np.atleast_1d(_numbers(column, len(values)))]]
-    )
+    spectra = values[1:] if column is None or _is_all(column) else values[_rows(column, len(values))]
     return Raw(
         across,
         spectra,
@@ -214,9 +216,12 @@ def from_matrix(values: ndarray, column: Column = None) -> Raw:
     )
 
 
-def _numbers(column, n_rows):
-    wanted = [column] if isinstance(column, (str, int)) else list(column)
+def _rows(column, n_rows):
+    wanted = [column] if isinstance(column, (str, int, np.integer)) else list(column)
     for one in wanted:
         if not str(one).isdigit() or not 2 <= int(one) <= n_rows:
-            raise Refusal(f"--column {one}: the file holds spectra in rows 2..{n_rows}, row 1 is the frequency")
-    return [int(one) for one in wanted]
+            raise Refusal(
+                f"--column {one}: the file holds spectra in rows 2..{n_rows} and the frequency in row 1; give a row or "
+                "'all'"
+            )
+    return [int(one) - 1 for one in wanted]

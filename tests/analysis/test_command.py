@@ -166,6 +166,14 @@ def test_a_recording_that_states_its_rate_needs_no_option(tmp_path, capsys):
     assert any(flag["low"] <= 300 <= flag["high"] for flag in found["flags"])
 
 
+def test_the_true_reason_is_given_where_a_time_series_cannot_be_read_as_it_is(tmp_path, capsys):
+    """Planted bug: two channels, and the advice was --series alone."""
+    samples = np.random.default_rng(7).normal(size=(8000, 2)).astype(np.float32)
+    scipy.io.wavfile.write(tmp_path / "two.wav", 2000, samples)
+    assert main(["detect", "--json", str(tmp_path / "two.wav")]) == 2
+    assert "As a time series: it has 2 channels: 1 'channel 1', 2 'channel 2'" in capsys.readouterr().err
+
+
 def test_samples_without_a_rate_are_refused_with_the_advice(tmp_path, capsys):
     path = tmp_path / "samples.npy"
     np.save(path, np.random.default_rng(5).normal(size=4000))
