@@ -181,7 +181,7 @@ def effective_averages(positions: ndarray, taper: Float[ndarray, " sample"], ste
 def mask_as_missing(values) -> ndarray:
     """Values as an array, NaN where a masked array hides real numbers."""
     if np.ma.isMaskedArray(values) and values.dtype.kind in "biuf":
-        return values.astype(np.float64).filled(np.nan)
+        return np.ma.filled(values.astype(np.float64), np.nan)
     return np.asarray(values)
 
 

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from nblib.__main__ import main
 from nblib.analysis.detector import NoiseDetector
 from nblib.detection import combination
 from nblib.detection.evidence import network_evidence
+from nblib.project.paths import ROOT
 
 FREQS = np.arange(1.0, 401.0)
 PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
@@ -48,6 +50,15 @@ def test_json_has_the_promised_keys_and_writes_nothing(tmp_path, capsys, monkeyp
     assert flag["low"] <= 50 <= flag["high"] and flag["kind"] == "line" and "50 Hz mains" in flag["cause"]
     assert 11 < flag["excess_db"] < 16 and 0 <= flag["probability"] < 0.01
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_the_page_lists_the_keys_of_the_json(tmp_path, capsys):
+    """Planted bug: false_alarm, segments_used, centre, excess, median and sampling_rate missing from the page."""
+    page = (ROOT / "docs" / "own_spectra.md").read_text(encoding="utf-8")
+    example = page[page.index('{"file"') : page.index('"warnings": [...]}')] + '"warnings":'
+    found = _json(capsys, _write(tmp_path / "device.csv", _spectrum()), "--segments", "16")
+    keys = {*found, *found["read"], *found["flags"][0]}
+    assert set(re.findall(r'"(\w+)"', example)) == keys
 
 
 def test_the_network_can_be_left_out(tmp_path, capsys, monkeypatch):
