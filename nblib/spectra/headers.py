@@ -18,10 +18,11 @@ NUMBER = r"[+-]?\d[\d.,]*(?:[eE][+-]?\d+)?"
 # the part of a unit that stands before its Hz: "nV/", "nV / ", "V "
 UNIT_START = re.compile(r"(?:[^\s;,:=\"']+\s*[/·*]\s*|[fpnuµμmkM]?(?:V|A|Pa|T|W)(?:rms)?(?:\^2|²)?\s+)?[^\s;,:=\"']*$")
 NUMBER_BEFORE = re.compile(rf"(?<![\w.^]){NUMBER}[\s;,:=\"']*$")
+GLUED = re.compile(rf"[(\[]*{NUMBER}[fpnuµμmkMG]?(?:V|A|W|T|Pa|g|m/s|dB|Hz)")  # "4nV/", but no "300K_V/"
 COLUMN_BEFORE = re.compile(
     r"(?:col(?:umn)?|ch(?:an(?:nel)?)?|trace|no|re|ref|rel|to|#)[\s.:]*\d+[\s;,:=\"']*$", re.IGNORECASE
 )
-NUMBER_AFTER = re.compile(rf"[^\s;,:=\"']*[\s)\]}}\"']*([:=]?)[\s;,\"']*{NUMBER}\s*([A-Za-z(\[]?)")
+NUMBER_AFTER = re.compile(rf"[^\s;,:=\"']*(?![^\s;,:=\"'])[\s)\]}}\"']*([:=]?)[\s;,\"']*{NUMBER}\s*([A-Za-z(\[]?)")
 SETTINGS = re.compile(
     r"gain|atten|amplifier|preamp|filter|range|offset|sensitivity|calibrat|slope|threshold|margin|cut-?off|modulat"
     r"|carrier|limit|marker|roll-?off|ref\w*[\s_.-]*(?:level|lvl)|dB\s*/\s*(?:oct|dec)",
@@ -30,16 +31,17 @@ SETTINGS = re.compile(
 # words that may stand before the unit of the axis; "Sampling frequency in kHz" is a setting
 AXIS = re.compile(
     r"[\W_]*(?:(?:x|f|fr[eé]q[^\W\d_]*|frecuen\w*|fre[kc]w?v?\w*|cz[eę]st\w*|частот\w*|abscissa|horizontal|axis|scale"
-    r"|units?|dimension|label|title|values?|data|name|the|is|are|in|of|all|(?:col(?:umn)?s?[\W_]*1?)|index|bin|1)[\W_]*)+",
+    r"|units?|dimension|label|title|values?|data|name|the|is|are|in|of|all|first|1st|(?:col(?:umn)?s?[\W_]*1?)|index|bin|1)[\W_]*)+",
     re.IGNORECASE,
 )
 AXIS_NAMED = re.compile(r"x|abscissa|horizontal|(?<![^\W_])f|cz|частот", re.IGNORECASE)
 GROUPS = r"\d{1,3}(?:[ \u00a0\u202f'’]\d{3})+(?!\d)"
 COUNT = rf"({GROUPS}|\d+(?:\.\d+)?[eE]\+?\d+|\d+)(?:\.0)?"
-# what follows a count of averages: nothing, another cell, "done", "of 16", "(RMS)" or the next setting; never a unit
+# what follows a count of averages: nothing, another cell, what was counted, or the next setting; never a unit
 COUNT_END = (
-    r"(?![\w.])\s*[\"']?\s*(?:$|,(?!\d)|[;\t)\]|/(#%*!]|(?:avg|averages?|averaged|spectra|segments?|times|x|of|done|completed|fft"
-    r"|psd|rms|linear|exp\w*)\b|[A-Za-z]\w{3,}\s*[:=])"
+    r"(?:\.(?!\d)|x\b)?(?![\w.])\s*[\"']?\s*(?:$|,(?!\d)|[;\t)\]|/(#%*!]|-\s|[A-Za-z]\w{3,}\s*[:=]"
+    r"|(?:avg|averages?|averaged|spectra|segments?|blocks?|ffts?|frames?|records?|sweeps?|scans?|times|x|of|done"
+    r"|completed|psd|rms|linear|exp\w*|overlap\w*|windows?|hann\w*|hamming|blackman\w*|flat\s?top)\b)"
 )
 AVERAGES = re.compile(
     r"(?<![A-Za-z])(?:n[\s_.-]*avg|n[\s_.-]*averages?|n[\s_.-]*segments?|navg"
@@ -121,7 +123,8 @@ def _states_value(line):
 def is_setting(line: str) -> bool:
     """A line that gives a value with its unit, "Cutoff 5kHz" or "noise 4nV/sqrt(Hz)", and so holds no headings."""
     units = (DECIBELS, ROOT_HERTZ, POWER_HERTZ, HERTZ)
-    return any(_is_value(line, match) for unit in units for match in unit.finditer(line))
+    values = [_is_value(line, match) for unit in units for match in unit.finditer(line)]
+    return bool(values) and all(values)
 
 
 def _is_value(line: str, unit: re.Match) -> bool:
@@ -129,7 +132,7 @@ def _is_value(line: str, unit: re.Match) -> bool:
     start = UNIT_START.search(line[: unit.start()])
     before = line[: start.start()] if start else ""
     word = line[len(before) : unit.end()]
-    glued = re.match(rf"[(\[]*{NUMBER}(?=[A-Za-zµμ])", word)
+    glued = GLUED.match(word)
     numbered = word.startswith(("(", "[")) or COLUMN_BEFORE.search(before)  # "1 (V^2/Hz)", "Trace 1 dBm": a column
     if glued or (NUMBER_BEFORE.search(before) and not numbered):
         return True

@@ -58,6 +58,12 @@ def test_columns_named_by_numbers_keep_their_units(read):
     assert read("f (Hz),Trace 1 dBm/Hz\n", 10 * np.log10(PSD)).unit == "mW/Hz"
 
 
+@pytest.mark.parametrize("heading", ["S at 1 kHz BW (V/rtHz)", "300K_V/rtHz", "300K V/rtHz", "ASD at 300 Hz RBW"])
+def test_numbers_in_headings_leave_their_units(read, heading):
+    for first in ("f", "f (Hz)"):
+        np.testing.assert_allclose(read(f"{first},{heading}\n", np.sqrt(PSD)).psd[0], PSD, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
@@ -67,6 +73,8 @@ def test_columns_named_by_numbers_keep_their_units(read):
         ("column 2: nV/sqrt(Hz)", "asd"),
         ("amplitude spectral density 2024-05-01", "asd"),
         ("Level in dBm/Hz", "db"),
+        ("y-Unit;dBV^2/Hz;", "db"),
+        ("Display: dBV^2/Hz", "db"),
         ("PSD in dB re 1 uPa^2/Hz", "db"),
         ("Noise [m/s^2/sqrt(Hz)]", "asd"),
     ],
@@ -77,7 +85,15 @@ def test_a_line_that_states_the_unit_of_the_levels_decides(line, kind):
 
 @pytest.mark.parametrize(
     "line",
-    ["x-Unit;kHz;", "X_Unit: kHz", "# Frequency in kHz", "Fréquence (kHz)", "Columns: frequency [kHz], PSD", "f/kHz"],
+    [
+        "x-Unit;kHz;",
+        "X_Unit: kHz",
+        "# Frequency in kHz",
+        "Fréquence (kHz)",
+        "Columns: frequency [kHz], PSD",
+        "f/kHz",
+        "first column: f in kHz",
+    ],
 )
 def test_a_line_that_states_the_unit_of_the_axis_decides(line):
     assert axis_line([line]) == "kHz"
@@ -91,6 +107,9 @@ def test_a_line_that_states_the_unit_of_the_axis_decides(line):
         ("Averages: 1e2", 100),
         ("Averages: 16.0", 16),
         ("Averages: 25 done", 25),
+        ("Averages: 25.", 25),
+        ("avg: 25x", 25),
+        ("segments: 25 overlap 50%", 25),
         ("Averages: 25, window: Hann", 25),
         ("Averages: 25 Overlap: 50 %", 25),
         ("averages,25,,", 25),
