@@ -10,7 +10,7 @@ from nblib.spectra.formats import Column, Raw, Refusal, Table
 from nblib.spectra.units import level_of
 
 FREQUENCY = re.compile(
-    r"^\W*f(?:[\s_(\[,]|$)|^\W*f_?[kmg]?hz|fr[eé]q|fre[ck][uvw]|frekans|^\W*x(?:[\s_(\[]|$)|x_value"
+    r"^\W*f(?:[\s_(\[,/]|$)|^\W*f_?[kmg]?hz|fr[eé]q|fre[ck][uvw]|frekans|^\W*x(?:[\s_(\[]|$)|x_value"
     r"|周波数|cz[eę]st|частот|^\W*w(?:[\s(\[]|$)|omega|rad/s",
     re.IGNORECASE,
 )

@@ -54,7 +54,7 @@ def test_the_hertz_of_a_density_does_not_make_a_column_the_frequency(write, head
 
 
 def test_a_column_whose_unit_is_hertz_is_the_frequency(write):
-    for heading in ("S (V^2/Hz),[Hz]", "S,axis_kHz", "S,Частота (kHz)"):
+    for heading in ("S (V^2/Hz),[Hz]", "S,f/Hz", "S,axis_kHz", "S,Частота (kHz)"):
         assert load_spectra(write(heading + "\n", PSD, FREQS)).freqs[-1] in (100, 1e5)
 
 
