@@ -16,6 +16,7 @@ COMMANDS = {
     "outputs": ("nblib.reporting.commands", "outputs_command", "list what runs wrote"),
     "publish": ("nblib.reporting.commands", "publish_command", "renew records/, figures/ and pages from runs/"),
 }
+RESUMED = ("train", "run")  # what they had done when they were interrupted is kept
 
 
 def usage() -> str:
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted" + ("; the same command goes on from here" if name in RESUMED else ""), file=sys.stderr)
         return 130
 
 

@@ -36,6 +36,19 @@ def test_an_unknown_subcommand_is_refused(capsys):
     assert main([]) == 2
 
 
+@pytest.mark.parametrize(("name", "goes_on"), [("train", True), ("detect", False)])
+def test_an_interrupted_command_promises_what_is_so(name, goes_on, capsys, monkeypatch):
+    """Planted bug: "the same command goes on from here" after `detect`, which keeps nothing."""
+    module, function, _ = COMMANDS[name]
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_module(module), function, interrupted)
+    assert main([name]) == 130
+    assert ("the same command goes on from here" in capsys.readouterr().err) is goes_on
+
+
 def test_the_menu_does_not_wait_for_torch():
     """Planted bug: nblib/__init__.py importing the training loop; the menu took 3 s."""
     program = "import sys; from nblib.__main__ import main; main(['--help']); print('heavy', *sys.modules)"

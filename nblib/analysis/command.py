@@ -1,54 +1,105 @@
-"""`nblib detect FILE...`: flagged ranges of a user's own spectra, printed and written beside nothing of hers."""
+"""`nblib detect FILE...`: flagged ranges of a user's own spectra, printed and written over nothing of hers."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from nblib.analysis.detector import NoiseDetector
 from nblib.analysis.measurement import Measurement, from_series, from_spectra, subtract_floor
-from nblib.analysis.products import as_json, table, write_products
+from nblib.analysis.outputs import check_targets, free_name, output_names, prepare
+from nblib.analysis.products import as_json, product_paths, table, write_products
 from nblib.analysis.result import Detection
 from nblib.spectra.readers import load_series, load_spectra
 
 
+@dataclasses.dataclass
+class _Done:
+    """What became of the files of one command so far."""
+
+    documents: list[dict] = dataclasses.field(default_factory=list)
+    rows: list[str] = dataclasses.field(default_factory=list)
+    refused: set[int] = dataclasses.field(default_factory=set)  # positions of files in the command
+    failed: set[int] = dataclasses.field(default_factory=set)
+    finished: int = 0  # files, the refused ones among them
+
+    @contextlib.contextmanager
+    def going_on(self, path: Path) -> Iterator[None]:
+        """Whatever is wrong with one file is said, and the next one is read."""
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            self.refused.add(self.finished)
+            text = str(error)
+            self._say(path, "refused", text if path.name in text else f"{path.name}: {text}")
+        except Exception as error:
+            self.failed.add(self.finished)
+            self._say(
+                path, "failed", f"{path.name}: {type(error).__name__}: {error}; a fault of nblib: please report it"
+            )
+
+    def _say(self, path, what, text):
+        print(f"{what}: {text}", file=sys.stderr)
+        self.rows.append(f"{path.name}: {what}")
+
+
 def detect_command(arguments: list[str]) -> int:
-    """Read spectra, flag what is contaminated, print and write it; 0 read, 2 when any file was refused."""
+    """Read spectra, flag what is contaminated, print and write it.
+
+    Returns
+    -------
+    0 all read, 2 when any file was refused, 1 when nblib failed on one, 130 when interrupted
+    """
     options = _parser().parse_args(arguments)
     _check(options)
     detector = NoiseDetector(_progress if sys.stderr.isatty() else None, options.network)
-    documents, rows, refused = [], [], 0
-    names = output_names(options.files)
-    for path, name in zip(options.files, names, strict=True):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what was converted or looks odd is printed from the measurement
-                found = [(measured, _detected(detector, measured, options)) for measured in _read(path, options)]
-        except (ValueError, OSError) as error:
-            refused += 1
-            text = str(error)
-            print(f"refused: {text if path.name in text else f'{path.name}: {text}'}", file=sys.stderr)
-            rows.append(f"{path.name}: refused")
+    names, done, interrupted = output_names(options.files), _Done(), False
+    taken = {name.casefold() for name in names}
+    try:
+        for path, name in zip(options.files, names, strict=True):
+            _one_file(path, name, taken, detector, options, done)
+            done.finished += 1
+    except KeyboardInterrupt:
+        interrupted = True
+        print(f"interrupted: {done.finished} of {len(options.files)} files done, the others not", file=sys.stderr)
+    if options.json and len(options.files) > 1:
+        print(json.dumps(done.documents, indent=1, allow_nan=False))
+    elif options.json and done.documents:
+        print(json.dumps(done.documents[0] if len(done.documents) == 1 else done.documents, indent=1, allow_nan=False))
+    elif not options.json and len(done.rows) > 1:
+        n_read = done.finished - len(done.refused | done.failed)
+        print(f"{n_read} of {len(options.files)} files read", *done.rows, sep="\n  ")
+    return 130 if interrupted else 1 if done.failed else 2 if done.refused else 0
+
+
+def _one_file(path, name, taken, detector, options, done: _Done):
+    """Read one file, then print and write what was found in each of its spectra."""
+    found = []
+    with done.going_on(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what was converted or looks odd is printed from the measurement
+        spectra = _read(path, options)
+        names = [name] if len(spectra) == 1 else [free_name(f"{name}.{one.file_part}", taken) for one in spectra]
+        if not options.json:
+            targets = [target for own in names for target in product_paths(options.out, own)]
+            check_targets(targets, [*options.files, *([options.floor] if options.floor else [])])
+        found = [(own, one, _detected(detector, one, options)) for own, one in zip(names, spectra, strict=True)]
+    for own, measured, detection in found:
+        done.documents.append(as_json(measured, detection))
+        done.rows.append(f"{measured.label}: {_count(detection)}")
+        if options.json:
             continue
-        for measured, detection in found:
-            own = name if len(found) == 1 else f"{name}.{measured.file_part}"
-            documents.append(as_json(measured, detection))
-            rows.append(f"{measured.label}: {_count(detection)}")
-            if not options.json:
-                print(measured.describe(), *(f"  note: {text}" for text in measured.notes(detection)), sep="\n")
-                print(table(detection))
-                written = write_products(options.out, own, measured, detection)
-                print("wrote " + ", ".join(str(file) for file in written) + "\n")
-    if options.json and documents:
-        print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1, allow_nan=False))
-    elif len(rows) > 1:
-        print(f"{len(options.files) - refused} of {len(options.files)} files read", *rows, sep="\n  ")
-    return 2 if refused else 0
+        print(measured.describe(), *(f"  note: {text}" for text in measured.notes(detection)), sep="\n")
+        print(table(detection))
+        written = []
+        with done.going_on(path):
+            written = write_products(options.out, own, measured, detection)
+        print(f"wrote {', '.join(map(str, written)) or 'nothing'}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,7 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON and write nothing")
     parser.add_argument(
-        "--false-alarm", type=float, default=0.01, metavar="P", help="chance that a clean spectrum has any flag (0.01)"
+        "--false-alarm",
+        type=float,
+        default=0.01,
+        metavar="P",
+        help="chance that a clean spectrum has any flag, up to 0.5 (0.01)",
     )
     parser.add_argument(
         "--network",
@@ -73,7 +128,12 @@ def _parser() -> argparse.ArgumentParser:
         help="add the network's evidence to the classical statistics (default), or do without",
     )
     parser.add_argument("--segments", type=float, metavar="K", help="averages behind each bin; default: the header's")
-    parser.add_argument("--column", metavar="NAME", help="name or number of the column to use; 'all' for every one")
+    parser.add_argument(
+        "--column",
+        metavar="NAME",
+        help="which spectrum: heading, key or number (of a text the column, of an array the spectrum, from 1); 'all' "
+        "for every one. Of a time series: one channel",
+    )
     parser.add_argument(
         "--asd", action=argparse.BooleanOptionalAction, default=None, help="values are amplitudes per sqrt(Hz)"
     )
@@ -91,20 +151,29 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options) -> None:
-    if not 0 < options.false_alarm < 1:
-        raise ValueError(f"--false-alarm {options.false_alarm:g} must lie between 0 and 1, e.g. 0.01")
+    if not 0 < options.false_alarm <= 0.5:
+        raise ValueError(f"--false-alarm {options.false_alarm:g} must lie above 0 and up to 0.5, e.g. 0.01")
     if options.segments is not None and not 1 <= options.segments < np.inf:
         raise ValueError(f"--segments {options.segments:g} must be a number of averages, at least 1")
     if not options.series and (options.rate is not None or options.resolution is not None):
         raise ValueError("--rate and --resolution go with --series: a spectrum brings its own frequencies")
     if options.resolution is not None and not 0 < options.resolution < np.inf:
         raise ValueError(f"--resolution {options.resolution:g} must be a positive number of Hz")
-    if options.out.exists() and not options.out.is_dir():
-        raise ValueError(f"--out {options.out} is a file; name a folder")
+    if options.floor is not None:
+        _check_there(options.floor)
+    if not options.json:
+        prepare(options.out)
+
+
+def _check_there(path: Path) -> None:
+    """Files are looked for where the user said and nowhere else."""
+    if not path.is_file():
+        raise ValueError(f"{path} {'is a folder; name its files' if path.is_dir() else 'is not there'}")
 
 
 def _read(path: Path, options) -> list[Measurement]:
     """Every spectrum of a file."""
+    _check_there(path)
     if options.series:
         found = [from_series(path, load_series(path, options.rate, options.column), options.resolution)]
     else:
@@ -129,8 +198,9 @@ def _spectra_or_series(path, options):
             raise
         try:
             series = load_series(path, None, options.column)
-        except ValueError:
-            raise refusal from None
+        except ValueError as error:
+            why = str(error).removeprefix(f"{path.name}: ")
+            raise ValueError(f"{refusal}. As a time series: {why}") from None
     found = from_series(path, series)
     said = "read as a time series, as --series would; its spectrum is Welch's"
     return [dataclasses.replace(found, warnings=(said, *found.warnings))]
@@ -152,14 +222,3 @@ def _detected(detector: NoiseDetector, measured: Measurement, options) -> Detect
 def _count(detection) -> str:
     flags = detection.flags
     return f"{len(flags)} flagged range{'' if len(flags) == 1 else 's'}" if flags else "nothing flagged"
-
-
-def output_names(paths: Sequence[Path]) -> list[str]:
-    """What results are named after: the file's stem; its whole name or folder too where stems would collide."""
-    names = [path.name.removesuffix(".gz") for path in paths]
-    stems = [Path(name).stem for name in names]
-    chosen = [stem if stems.count(stem) == 1 else name for stem, name in zip(stems, names, strict=True)]
-    return [
-        name if chosen.count(name) == 1 else f"{path.resolve().parent.name}_{name}_{chosen[:number].count(name) + 1}"
-        for number, (name, path) in enumerate(zip(chosen, paths, strict=True))
-    ]

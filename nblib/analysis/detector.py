@@ -11,7 +11,7 @@ from numpy import ndarray
 from nblib.analysis.causes import with_causes
 from nblib.analysis.flags import LINE_BINS, describe, flagged_ranges, grown
 from nblib.analysis.result import Detection
-from nblib.analysis.timeseries import welch_spectrum
+from nblib.analysis.timeseries import mask_as_missing, welch_spectrum
 from nblib.detection.combination import Scored, score_spectrum
 from nblib.detection.evidence import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS, load_weights
 from nblib.detection.false_alarms import Limits, thresholds_for
@@ -93,7 +93,7 @@ class NoiseDetector:
         Parameters
         ----------
         freqs : Hz, increasing; a bin at 0 Hz is left out
-        psd : unit^2/Hz, any scale; NaN, 0 or infinite where a bin is missing
+        psd : unit^2/Hz, any scale; NaN, 0, infinite or masked where a bin is missing
         n_segments : averaged segments K, one number or one a bin; None: measured on each spectrum
         false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
         sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
@@ -251,7 +251,7 @@ def _check_false_alarm(false_alarm):
 
 
 def _checked(freqs, psd):
-    freqs, values = np.asarray(freqs), np.asarray(psd)
+    freqs, values = mask_as_missing(freqs), mask_as_missing(psd)
     if np.iscomplexobj(values) or np.iscomplexobj(freqs):
         raise ValueError("psd is complex; give the power spectral density (a cross spectrum has no noise level)")
     freqs, values = freqs.astype(np.float64), values.astype(np.float64)

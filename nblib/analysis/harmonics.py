@@ -70,7 +70,7 @@ def hypotheses(lines: Lines, mains: tuple[float, ...], sampling_rate: float | No
     found = [Hypothesis(CLOCK_WEIGHT)]
     for nominal in mains:
         share = (1 - CLOCK_WEIGHT) / len(mains)
-        folds = sampling_rate is not None and sampling_rate / 2 < nominal * MAX_ALIASED_HARMONIC
+        folds = bool(sampling_rate is not None and sampling_rate / 2 < nominal * MAX_ALIASED_HARMONIC)
         direct = bool(nominal * (1 + 1e-3) < lines.high) or not folds
         for rate in [None] * direct + [sampling_rate] * folds:
             part = share * (1.0 if direct + folds == 1 else 0.8 if rate is None else 0.2)

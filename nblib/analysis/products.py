@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 
 COLUMNS = ("from [Hz]", "to [Hz]", "excess", "dB", "chance", "kind", "likely source")
+FLAG_COLUMNS = ("fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability")
+PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
+MAKER = "nblib detect"  # stands in the figures' metadata
 
 
 def table(detection) -> str:
@@ -66,26 +69,53 @@ def as_json(measured, detection) -> dict:
     }
 
 
+def product_paths(folder: Path, name: str) -> list[Path]:
+    """The files that `write_products` writes: NAME.flags.csv, .flags.json, .cleaned.csv, .flags.png and .flags.pdf."""
+    return [folder / f"{name}.{ending}" for ending in PRODUCTS]
+
+
+def is_product(path: Path) -> bool:
+    """True for a file that `write_products` wrote, known by its headings, its keys or the maker's name in a figure."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    heading = content.splitlines()[0].decode(errors="replace") if content else ""
+    if path.name.endswith(".cleaned.csv"):
+        return heading.startswith("frequency [Hz],psd [") and heading.endswith("],flagged")
+    if path.suffix == ".csv":
+        return heading == ",".join(FLAG_COLUMNS)
+    if path.suffix == ".json":
+        return all(f'"{key}": '.encode() in content for key in ("read", "segments_used", "flags", "warnings"))
+    return MAKER.encode() in content
+
+
 def write_products(folder: Path, name: str, measured, detection) -> list[Path]:
-    """Write NAME.flags.csv, .flags.json, .cleaned.csv, .flags.png and .flags.pdf into a folder, made if absent."""
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {
-        f"{name}.flags.csv": flags_csv(detection),
-        f"{name}.flags.json": json.dumps(as_json(measured, detection), indent=1, allow_nan=False) + "\n",
-        f"{name}.cleaned.csv": cleaned_csv(measured, detection),
-    }
-    written = []
-    for file, text in texts.items():
-        (folder / file).write_text(text, encoding="utf-8")
-        written.append(folder / file)
-    return [*written, *_figures(folder, name, measured, detection)]
+    """Write the files of `product_paths` into a folder, made if absent.
+
+    Raises
+    ------
+    ValueError where a file cannot be written
+    """
+    paths = product_paths(folder, name)
+    flags, document, cleaned, *figures = paths
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        flags.write_text(flags_csv(detection), encoding="utf-8")
+        text = json.dumps(as_json(measured, detection), indent=1, allow_nan=False)
+        document.write_text(text + "\n", encoding="utf-8")
+        cleaned.write_text(cleaned_csv(measured, detection), encoding="utf-8")
+        _figures(figures, measured, detection)
+    except OSError as error:
+        raise ValueError(f"cannot write {error.filename or folder}: {error.strerror}") from error
+    return paths
 
 
 def flags_csv(detection) -> str:
     """One row a flag; fmin, fmax and cause first, as band lists are exchanged."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability"])
+    writer.writerow(FLAG_COLUMNS)
     for flag in detection.flags:
         numbers = (flag.centre, flag.excess, flag.excess_db, flag.probability)
         writer.writerow(
@@ -107,7 +137,7 @@ def cleaned_csv(measured, detection) -> str:
     return stream.getvalue()
 
 
-def _figures(folder, name, measured, detection):
+def _figures(paths, measured, detection):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -115,7 +145,5 @@ def _figures(folder, name, measured, detection):
     FigureCanvasAgg(figure)  # no screen is needed, and the user's own backend is left alone
     ax = detection.plot(ax=figure.subplots(), unit=measured.unit)
     ax.set_title(measured.label, fontsize=9)
-    paths = [folder / f"{name}.flags.{ending}" for ending in ("png", "pdf")]
     for path in paths:
-        figure.savefig(path, dpi=150)
-    return paths
+        figure.savefig(path, dpi=150, metadata={"Software" if path.suffix == ".png" else "Creator": MAKER})

@@ -75,7 +75,7 @@ def welch_spectrum(
 
     Parameters
     ----------
-    samples : evenly sampled values; NaN and infinity are missing, and segments that hold one are left out
+    samples : evenly sampled values; NaN, infinite or masked ones are missing, and segments that hold one are left out
     rate : sampling rate, Hz
     segment_length : samples of a segment, at least 32; or
     n_segments : how many segments to cut the series into; by default `default_segment_length` decides
@@ -178,8 +178,15 @@ def effective_averages(positions: ndarray, taper: Float[ndarray, " sample"], ste
     return float(n_averaged**2 / (n_averaged + 2 * total))
 
 
+def mask_as_missing(values) -> ndarray:
+    """Values as an array, NaN where a masked array hides real numbers."""
+    if np.ma.isMaskedArray(values) and values.dtype.kind in "biuf":
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    return np.asarray(values)
+
+
 def _checked(samples, rate, overlap, detrend) -> ndarray:
-    samples = np.asarray(samples)
+    samples = mask_as_missing(samples)
     if samples.ndim != 1:
         raise ValueError(f"samples have shape {samples.shape}; give one series, such as samples[:, 0]")
     if np.iscomplexobj(samples):

@@ -1,9 +1,11 @@
 """One increasing axis of positive frequencies: falling, two-sided, repeated, overlapping and interleaved axes."""
 
 import numpy as np
+from numpy import ndarray
 
 from nblib.spectra.formats import Raw, Refusal
 
+ROUNDED = 0.6  # of the last digit: an even grid, fitted by least squares, that was rounded lies this close
 SPANS = ("first", "last", "cut")
 MOST_SPANS = 12
 
@@ -37,7 +39,8 @@ def one_axis(raw: Raw, span: str | None) -> None:
         _keep(raw, slice(1, None))
         raw.said.append("the 0 Hz bin (DC) is dropped")
     _mirrored(raw)
-    _interleaved(raw)
+    if not _rounded(raw):
+        _interleaved(raw)
 
 
 def _keep(raw, which):
@@ -193,6 +196,33 @@ def _cut(freqs, pieces, steps):
         covered.append((freqs[piece[0]], freqs[piece[-1]]))
     taken = np.concatenate(taken)
     return taken[np.argsort(freqs[taken], kind="stable")]
+
+
+def last_digit(values: ndarray, largest: int = 0) -> float:
+    """Unit of the last digit that values were written with, at most 10^largest; 0 for more than 11 decimals."""
+    for digits in range(-largest, 12):
+        if np.allclose(values, np.round(values, digits), rtol=0, atol=1e-13 * max(1.0, abs(values[-1]))):
+            return 10.0**-digits
+    return 0.0
+
+
+def _rounded(raw):
+    """An even grid, or one of even ratios, written with so few digits that its steps differ."""
+    freqs, unit = raw.freqs, last_digit(raw.freqs, largest=9)
+    steps = np.diff(freqs)
+    if len(freqs) < 8 or not unit > 0.1 * steps.min() or np.ptp(steps) < 0.5 * unit:
+        return False
+    at = np.arange(len(freqs))
+    linear = np.polyval(np.polyfit(at, freqs, 1), at)
+    ratios = np.exp(np.polyval(np.polyfit(at, np.log(freqs), 1, w=freqs), at))
+    for fitted, width in (
+        (linear, f"of {np.diff(linear).mean():.4g} Hz"),
+        (ratios, f"of even ratios, {ratios[1] / ratios[0]:.4g}"),
+    ):
+        if np.abs(freqs - fitted).max() < ROUNDED * unit:
+            raw.said.append(f"frequencies look rounded to {unit:g} Hz (bins {width}); they are used as written")
+            return True
+    return False
 
 
 def _interleaved(raw):

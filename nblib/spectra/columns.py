@@ -10,10 +10,13 @@ from nblib.spectra.formats import Column, Raw, Refusal, Table
 from nblib.spectra.units import level_of
 
 FREQUENCY = re.compile(
-    r"^\W*f(?:[\s_(\[,]|$)|freq|fr[eé]q|frecuen|frequen|hz|hertz|^\W*x(?:[\s_(\[]|$)|x_value"
-    r"|周波数|częst|^\W*w(?:[\s(\[]|$)|omega|rad/s",
+    r"^\W*f(?:[\s_(\[,/]|$)|^\W*f_?[kmg]?hz|fr[eé]q|fre[ck][uvw]|frekans|^\W*x(?:[\s_(\[]|$)|x_value"
+    r"|周波数|cz[eę]st|частот|^\W*w(?:[\s(\[]|$)|omega|rad/s",
     re.IGNORECASE,
 )
+AXIS_UNIT = re.compile(
+    r"(?:^|(?<!per)(?<!/)[\s(\[_,])[uµμmkMGT]?(?:Hz|Hertz)(?![A-Za-z^⁻])", re.IGNORECASE
+)  # not 5kHz, /Hz
 INDEX = re.compile(
     r"^\W*$|^\W*(?:index|idx|no\.?|nr\.?|n|i|bin|row|point|pt|line|sample|unnamed.*|#)\W*$", re.IGNORECASE
 )
@@ -26,6 +29,13 @@ BESIDES = re.compile(
 )
 POWER = re.compile(r"psd|spectral|pxx|density|spectrum|leistung|power", re.IGNORECASE)
 HINT = "if decimals are written with a comma, separate the columns by ; or tab"
+
+
+def names_frequency(heading: str) -> bool:
+    """True for a heading that says frequency or has a unit of one; the Hz of a density, V^2/Hz, is none."""
+    if level_of(heading).kind in ("psd", "asd", "db") or POWER.search(heading):
+        return False
+    return bool(FREQUENCY.search(heading) or AXIS_UNIT.search(heading))
 
 
 def choose(table: Table, column: Column = None) -> Raw:
@@ -49,7 +59,7 @@ def choose(table: Table, column: Column = None) -> Raw:
         raise Refusal(f"it holds {len(values)} bin; a spectrum has at least 2")
     given = bool(table.names)
     filled = [at for at in range(values.shape[1]) if not np.isnan(values[:, at]).all() or values.shape[1] == 2]
-    if given and TIME.match(names[filled[0]]) and not any(FREQUENCY.search(names[at]) for at in filled):
+    if given and TIME.match(names[filled[0]]) and not any(map(names_frequency, names)):
         raise Refusal(
             f"its first column is {names[filled[0]]!r}: a time series is read with --series, not as a spectrum"
         )
@@ -100,9 +110,9 @@ def _axis(values, names, filled, given, said):
     if is_index and len(filled) > 2 and (on_a_grid or (given and _increases(second))):
         said.append("column 1 counts the rows and is left out")
         filled = filled[1:]
-    elif is_index and given and names[first].strip() and not FREQUENCY.search(names[first]):
+    elif is_index and given and names[first].strip() and not names_frequency(names[first]):
         raise Refusal(f"its first column {names[first]!r} counts the rows and no column is a frequency; add one in Hz")
-    named = [at for at in filled if given and FREQUENCY.search(names[at]) and not POWER.search(names[at])]
+    named = [at for at in filled if given and names_frequency(names[at])]
     axis = named[0] if named else filled[0]
     if len(filled) == 2 and not named:
         other = filled[1]
@@ -163,10 +173,14 @@ def _only(names, rest, axis, values):
 
 def _wanted(column, names, rest, axis):
     """The columns asked for, by name or number."""
-    if isinstance(column, str) and column.strip().lower() == "all":
+    if _is_all(column):
         return rest
     wanted = [column] if isinstance(column, (str, int, np.integer)) else list(column)
     return [_position(one, names, rest, axis) for one in wanted]
+
+
+def _is_all(column):
+    return isinstance(column, str) and column.strip().lower() == "all"
 
 
 def _position(one, names: Sequence[str], rest, axis) -> int:
@@ -194,9 +208,7 @@ def from_matrix(values: ndarray, column: Column = None) -> Raw:
     down, across = np.asarray(values[:, 0], float), np.asarray(values[0], float)
     if values.shape[1] == 2 or (_increases(down) and (not _increases(across) or len(down) > len(across))):
         return choose(Table(np.asarray(values, float)), column)
-    spectra = (
-        values[1:] if column is None else values[[int(one) - 1 for one in np.atleast_1d(_numbers(column, len(values)))]]
-    )
+    spectra = values[1:] if column is None or _is_all(column) else values[_rows(column, len(values))]
     return Raw(
         across,
         spectra,
@@ -204,9 +216,12 @@ def from_matrix(values: ndarray, column: Column = None) -> Raw:
     )
 
 
-def _numbers(column, n_rows):
-    wanted = [column] if isinstance(column, (str, int)) else list(column)
+def _rows(column, n_rows):
+    wanted = [column] if isinstance(column, (str, int, np.integer)) else list(column)
     for one in wanted:
         if not str(one).isdigit() or not 2 <= int(one) <= n_rows:
-            raise Refusal(f"--column {one}: the file holds spectra in rows 2..{n_rows}, row 1 is the frequency")
-    return [int(one) for one in wanted]
+            raise Refusal(
+                f"--column {one}: the file holds spectra in rows 2..{n_rows} and the frequency in row 1; give a row or "
+                "'all'"
+            )
+    return [int(one) - 1 for one in wanted]

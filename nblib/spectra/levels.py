@@ -5,16 +5,16 @@ import re
 import numpy as np
 
 from nblib.spectra.formats import Raw, Refusal
+from nblib.spectra.headers import axis_line, level_line, stated
 from nblib.spectra.units import (
+    HERTZ,
     NAMED_AMPLITUDE,
     QUESTION,
     Level,
-    axis_line,
     hertz_per_unit,
-    level_line,
     level_of,
+    names_other_unit,
     power_unit,
-    stated,
 )
 
 # What instruments and programs write for "overload" or "not a number": SCPI, and the largest floats
@@ -23,15 +23,40 @@ LARGEST_DB = 1e-3  # decibels that all lie this close to 0 are no decibels
 
 
 def split_units(unit) -> tuple[str | None, str | None]:
-    """(unit of the frequency axis, unit of the level) from the option `unit`: "kHz", "V^2/Hz" or both, "kHz,V^2/Hz"."""
+    """(unit of the frequency axis, unit of the level) from the option `unit`: "kHz", "V^2/Hz" or both, "kHz,V^2/Hz".
+
+    Raises
+    ------
+    Refusal for what is neither
+    """
     axis = level = None
-    for part in [] if unit is None else str(unit).split(",") if isinstance(unit, str) else list(unit):
-        part = part.strip()
-        if re.fullmatch(r"[uµμmkKMGT]?(?:Hz|HZ|hz)", part):
+    for part in [] if unit is None else _unit_parts(unit) if isinstance(unit, str) else list(unit):
+        if HERTZ.fullmatch(part):
             axis = part
-        elif part:
+        elif level_of(part).kind or HERTZ.search(part):
             level = part
+        else:
+            hertz_per_unit(part)  # its refusal names the conversion
+            raise Refusal(
+                f"unit={part!r} is neither a unit of frequency (Hz, kHz ...) nor of a spectrum (V^2/Hz, nV/sqrt(Hz), "
+                "dBm/Hz ...); of both, write --unit 'kHz,V^2/Hz'"
+            )
     return axis, level
+
+
+def _unit_parts(text):
+    """Units between commas; a blank serves where the unit of the axis stands first or last."""
+    parts = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        first, _, rest = part.partition(" ")
+        before, _, last = part.rpartition(" ")
+        if HERTZ.fullmatch(first) and rest:
+            parts += [first, rest.strip()]
+        elif HERTZ.fullmatch(last) and re.search(r"(?:Hz|dB)\S*\s*$", before):
+            parts += [before.strip(), last]
+        else:
+            parts.append(part)
+    return parts
 
 
 def mark_missing(raw: Raw) -> None:
@@ -55,6 +80,10 @@ def to_hertz(raw: Raw, unit: str | None) -> None:
     if factor is None and not unit:
         text = axis_line(raw.header)
         factor = hertz_per_unit(text) if text else None
+        if factor is None and names_other_unit(raw.freq_label):
+            raw.said.append(
+                f"the heading {raw.freq_label.strip()!r} names no known unit of frequency: read as Hz (--unit decides)"
+            )
     raw.freqs = np.asarray(raw.freqs, dtype=np.float64) * (factor or 1.0)
     if factor not in (None, 1.0):
         raw.said.append(f"frequencies in {text.strip()!r} are scaled to Hz (times {factor:g})")
@@ -120,14 +149,18 @@ def _name_says_amplitude(level, raw):
 
 def _decided(level: Level, asd, db, raw):
     """ "db", "asd" or "psd" """
-    if db or (db is None and not asd and level.kind == "db"):
+    if db or (db is None and level.kind == "db"):
         if db or not _tiny(raw):
+            if asd:
+                raw.said.append(
+                    "decibels are not squared: 20 lg of an amplitude is 10 lg of its power (no decibels: --no-db)"
+                )
             return "db"
         raw.said.append(
-            f"the header says decibels, but every value lies within {LARGEST_DB:g} of 0: read as power as it "
-            "stands (decibels: --db)"
+            f"the header says decibels, but every value lies within {LARGEST_DB:g} of 0: read as they stand "
+            "(decibels: --db)"
         )
-        return "psd"
+        return "asd" if asd else "psd"
     if asd:
         if level.kind in ("psd", "power"):
             raw.said.append(f"values are squared as asked, although the file says {level.unit or raw.label!r}")

@@ -94,10 +94,34 @@ def pick(keys, column, what):
     """The one key that is there or that was chosen by name; several and no choice is a Refusal that lists them."""
     if column is None and len(keys) == 1:
         return keys[0]
-    found = [key for key in keys if column is not None and str(column).lower() in (key.lower(), _short(key))]
+    found = [key for key in keys if column is not None and _is_key(column, key)]
     if len(found) != 1:
         raise Refusal(f"it holds {len(keys)} {what}: {', '.join(keys[:12])}; choose with --column NAME")
     return found[0]
+
+
+def _is_key(column, key):
+    return str(column).lower() in (key.lower(), _short(key))
+
+
+def _split_column(arrays, column):
+    """(key of the array, rows of it) that --column asks for; None where it leaves one open.
+
+    "psd" is a key, 2 or "2" the second spectrum of the array that would be read without it, "psd[1]" the same by the
+    name that is printed, "all" every spectrum.
+    """
+    if column is None or any(_is_key(column, key) for key in arrays):
+        return column, None
+    if isinstance(column, str):
+        if column.strip().lower() == "all":
+            return None, None
+        name = re.fullmatch(r"(.+)\[(\d+)\]", column.strip())
+        if name and any(_is_key(name.group(1), key) for key in arrays):
+            return name.group(1), [int(name.group(2))]
+    wanted = [column] if isinstance(column, (str, int, np.integer)) else list(column)
+    if all(re.fullmatch(r"\d+", str(one).strip()) for one in wanted):
+        return None, [int(one) - 1 for one in wanted]
+    return column, None
 
 
 def from_arrays(arrays: dict[str, ndarray], column: Column = None, attributes: dict[str, dict] | None = None) -> Raw:
@@ -105,7 +129,7 @@ def from_arrays(arrays: dict[str, ndarray], column: Column = None, attributes: d
 
     Parameters
     ----------
-    column : key of the spectrum where several are stored
+    column : key of the spectrum where several are stored; of a table of spectra a number from 1, "psd[0]" or "all"
     attributes : {key: {name: value}}, e.g. the unit of a dataset; key "" for the whole file
 
     Raises
@@ -115,7 +139,8 @@ def from_arrays(arrays: dict[str, ndarray], column: Column = None, attributes: d
     freq_keys = [key for key in arrays if _short(key) in FREQ_KEYS or re.match(r"f(?:req\w*)?_[kmgu]?hz$", _short(key))]
     if not freq_keys:
         return _without_frequencies(arrays, column)
-    freq_key, psd_key = _pair(arrays, freq_keys, column)
+    key, rows = _split_column(arrays, column)
+    freq_key, psd_key = _pair(arrays, freq_keys, key)
     group = freq_key[: -len(_short(freq_key))]
     beside = {_short(key): key for key in arrays if key.startswith(group) or not re.search(r"[./]", key)}
     freqs, psd = numbers(freq_key, arrays[freq_key]), numbers(psd_key, arrays[psd_key], keep_memmap=True)
@@ -152,7 +177,18 @@ def from_arrays(arrays: dict[str, ndarray], column: Column = None, attributes: d
         if n_spectra < 1000
         else ()
     )
+    if rows is not None:
+        if not all(0 <= row < n_spectra for row in rows):
+            raise Refusal(f"--column {column}: {psd_key} holds spectra 1..{n_spectra}")
+        _take(raw, rows)
     return raw
+
+
+def _take(raw, rows):
+    """Only these spectra of the table."""
+    raw.values = np.atleast_2d(raw.values)[rows]
+    raw.valid = raw.valid[rows] if raw.valid is not None and raw.valid.ndim == 2 else raw.valid
+    raw.names = tuple(raw.names[row] for row in rows) if raw.names else ()
 
 
 def _without_frequencies(arrays, column) -> Raw:

@@ -19,8 +19,8 @@ from nblib.project.paths import resolve_data_path
 from nblib.spectra import array_files, pickle_files, series_files, text_files  # noqa: F401  they register their formats
 from nblib.spectra.axis import one_axis
 from nblib.spectra.formats import READERS, SERIES_READERS, Column, Raw, Refusal, Series, reader, series_reader, sniffed
+from nblib.spectra.headers import averages
 from nblib.spectra.levels import check_span, mark_missing, split_units, to_hertz, to_power
-from nblib.spectra.units import averages
 
 __all__ = ["ReadingWarning", "Series", "Spectra", "load_series", "load_spectra", "reader", "series_reader"]
 

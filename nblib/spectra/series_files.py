@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from nblib.spectra.array_files import load_hdf5, load_mat, regular_axis
-from nblib.spectra.columns import FREQUENCY, INDEX, TIME
+from nblib.spectra.axis import last_digit
+from nblib.spectra.columns import INDEX, TIME, names_frequency
 from nblib.spectra.formats import Column, Refusal, Series, series_reader
+from nblib.spectra.headers import stated
 from nblib.spectra.text_files import read_table
-from nblib.spectra.units import BRACKETS, stated
+from nblib.spectra.units import BRACKETS
 
 RATE_KEYS = ("fs", "rate", "sample_rate", "sampling_rate", "samplerate", "sampling_frequency", "sr", "data_rate")
 STEP_KEYS = ("dt", "sample_interval", "sampling_interval", "ts")
@@ -57,7 +59,7 @@ def checked(series: Series, rate: float | None) -> Series:
         raise Refusal(f"every sample is {np.nanmin(samples):g}; there is no noise to see")
     if gaps:
         said.append(f"{gaps} samples are missing; the series is used in the stretches between")
-    return Series(samples, found, series.unit, series.name, series.breaks, tuple(said))
+    return Series(samples, float(found), series.unit, series.name, series.breaks, tuple(said))
 
 
 @series_reader(".wav", ".wave")
@@ -68,32 +70,36 @@ def read_wav(path: Path, rate: float | None, column: Column) -> Series:
     found, data = scipy.io.wavfile.read(path)
     kind = data.dtype
     data = data[:, None] if data.ndim == 1 else data
-    said: list[str] = []
-    at = _channel([f"channel {n + 1}" for n in range(data.shape[1])], column, said)
+    at = _channel([f"channel {n + 1}" for n in range(data.shape[1])], column)
     samples = data[:, at].astype(np.float64)
     if kind == np.uint8:
         samples = (samples - 128) / 128
     elif kind.kind == "i":
         samples /= 2.0 ** (8 * kind.itemsize - 1)
-    return Series(samples, float(found), "full scale", f"channel {at + 1}", warnings=tuple(said))
+    return Series(samples, float(found), "full scale", f"channel {at + 1}")
 
 
-def _channel(names, column, said):
-    """Position of the wanted channel, by name or number; several and no choice is a question."""
-    if column is None:
+def _channel(names, column, numbers=None):
+    """Position of the wanted channel, by name or number; several and no choice is a question.
+
+    numbers : what the file counts the channels by, where that is not 1, 2, ...
+    """
+    numbers = list(numbers or range(1, len(names) + 1))
+    text = str(column).strip().lower()
+    listed = ", ".join(f"{number} {name!r}" for number, name in zip(numbers[:20], names, strict=False))
+    if column is None or (text == "all" and "all" not in map(str.lower, names)):
         if len(names) == 1:
             return 0
-        listed = ", ".join(f"{n} {name!r}" for n, name in enumerate(names[:20], start=1))
-        raise Refusal(f"it has {len(names)} channels: {listed}; choose with --column NAME or NUMBER")
-    text = str(column).strip().lower()
+        one = "a time series is read one channel at a time; " if column is not None else ""
+        raise Refusal(f"it has {len(names)} channels: {listed}; {one}choose with --column NAME or NUMBER")
     for found in (
         [n for n, name in enumerate(names) if name.lower() == text],
         [n for n, name in enumerate(names) if text and not text.isdigit() and text in name.lower()],
-        [int(text) - 1] if text.isdigit() and 1 <= int(text) <= len(names) else [],
+        [numbers.index(int(text))] if text.isdigit() and int(text) in numbers else [],
     ):
         if len(found) == 1:
             return found[0]
-    raise Refusal(f"--column {column} names no single channel of {', '.join(names[:20])}")
+    raise Refusal(f"--column {column} names no single channel of {listed}")
 
 
 @series_reader(".h5", ".hdf5", ".hdf", ".he5")
@@ -109,8 +115,7 @@ def read_hdf5_series(path: Path, rate: float | None, column: Column) -> Series:
         arrays = datasets | {name: np.asarray(value) for name, value in every.items() if name in RATE_KEYS + STEP_KEYS}
         return _from_arrays(arrays, rate, column)
     strain = [key for key in times if key.lower().endswith("strain/strain") or key.lower() == "strain"]
-    said: list[str] = []
-    at = _channel(times, column, said) if column is not None or not strain else times.index(strain[0])
+    at = _channel(times, column) if column is not None or not strain else times.index(strain[0])
     key = times[at]
     axis, own = axes[key][1], {name.lower(): value for name, value in attributes[key].items()}
     unit = own.get("yunits", own.get("unit", own.get("units")))
@@ -119,7 +124,6 @@ def read_hdf5_series(path: Path, rate: float | None, column: Column) -> Series:
         1.0 / float(axis[1] - axis[0]),
         None if unit in (None, "") else str(unit),
         key,
-        warnings=tuple(said),
     )
 
 
@@ -164,7 +168,7 @@ def _from_arrays(arrays, rate, column):
     if not rows:
         raise Refusal(f"it holds {sorted(arrays)[:20]} and no row of at least 16 samples")
     names = list(rows)
-    key = names[_channel(names, column, [])]
+    key = names[_channel(names, column)]
     if not found and time is not None and np.size(arrays[time]) == len(rows[key]):
         found = _rate_of(np.ravel(arrays[time]).astype(float))
     return Series(rows[key], found, name=key)
@@ -182,7 +186,7 @@ def _from_table(values, names, header, rate, column, said):
     width = values.shape[1]
     labels = [str(name) for name in names] if len(names) == width else [""] * width
     if any(
-        FREQUENCY.search(label) and not TIME.match(label) and re.search("freq|hz", label, re.IGNORECASE)
+        names_frequency(label) and not TIME.match(label) and re.search("freq|hz", label, re.IGNORECASE)
         for label in labels[:1]
     ):
         raise Refusal(f"its first column is {labels[0]!r}: a spectrum; read it without --series")
@@ -196,23 +200,12 @@ def _from_table(values, names, header, rate, column, said):
             found = found or _rate_of(first) / _seconds(labels[0])
     elif width > 1 and TIME.match(labels[0]):
         _rate_of(first)
-    at = channels[_channel([labels[n] or f"column {n + 1}" for n in channels], _renumbered(column, channels), said)]
+    named = [labels[n] or f"column {n + 1}" for n in channels]
+    at = channels[_channel(named, column, [n + 1 for n in channels])]
     unit = BRACKETS.search(labels[at])
     return Series(
         values[:, at], found, unit.group(1) if unit else None, labels[at] or f"column {at + 1}", warnings=tuple(said)
     )
-
-
-def _renumbered(column, channels):
-    """A number counts the file's columns, the time among them."""
-    text = str(column).strip()
-    if column is None or not text.isdigit():
-        return column
-    if int(text) - 1 not in channels:
-        raise Refusal(
-            f"--column {column} is no channel; channels are columns {', '.join(str(at + 1) for at in channels)}"
-        )
-    return channels.index(int(text) - 1) + 1
 
 
 def _seconds(label):
@@ -225,20 +218,12 @@ def _rate_of(times):
     """Samples a unit of time; refused where times leave a straight line by half a sample or their digits."""
     width = (times[-1] - times[0]) / max(1, len(times) - 1)
     off = np.abs(times - times[0] - width * np.arange(len(times)))
-    if not np.isfinite(times).all() or not width > 0 or off.max() > max(JITTER * width, 1.01 * _last_digit(times)):
+    if not np.isfinite(times).all() or not width > 0 or off.max() > max(JITTER * width, 1.01 * last_digit(times)):
         at = int(np.argmax(np.where(np.isfinite(off), off, np.inf)))
         raise Refusal(
             f"the time axis is not regular: sample {at + 1} is at {times[at]:g}, {off[at]:g} off; resample it first"
         )
     return 1.0 / width
-
-
-def _last_digit(times):
-    """Unit of the last digit that the times were written with."""
-    for digits in range(12):
-        if np.allclose(times, np.round(times, digits), rtol=0, atol=1e-13 * max(1.0, abs(times[-1]))):
-            return 10.0**-digits
-    return 0.0
 
 
 def _optional(module, package):
@@ -259,7 +244,7 @@ def read_tdms(path: Path, rate: float | None, column: Column) -> Series:
         if not channels:
             raise Refusal("it holds no channel")
         names = list(channels)
-        name = names[_channel(names, column, [])]
+        name = names[_channel(names, column)]
         step = channels[name].properties.get("wf_increment", 0.0)
         unit = channels[name].properties.get("unit_string")
         return Series(np.asarray(channels[name][:]), 1.0 / step if step else 0.0, unit or None, name)
@@ -269,7 +254,7 @@ def read_tdms(path: Path, rate: float | None, column: Column) -> Series:
 def read_abf(path: Path, rate: float | None, column: Column) -> Series:
     """Axon binary file; sweeps follow one another, each one a break. Needs pyabf."""
     abf = _optional("pyabf", "pyabf").ABF(str(path))
-    at = _channel(list(abf.adcNames), column, [])
+    at = _channel(list(abf.adcNames), column)
     samples = np.asarray(abf.data[at], dtype=np.float64)
     breaks = tuple(range(abf.sweepPointCount, len(samples), abf.sweepPointCount)) if abf.sweepCount > 1 else ()
     return Series(samples, float(abf.dataRate), str(abf.adcUnits[at]) or None, str(abf.adcNames[at]), breaks)

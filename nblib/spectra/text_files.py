@@ -9,6 +9,7 @@ import numpy as np
 
 from nblib.spectra.columns import choose
 from nblib.spectra.formats import Column, Raw, Refusal, Table, reader
+from nblib.spectra.headers import is_setting
 from nblib.spectra.text_cells import COMPLEX, INLINE, Dialect, decoded, dialect_of, is_data, regrouped
 
 COMMENT = re.compile(r"\s*(?:#(?!N/A|NUM|DIV|VALUE|REF|NV|ZAHL|WERT)|%|!|\*+(?:\s|$|[A-Za-z])|//|'|--\s|REM\b|@)")
@@ -87,8 +88,9 @@ def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
     dialect = dialect_of(lines, *_stated_dialect(lines))
     if dialect is None:
         dialect = _single_column(lines)
-    rows, cells, numbers, header = _blocks(lines, dialect)
     said: list[str] = []
+    lines = _without_column_numbers(lines, dialect, said)
+    rows, cells, numbers, header = _blocks(lines, dialect)
     width = max(len(row) for row in rows)
     if len({len(row) for row in rows}) > 1:
         rows, cells, numbers, width = _even(rows, cells, numbers, lines, said)
@@ -98,6 +100,20 @@ def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
     _thousands(values, cells, dialect, header, said)
     names = _names(header, dialect, width, values)
     return Table(values, tuple(names), tuple(header), np.array(numbers), said), dialect, cells
+
+
+def _without_column_numbers(lines, dialect, said):
+    """The lines, blank where pandas wrote 0, 1, ... as headings above columns without names."""
+    filled = [at for at, line in enumerate(lines[:HEAD]) if line.strip()][:2]
+    if len(filled) < 2:
+        return lines
+    cells, below = dialect.split(lines[filled[0]]), dialect.row(lines[filled[1]])
+    names = cells[1:] if cells[0] == "" else cells
+    counts = len(names) > 1 and names == [str(number) for number in range(len(names))]
+    if not counts or len(below) != len(cells) or all(value is None or value % 1 == 0 for value in below[1:]):
+        return lines
+    said.append(f"line {filled[0] + 1}, {lines[filled[0]].strip()[:60]!r}, numbers the columns and is no row")
+    return [*lines[: filled[0]], "", *lines[filled[0] + 1 :]]
 
 
 def _stated_dialect(lines):
@@ -280,6 +296,8 @@ def _heading(line, dialect, width, values):
     splits += [Dialect(mark).split(bare) for mark in (",", ";")]
     splits.append(re.findall(r"(?:[^\s(\[]|\([^)]*\)|\[[^\]]*\])+(?:\s+[\(\[][^)\]]*[\)\]])?", bare))
     if re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE) or SETTING.match(bare):
+        return None
+    if is_setting(bare):
         return None
     for cells in splits:
         cells = [cell.strip().strip("\"'") for cell in cells]

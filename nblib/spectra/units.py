@@ -1,7 +1,6 @@
-"""What headings and header lines say: unit of the frequency, kind of level (power, amplitude, decibels), averages."""
+"""What a heading or a unit says: unit of the frequency, kind of level (power, amplitude, decibels)."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nblib.spectra.formats import Refusal
@@ -44,18 +43,21 @@ PLAIN_UNIT = re.compile(
 PLAIN_POWER = re.compile(r"^\s*[fpnuµμmkM]?(?:W|V(?:rms)?(?:\^2|²|2)|A(?:rms)?(?:\^2|²|2))\s*$")
 VAGUE = re.compile(r"amplitude|magnitude|noise[\s_]+density|linear[\s_]+spectrum|amplituden?", re.IGNORECASE)
 BRACKETS = re.compile(r"[\(\[{]([^\(\)\[\]{}]*(?:\([^()]*\)[^\(\)\[\]{}]*)*)[\)\]}]")
-AVERAGES = re.compile(
-    r"(?<![A-Za-z])(?:n[\s_.-]*avg|n[\s_.-]*averages?|n[\s_.-]*segments?|navg"
-    r"|(?:(?:number|num|no\.?|nr\.?|#)[\s_]*(?:of[\s_]*)?)?(?:fft|psd|rms|linear)?"
-    r"[\s_]*(?:avg|avgs|averages?|averaging|segments?|mittelungen|moyennes)(?:[\s_]*(?:count|number|no\.?|done|completed|n))?)"
-    r"[\"'\])]*\s*[:=;,\t ]+\s*[\"']?\s*(\d+)(?![\d.,]*\d|\s*(?:%|s\b|ms\b|sec|hz))",
-    re.IGNORECASE,
-)
-EQUALS_K = re.compile(r"(?:^|[\s#%*!;,(])[Kk]\s*=\s*(\d+)(?![\d.]*\d)")
 QUESTION = (
     "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give --asd to square the values (asd=True), or --no-asd to read "
     "power (asd=False)"
 )
+NO_FREQUENCIES = (  # what an axis may hold instead, and how it becomes one
+    (r"rad\s*/\s*s|rad\s*s\^?-1", "is an angular frequency; divide it by 2 pi (and multiply a density by 2 pi)"),
+    (
+        r"(?<![a-z])(?:rpm|rev\.?/min|r/min|cpm|bpm|1/min|min\^?-1)(?![a-z])",
+        "counts turns a minute; divide it by 60 (and multiply a density by 60)",
+    ),
+    (r"(?<![a-z])p[eé]riod(?:e|en|s)?(?![a-z])", "is a period; give frequencies, 1 / period, in Hz"),
+    (r"[\(\[]\s*(?:[munpµμ]?s|sec|seconds?|min|h)\s*[\)\]]", "is a time; give frequencies in Hz"),
+    (r"wave[\s_-]?(?:length|number)|wellenl|cm\^?-1|1/cm", "is no frequency; convert it to Hz"),
+)
+PER_SECOND = re.compile(r"1\s*/\s*s|s\s*\^?\s*-1|s⁻¹|cps|cycles?\s*/\s*s(?:ec)?", re.IGNORECASE)
 NAMED_AMPLITUDE = re.compile(r"(?<![a-z])(?:asd|lsd)(?![a-z])", re.IGNORECASE)  # in the name of a file
 
 
@@ -154,10 +156,9 @@ def hertz_per_unit(text: str) -> float | None:
     ------
     Refusal for units that are no frequency, or that have two meanings ("mhz")
     """
-    if re.search(r"rad\s*/\s*s|rad\s*s\^?-1", text, re.IGNORECASE):
-        raise Refusal(
-            f"the axis {text.strip()!r} is an angular frequency; divide it by 2 pi (and multiply a density by 2 pi)"
-        )
+    for pattern, why in NO_FREQUENCIES:
+        if re.search(pattern, text, re.IGNORECASE):
+            raise Refusal(f"the axis {text.strip()!r} {why}")
     if LOGARITHM.search(text) and not DECIBELS.search(text):
         raise Refusal(f"the axis {text.strip()!r} is a logarithm; export plain frequencies in Hz")
     match = HERTZ.search(re.sub(r"(?<=[A-Za-z])_(?=[A-Za-z]*[Hh][Zz])|_", " ", text))
@@ -168,55 +169,7 @@ def hertz_per_unit(text: str) -> float | None:
     return PREFIXES[match.group(1)]
 
 
-def averages(header: Sequence[str]) -> int | None:
-    """Number of averaged segments K that a header states ("Number of Avg: 25", "# FFT Averages: 16"), or None."""
-    for line in header:
-        match = AVERAGES.search(line) or EQUALS_K.search(line)
-        if match and int(match.group(1)) >= 1:
-            return int(match.group(1))
-    return None
-
-
-QUANTITY = re.compile(r"([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)[\s;,\t\"']*([uµμmkKMGT]?)(?:Hz|HZ|hz)(?![A-Za-z])")
-
-
-def stated(header: Sequence[str], key: str) -> float | None:
-    """A frequency in Hz that a header line states with its unit, e.g. key "stop" and the line "Stop;80;kHz"."""
-    for line in header:
-        match = QUANTITY.search(line)
-        if match and re.search(key, line[: match.start()], re.IGNORECASE):
-            return float(match.group(1).replace(",", ".")) * PREFIXES[match.group(2)]
-    return None
-
-
-def axis_line(header: Sequence[str]) -> str:
-    """The header line that names the unit of the frequency axis ("x-Unit;kHz", "Frequency in kHz"), or ""."""
-    for line in header:
-        match = HERTZ.search(line.replace("_", " "))
-        if match and re.search(r"x.?unit|x.?axis|x.?dimension|freq|abscissa|x\s*\[", line, re.IGNORECASE):
-            before = line[: match.start()]
-            if not re.search(r"\d|/\s*$|per\s*$|sqrt|√|\^", before):
-                return match.group(0)
-    return ""
-
-
-def level_line(header: Sequence[str]) -> Level:
-    """What the lines above the table say about the level: a line for the y unit first, then any line with a density."""
-    for line in header:
-        match = re.search(
-            r"(?:y.?(?:unit|axis|dimension|scale)(?:_label)?|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)",
-            line,
-            re.IGNORECASE,
-        )
-        if match and level_of(match.group(1).strip(" ;,\t\"'")).kind:
-            return level_of(match.group(1).strip(" ;,\t\"'"))
-    for line in header:
-        found = level_of(line)
-        match = DECIBELS.search(line)
-        if found.kind in ("asd", "psd") and (
-            ROOT_HERTZ.search(line) or POWER_HERTZ.search(line) or AMPLITUDE_WORDS.search(line)
-        ):
-            return found
-        if match and not re.search(r"\d", line[: match.start()]):
-            return found
-    return Level(None, None)
+def names_other_unit(text: str) -> bool:
+    """True for a heading of the axis whose brackets hold a unit that is not known to be one of frequency."""
+    inner = " ".join(match.group(1) for match in BRACKETS.finditer(text))
+    return bool(re.search(r"[^\W\d_]", inner)) and not HERTZ.search(text) and not PER_SECOND.search(inner)

@@ -3,15 +3,17 @@
 import csv
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
 import scipy.io.wavfile
 
 from nblib.__main__ import main
-from nblib.analysis.command import output_names
+from nblib.analysis.detector import NoiseDetector
 from nblib.detection import combination
 from nblib.detection.evidence import network_evidence
+from nblib.project.paths import ROOT
 
 FREQS = np.arange(1.0, 401.0)
 PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
@@ -48,6 +50,15 @@ def test_json_has_the_promised_keys_and_writes_nothing(tmp_path, capsys, monkeyp
     assert flag["low"] <= 50 <= flag["high"] and flag["kind"] == "line" and "50 Hz mains" in flag["cause"]
     assert 11 < flag["excess_db"] < 16 and 0 <= flag["probability"] < 0.01
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_the_page_lists_the_keys_of_the_json(tmp_path, capsys):
+    """Planted bug: false_alarm, segments_used, centre, excess, median and sampling_rate missing from the page."""
+    page = (ROOT / "docs" / "own_spectra.md").read_text(encoding="utf-8")
+    example = page[page.index('{"file"') : page.index('"warnings": [...]}')] + '"warnings":'
+    found = _json(capsys, _write(tmp_path / "device.csv", _spectrum()), "--segments", "16")
+    keys = {*found, *found["read"], *found["flags"][0]}
+    assert set(re.findall(r'"(\w+)"', example)) == keys
 
 
 def test_the_network_can_be_left_out(tmp_path, capsys, monkeypatch):
@@ -108,6 +119,8 @@ def test_a_refused_file_leaves_standard_output_empty(tmp_path, capsys):
     ("arguments", "said"),
     [
         (["--false-alarm", "2"], "--false-alarm 2"),
+        (["--false-alarm", "0.7"], "--false-alarm 0.7 must lie above 0 and up to 0.5"),
+        (["--floor", "absent.csv"], "refused: absent.csv is not there"),
         (["--segments", "0.5"], "--segments 0.5"),
         (["--rate", "100"], "--series"),
     ],
@@ -116,13 +129,6 @@ def test_options_out_of_range_are_refused(tmp_path, capsys, arguments, said):
     path = _write(tmp_path / "device.csv", _spectrum())
     assert main(["detect", str(path), *arguments]) == 2
     assert said in capsys.readouterr().err
-
-
-def test_results_of_files_with_one_name_do_not_overwrite_each_other(tmp_path):
-    paths = [tmp_path / part for part in ("x/a.csv", "y/a.csv", "y/a.txt", "y/b.csv")]
-    names = output_names(paths)
-    assert len(set(names)) == 4
-    assert names[3] == "b"
 
 
 def test_amplitude_density_gives_the_flags_of_the_power_density(tmp_path, capsys):
@@ -171,8 +177,84 @@ def test_a_recording_that_states_its_rate_needs_no_option(tmp_path, capsys):
     assert any(flag["low"] <= 300 <= flag["high"] for flag in found["flags"])
 
 
+def test_the_true_reason_is_given_where_a_time_series_cannot_be_read_as_it_is(tmp_path, capsys):
+    """Planted bug: two channels, and the advice was --series alone."""
+    samples = np.random.default_rng(7).normal(size=(8000, 2)).astype(np.float32)
+    scipy.io.wavfile.write(tmp_path / "two.wav", 2000, samples)
+    assert main(["detect", "--json", str(tmp_path / "two.wav")]) == 2
+    assert "As a time series: it has 2 channels: 1 'channel 1', 2 'channel 2'" in capsys.readouterr().err
+
+
 def test_samples_without_a_rate_are_refused_with_the_advice(tmp_path, capsys):
     path = tmp_path / "samples.npy"
     np.save(path, np.random.default_rng(5).normal(size=4000))
     assert main(["detect", str(path)]) == 2
     assert "--series" in capsys.readouterr().err
+
+
+def test_a_series_with_a_column_of_times_is_read(tmp_path, capsys):
+    """Planted bug: the rate from the times is numpy's, and lists were multiplied by a numpy bool: TypeError."""
+    times = np.arange(3000) / 100
+    samples = np.random.default_rng(6).normal(size=len(times)) + np.sin(2 * np.pi * 20 * times)
+    path = _write(tmp_path / "t.csv", samples, "time (s),U (V)", times)
+    found = _json(capsys, path)
+    assert found["read"]["sampling_rate"] == pytest.approx(100)
+    assert any(flag["low"] <= 20 <= flag["high"] for flag in found["flags"])
+
+
+def _files(folder, *names):
+    return [str(_write(folder / f"{name}.csv", _spectrum(seed=seed))) for seed, name in enumerate(names)]
+
+
+def test_a_fault_of_the_program_on_one_file_leaves_the_others(tmp_path, capsys, monkeypatch):
+    """Planted bug: a TypeError on one file ended the command with a traceback."""
+    real, paths = NoiseDetector.detect, _files(tmp_path, "a", "b")
+    calls = iter([True, False])
+
+    def failing(*arguments):
+        if next(calls):
+            raise TypeError("planted")
+        return real(*arguments)
+
+    monkeypatch.setattr(NoiseDetector, "detect", failing)
+    assert main(["detect", "--json", *paths]) == 1
+    captured = capsys.readouterr()
+    assert [document["file"] for document in json.loads(captured.out)] == ["b.csv"]
+    assert captured.err.startswith("failed: a.csv: TypeError: planted")
+
+
+def test_an_interrupted_command_prints_what_it_had_finished(tmp_path, capsys, monkeypatch):
+    """Planted bugs: Ctrl-C lost every finished file; "the same command goes on from here", which is not so."""
+    real, paths = NoiseDetector.detect, _files(tmp_path, "a", "b", "c")
+    calls = iter([False, True])
+
+    def interrupted(*arguments):
+        if next(calls):
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(NoiseDetector, "detect", interrupted)
+    assert main(["detect", "--json", *paths]) == 130
+    captured = capsys.readouterr()
+    assert [document["file"] for document in json.loads(captured.out)] == ["a.csv"]
+    assert captured.err == "interrupted: 1 of 3 files done, the others not\n"
+
+
+def test_one_file_of_one_spectrum_gives_an_object_and_anything_else_a_list(tmp_path, capsys):
+    """Planted bug: two files of which one is refused gave an object."""
+    (path,) = _files(tmp_path, "a")
+    assert _json(capsys, path)["file"] == "a.csv"
+    assert [document["file"] for document in _json(capsys, path, path)] == ["a.csv", "a.csv"]
+    assert main(["detect", "--json", path, str(tmp_path / "absent.csv")]) == 2
+    assert [document["file"] for document in json.loads(capsys.readouterr().out)] == ["a.csv"]
+    np.savez(tmp_path / "two.npz", freq=FREQS, psd=np.stack([_spectrum(), _spectrum(seed=1)]))
+    assert len(_json(capsys, tmp_path / "two.npz")) == 2
+
+
+def test_a_file_is_looked_for_where_the_user_said_and_nowhere_else(tmp_path, capsys, monkeypatch):
+    """Planted bugs: the project's data/example_device.csv read from any folder; an option that detect lacks named."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["detect", "--json", "data/example_device.csv", "."]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "[]\n" and "data_path" not in captured.err
+    assert captured.err == "refused: data/example_device.csv is not there\nrefused: . is a folder; name its files\n"

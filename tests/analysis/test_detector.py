@@ -138,6 +138,14 @@ def test_bad_input_is_named(freqs, psd, settings, message):
         NoiseDetector().detect(freqs, psd, **settings)
 
 
+def test_a_masked_bin_is_missing():
+    """Planted bug: the mask of a masked array dropped, the hidden values taken for measured."""
+    psd = _mains(_spectrum(), 40)
+    hidden = np.abs(FREQS - 50) < 4
+    found = NoiseDetector().detect(FREQS, np.ma.masked_array(psd, hidden), 16)
+    assert not found.flags and np.isnan(found.psd[hidden]).all()
+
+
 def test_attention_looks_away_from_the_line_and_unknown_grids_do_without_it():
     found = NoiseDetector().detect(FREQS, _mains(_spectrum(), 30, at=505), 16)
     assert found.attention.shape == (100,) and np.isfinite(found.attention).all()

@@ -300,3 +300,10 @@ def test_refuses(change, said):
 
 def test_no_flags_no_causes():
     assert likely_sources([], 1.0, (1.0, 100.0)) == []
+
+
+def test_the_rate_may_be_a_number_of_numpys():
+    """Planted bug: lists multiplied by a numpy bool: TypeError."""
+    for rate in (32.0, 1e5):
+        plain, numpys = (causes_at([4.0], 0.1, 150, sampling_rate=kind(rate)) for kind in (float, np.float64))
+        assert plain == numpys

@@ -106,6 +106,16 @@ def test_a_line_is_found_where_it_was_put():
     assert spectrum.freqs[spectrum.psd.argmax()] == pytest.approx(60.0, abs=spectrum.resolution / 2)
 
 
+def test_a_masked_sample_is_missing():
+    """Planted bug: the mask of a masked array dropped."""
+    samples, hidden = np.round(100 * white(4000)).astype(int), np.arange(4000) == 2000
+    masked = welch_spectrum(np.ma.masked_array(samples, hidden), 10.0, segment_length=100)
+    assert masked.n_left_out == 2
+    np.testing.assert_array_equal(
+        masked.psd, welch_spectrum(np.where(hidden, np.nan, samples), 10.0, segment_length=100).psd
+    )
+
+
 @pytest.mark.parametrize(
     "change,said",
     [

@@ -154,6 +154,31 @@ def test_a_column_of_one_array_is_chosen_by_number(tmp_path):
     assert len(read(tmp_path / "device.npy", column="all").psd) == 2
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_spectrum_of_a_table_is_chosen_by_number_or_name(tmp_path, turned):
+    """Planted bug: "all" and 2 were looked for among the keys and refused, and nothing else chose one."""
+    table, valid = np.stack([PSD, 3 * PSD]), np.ones((2, 80), bool)
+    valid[1, 7] = False
+    np.savez(tmp_path / "a.npz", freq=FREQS, psd=table.T if turned else table, **({} if turned else {"valid": valid}))
+    for column in (2, "2", "psd[1]", [2]):
+        spectra = read(tmp_path / "a.npz", column=column)
+        assert spectra.names == ("psd[1]",) and spectra.psd.shape == (1, 80)
+        np.testing.assert_allclose(spectra.psd[0, spectra.valid[0]], 3 * PSD[spectra.valid[0]])
+        assert turned or not spectra.valid[0, 7]
+    assert read(tmp_path / "a.npz", column="all").names == ("psd[0]", "psd[1]") == read(tmp_path / "a.npz").names
+    with pytest.raises(ValueError, match=r"--column 3: psd holds spectra 1\.\.2"):
+        read(tmp_path / "a.npz", column=3)
+
+
+def test_rows_of_one_array_are_chosen_by_number_or_all(tmp_path):
+    """Planted bug: "all" refused."""
+    np.save(tmp_path / "rows.npy", np.stack([FREQS, PSD, 3 * PSD]))
+    assert len(read(tmp_path / "rows.npy", column="all").psd) == 2
+    assert_read(tmp_path / "rows.npy", psd=3 * PSD, column=3)
+    with pytest.raises(ValueError, match=r"rows 2\.\.3 and the frequency in row 1; give a row or 'all'"):
+        read(tmp_path / "rows.npy", column=1)
+
+
 TENSORS = {key: torch.tensor(values) for key, values in STUDY.items()}
 
 

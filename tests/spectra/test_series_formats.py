@@ -51,6 +51,20 @@ def test_a_channel_is_chosen(tmp_path):
         assert_read(tmp_path / "a.wav", 8000, -SAMPLES, column=column)
 
 
+def test_channels_of_a_text_are_listed_by_the_numbers_that_choose_them(tmp_path):
+    """Planted bugs: 1 and 2 listed where 2 and 3 choose; --column all refused without the reason."""
+    rows = zip(TIMES, SAMPLES, -SAMPLES, strict=True)
+    (tmp_path / "a.csv").write_text("time,A,B\n" + "".join(f"{t:g},{a:.7g},{b:.7g}\n" for t, a, b in rows))
+    with pytest.raises(ValueError, match="2 channels: 2 'A', 3 'B'; choose with --column"):
+        read(tmp_path / "a.csv")
+    with pytest.raises(ValueError, match="2 'A', 3 'B'; a time series is read one channel at a time"):
+        read(tmp_path / "a.csv", column="all")
+    with pytest.raises(ValueError, match="--column 1 names no single channel of 2 'A', 3 'B'"):
+        read(tmp_path / "a.csv", column=1)
+    for column in (3, "3", "B"):
+        assert_read(tmp_path / "a.csv", 500, -SAMPLES, column=column)
+
+
 def test_strain_of_the_open_science_center_is_read(tmp_path):
     with h5py.File(tmp_path / "H-H1_LOSC_4_V1.hdf5", "w") as file:
         file["strain/Strain"] = SAMPLES
