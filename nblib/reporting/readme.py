@@ -14,6 +14,7 @@ from nblib.project.records import committed_result, provenance, read_json
 from nblib.reporting.wording import (
     better_or_worse,
     compare,
+    difference_words,
     ends,
     enumerate_words,
     fill_places,
@@ -131,20 +132,15 @@ def _unknown(wide, injected, detector):
     )
     other = detector["differences"]["shipped detector - its classical part"]["1%"]
     spans = sorted([pair, {"difference": other["mean"]} | other], key=lambda span: span["difference"])
-    shown = "a gain" if all(_of_difference(span) == "better than" for span in spans) else "no sure gain"
+    shown = "a gain" if all(difference_words(span) == "better than" for span in spans) else "no sure gain"
     ends = [f"{span['difference']:+.3f} [{span['low']:+.3f}, {span['high']:+.3f}]" for span in (alone, *spans)]
     return (
         "4. **Unknown backgrounds.** Where nobody knows the background's form, attention of the shipped network finds "
-        f"simulated noise {_of_difference(gain)} the best classical setting (AP per 10-bin cell {shipped:.3f} and "
+        f"simulated noise {difference_words(gain)} the best classical setting (AP per 10-bin cell {shipped:.3f} and "
         f"{best:.3f}; what `nblib detect` flags by {both:.3f}). On three measured spectra it is "
-        f"{_of_difference(alone)} our classical detector (share of an injected line's cells found, 1 % flagged: "
+        f"{difference_words(alone)} our classical detector (share of an injected line's cells found, 1 % flagged: "
         f"{ends[0]}), and added to it the network shows {shown} ({ends[1]} to {ends[2]}, by how the places are chosen)."
     )
-
-
-def _of_difference(row):
-    """Words for a difference of a benchmark's record."""
-    return better_or_worse({"iqm": row["difference"], "low": row["low"], "high": row["high"]})
 
 
 def _energy_words(before, after):

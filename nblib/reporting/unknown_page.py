@@ -3,7 +3,7 @@
 from nblib.evaluation.alarm_rates import pooled_rate
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
-from nblib.reporting.wording import enumerate_words, fill_places, markdown_table
+from nblib.reporting.wording import difference_words, enumerate_words, fill_places, markdown_table
 
 BENCHMARKS = ("wide", "network_injections", "injections", "false_alarms", "detector_costs", "wide_cnn", "multitaper")
 TESTS = {"wide": "locked test", "second": "second generator"}
@@ -216,7 +216,10 @@ def convolutions(record: dict) -> str:
         for seed in range(record["seeds"])
         for pair in (f"attention, seed {seed}: {kind} - cnn, seed {seed}: head",)
     ]
-    return "\n".join([*lines, *markdown_table(("difference", *TESTS.values()), rows)])
+    lines += [*markdown_table(("difference", *TESTS.values()), rows), ""]
+    heads = {test: record[test]["differences"]["attention, seed 0: head - cnn, seed 0: head"] for test in TESTS}
+    words = [f"{difference_words(heads[test])} convolutions on the {name}" for test, name in TESTS.items()]
+    return "\n".join([*lines, f"By its token head the network with attention is {enumerate_words(words)} (seed 0)."])
 
 
 def multitaper(record: dict) -> str:

@@ -35,6 +35,11 @@ def better_or_worse(difference: dict) -> str:
     return {1: "better than", -1: "worse than", 0: "as good (within the interval) as"}[place]
 
 
+def difference_words(row: dict) -> str:
+    """better_or_worse of a difference as the benchmarks' records hold it: "difference", "low" and "high"."""
+    return better_or_worse({"iqm": row["difference"], "low": row["low"], "high": row["high"]})
+
+
 def more_or_less(span: dict, than: float = 1.0) -> str:
     """Words for a ratio against a number: "more than", "less than" or, inside its interval, "about as much as"."""
     place = compare(span, {"iqm": than})

@@ -163,6 +163,10 @@ def test_attention_is_held_against_convolutions_by_its_own_readout():
         row |= {"difference": -0.5, "low": -0.6, "high": -0.4}
     lines = [line for line in unknown_page.convolutions(record).splitlines() if "-0.500 [-0.600, -0.400]" in line]
     assert len(lines) == 1 and lines[0].startswith("| its attention - head of the convolutions, seed 0 |")
+    for low, high, words in ((0.1, 0.3, "is better than"), (-0.3, 0.4, "is as good"), (-0.3, -0.1, "is worse than")):
+        head = record["wide"]["differences"]["attention, seed 0: head - cnn, seed 0: head"]
+        head |= {"difference": (low + high) / 2, "low": low, "high": high}
+        assert f"attention {words}" in unknown_page.convolutions(record)
 
 
 def test_own_spectra_are_the_record():
