@@ -4,9 +4,10 @@ import math
 
 from nblib.detection.calibration import ALARM_RATES
 from nblib.evaluation.tables import CLAIMED, ENERGIES, LIMIT, MEDIAN, across_seeds, number_at, trained_on
-from nblib.evaluation.vocabulary import BY_RESIDUAL
+from nblib.evaluation.vocabulary import BY_RESIDUAL, LONGER
 from nblib.spectra.noise import PUBLISHED_FAMILIES
 
+UNPENALISED = "no penalty"
 SHAPES = "shapes"  # the trial trained on noise of no particular family
 SHAPES_AIM = 0.95  # its AP over that of a model trained on the family alone
 LEAST_DETECTION = (  # trial, score, number, least share of the posterior limit's
@@ -34,6 +35,15 @@ def claims(metrics: dict) -> list[dict]:
         *_family_claims(metrics),
         *_faithfulness_claims(metrics),
     ]
+
+
+def claims_of_longer(metrics: dict) -> list[dict]:
+    """The aims of the claimed trials, held against the same trained for twice the steps; [] where none was."""
+    trials = {trial: metrics["trials"][longer] for trial, longer in LONGER.items() if longer in metrics["trials"]}
+    if len(trials) < len(LONGER):
+        return []
+    longer = metrics | {"trials": trials, BY_RESIDUAL: {}}
+    return [*_detection_claims(longer), *_use_claims(longer), *_faithfulness_claims(longer)]
 
 
 def _claim(what, span, least=-math.inf, most=math.inf, target=None):
@@ -80,8 +90,9 @@ def _use_claims(metrics):
         limit = {"over": baselines["fit in-band"], "over_left_out": baselines.get("fit in-band left_out")}
         span = across_seeds(trials[trial], "in_band", "after", **limit)
         rows.append(_claim(f"{trial}: error in noisy bins / fit's on truly clean bins", span, most=most))
-    pairs = over_pairs(trials["simulated labels"], trials["no penalty"], "masked", "background_rms")
-    rows.append(_claim("masked error against the background, with / without the penalty", pairs, most=1.1))
+    if UNPENALISED in trials:
+        pairs = over_pairs(trials["simulated labels"], trials[UNPENALISED], "masked", "background_rms")
+        rows.append(_claim("masked error against the background, with / without the penalty", pairs, most=1.1))
     energies = baselines["energies"]
     for trial in CLAIMED:
         for i, energy in enumerate(ENERGIES):
@@ -121,7 +132,7 @@ def _faithfulness_claims(metrics):
         ):
             if test in next(iter(trials[trial].values()))["faithfulness"]:  # older records have fewer
                 rows.append(_claim(f"{trial}: {what}", across_seeds(trials[trial], "faithfulness", test), **limit))
-    for trial in ("no penalty", "token readout"):
+    for trial in [trial for trial in (UNPENALISED, "token readout") if trial in trials]:
         span = across_seeds(trials[trial], "faithfulness", "erase")
         what = f"{trial}: change elsewhere when the noise is erased / without its line"
         rows.append(_control(what, span))

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 
 from nblib.evaluation.tasks import Task, load_or_run_all
+from nblib.evaluation.vocabulary import LONGER
 from nblib.project.profiles import Profile, Sizes
 from nblib.spectra.noise import PUBLISHED_FAMILIES
 from nblib.training.config import TrainConfig
 
 PENALTY = {"regularizer": "uniform_clean", "reg_weight": 10.0}
-WITHOUT_TRUTH = {"mask_policy": "any"}
+LABEL_FREE = PENALTY | {"mask_policy": "any", "labels": "pseudo"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class Trial:
 
 TRIALS = {
     "simulated labels": Trial(PENALTY, "n_seeds"),
-    "label-free": Trial(PENALTY | WITHOUT_TRUTH | {"labels": "pseudo"}, "n_seeds"),
+    "label-free": Trial(LABEL_FREE, "n_seeds"),
+    LONGER["simulated labels"]: Trial(PENALTY, "n_control_seeds", longer=2),
+    LONGER["label-free"]: Trial(LABEL_FREE, "n_control_seeds", longer=2),
     "no penalty": Trial({}, "n_control_seeds"),
     "token readout": Trial(PENALTY | {"readout": "token"}, "n_control_seeds"),
     "supervised CNN": Trial({"readout": "token"}, "n_control_seeds", "cnn"),

@@ -47,7 +47,8 @@ def _full_length(rows):
         for name in detecting
     ]
     seeds = rows[ordered[0]]["ap"]["n"]
-    yield f"At full length ({seeds} seeds, validation spectra): {enumerate_words(found) or 'no penalty detects'}."
+    said = "one seed" if seeds == 1 else f"{seeds} seeds"
+    yield f"At full length ({said}, validation spectra): {enumerate_words(found) or 'no penalty detects'}."
     if others:
         yield (
             f"{enumerate_words([f'`{name}`' for name in others])} stay at {rows[others[0]]['ap']['iqm']:.2f} or below."

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nblib.evaluation import tables
-from nblib.evaluation.claims import claims, over_pairs, verdict
+from nblib.evaluation.claims import claims, claims_of_longer, over_pairs, verdict
 from nblib.evaluation.tables import format_interval
 from nblib.evaluation.trials import TRIALS
 from nblib.evaluation.vocabulary import BY_RESIDUAL
@@ -198,6 +198,18 @@ def test_a_claim_whose_interval_holds_the_aim_is_marked(metrics):
             row["faithfulness"] = row["faithfulness"] | {"erase": middle + spread * (int(seed) % 2 - 0.5)}
         found[middle] = verdict(next(row for row in claims(metrics) if row["what"] == what))
     assert list(found.values()) == ["met", "met?", "MISSED?", "MISSED"]
+
+
+def test_longer_training_is_held_against_the_same_aims(metrics):
+    """Planted bug: the trial of the usual length judged twice."""
+    what = "label-free: change elsewhere when the noise is erased / without its line"
+    for seed in metrics["trials"]["label-free (twice the steps)"].values():
+        seed["faithfulness"] = seed["faithfulness"] | {"erase": 0.7}
+    usual, longer = ({row["what"]: row for row in rows} for rows in (claims(metrics), claims_of_longer(metrics)))
+    assert (verdict(usual[what]), verdict(longer[what])) == ("met", "MISSED")
+    assert set(longer) < set(usual) and not [row for row in longer if "shapes" in row or "penalty" in row]
+    del metrics["trials"]["label-free (twice the steps)"]
+    assert claims_of_longer(metrics) == []
 
 
 def test_two_methods_without_training_are_compared_over_spectra(metrics):

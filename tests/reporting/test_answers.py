@@ -86,7 +86,7 @@ def test_the_full_runs_decide_between_lambdas():
         }
 
     text = _text("05_lambda_sweep", full)
-    assert "(1 seeds, validation spectra): `uniform_clean 10`: AP 0.970, masked 0.0200 ln and `uniform_clean" in text
+    assert "(one seed, validation spectra): `uniform_clean 10`: AP 0.970, masked 0.0200 ln and `uniform_clean" in text
     assert "`mass 10` and `mean 1` stay at 0.31 or below." in text
 
 

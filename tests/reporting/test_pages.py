@@ -10,7 +10,7 @@ from nblib.evaluation.claims import claims
 from nblib.evaluation.tables import format_interval
 from nblib.project.paths import ROOT, benchmark_record
 from nblib.project.records import committed_result, read_json
-from nblib.reporting import costs_page, evidence_page, own_page, pages, unknown_page
+from nblib.reporting import costs_page, evidence_page, own_page, pages, remedies, unknown_page
 
 EVIDENCE, SINGLE = (committed_result(name) for name in ("06_benchmark", "03_full_attention_regularizer"))
 BENCHMARKS = {name: read_json(benchmark_record(name)) for name in costs_page.BENCHMARKS}
@@ -69,13 +69,13 @@ def test_what_was_tried_on_unknown_noise_is_the_record():
     row = {"single_line": {"ap": 0.9, "family alone": 0.92}, "vibration": {"ap": 0.6, "family alone": 0.8}}
     rows = {"as it is": {name: entry | {"ratio": entry["ap"] / entry["family alone"]} for name, entry in row.items()}}
     record = {"rows": rows, "steps": {"as it is": 2000, "longer": 4000}, "commit": "abc"}
-    text = evidence_page.remedies(record)
+    text = remedies.shape_remedies(record)
     assert "| as it is | 0.900 | 0.600 | 2,000 |" in text
     assert "| the family alone | 0.920 | 0.800 |" in text
     assert "reached for every family by none of them. (commit abc)" in text
     rows["longer"] = {name: entry | {"ratio": 0.96} for name, entry in rows["as it is"].items()}
-    assert "reached for every family by longer." in evidence_page.remedies(record)
-    assert "| longer | 0.900 | 0.600 | 4,000 |" in evidence_page.remedies(record)
+    assert "reached for every family by longer." in remedies.shape_remedies(record)
+    assert "| longer | 0.900 | 0.600 | 4,000 |" in remedies.shape_remedies(record)
 
 
 def test_energies_that_were_tried_are_the_record():
@@ -84,7 +84,7 @@ def test_energies_that_were_tried_are_the_record():
         "attention": {"5%": {"0": {"Ea": 1.2, "Eb": 0.5}, "1": {"Ea": 1.4, "Eb": 0.5}}},
         "residual": {"5%": {"0": {"Ea": 1.0, "Eb": 2.0}, "1": {"Ea": 1.1, "Eb": 2.0}}},
     }
-    text = evidence_page.energy_remedies({"rows": {"label-free": rows}, "commit": "abc"})
+    text = remedies.energy_remedies({"rows": {"label-free": rows}, "commit": "abc"})
     assert "| attention | 1.300 |" in text and "mean of 2 seeds" in text
     assert "Least: residual at 5%, 1.050." in text
 
@@ -93,7 +93,7 @@ def test_what_was_tried_on_erasing_is_the_record():
     seeds = {"0": {"erase": 0.5, "erase ln": 0.001, "in_band": 0.01, "ap": 0.98, "masked": 0.02}}
     seeds["1"] = seeds["0"] | {"erase": 0.7, "ap": 0.96, "in_band": 0.02}
     rows = {"label-free": {"as it is": seeds}}
-    text = evidence_page.erase_remedies({"rows": rows, "fit in-band": 0.005, "commit": "abc"})
+    text = remedies.erase_remedies({"rows": rows, "fit in-band": 0.005, "commit": "abc"})
     assert "| as it is | 0.60 | 0.0010 | 3.00 | 0.970 | 0.0200 |" in text and "mean of 2 seeds" in text
 
 
