@@ -1,7 +1,7 @@
 """What the sweep and the benchmark answer, in words that follow from their published records."""
 
 from nblib.evaluation import tables
-from nblib.evaluation.claims import claims
+from nblib.evaluation.claims import claims, claims_of_longer
 from nblib.evaluation.tables import format_interval
 from nblib.evaluation.vocabulary import CLAIMED, LIMIT, MEDIAN, REFIT
 from nblib.reporting.answers import DETECTS, answers, show_published
@@ -81,3 +81,7 @@ def _benchmark(metrics):
     yield f"{len(asked) - len(missed)} of {len(asked)} aims are met."
     if missed:
         yield f"Missed: {'; '.join(missed)}."
+    longer = claims_of_longer(metrics)
+    if longer:
+        met = sum(row["met"] for row in longer)
+        yield f"Trained for twice the steps, {met} of the {len(longer)} aims that do not need other trainings are met."
