@@ -106,9 +106,10 @@ def _precisions(metrics, label):
 
 
 def _differences(one, other):
-    """Values and their left-out twins, (seed,) and (seed, group); empty where no seed is in both."""
-    seeds = [seed for seed in one if seed in other or None in other]
-    pairs = [(one[seed], other[None if None in other else seed]) for seed in seeds]
+    """Values and their left-out twins, (seed,) and (seed, group), of the seeds that all that is trained has."""
+    trained = [set(rows) for rows in (one, other) if None not in rows]
+    seeds = sorted(set.intersection(*trained)) if trained else [None]
+    pairs = [[rows[None if None in rows else seed] for rows in (one, other)] for seed in seeds]
     values, left_out = (np.array([first[part] - second[part] for first, second in pairs]) for part in (0, 1))
     return values, left_out
 

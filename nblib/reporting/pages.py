@@ -4,12 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nblib.project.paths import ROOT
-from nblib.reporting import costs_page, evidence_page, own_page, readme, unknown_page
+from nblib.reporting import costs_page, evidence_page, own_page, readme, remedies_page, unknown_page
 
 # path below the project root -> page as it is -> page as the records have it
 PAGES: dict[str, Callable[[str], str]] = {
     "README.md": readme.renewed,
     "docs/evidence.md": evidence_page.renewed,
+    "docs/remedies.md": remedies_page.renewed,
     "docs/costs.md": costs_page.renewed,
     "docs/own_spectra.md": own_page.renewed,
     "docs/unknown.md": unknown_page.renewed,

@@ -90,6 +90,8 @@ def test_paired_differences_share_what_both_have_in_common(metrics):
     alone = tables.paired_differences(metrics)["simulated labels, attention", tables.MEDIAN]
     assert alone["iqm"] == pytest.approx(0.12, abs=0.01) and alone["high"] - alone["low"] > 0.01
     assert tables.paired_differences(metrics)["simulated labels, attention", "supervised CNN"]["n"] == 5
+    turned = (tables.MEDIAN, "simulated labels, attention")
+    assert tables.paired_differences(metrics, [turned])[turned]["iqm"] == pytest.approx(-alone["iqm"])
 
 
 def test_energies_by_the_residual_stand_beside_those_by_attention(metrics):

@@ -1,9 +1,11 @@
-"""What was tried where an aim is missed: tables of docs/evidence.md, from the benchmarks' records."""
+"""docs/remedies.md, the generated parts: what was tried where an aim is missed, from the benchmarks' records."""
 
 import statistics
 
 from nblib.evaluation.claims import SHAPES_AIM
-from nblib.reporting.wording import enumerate_words, markdown_table
+from nblib.project.paths import benchmark_record
+from nblib.project.records import read_json
+from nblib.reporting.wording import enumerate_words, fill_places, markdown_table
 
 AS_IT_IS = "as it is"  # the row of a benchmark of remedies that notebook 06 trains
 
@@ -74,4 +76,21 @@ def erase_remedies(record: dict) -> str:
             *lines,
             f"(commit {record['commit']})",
         ]
+    )
+
+
+def renewed(text: str) -> str:
+    """docs/remedies.md with what the benchmarks' records say in its places.
+
+    Raises
+    ------
+    ValueError where a place or a record is missing
+    """
+    return fill_places(
+        text,
+        {
+            "shapes": shape_remedies(read_json(benchmark_record("shapes"))),
+            "energies": energy_remedies(read_json(benchmark_record("energies"))),
+            "erase": erase_remedies(read_json(benchmark_record("erase"))),
+        },
     )
