@@ -58,11 +58,13 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
     ax = new_axes(ax, (7, 4))
     for (name, entries), marker in zip(lines.items(), "osv^DP", strict=False):
         x, y = ([entry[key]["iqm"] for entry in entries] for key in ("masked", "ap"))
-        ax.errorbar(x, y, _spans(entries, "ap"), _spans(entries, "masked"), marker=marker, capsize=2, lw=1, label=name)
+        (line,) = ax.plot(x, y, marker=marker, lw=1, label=name, zorder=3)
+        spans = {"yerr": _spans(entries, "ap"), "xerr": _spans(entries, "masked")}
+        ax.errorbar(x, y, **spans, fmt="none", ecolor=line.get_color(), elinewidth=0.8, alpha=0.4)
         for weight, *place in zip(reg_weights, x, y, strict=True):
             ax.annotate(f"{weight:g}", place, xytext=(4, 4), textcoords="offset points", fontsize=7)
     for (name, entry), marker in zip(({"none": none} | others).items(), "x+*1234h<>", strict=False):
-        ax.scatter(entry["masked"]["iqm"], entry["ap"]["iqm"], marker=marker, color="k", s=40, label=name)
+        ax.scatter(entry["masked"]["iqm"], entry["ap"]["iqm"], marker=marker, color="k", s=40, label=name, zorder=3)
     ax.set(xlabel="Masked error against the background [ln]", ylabel="Average precision by attention")
     ticks = (0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95)
     ax.set(yscale="logit", ylim=(0.01, 0.97))  # apart at both ends
