@@ -24,7 +24,7 @@ CHANGES = {
     "Muon's rate doubled": {"muon_learning_rate": 2e-2},
     "Muon's rate halved": {"muon_learning_rate": 5e-3},
     "AdamW's rate halved": {"learning_rate": 5e-3},
-    "two layers": {"num_layers": 2},
+    "three layers": {"num_layers": 3},
     "two heads": {"n_heads": 2},
     "dropout 0.1": {"dropout": 0.1},
     "tokens of 10 bins": {"patch_size": 10},
