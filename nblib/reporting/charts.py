@@ -60,7 +60,7 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
         x, y = ([entry[key]["iqm"] for entry in entries] for key in ("masked", "ap"))
         (line,) = ax.plot(x, y, marker=marker, lw=1, label=name, zorder=3)
         spans = {"yerr": _spans(entries, "ap"), "xerr": _spans(entries, "masked")}
-        ax.errorbar(x, y, **spans, fmt="none", ecolor=line.get_color(), elinewidth=0.8, alpha=0.4)
+        ax.errorbar(x, y, **spans, fmt="none", color=line.get_color(), elinewidth=0.8, alpha=0.4)
         for weight, *place in zip(reg_weights, x, y, strict=True):
             ax.annotate(f"{weight:g}", place, xytext=(4, 4), textcoords="offset points", fontsize=7)
     for (name, entry), marker in zip(({"none": none} | others).items(), "x+*1234h<>", strict=False):
