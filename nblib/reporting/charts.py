@@ -56,13 +56,15 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
         "masked", each {"iqm", "low", "high"}
     """
     ax = new_axes(ax, (7, 4))
+    drawn = []
     for (name, entries), marker in zip(lines.items(), "osv^DP", strict=False):
         x, y = ([entry[key]["iqm"] for entry in entries] for key in ("masked", "ap"))
-        (line,) = ax.plot(x, y, marker=marker, lw=1, label=name, zorder=3)
-        spans = {"yerr": _spans(entries, "ap"), "xerr": _spans(entries, "masked")}
-        ax.errorbar(x, y, **spans, fmt="none", color=line.get_color(), elinewidth=0.8, alpha=0.4)
+        drawn += ax.plot(x, y, marker=marker, lw=1, label=name, zorder=3)
         for weight, *place in zip(reg_weights, x, y, strict=True):
             ax.annotate(f"{weight:g}", place, xytext=(4, 4), textcoords="offset points", fontsize=7)
+    for line, entries in zip(drawn, lines.values(), strict=False):  # after the lines: each takes a turn of the colours
+        spans = {"yerr": _spans(entries, "ap"), "xerr": _spans(entries, "masked")}
+        ax.errorbar(*line.get_data(), **spans, fmt="none", ecolor=line.get_color(), elinewidth=0.8, alpha=0.4)
     for (name, entry), marker in zip(({"none": none} | others).items(), "x+*1234h<>", strict=False):
         ax.scatter(entry["masked"]["iqm"], entry["ap"]["iqm"], marker=marker, color="k", s=40, label=name, zorder=3)
     ax.set(xlabel="Masked error against the background [ln]", ylabel="Average precision by attention")
