@@ -28,7 +28,7 @@ from nblib.spectra.wide import WideWorld
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms a spectrum that a class keeps thresholds for
 BINS = (100, 400, 1500, 6000)  # of the grids that are drawn; between them interpolated in ln n, beyond by ln(n / end)
 SEGMENTS = (4, 16, 100)  # K that are drawn; between them interpolated in ln K, beyond as at the end
-N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail is heavy: the largest of 120 was 100
+N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail is heavy
 SHIPPED = "thresholds.json"
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it

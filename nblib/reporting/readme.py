@@ -5,7 +5,7 @@ import statistics
 import numpy as np
 
 from nblib.evaluation import tables
-from nblib.evaluation.claims import SHAPES
+from nblib.evaluation.claims import SHAPES, over_pairs
 from nblib.evaluation.tables import ENERGIES, across_seeds, format_interval
 from nblib.evaluation.vocabulary import CLAIMED, LIMIT, LONGER, MEDIAN, REFIT
 from nblib.losses import REGULARIZERS
@@ -53,7 +53,6 @@ QUESTIONS = {
     "08_your_own_spectra": "Which parts of your own spectrum are contaminated?",
 }
 CONTROLS = ("none", "random")
-LEAST_SHARE = 0.95  # of the AP of a model trained on the family; below it, training on shapes costs
 OF_RUN = tuple(QUESTIONS)[:5]  # what `make run` executes
 
 
@@ -105,13 +104,13 @@ def _sentences(metrics):
     )
     faithful = tables.faithfulness_table(metrics)
     own, longer, without = (faithful[name] for name in ("simulated labels", LONGER["simulated labels"], "no penalty"))
-    erase, lines = own["erase"], [row["line ln"]["iqm"] for row in (own, without)]
+    erase, lines = own["erase"], [format_interval(row["line ln"], 4) for row in (own, without)]
     uses = {1: "still uses", -1: "uses less of", 0: "may still use"}[compare(erase, {"iqm": 1.0})]
     yield (
         f"3. **Limits of the explanation.** The prediction {uses} the noise: erasing the noisy bins changes the rest "
         f"{more_or_less(erase)} erasing the same bins without noise does ({format_interval(erase, 2)} times; "
         f"trained twice as long {format_interval(longer['erase'], 2)}). As a whole, the line moves the prediction by "
-        f"{lines[0]:.4f} ln, without the penalty by {lines[1]:.4f} ln."
+        f"{lines[0]} ln, without the penalty by {lines[1]} ln."
     )
 
 
@@ -157,7 +156,7 @@ def _energy_words(before, after):
 
 
 def _pair(spans):
-    return " and ".join(f"{span['iqm']:.2f}" for span in spans)
+    return " and ".join(format_interval(span, 2) for span in spans)
 
 
 def _rows(metrics):
@@ -199,9 +198,10 @@ def _penalties(sweep):
     poor = sorted(name for name, span in best.items() if name not in CONTROLS and compare(span, half) < 0)
     if poor:
         most = max(best[name]["iqm"] for name in poor)
+        seeds = " (one seed)" if best[chosen]["n"] == 1 else ""
         yield (
             f"The penalties {enumerate_words([f'`{name}`' for name in poor])} do not make a detector: AP {most:.2f} "
-            f"at best after a full training, against {best[chosen]['iqm']:.2f} for `{chosen}`. Use `{chosen}`."
+            f"at best after a full training{seeds}, against {best[chosen]['iqm']:.2f} for `{chosen}`. Use `{chosen}`."
         )
 
 
@@ -226,11 +226,14 @@ def _alone(metrics):
     for name in metrics["baselines"]["families"]:
         alone = tables.trained_on(metrics, name)
         if SHAPES in trials and alone:
-            values = [across_seeds(found, "families", name, "ap")["iqm"] for found in (trials[SHAPES], alone)]
-            if values[0] < LEAST_SHARE * values[1]:
-                worse.append(f"{name.replace('_', ' ')} ({values[0]:.2f} instead of {values[1]:.2f})")
+            ratio = over_pairs(trials[SHAPES], alone, "families", name, "ap")
+            if compare(ratio, {"iqm": 1.0}) < 0:
+                worse.append(f"{name.replace('_', ' ')} {format_interval(ratio, 2)}")
     if worse:
-        yield f"Noise of a kind that training did not show is found worse, by AP: {enumerate_words(worse)}."
+        yield (
+            "Noise of a kind that training did not show is found worse; AP over that of a model trained on the family: "
+            f"{enumerate_words(worse)}."
+        )
 
 
 def _estimator(metrics):

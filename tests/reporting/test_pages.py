@@ -181,8 +181,8 @@ def test_own_spectra_are_the_record():
         name: {rate: {"draws": draws, "share": share} for rate in ("0.01", "0.05")} for name, draws, share in classes
     }
     text, same = own_page.tried(record), record["invariance"]["found"]
-    assert "of up to 400 bins, 1 % asked; 5 % asked | 5 of 100; 5 of 100 |" in text
-    assert "of 1,500 and more bins, 1 % asked; 5 % asked | 2 of 8; 2 of 8 |" in text
+    assert "background, up to 400 bins, 1 % asked; 5 % asked | 5 of 100; 5 of 100 |" in text
+    assert "background, more than 400 bins, 1 % asked; 5 % asked | 2 of 8; 2 of 8 |" in text
     counts = [round(same[f"log grid, {kind}"]["share"] * 200) for kind in ("averaged", "interpolated")]
     assert f"| {counts[0]} of 200; {counts[1]} of 200 |" in text
 
