@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 WORKFLOW := $(BIN)/python workflow/run.py
 IMPORTED := ipykernel.kernelapp, ipywidgets, nbconvert, papermill, pytest, seaborn, snakemake.cli, \
   fontTools.subset, matplotlib.backends.backend_pdf, torch._dynamo, torch.onnx, \
-  nblib.analysis, nblib.evaluation.unknown_backgrounds, nblib.reporting.publish
+  nblib.analysis, evidence.unknown.unknown_backgrounds, evidence.pages.publish
 TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy shapes energies erase
 export PATH := $(CURDIR)/$(BIN):$(PATH)

@@ -208,7 +208,7 @@ def test_every_parameter_learns(readout, any_grid):
     """Processes that train together wait for every gradient."""
     model = make(readout, any_grid=any_grid)
     extra = {"freqs": torch.arange(1.0, BINS + 1), "level": torch.tensor([-50.0, 3.0])} if any_grid else {}
-    out = model(*spectra(), **extra)[0]
+    out = model(*spectra())[0]
     (out * torch.linspace(1, 2, BINS)).pow(2).sum().backward()
     assert [name for name, value in model.named_parameters() if value.grad is None] == []
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nblib.__main__ import main
+from nblib.notebook.notebooks import run_notebook
+from nblib.notebook.parameters import RULES, known_parameters, typed_parameters
 from nblib.project.paths import NOTEBOOKS
-from nblib.reporting.notebooks import run_notebook
-from nblib.reporting.parameters import RULES, known_parameters, typed_parameters
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 MACHINE_PATH = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)")

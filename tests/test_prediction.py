@@ -8,13 +8,13 @@ import torch
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
 
+from evidence.assessments import assess, in_band_error, masked_prediction
+from evidence.baselines import MEDIAN_WINDOWS, baseline_scores, tune_window
 from nblib import TrainConfig
-from nblib.detection.metrics import attended_tokens, bootstrap_interval, detection, top1_rate
-from nblib.evaluation.assessments import assess, in_band_error, masked_prediction
-from nblib.evaluation.baselines import MEDIAN_WINDOWS, baseline_scores, tune_window
-from nblib.evaluation.test_sets import held_out
+from nblib.assessment import held_out
 from nblib.prediction import predict, restore
-from nblib.spectra.physics import published_psd
+from nblib.scoring.metrics import attended_tokens, bootstrap_interval, detection, top1_rate
+from nblib.simulation.physics import LN_STD, published_psd
 from nblib.training.loop import TrainResult
 
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16}
@@ -150,7 +150,7 @@ def test_predictions_of_the_mean_logarithm_are_corrected_and_others_are_not(untr
     model.masked_error = "whittle"
     whittle = predict(model, data)
     model.masked_error = "squared"
-    shift = data.log_bias[0] * data.scale.spread
+    shift = data.log_bias[0] * LN_STD
     np.testing.assert_allclose(reading.filled - whittle.filled, -shift, atol=1e-5)
     np.testing.assert_allclose(reading.restored - whittle.restored, -shift, atol=1e-5)
 
@@ -173,7 +173,7 @@ def test_errors_by_hand(untrained):
     assert masked["floor"] == pytest.approx(0.1331, abs=1e-4)
     deviations = (reading.filled - reading.background)[reading.masked]
     assert masked["background_rms"] == pytest.approx(np.sqrt((deviations**2).mean()))
-    bias = data.log_bias[0] * data.scale.spread
+    bias = data.log_bias[0] * LN_STD
     assert masked["mse"] == pytest.approx(((reading.filled + bias - reading.log_psd)[reading.masked] ** 2).mean())
 
 

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
+from nblib.cells import CELL_WIDTH, N_INTERVALS, NOISY_RATIO
 from nblib.project.paths import ROOT
 from nblib.project.records import committed_result
-from nblib.spectra.cells import CELL_WIDTH, N_INTERVALS, NOISY_RATIO
 
 PACKAGE = ROOT / "nblib"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}

@@ -8,15 +8,15 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
+from evidence.assessments import assess
 from nblib import NoiseBERTDataset, TrainConfig, train
 from nblib.dataset import load_spectra
-from nblib.evaluation.assessments import assess
 from nblib.losses import REGULARIZERS
+from nblib.measured.files.readers import READERS
 from nblib.prediction import SCORES, scores_judged
 from nblib.project import definitions, extensions
 from nblib.project.extensions import load_extensions
-from nblib.spectra.noise import FAMILIES, filter_widths
-from nblib.spectra.readers import READERS
+from nblib.simulation.noise import FAMILIES, filter_widths
 
 SOURCE = '''
 """An extension of the tests."""
@@ -26,8 +26,8 @@ import numpy as np
 from helper_of_tests import HEIGHT
 from nblib.losses import regularizer
 from nblib.prediction import score
-from nblib.spectra.noise import family
-from nblib.spectra.formats import Raw, reader
+from nblib.simulation.noise import family
+from nblib.measured.files.formats import Raw, reader
 
 
 @family(widths=(4, 8))
@@ -162,8 +162,8 @@ def test_modules_and_entry_points_are_extensions_too(extension, tmp_path, monkey
         ("lacking.py", "import no_such_module", "lacking.py cannot be imported .No module named 'no_such_module'"),
         (
             "again.py",
-            "from nblib.spectra.noise import family\n@family\ndef vibration(rng, freqs, amplitude): ...",
-            "noise family 'vibration' of again is taken by that of nblib.spectra.noise; give it another name",
+            "from nblib.simulation.noise import family\n@family\ndef vibration(rng, freqs, amplitude): ...",
+            "noise family 'vibration' of again is taken by that of nblib.simulation.noise; give it another name",
         ),
         (
             "untrue.py",
@@ -173,7 +173,7 @@ def test_modules_and_entry_points_are_extensions_too(extension, tmp_path, monkey
         ),
         (
             "narrow.py",
-            "from nblib.spectra.noise import family\n@family(widths=(0,))\ndef thin(rng, freqs, amplitude): ...",
+            "from nblib.simulation.noise import family\n@family(widths=(0,))\ndef thin(rng, freqs, amplitude): ...",
             "noise family 'thin': widths=.0,. must be positive",
         ),
     ],

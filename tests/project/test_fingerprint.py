@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import nblib.training.loop  # noqa: F401 - where runs start
-from nblib.evaluation.tasks import Task
+from evidence.tasks import Task
 from nblib.losses import REGULARIZERS, regularizer
+from nblib.measured.files.readers import READERS
 from nblib.project import definitions
 from nblib.project import fingerprint as fingerprint_module
 from nblib.project.fingerprint import code_behind, fingerprint
 from nblib.project.profiles import Sizes
-from nblib.spectra.noise import FAMILIES, family
-from nblib.spectra.readers import READERS
+from nblib.simulation.noise import FAMILIES, family
 from nblib.training.config import TrainConfig
 
 PACKAGE = Path(definitions.__file__).parent.parent
@@ -297,7 +297,7 @@ def test_names_are_followed_as_python_finds_them(module):
         "@decorate\n"
         "def start(value=DEFAULT):\n"
         "    hidden = [LIMIT for LIMIT in range(value)]\n"
-        "    from nblib.spectra.cells import clean_cells\n"
+        "    from nblib.cells import clean_cells\n"
         "    class Inner(Base): ...\n"
         "    return lambda: (renamed, losses.MARGIN, FALLBACK, clean_cells, hidden)\n",
     )

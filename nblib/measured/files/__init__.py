@@ -1,0 +1,1 @@
+"""Reading spectra and time series from files."""
