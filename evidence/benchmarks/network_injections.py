@@ -5,11 +5,11 @@ choice - the best single classical setting, the weight of the network - is made 
 of the others.
 """
 
-import argparse
-
 import numpy as np
 import torch
 
+from evidence.benchmarks.script import options, write_record
+from evidence.benchmarks.wide import read_networks
 from evidence.unknown.background_baselines import (
     DetectorScores,
     calibrated_bank,
@@ -26,14 +26,11 @@ from evidence.unknown.injections import (
     real_stretches,
     table,
 )
-from evidence.unknown.network import SCORES, WideNetwork
+from evidence.unknown.network import SCORES
 from evidence.unknown.network_methods import network_cells
 from nblib.cells import WIDE_CELL, cell_scores
 from nblib.measured.statistic.score import add_evidence
-from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_result, real_data_dir
-from nblib.project.records import write_json
-from nblib.training.checkpoints import load_checkpoint
+from nblib.project.paths import real_data_dir
 
 WEIGHTS = (0.5, 1.0, 2.0, 4.0)
 COMBINED = ("head", "attention")
@@ -79,16 +76,6 @@ def only(scores, kind):
     return lambda *spectra: scores(*spectra)[kind]
 
 
-def read_networks(entries):
-    """All scores of each network, by the name it is given: NAME=FILE."""
-    found = {}
-    for name, _, path in (entry.partition("=") for entry in entries):
-        model = WideNetwork()
-        load_checkpoint(path, model)
-        found[name] = all_scores(model.eval())
-    return found
-
-
 def with_networks(scores, classical, on_first):
     """The networks' scores and their sums with the classical detector; and what each weight reaches on_first."""
     methods, chosen = {}, {}
@@ -127,15 +114,12 @@ def differences(recalls):
 
 def main() -> None:
     """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("networks", nargs="+", help="NAME=FILE; the first also screens the places")
-    parser.add_argument("--places", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    files = {"nargs": "+", "required": True, "help": "NAME=FILE; the first also screens the places"}
+    asked = options(__file__, __doc__, networks=files, places=20, seed=0)
     torch.set_num_threads(1)
     stretches = real_stretches(real_data_dir())
-    bench, first = Benchmark(stretches, options.places, options.seed), stretches[0]
-    scores = read_networks(options.networks)
+    bench, first = Benchmark(stretches, asked.places, asked.seed), stretches[0]
+    scores = {name: all_scores(model) for name, model in read_networks(asked.networks).items()}
     classical = DetectorScores().method("classical ranks")
     screen = only(next(iter(scores.values())), "head")
     screens = [running_median_filter(401, (1, 2, 3)), running_median_filter(101, (1,)), classical, calibrated_bank()]
@@ -147,7 +131,7 @@ def main() -> None:
 
     singles = single_settings()
     tuning = {name: on_first(method) for name, method in singles.items()}
-    best = max(tuning, key=tuning.get)
+    best = max(tuning, key=lambda name: tuning[name])
     networks, chosen = with_networks(scores, classical, on_first)
     methods = {
         "classical detector": classical,
@@ -167,9 +151,9 @@ def main() -> None:
         "by width": by_width(recalls),
         "differences": differences(recalls),
         "places": places_used(places),
-        "settings": {"seed": options.seed, "places": options.places},
+        "settings": {"seed": asked.seed, "places": asked.places},
     }
-    write_json(benchmark_result("network_injections"), record | run_conditions())
+    write_record(__file__, record)
     for name, row in record["held out"].items():
         print(f"{name:45s} {row}")
     print(record["first stretch"])

@@ -27,7 +27,9 @@ Key = TypeVar("Key", bound=Hashable)
 Found = TypeVar("Found")
 
 
-def options(file: str, text: str | None, plot: Callable[[dict], None] | None = None, **given: Any) -> argparse.Namespace:
+def options(
+    file: str, text: str | None, plot: Callable[[dict], None] | None = None, **given: Any
+) -> argparse.Namespace:
     """What was asked for on the command line.
 
     Parameters

@@ -4,20 +4,19 @@ Writes runs/benchmarks/wide.json: average precision per 10-bin cell and its 95 %
 chosen on validation spectra, differences on the same draws of spectra. --classical alone needs no network.
 """
 
-import argparse
 import time
 
 import numpy as np
 import torch
 
+from evidence.benchmarks.script import options, write_record
 from evidence.unknown import unknown_backgrounds as wide
 from evidence.unknown.network import WideNetwork
 from evidence.unknown.network_methods import network_cells
 from nblib.measured.statistic.network import load_weights
 from nblib.measured.statistic.score import add_evidence
-from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_record, benchmark_result
-from nblib.project.records import read_json, write_json
+from nblib.project.records import read_json
 
 SETS = {"wide": wide.locked_test, "second": wide.second_test}
 
@@ -127,25 +126,28 @@ def shipped(record):
 
 def main() -> None:
     """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--classical", action="store_true", help="score the classical methods")
-    parser.add_argument("--shipped", action="store_true", help="score the shipped detector and its parts")
-    parser.add_argument("--tried", nargs="*", default=[], help="NAME=FILE of networks scored on tuning spectra alone")
-    parser.add_argument("networks", nargs="*", help="NAME=FILE of networks' weights, scored beside them")
-    options = parser.parse_args()
+    files = {"nargs": "*", "default": []}
+    asked = options(
+        __file__,
+        __doc__,
+        classical=(False, "score the classical methods"),
+        shipped=(False, "score the shipped detector and its parts"),
+        tried=(files, "NAME=FILE of networks scored on tuning spectra alone"),
+        networks=(files, "NAME=FILE of networks' weights, scored beside them"),
+    )
     torch.set_num_threads(1)
     path = benchmark_result("wide")
     before = path if path.exists() else benchmark_record("wide")  # scores of other methods stay
-    record = read_json(before) if before.exists() and not options.classical else {}
-    if options.classical:
+    record = read_json(before) if before.exists() and not asked.classical else {}
+    if asked.classical:
         classical(record)
-    if options.shipped:
+    if asked.shipped:
         shipped(record)
-    if options.tried:
-        tried(record, read_networks(options.tried))
-    if options.networks:
-        with_networks(record, read_networks(options.networks))
-    write_json(path, record | run_conditions())
+    if asked.tried:
+        tried(record, read_networks(asked.tried))
+    if asked.networks:
+        with_networks(record, read_networks(asked.networks))
+    write_record(__file__, record)
 
 
 if __name__ == "__main__":
