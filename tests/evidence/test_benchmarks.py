@@ -14,14 +14,12 @@ from nblib import NoiseBERTDataset, TrainConfig
 from nblib.project.paths import ROOT, benchmark_result
 from nblib.project.records import read_json, write_json
 
-NAMES = sorted(
-    path.stem for path in (ROOT / "evidence" / "benchmarks").glob("*.py") if path.stem not in ("__init__", "script")
-)
-WITHOUT_OPTIONS = ("thresholds",)
+NO_QUESTIONS = ("__init__", "script", "thresholds")  # the last has no options
+NAMES = {path.stem for path in (ROOT / "evidence" / "benchmarks").glob("*.py")}.difference(NO_QUESTIONS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_OPTIONS])
+@pytest.mark.parametrize("name", sorted(NAMES))
 def test_every_script_explains_its_options(name, monkeypatch, capsys):
     """Planted bug: growth.py asked TrainConfig for a preset that is gone, and nothing imported the script."""
     if name in ("injections", "network_injections"):
@@ -44,9 +42,8 @@ def test_a_script_runs_as_a_file_and_as_a_module(way):
 
 def test_options_read_what_defaults_say(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["x", "--n", "3", "--some", "1", "2", "--on", "--only", "b"])
-    asked = script.options(
-        "x.py", "text", n=1, some=[0], on=(False, "a switch"), only={"choices": ["a", "b"]}, left=0.5
-    )
+    only = {"choices": ["a", "b"]}
+    asked = script.options("x.py", "text", n=1, some=[0], on=(False, "a switch"), only=only, left=0.5)
     assert vars(asked) == {"n": 3, "some": [1, 2], "on": True, "only": "b", "left": 0.5}
 
 
