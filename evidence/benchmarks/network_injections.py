@@ -26,8 +26,7 @@ from evidence.unknown.injections import (
     real_stretches,
     table,
 )
-from evidence.unknown.network import SCORES
-from evidence.unknown.network_methods import network_cells
+from evidence.unknown.network import CELL_SCORES, network_cells
 from nblib.cells import WIDE_CELL, cell_scores
 from nblib.measured.statistic.score import add_evidence
 from nblib.project.paths import real_data_dir
@@ -55,7 +54,9 @@ def all_scores(model):
     def method(freqs, psd, valid, n_segments):
         rows = [network_cells(model, freqs, x, here, n_segments) for x, here in zip(psd, valid, strict=True)]
         bins = psd.shape[1]
-        return {kind: np.repeat(np.stack([row[kind] for row in rows]), WIDE_CELL, axis=1)[:, :bins] for kind in SCORES}
+        return {
+            kind: np.repeat(np.stack([row[kind] for row in rows]), WIDE_CELL, axis=1)[:, :bins] for kind in CELL_SCORES
+        }
 
     return Remembered(method)
 
@@ -80,7 +81,7 @@ def with_networks(scores, classical, on_first):
     """The networks' scores and their sums with the classical detector; and what each weight reaches on_first."""
     methods, chosen = {}, {}
     for name, here in scores.items():
-        methods |= {f"{name}: {kind}": only(here, kind) for kind in SCORES}
+        methods |= {f"{name}: {kind}": only(here, kind) for kind in CELL_SCORES}
         for kind in COMBINED:
             sums = {weight: with_evidence(classical, here, kind, weight) for weight in WEIGHTS}
             found = {weight: on_first(method) for weight, method in sums.items()}

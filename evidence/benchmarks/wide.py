@@ -11,8 +11,7 @@ import torch
 
 from evidence.benchmarks.script import options, write_record
 from evidence.unknown import unknown_backgrounds as wide
-from evidence.unknown.network import WideNetwork
-from evidence.unknown.network_methods import network_cells
+from evidence.unknown.network import WideNetwork, network_cells
 from nblib.measured.statistic.network import load_weights
 from nblib.measured.statistic.score import add_evidence
 from nblib.project.paths import benchmark_record, benchmark_result

@@ -4,9 +4,11 @@ Each is a callable (freqs, psd (n, bin), valid (n, bin), n_segments) -> score (n
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 import numpy as np
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from nblib.measured.statistic.score import score_spectrum
@@ -16,7 +18,7 @@ from nblib.scoring.filters import matched_filter, running_median
 WINDOWS = (51, 101, 201, 401)  # bins of the running median
 NARROW, ALL = (1, 2, 3), (1, 3, 9, 27)  # standard deviations of the filters, bins
 WIDTH_SETS = {"1": (1,), "narrow": NARROW, "all": ALL}
-CLIP_ROUNDS, CLIP_AT = 6, 3.0  # iterated clipping: rounds, standard deviations
+CLIP_ROUNDS, CLIP_LIMIT = 6, 3.0  # iterated clipping: rounds, standard deviations
 TAIL_FROM = 0.5  # quantile of the bins from which on the tail is taken as exponential
 TAIL_TO = 0.85  # quantile beyond which bins may hold lines
 
@@ -59,15 +61,36 @@ def calibrated_bank(windows=(101, 401), widths=ALL) -> Callable:
     return _by_row(score)
 
 
+def filled(log_psd: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
+    """ln x with missing bins interpolated between their neighbours."""
+    return np.interp(np.arange(len(log_psd)), np.flatnonzero(valid), log_psd[valid])
+
+
+def clipped_mean(
+    log_psd: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"], smooth: Callable, spread: Callable
+) -> Float[ndarray, " bin"]:
+    """Iterated clipping: a smooth mean of ln x over the bins that do not stand out of it, repeated.
+
+    Parameters
+    ----------
+    smooth : weighted sum of the bins around each bin
+    spread : standard deviation of the estimate, from the residual of the bins kept so far
+    """
+    keep = valid
+    for _ in range(CLIP_ROUNDS):
+        weight = smooth(keep.astype(float))
+        background = filled(smooth(np.where(keep, log_psd, 0.0)) / np.maximum(weight, 1e-9), weight > 1e-6)
+        residual = log_psd - background
+        keep = valid & (residual < CLIP_LIMIT * spread(residual[keep]))
+    return background
+
+
 def iterated_clipping(window: int, widths) -> Callable:
     """Running mean of ln x over the bins that are not clipped, repeated; matched filters on its residual."""
 
     def score(_, log_psd, n_segments):
-        keep, kernel = np.ones(len(log_psd)), np.ones(window)
-        for _ in range(CLIP_ROUNDS):
-            count = np.convolve(keep, kernel, "same")
-            mean = np.convolve(keep * log_psd, kernel, "same") / np.maximum(count, 1)
-            keep = ((log_psd - mean) * np.sqrt(n_segments) < CLIP_AT).astype(float)
+        valid, smooth = np.ones(len(log_psd), dtype=bool), partial(np.convolve, v=np.ones(window), mode="same")
+        mean = clipped_mean(log_psd, valid, smooth, lambda _: 1 / np.sqrt(n_segments))
         return matched_filter((log_psd - mean)[None], widths, n_segments)[0]
 
     return _by_row(score)

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.ndimage import median_filter
 
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
 from nblib.project.paths import real_data_dir
+from nblib.smoothing import rolling_median
 
 WIDTHS = (1.0, 5.0, 20.0, 60.0)  # standard deviation of the line, bins
 HEIGHTS = (0.5, 1.0, 2.0)  # times the local background
@@ -100,7 +100,7 @@ def given_stretches() -> list[Stretch]:
 def visible_lines(stretch: Stretch) -> Bool[ndarray, " bin"]:
     """Bins that stand VISIBLE standard deviations (1/sqrt(K)) above the median of the 101 bins around them."""
     index = np.flatnonzero(stretch.valid)
-    median = median_filter(stretch.psd[index], VISIBLE_WINDOW, mode="nearest")
+    median = rolling_median(stretch.psd[index], VISIBLE_WINDOW)
     found = np.zeros(len(stretch.valid), dtype=bool)
     found[index] = (stretch.psd[index] / median - 1) * np.sqrt(stretch.n_segments) > VISIBLE
     return found

@@ -21,6 +21,7 @@ from nblib.measured.line_free.backgrounds import (
     texture,
 )
 from nblib.measured.line_free.disturbances import ESTIMATORS, External, draw_estimate, draw_external, expected_ratio
+from nblib.smoothing import gaussian
 
 BLOCK = 16  # consecutive indices with one number of bins
 SPLITS = ("train", "validation", "test")
@@ -204,12 +205,9 @@ def _padded(values, length, name):
 def rough(rng: np.random.Generator, n_bins: int) -> Float[ndarray, " bin"]:
     """Unit-variance smooth normal noise on a scale between 5 and 60 bins, over a random part of the axis."""
     scale = log_uniform(rng, 5, 60)
-    half = int(3 * scale)
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / scale) ** 2)
-    kernel /= np.sqrt((kernel**2).sum())
-    values = np.convolve(rng.standard_normal(n_bins + 2 * half), kernel, mode="valid")
-    envelope = np.exp(0.7 * texture(rng, n_bins) / 0.3)
-    return values * envelope
+    kernel = gaussian(scale, 3.0)
+    values = np.convolve(rng.standard_normal(n_bins + len(kernel) - 1), kernel, mode="valid")
+    return values / np.sqrt((kernel**2).sum()) * np.exp(0.7 * texture(rng, n_bins) / 0.3)
 
 
 def _gaps(rng, n_bins):
