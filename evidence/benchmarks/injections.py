@@ -26,7 +26,6 @@ from evidence.unknown.injections import (
 from nblib.cells import WIDE_CELL, cell_labels
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.statistic.bank import ALLOWANCE, WIDTHS
-from nblib.project.paths import real_data_dir
 
 SHIPPED, K_UNKNOWN = DetectorScores(), DetectorScores(n_segments_known=False)
 LIBRARIES = library_settings()
@@ -102,7 +101,7 @@ def differences(recalls):
 def main() -> None:
     """Measure and write the record."""
     asked = options(__file__, __doc__, places=20, seed=0)
-    stretches = real_stretches(real_data_dir())
+    stretches = real_stretches()
     bench = Benchmark(stretches, asked.places, asked.seed)
     places = {stretch.name: bench.places(stretch, SCREENS) for stretch in stretches}
     first, held_out = stretches[0], stretches[1:]

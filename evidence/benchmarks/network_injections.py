@@ -29,7 +29,6 @@ from evidence.unknown.injections import (
 from evidence.unknown.network import CELL_SCORES, network_cells
 from nblib.cells import WIDE_CELL, cell_scores
 from nblib.measured.statistic.score import add_evidence
-from nblib.project.paths import real_data_dir
 
 WEIGHTS = (0.5, 1.0, 2.0, 4.0)
 COMBINED = ("head", "attention")
@@ -118,7 +117,7 @@ def main() -> None:
     files = {"nargs": "+", "required": True, "help": "NAME=FILE; the first also screens the places"}
     asked = options(__file__, __doc__, networks=files, places=20, seed=0)
     torch.set_num_threads(1)
-    stretches = real_stretches(real_data_dir())
+    stretches = real_stretches()
     bench, first = Benchmark(stretches, asked.places, asked.seed), stretches[0]
     scores = {name: all_scores(model) for name, model in read_networks(asked.networks).items()}
     classical = DetectorScores().method("classical ranks")

@@ -19,7 +19,7 @@ from evidence.unknown.training import RealSpectrum, WideTraining, train_wide
 from nblib.cells import WIDE_CELL, cell_scores
 from nblib.measured.statistic import network
 from nblib.project.environment import run_conditions
-from nblib.project.paths import real_data_dir, runs_dir
+from nblib.project.paths import runs_dir
 from nblib.project.records import write_json
 from nblib.training.checkpoints import load_checkpoint
 
@@ -38,7 +38,7 @@ CONTINUED = WideTraining(
 
 def first_stretch() -> RealSpectrum:
     """The first H1 stretch, unlabelled."""
-    here = real_stretches(real_data_dir())[0]
+    here = real_stretches()[0]
     scores = cell_scores(
         DetectorScores().method("classical ranks")(here.freqs, here.psd[None], here.valid[None], here.n_segments),
         WIDE_CELL,

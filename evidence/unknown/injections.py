@@ -40,6 +40,7 @@ class Stretch:
     n_segments : K averaged segments
     listed : (bin,) bins of identified lines: no injection there, and their cells are not quiet
     ignored : (bin,) bins that nobody knows to be clean or not: left out of every score and of the truth
+    unit : of psd
     """
 
     name: str
@@ -49,6 +50,7 @@ class Stretch:
     n_segments: float
     listed: Bool[ndarray, " bin"]
     ignored: Bool[ndarray, " bin"] | None = None
+    unit: str | None = None
 
     @property
     def counted(self) -> Bool[ndarray, " bin"]:
@@ -56,45 +58,35 @@ class Stretch:
         return self.valid if self.ignored is None else self.valid & ~self.ignored
 
 
-def real_stretches(folder: Path) -> list[Stretch]:
-    """Three stretches of LIGO Hanford and one patch clamp: the files of $NBLIB_REAL_DATA.
+def real_stretches(folder: Path | None = None) -> list[Stretch]:
+    """Three stretches of LIGO Hanford and one patch clamp: the files of a folder, of $NBLIB_REAL_DATA if None.
 
     Raises
     ------
-    ValueError when a file is not there
+    ValueError when the variable is not set, or a file is not there
     """
+    folder = Path(folder or real_data_dir())
     for name in (LIGO_FILE, PATCH_FILE):
-        if not (Path(folder) / name).is_file():
+        if not (folder / name).is_file():
             raise ValueError(f"{folder} has no {name}; injections need both {LIGO_FILE} and {PATCH_FILE}")
-    with np.load(Path(folder) / LIGO_FILE) as ligo:
+    with np.load(folder / LIGO_FILE) as ligo:
+        freqs, listed, ignored = (ligo[name] for name in ("freq", "known_line", "unknown_comb"))
         found = [
-            Stretch(
-                f"H1 {name[15:25]}", ligo["freq"], psd, valid, LIGO_SEGMENTS, ligo["known_line"], ligo["unknown_comb"]
-            )
+            Stretch(f"H1 {name[15:25]}", freqs, psd, valid, LIGO_SEGMENTS, listed, ignored, "strain^2/Hz")
             for name, psd, valid in zip(ligo["name"], ligo["psd"], ligo["valid"], strict=True)
         ]
-    with np.load(Path(folder) / PATCH_FILE) as patch:
-        everywhere = np.ones(len(patch["freq"]), dtype=bool)
-        found.append(
-            Stretch(
-                "patch clamp",
-                patch["freq"],
-                patch["psd_mean"],
-                everywhere,
-                float(patch["n_avg"]),
-                patch["mains_mask"],
-            )
-        )
-    return found
+    with np.load(folder / PATCH_FILE) as patch:
+        freqs, psd, listed, averages = (patch[name] for name in ("freq", "psd_mean", "mains_mask", "n_avg"))
+    everywhere = np.ones(len(freqs), dtype=bool)
+    return [*found, Stretch("patch clamp", freqs, psd, everywhere, float(averages), listed, None, "pA^2/Hz")]
 
 
 def given_stretches() -> list[Stretch]:
-    """The measured spectra of $NBLIB_REAL_DATA; none where it is not set."""
+    """The measured spectra of $NBLIB_REAL_DATA; none where it is not set, or holds others."""
     try:
-        folder = real_data_dir()
+        return real_stretches()
     except ValueError:
         return []
-    return real_stretches(folder)
 
 
 def visible_lines(stretch: Stretch) -> Bool[ndarray, " bin"]:
