@@ -12,7 +12,6 @@ from nblib.measured.flags import Flag
 from nblib.measured.measurement import Measurement
 from nblib.measured.products import write_products
 from nblib.measured.result import Detection
-from nblib.measured.sources.lines import describe_range
 
 
 def flag_between(detection: Detection, low: float, high: float, cause: str = "by hand") -> Flag:
@@ -25,15 +24,7 @@ def flag_between(detection: Detection, low: float, high: float, cause: str = "by
     inside = np.flatnonzero((detection.freqs >= low) & (detection.freqs <= high) & np.isfinite(detection.psd))
     if not low <= high or not len(inside):
         raise ValueError(f"the range {low:g}..{high:g} Hz holds no measured bin; give low <= high on the axis")
-    return flag_of(detection, inside, describe_kind(detection, low, high), cause)
-
-
-def describe_kind(detection: Detection, low: float, high: float) -> str:
-    """line, hump or step, of a range in Hz."""
-    background = np.exp(detection.background)
-    segments = max(detection.n_segments, 1.0)
-    found = describe_range(detection.freqs, detection.psd, background, low, high, segments)
-    return found.kind
+    return flag_of(detection, inside, cause)
 
 
 def edited(detection: Detection, flags: list[Flag]) -> Detection:
