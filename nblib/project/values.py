@@ -126,35 +126,23 @@ def _literal(text):
 
 
 def _read_list(text, origin, inner):
-    entries = [_unquoted(entry) for entry in _split(text)]
+    entries = _entries(text) if isinstance(text, str) else text
     if origin is tuple and Ellipsis not in inner and len(entries) != len(inner):
         raise ValueError
     kinds = inner if origin is tuple and Ellipsis not in inner else inner[:1] * len(entries)
     return origin(_read(entry, kind) for entry, kind in zip(entries, kinds, strict=True))
 
 
-def _split(text):
-    """The entries of [a, b], (a, b) or a, b as texts; commas inside brackets or quotes do not part them."""
+def _entries(text):
+    """The entries of [a, b], (a, b) or a, b as texts, quotes taken off: YAML's grammar without its types."""
+    import yaml  # comes with papermill, snakemake and accelerate
+
     text = text.strip()
-    if text[:1] in "[(" and text[-1:] == {"[": "]", "(": ")"}.get(text[:1]):
-        text = text[1:-1]
-    entries, depth, quote = [""], 0, ""
-    for letter in text:
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"" and not entries[-1].strip():
-            quote = letter
-        elif letter == "," and depth == 0:
-            entries.append("")
-            continue
-        else:
-            depth += (letter in "[(") - (letter in "])")
-        entries[-1] += letter
-    if depth or quote:
+    bare = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
+    try:
+        entries = yaml.load(f"[{bare}]", yaml.BaseLoader)
+    except yaml.YAMLError:
+        raise ValueError from None
+    if any(isinstance(entry, dict) for entry in entries):  # a colon and a space
         raise ValueError
-    entries = [entry.strip() for entry in entries]
-    return entries[:-1] if entries[-1] == "" else entries  # (a,) and an empty list
-
-
-def _unquoted(text):
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+    return entries
