@@ -35,7 +35,9 @@ def published_answer(notebook: str, profile: str = "quick") -> str:
     ------
     ValueError for a notebook without an answer or without a record
     """
-    known = sorted(path.name.removeprefix("answer.").removesuffix(ENDING) for path in TEMPLATES.glob(f"answer.*{ENDING}"))
+    known = sorted(
+        path.name.removeprefix("answer.").removesuffix(ENDING) for path in TEMPLATES.glob(f"answer.*{ENDING}")
+    )
     if notebook not in known:
         raise ValueError(f"no answer is written for {notebook!r}; known: {', '.join(known)}")
     record = committed_result(notebook, profile)

@@ -59,7 +59,9 @@ def _detection(metrics):
 
 def _aims(metrics):
     """What was aimed at, what was measured, and how many aims are met (True) and missed (False), surely or not."""
-    found, longer = ([row | {"verdict": verdict(row)} for row in rows] for rows in (claims(metrics), claims_of_longer(metrics)))
+    found, longer = (
+        [row | {"verdict": verdict(row)} for row in rows] for rows in (claims(metrics), claims_of_longer(metrics))
+    )
     asked = [row for row in found if row["met"] is not None]
     return {
         "aims": found,

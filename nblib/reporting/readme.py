@@ -61,7 +61,9 @@ def _answer(evidence):
 
 def _unknown():
     """Unknown backgrounds: simulated ones, and lines injected into measured ones."""
-    wide, injected, detector = (read_json(benchmark_record(name)) for name in ("wide", "network_injections", "injections"))
+    wide, injected, detector = (
+        read_json(benchmark_record(name)) for name in ("wide", "network_injections", "injections")
+    )
     return {
         "wide": wide["wide"],
         "wide_best": wide["best"],
@@ -77,7 +79,9 @@ def _setbacks(metrics, sweep):
     limit = {"over": baselines["fit in-band"], "over_left_out": baselines["fit in-band left_out"]}
     return {
         "full_length": {point: row["ap"]["iqm"] for point, row in sweep["full table"].items()},
-        "single": {name: across_seeds(trials["simulated labels"], "families", name, "ap") for name in baselines["families"]},
+        "single": {
+            name: across_seeds(trials["simulated labels"], "families", name, "ap") for name in baselines["families"]
+        },
         "medians": {name: row["running median"]["ap"] for name, row in baselines["families"].items()},
         "over_alone": {
             name: over_pairs(trials[SHAPES], alone, "families", name, "ap")

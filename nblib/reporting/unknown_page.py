@@ -53,7 +53,9 @@ def _measured(record, detector):
     return {
         "found": record["held out"],
         "single": record["first stretch"]["best single setting"],
-        "adds": {pair: _cells(record, pair) for pair in record["differences"] if pair.split(" - ")[0] in record["by stretch"]},
+        "adds": {
+            pair: _cells(record, pair) for pair in record["differences"] if pair.split(" - ")[0] in record["by stretch"]
+        },
         "weight": max(weights, key=lambda weight: weights[weight]),
         "spectra": record["by stretch"][BOTH],
         "by_width": by_width,
@@ -129,5 +131,7 @@ def _multitaper(found):
         "most_by_chance": {
             area: {name: max(row[area][name]["chance"] for row in found.values()) for name in methods} for area in AREAS
         },
-        "most_lost": max(row[area][alone]["share"] - row[area][both]["share"] for row in found.values() for area in AREAS),
+        "most_lost": max(
+            row[area][alone]["share"] - row[area][both]["share"] for row in found.values() for area in AREAS
+        ),
     }
