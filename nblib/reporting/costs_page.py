@@ -7,6 +7,7 @@ from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
 BENCHMARKS = ("attention", "throughput", "time_to_quality", "scaling", "growth", "log_tokens", "recipe", "busy")
+BATCHES = (32, 128, 512)  # global batches that the page names
 
 
 def numbers() -> dict[str, Any]:
@@ -19,7 +20,7 @@ def numbers() -> dict[str, Any]:
     records = {name: read_json(benchmark_record(name)) for name in BENCHMARKS}
     step, study = records["throughput"]["step"], records["time_to_quality"]["study"]
     settings, layouts = records["throughput"]["settings"], records["log_tokens"]["rows"]
-    batches = {size: _batch(records["scaling"][f"global batch {size}"]) for size in (32, 128, 512)}
+    batches = {size: _batch(records["scaling"][f"global batch {size}"]) for size in BATCHES}
     return {
         **records,
         "idle_minutes": statistics.median(records["busy"]["seconds"]["idle"]) / 60,

@@ -7,7 +7,7 @@ line before it, so that a sentence has a line of its own in the template and non
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,11 @@ def interval(span: dict | Sequence[float] | None, digits: int = 3, sign: str = "
     """
     if span is None:
         return ""
+    numbers: Iterable[float | None] = span
     if isinstance(span, dict):
         value = next(span[name] for name in ("iqm", "difference", "mean") if name in span)
-        span = value, span.get("low"), span.get("high")
-    value, *ends = (math.nan if number is None else number for number in span)
+        numbers = value, span.get("low"), span.get("high")
+    value, *ends = (math.nan if number is None else number for number in numbers)
     shown, *limits = (f"{number:{sign}.{digits}f}" for number in (value, *ends))
     return f"{shown} [{', '.join(limits)}]" if all(map(math.isfinite, ends)) else shown
 
