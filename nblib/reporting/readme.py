@@ -83,6 +83,11 @@ def _setbacks(metrics, sweep):
             name: across_seeds(trials["simulated labels"], "families", name, "ap") for name in baselines["families"]
         },
         "medians": {name: row["running median"]["ap"] for name, row in baselines["families"].items()},
+        "alone": {
+            name: across_seeds(alone, "families", name, "ap")
+            for name in baselines["families"]
+            if (alone := tables.trained_on(metrics, name))
+        },
         "over_alone": {
             name: over_pairs(trials[SHAPES], alone, "families", name, "ap")
             for name in baselines["families"]

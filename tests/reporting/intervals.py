@@ -83,6 +83,13 @@ def over_median(records, family):
     return [less(span, metrics["baselines"]["families"][family][MEDIAN]["ap"])]
 
 
+def alone_over_median(records, family):
+    """AP on a family of the model trained on it, less that of the running median tuned on it."""
+    metrics = records["06_benchmark"]
+    span = across_seeds(tables.trained_on(metrics, family), "families", family, "ap")
+    return [less(span, metrics["baselines"]["families"][family][MEDIAN]["ap"])]
+
+
 def shapes_over_alone(records, *families):
     """AP of the model trained on shapes over that of one trained on the family, less 1."""
     metrics = records["06_benchmark"]
@@ -170,6 +177,28 @@ def gain(records, name, *aims):
     wide = records["wide"]
     rows = [wide["differences"][test][f"{name} - {wide['best']}"] for test in ("wide", "second")]
     return [less(row, aim) for row, aim in zip(rows, aims, strict=True)]
+
+
+def by_spectrum(records, one, other, *spectra):
+    """Share of an injected line's cells found by one method, less that by the other, on some spectra at 1 % flagged."""
+    rows = records["network_injections"]["by stretch"]
+    return [less(rows[one][name]["1%"], rows[other][name]["1%"]) for name in spectra]
+
+
+def other_weight(records, chosen, shipped):
+    """What the network adds with another weight, less what it adds as shipped, at 1 % and at 5 % flagged."""
+    rows = records["network_injections"]["differences"]
+    return [less(rows[chosen][area][0], rows[shipped][area][0]) for area in ("1%", "5%")]
+
+
+def larger_over_longer(records):
+    """What larger training spectra add to the token head's AP, less what four times the steps add."""
+    tried = {name: row["head"] for name, row in records["wide"]["tried"].items()}
+    first, longer, larger = (
+        *("700 steps on 300 to 1,500 bins, then 800 with a measured stretch", "2,800 steps on 300 to 1,500 bins"),
+        "2,500 steps on 300 to 5,000 bins",
+    )
+    return [less(tried[larger] - tried[longer], tried[longer] - tried[first]), less(tried[longer], tried[first])]
 
 
 def convolutions(records):
