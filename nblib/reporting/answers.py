@@ -72,9 +72,9 @@ def _baseline(metrics):
 
 @asks_for("03_full_attention_regularizer")
 def _full(metrics):
-    found = {point: row["attention"]["ap"] for point, row in metrics["short"].items()}
-    steered = [point for point in found if point.startswith("uniform_clean")]
+    ap = {point: row["attention"]["ap"] for point, row in metrics["short"].items()}
+    steered = [point for point in ap if point.startswith("uniform_clean")]
     return {
-        "uniform_clean": max(found[point] for point in steered),
-        "others": max(ap for point, ap in found.items() if point not in steered),
+        "uniform_clean": max(ap[point] for point in steered),
+        "others": max(value for point, value in ap.items() if point not in steered),
     }

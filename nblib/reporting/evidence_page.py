@@ -59,12 +59,12 @@ def _detection(metrics):
 
 def _aims(metrics):
     """What was aimed at, what was measured, and how many aims are met (True) and missed (False), surely or not."""
-    found, longer = (
+    aims, longer = (
         [row | {"verdict": verdict(row)} for row in rows] for rows in (claims(metrics), claims_of_longer(metrics))
     )
-    asked = [row for row in found if row["met"] is not None]
+    asked = [row for row in aims if row["met"] is not None]
     return {
-        "aims": found,
+        "aims": aims,
         "longer": longer,
         "n_aims": len(asked),
         "judged": Counter(row["met"] for row in asked),

@@ -76,6 +76,7 @@ def _unknown():
 def _setbacks(metrics, sweep):
     """What did not work: penalties, noise that training did not show, another estimator, restoration."""
     baselines, trials = metrics["baselines"], metrics["trials"]
+    alone = {name: seeds for name in baselines["families"] if (seeds := tables.trained_on(metrics, name))}
     limit = {"over": baselines["fit in-band"], "over_left_out": baselines["fit in-band left_out"]}
     return {
         "full_length": {point: row["ap"]["iqm"] for point, row in sweep["full table"].items()},
@@ -83,21 +84,15 @@ def _setbacks(metrics, sweep):
             name: across_seeds(trials["simulated labels"], "families", name, "ap") for name in baselines["families"]
         },
         "medians": {name: row["running median"]["ap"] for name, row in baselines["families"].items()},
-        "alone": {
-            name: across_seeds(alone, "families", name, "ap")
-            for name in baselines["families"]
-            if (alone := tables.trained_on(metrics, name))
-        },
+        "alone": {name: across_seeds(seeds, "families", name, "ap") for name, seeds in alone.items()},
         "over_alone": {
-            name: over_pairs(trials[SHAPES], alone, "families", name, "ap")
-            for name in baselines["families"]
-            if (alone := tables.trained_on(metrics, name))
+            name: over_pairs(trials[SHAPES], seeds, "families", name, "ap") for name, seeds in alone.items()
         },
         "alarms": [tables.alarm_table(metrics)[trial]["false alarms at 1%, welch_hann"]["iqm"] for trial in CLAIMED],
         "in_band": {
-            trial: across_seeds(found, "in_band", "after", **limit)
-            for trial, found in trials.items()
-            if "in_band" in next(iter(found.values()))
+            trial: across_seeds(seeds, "in_band", "after", **limit)
+            for trial, seeds in trials.items()
+            if "in_band" in next(iter(seeds.values()))
         },
     }
 

@@ -51,7 +51,7 @@ def _measured(record, detector):
     weights = record["first stretch"]["weights"]["real stretch: head"]
     by_width = {name: [rows[width] for width in sorted(rows, key=float)] for name, rows in record["by width"].items()}
     return {
-        "found": record["held out"],
+        "shares": record["held out"],
         "single": record["first stretch"]["best single setting"],
         "adds": {
             pair: _cells(record, pair) for pair in record["differences"] if pair.split(" - ")[0] in record["by stretch"]
@@ -63,7 +63,7 @@ def _measured(record, detector):
             f"{width} bins on {name}" for name, row in record["places"].items() for width, n in row.items() if not n
         ],
         "detector_adds": {pair: _cells(detector, pair) for pair in detector["differences"]},
-        "detector_found": detector["held out"],
+        "detector_shares": detector["held out"],
         "detector_single": detector["best single setting"],
     }
 
@@ -124,14 +124,15 @@ def _by_seed(record):
     ]
 
 
-def _multitaper(found):
+def _multitaper(disturbances):
     """The largest share that chance finds in any row, and the largest that both tests together lose to the detector."""
     methods = alone, _, both = "detector", "F test", "detector or F test"
     return {
         "most_by_chance": {
-            area: {name: max(row[area][name]["chance"] for row in found.values()) for name in methods} for area in AREAS
+            area: {name: max(row[area][name]["chance"] for row in disturbances.values()) for name in methods}
+            for area in AREAS
         },
         "most_lost": max(
-            row[area][alone]["share"] - row[area][both]["share"] for row in found.values() for area in AREAS
+            row[area][alone]["share"] - row[area][both]["share"] for row in disturbances.values() for area in AREAS
         ),
     }
