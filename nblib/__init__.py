@@ -1,20 +1,26 @@
 """Noise-aware masked pretraining of power spectral densities."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from nblib.project.threads import use_one_thread
+if TYPE_CHECKING:
+    from nblib.attention import AttentionWithWeights
+    from nblib.dataset import NoiseBERTDataset
+    from nblib.measured.detector import NoiseDetector
+    from nblib.model import NoiseBERT
+    from nblib.training.config import TrainConfig
+    from nblib.training.loop import train, train_many
 
-# where each public name lives; it is imported when first asked for, so that `nblib --help` need not wait for torch
+# where each public name lives; it is imported when first asked for, so that detection never waits for torch
 HOMES = {
-    "NoiseBERTDataset": "nblib.dataset",
     "AttentionWithWeights": "nblib.attention",
     "NoiseBERT": "nblib.model",
-    "NoiseDetector": "nblib.analysis.detector",
+    "NoiseBERTDataset": "nblib.dataset",
+    "NoiseDetector": "nblib.measured.detector",
     "TrainConfig": "nblib.training.config",
     "train": "nblib.training.loop",
     "train_many": "nblib.training.loop",
 }
-ROOMS = ("analysis", "dataset", "model", "losses", "prediction", "detection", "evaluation", "spectra", "training")
 
 __all__ = [
     "AttentionWithWeights",
@@ -26,16 +32,12 @@ __all__ = [
     "train_many",
 ]
 
-use_one_thread()
-
 
 def __getattr__(name: str):
     if name in HOMES:
         return getattr(import_module(HOMES[name]), name)
-    if name in ROOMS:
-        return import_module(f"nblib.{name}")
     raise AttributeError(f"module 'nblib' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *HOMES, *ROOMS})
+    return sorted({*globals(), *HOMES})

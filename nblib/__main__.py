@@ -9,12 +9,11 @@ from importlib import import_module
 
 # name -> (module, function, what it does); `nblib NAME --help` explains the rest
 COMMANDS = {
-    "detect": ("nblib.analysis.command", "detect_command", "flag what is contaminated in spectra of your own"),
+    "detect": ("nblib.measured.command", "detect_command", "flag what is contaminated in spectra of your own"),
     "train": ("nblib.training.command", "train_command", "train one model, alone or under torchrun"),
-    "run": ("nblib.reporting.commands", "run_command", "execute a notebook with parameters"),
-    "grid-table": ("nblib.reporting.commands", "grid_table_command", "join the records of a grid of runs as CSV"),
-    "outputs": ("nblib.reporting.commands", "outputs_command", "list what runs wrote"),
-    "publish": ("nblib.reporting.commands", "publish_command", "renew records/, figures/ and pages from runs/"),
+    "run": ("nblib.notebook.commands", "run_command", "execute a notebook with parameters"),
+    "grid-table": ("nblib.notebook.commands", "grid_table_command", "join the records of a grid of runs as CSV"),
+    "outputs": ("nblib.notebook.commands", "outputs_command", "list what runs wrote"),
 }
 RESUMED = ("train", "run")  # what they had done when they were interrupted is kept
 

@@ -11,10 +11,15 @@ from jaxtyping import install_import_hook
 matplotlib.use("Agg")
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 # these take what users, JSON and papermill give (lists for tuples, complex numbers) and refuse the rest themselves
-UNCHECKED = {"nblib.training.config", "nblib.analysis.result", "nblib.analysis.detector", "nblib.analysis.timeseries"}
+UNCHECKED = {"nblib.training.config", "nblib.measured.result", "nblib.measured.detector", "nblib.measured.welch"}
 NOTEBOOKS_FIRST = ("06", "03", "05")  # the longest of them
-PACKAGE = Path(__file__).resolve().parent.parent / "nblib"
-MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in PACKAGE.rglob("[!_]*.py")}
+CLONE = Path(__file__).resolve().parent.parent
+MODULES = {
+    ".".join(path.relative_to(CLONE).with_suffix("").parts)
+    for room in ("nblib", "evidence")
+    for path in (CLONE / room).rglob("[!_]*.py")
+    if "benchmarks" not in path.parts
+}
 install_import_hook(sorted(MODULES - UNCHECKED), "conftest.checked")
 
 
@@ -50,7 +55,7 @@ def _own_folders(tmp_path_factory):
 @pytest.fixture(scope="module")
 def coarse_grid():
     """The search for energies begins on a twenty-fifth of the pairs, and takes as much of the time."""
-    from nblib.evaluation import energies
+    from evidence import energies
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(energies, "GRID_STEP", 5 * energies.GRID_STEP)

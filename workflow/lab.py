@@ -3,8 +3,8 @@
 import os
 import sys
 
+from nblib.notebook.lab import copy_notebooks, lab_command
 from nblib.project.paths import from_root
-from nblib.reporting.lab import copy_notebooks, lab_command
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
-"""Values that people type, read as the type of the parameter they are for."""
+"""Values that people type - NAME=VALUE, `-p NAME VALUE` - read as the type of the parameter they are for."""
 
+import argparse
 import ast
 import math
 import types
@@ -8,6 +9,32 @@ from typing import Any, Union, get_args, get_origin
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 NOTHING = ("none", "null", "")
 NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def add_parameters(parser: argparse.ArgumentParser) -> None:
+    """Let a parser take `-p NAME VALUE`, as often as wanted, and NAME=VALUE."""
+    parser.add_argument(
+        "-p", dest="pairs", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter"
+    )
+    parser.add_argument("assignments", nargs="*", metavar="NAME=VALUE", help="the same, in one word")
+
+
+def given_parameters(options: argparse.Namespace) -> dict[str, str]:
+    """The parameters given, by name, as typed.
+
+    Raises
+    ------
+    ValueError for a word that is not NAME=VALUE, and for a parameter given twice
+    """
+    malformed = [text for text in options.assignments if "=" not in text]
+    if malformed:
+        raise ValueError(f"{malformed[0]!r} is not NAME=VALUE; write e.g. reg_weight=3, or -p reg_weight 3")
+    pairs = [*options.pairs, *(text.split("=", 1) for text in options.assignments)]
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)} is given twice; give each parameter once")
+    return dict(pairs)
 
 
 def read_value(name: str, text: str, kind: Any) -> Any:

@@ -20,16 +20,15 @@ from filelock import FileLock
 from sklearn.metrics import average_precision_score
 
 from nblib.model import NoiseBERT, noisy_tokens
-from nblib.project.bars import training_bar
 from nblib.project.environment import available_cores, run_conditions
+from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import runs_dir
-from nblib.project.progress import planned, reporter
+from nblib.project.progress import planned, reporter, training_bar
 from nblib.project.records import read_json, write_json
 from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history, save_checkpoint, write_history
 from nblib.training.config import TrainConfig
 from nblib.training.objective import loss_terms, total_loss
 from nblib.training.optimizer import MuonAdamW
-from nblib.training.parallel import side_by_side
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,8 @@ def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
     """
     waiting = [config for config in dict.fromkeys(configs) if not (_folder(config) / "record.json").exists()]
     planned("run", [config.key for config in waiting])
-    side_by_side(_train_alone, waiting)
+    if len(waiting) > 1:
+        map_side_by_side(_train_alone, waiting)
     return [train(config) for config in configs]
 
 
@@ -196,7 +196,7 @@ class _Run:
     def _loss(self, batch, step):
         batch = {name: value.to(self.accelerator.device) for name, value in batch.items() if name != "energies"}
         with self.accelerator.autocast():
-            return loss_terms(self.model, batch, self.config, self.data.scale.spread, step)
+            return loss_terms(self.model, batch, self.config, step)
 
     def _train_step(self, batch):
         config, accelerator = self.config, self.accelerator
@@ -225,7 +225,7 @@ class _Run:
             terms, attention = self._loss(batch, step)
             entries.append(total_loss(terms, self.config, self.accelerator)[1])
             shown, noisy = (
-                ~noisy_tokens(batch["mask"] | ~batch["valid"], self.config.patch_size),
+                ~noisy_tokens(batch["mask"], self.config.patch_size),
                 noisy_tokens(batch["noisy"], self.config.patch_size),
             )
             tiny = torch.finfo(attention.dtype).tiny

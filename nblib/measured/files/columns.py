@@ -1,0 +1,227 @@
+"""Which column is the frequency and which the spectrum: by name where there are names, else by behaviour."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy import ndarray
+
+from nblib.measured.files.formats import Column, Raw, Refusal, Table
+from nblib.measured.files.units import level_of
+
+FREQUENCY = re.compile(
+    r"^\W*f(?:[\s_(\[,/]|$)|^\W*f_?[kmg]?hz|fr[eé]q|fre[ck][uvw]|frekans|^\W*x(?:[\s_(\[]|$)|x_value"
+    r"|周波数|cz[eę]st|частот|^\W*w(?:[\s(\[]|$)|omega|rad/s",
+    re.IGNORECASE,
+)
+AXIS_UNIT = re.compile(
+    r"(?:^|(?<!per)(?<!/)[\s(\[_,])[uµμmkMGT]?(?:Hz|Hertz)(?![A-Za-z^⁻])", re.IGNORECASE
+)  # not 5kHz, /Hz
+INDEX = re.compile(
+    r"^\W*$|^\W*(?:index|idx|no\.?|nr\.?|n|i|bin|row|point|pt|line|sample|unnamed.*|#)\W*$", re.IGNORECASE
+)
+TIME = re.compile(r"^\W*(?:t(?:[\s_(\[]|$)|time|zeit|temps|timestamp|seconds?\b)", re.IGNORECASE)
+BESIDES = re.compile(
+    r"phase(?![\s_]*noise)|phi\b|deg(?:rees)?\b|coherence|\bstd|sigma|err(?:or)?\b|uncert|lower|upper|confidence|"
+    r"\bcounts?\b(?!\s*(?:\^|²|\*))|"
+    r"\btime|flag|valid|mask|window",
+    re.IGNORECASE,
+)
+POWER = re.compile(r"psd|spectral|pxx|density|spectrum|leistung|power", re.IGNORECASE)
+HINT = "if decimals are written with a comma, separate the columns by ; or tab"
+
+
+def names_frequency(heading: str) -> bool:
+    """True for a heading that says frequency or has a unit of one; the Hz of a density, V^2/Hz, is none."""
+    if level_of(heading).kind in ("psd", "asd", "db") or POWER.search(heading):
+        return False
+    return bool(FREQUENCY.search(heading) or AXIS_UNIT.search(heading))
+
+
+def choose(table: Table, column: Column = None) -> Raw:
+    """The frequency and the wanted spectra of a table.
+
+    Parameters
+    ----------
+    column : heading (or an unmistakable part of it) or number, the first column being 1; a sequence of those; "all"
+
+    Raises
+    ------
+    Refusal that lists the columns where the choice is not plain
+    """
+    values, names = table.values, _padded(table.names, table.values.shape[1])
+    if values.shape[1] == 1:
+        raise Refusal(
+            "it has 1 column; a spectrum needs two: frequency [Hz] and PSD [unit^2/Hz]. A time series is read "
+            "with --series --rate HZ"
+        )
+    if len(values) < 2:
+        raise Refusal(f"it holds {len(values)} bin; a spectrum has at least 2")
+    given = bool(table.names)
+    filled = [at for at in range(values.shape[1]) if not np.isnan(values[:, at]).all() or values.shape[1] == 2]
+    if given and TIME.match(names[filled[0]]) and not any(map(names_frequency, names)):
+        raise Refusal(
+            f"its first column is {names[filled[0]]!r}: a time series is read with --series, not as a spectrum"
+        )
+    said = list(table.said)
+    axis, rest = _axis(values, names, filled, given, said)
+    chosen = _wanted(column, names, rest, axis) if column is not None else _only(names, rest, axis, values)
+    label = names[chosen[0]]
+    if len({level_of(names[at]).kind for at in chosen}) > 1:
+        raise Refusal(
+            f"columns {_listed(names, chosen)} have different kinds of units; choose columns of one kind with --column"
+        )
+    return Raw(
+        values[:, axis],
+        values[:, chosen].T,
+        names[axis] if given else "",
+        label if given else "",
+        table.header,
+        tuple(names[at] or f"column {at + 1}" for at in chosen),
+        lines=table.lines,
+        said=said,
+    )
+
+
+def _padded(names, width):
+    return [str(name) for name in names] if len(names) == width else [""] * width
+
+
+def _increases(values):
+    steps = np.diff(values[np.isfinite(values)])
+    return len(steps) > 0 and bool((steps > 0).all() or (steps < 0).all())
+
+
+def _uniform(values):
+    steps = np.diff(values)
+    return len(steps) > 1 and np.isfinite(steps).all() and np.ptp(steps) <= 0.02 * abs(np.median(steps))
+
+
+def _counts(values):
+    return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
+
+
+def _axis(values, names, filled, given, said):
+    """Position of the frequency, and the other columns."""
+    first, first_values = filled[0], values[:, filled[0]]
+    is_index = _counts(first_values) and (not given or INDEX.match(names[first]))
+    second = values[:, filled[1]] if len(filled) > 2 else first_values
+    on_a_grid = _increases(second) and second[-1] > second[0] and (_uniform(second) or _even_ratios(second))
+    if is_index and len(filled) > 2 and (on_a_grid or (given and _increases(second))):
+        said.append("column 1 counts the rows and is left out")
+        filled = filled[1:]
+    elif is_index and given and names[first].strip() and not names_frequency(names[first]):
+        raise Refusal(f"its first column {names[first]!r} counts the rows and no column is a frequency; add one in Hz")
+    named = [at for at in filled if given and names_frequency(names[at])]
+    axis = named[0] if named else filled[0]
+    if len(filled) == 2 and not named:
+        other = filled[1]
+        rises = _uniform(values[:, other]) and values[-1, other] > values[0, other]
+        if rises and len(values) > 8 and not _increases(values[:, axis]):
+            said.append(
+                "the second column increases in equal steps and the first does not: the second is read as the frequency"
+            )
+            axis = other
+        elif _both_steady(values[:, axis], values[:, other]):
+            raise Refusal(
+                "both columns increase or fall steadily: which is the frequency? Put it first, with a heading"
+            )
+    return axis, [at for at in filled if at != axis]
+
+
+def _even_ratios(values):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.diff(np.log(np.abs(values)))
+    return bool(len(ratios) > 1 and np.isfinite(ratios).all() and np.ptp(ratios) < 0.5 * abs(np.median(ratios)))
+
+
+def _both_steady(first, second):
+    """The first column is monotonous on no usual grid, while the second increases in equal steps."""
+    on_a_grid = _uniform(first) or _even_ratios(first) or len(first) <= 3
+    return _uniform(second) and _increases(first) and not on_a_grid
+
+
+def _listed(names, which):
+    return ", ".join(f"{at + 1} {names[at]!r}" if names[at] else str(at + 1) for at in which)
+
+
+def _only(names, rest, axis, values):
+    """The one column that can be the spectrum; several are a question."""
+    plain = [at for at in rest if not BESIDES.search(names[at])]
+    power = [at for at in plain if POWER.search(names[at]) or level_of(names[at]).kind in ("psd", "asd", "db")]
+    if {"re", "im"} & {re.sub(r"\W.*", "", names[at].lower()) for at in rest} or any(
+        re.match(r"\W*(?:real|imag)", names[at], re.IGNORECASE) for at in rest
+    ):
+        raise Refusal(
+            f"columns {_listed(names, rest)}: real and imaginary parts; a PSD is real: export the power |V|^2/Hz"
+        )
+    if len(rest) == 1 and not plain:
+        raise Refusal(
+            f"its only column beside the frequency is {names[rest[0]]!r}, which is no spectrum; give --column "
+            f"{rest[0] + 1} if it is"
+        )
+    for some in (plain, power):
+        if len(some) == 1:
+            return some
+    listed = _listed(names, rest)
+    hint = "" if any(names) else f" ({HINT})"
+    raise Refusal(
+        f"it has {len(rest)} columns beside the frequency (column {axis + 1}): {listed}; choose with --column "
+        f"NAME or NUMBER{hint}"
+    )
+
+
+def _wanted(column, names, rest, axis):
+    """The columns asked for, by name or number."""
+    if _is_all(column):
+        return rest
+    wanted = [column] if isinstance(column, (str, int, np.integer)) else list(column)
+    return [_position(one, names, rest, axis) for one in wanted]
+
+
+def _is_all(column):
+    return isinstance(column, str) and column.strip().lower() == "all"
+
+
+def _position(one, names: Sequence[str], rest, axis) -> int:
+    text = str(one).strip()
+    exact = [at for at in rest if names[at].lower() == text.lower()]
+    part = [at for at in rest if text.lower() in names[at].lower()] if text and not text.lstrip("-").isdigit() else []
+    number = [int(text) - 1] if re.fullmatch(r"\d+", text) and int(text) - 1 in rest else []
+    for found in (exact, part, number):
+        if len(found) == 1:
+            return found[0]
+    why = "is the frequency" if re.fullmatch(r"\d+", text) and int(text) - 1 == axis else "names no single column"
+    raise Refusal(f"--column {one} {why}; columns beside the frequency (column {axis + 1}): {_listed(names, rest)}")
+
+
+def from_matrix(values: ndarray, column: Column = None) -> Raw:
+    """A plain matrix: (bin, column) with the frequency first, or (1 + N, bin): frequencies, then N spectra."""
+    if values.dtype.kind == "c":
+        raise Refusal("it holds complex values; a PSD is real: export the power |X|^2/Hz")
+    if values.ndim != 2 or min(values.shape) < 2 or values.dtype.kind not in "fiu":
+        raise Refusal(
+            f"it has shape {values.shape} and type {values.dtype}; it needs numbers, (bin, 2): frequency [Hz] and "
+            "PSD [unit^2/Hz], or "
+            "(1 + N, bin): frequencies, then N spectra. A time series is read with --series"
+        )
+    down, across = np.asarray(values[:, 0], float), np.asarray(values[0], float)
+    if values.shape[1] == 2 or (_increases(down) and (not _increases(across) or len(down) > len(across))):
+        return choose(Table(np.asarray(values, float)), column)
+    spectra = values[1:] if column is None or _is_all(column) else values[_rows(column, len(values))]
+    return Raw(
+        across,
+        spectra,
+        names=tuple(f"spectrum {at}" for at in range(1, len(spectra) + 1)) if len(spectra) < 1000 else (),
+    )
+
+
+def _rows(column, n_rows):
+    wanted = [column] if isinstance(column, (str, int, np.integer)) else list(column)
+    for one in wanted:
+        if not str(one).isdigit() or not 2 <= int(one) <= n_rows:
+            raise Refusal(
+                f"--column {one}: the file holds spectra in rows 2..{n_rows} and the frequency in row 1; give a row or "
+                "'all'"
+            )
+    return [int(one) - 1 for one in wanted]

@@ -1,0 +1,208 @@
+"""From what was written - power, amplitude or decibels, in any unit of frequency - to power per Hz on an axis in Hz."""
+
+import re
+
+import numpy as np
+
+from nblib.measured.files.formats import Raw, Refusal
+from nblib.measured.files.headers import axis_line, level_line, stated
+from nblib.measured.files.units import (
+    HERTZ,
+    NAMED_AMPLITUDE,
+    QUESTION,
+    Level,
+    hertz_per_unit,
+    level_of,
+    names_other_unit,
+    power_unit,
+)
+
+# What instruments and programs write for "overload" or "not a number": SCPI, and the largest floats
+OVERLOADS = (9.9e37, 9.91e37, 3.4028235e38, 1e38, 1.7976931e308)
+LARGEST_DB = 1e-3  # decibels that all lie this close to 0 are no decibels
+
+
+def split_units(unit) -> tuple[str | None, str | None]:
+    """(unit of the frequency axis, unit of the level) from the option `unit`: "kHz", "V^2/Hz" or both, "kHz,V^2/Hz".
+
+    Raises
+    ------
+    Refusal for what is neither
+    """
+    axis = level = None
+    for part in [] if unit is None else _unit_parts(unit) if isinstance(unit, str) else list(unit):
+        if HERTZ.fullmatch(part):
+            axis = part
+        elif level_of(part).kind or HERTZ.search(part):
+            level = part
+        else:
+            hertz_per_unit(part)  # its refusal names the conversion
+            raise Refusal(
+                f"unit={part!r} is neither a unit of frequency (Hz, kHz ...) nor of a spectrum (V^2/Hz, nV/sqrt(Hz), "
+                "dBm/Hz ...); of both, write --unit 'kHz,V^2/Hz'"
+            )
+    return axis, level
+
+
+def _unit_parts(text):
+    """Units between commas; a blank serves where the unit of the axis stands first or last."""
+    parts = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        first, _, rest = part.partition(" ")
+        before, _, last = part.rpartition(" ")
+        if HERTZ.fullmatch(first) and rest:
+            parts += [first, rest.strip()]
+        elif HERTZ.fullmatch(last) and re.search(r"(?:Hz|dB)\S*\s*$", before):
+            parts += [before.strip(), last]
+        else:
+            parts.append(part)
+    return parts
+
+
+def mark_missing(raw: Raw) -> None:
+    """raw.valid is False where the value is no number or an overload marker; raw.values themselves stay as they are."""
+    if isinstance(raw.values, np.memmap):
+        return  # many spectra on disk: looked at a block at a time, later
+    values = raw.values = np.atleast_2d(raw.values)
+    valid = np.isfinite(values)
+    if raw.valid is not None:
+        valid = valid & np.broadcast_to(raw.valid, values.shape)
+    usual = np.nanmedian(np.abs(values[valid])) if valid.any() else 0.0
+    for marker in OVERLOADS:
+        valid &= ~((np.abs(np.abs(values) - marker) < 2e-3 * marker) & (np.abs(values) > 1e6 * usual))
+    raw.valid = valid
+
+
+def to_hertz(raw: Raw, unit: str | None) -> None:
+    """Scale raw.freqs to Hz by the option, the heading or a line of the header."""
+    text = unit or raw.freq_label
+    factor = hertz_per_unit(text)
+    if factor is None and not unit:
+        text = axis_line(raw.header)
+        factor = hertz_per_unit(text) if text else None
+        if factor is None and names_other_unit(raw.freq_label):
+            raw.said.append(
+                f"the heading {raw.freq_label.strip()!r} names no known unit of frequency: read as Hz (--unit decides)"
+            )
+    raw.freqs = np.asarray(raw.freqs, dtype=np.float64) * (factor or 1.0)
+    if factor not in (None, 1.0):
+        raw.said.append(f"frequencies in {text.strip()!r} are scaled to Hz (times {factor:g})")
+
+
+def check_span(raw: Raw) -> None:
+    """Say so when the axis does not fit what the header states about it."""
+    top = float(raw.freqs[-1])
+    stop = stated(raw.header, r"stop|end|f.?max|max.*freq|upper|bandwidth")
+    rate = stated(raw.header, r"sampl\w*[\s_-]*(?:rate|freq)|data[\s_-]*rate|(?<![a-z])fs(?![a-z])")
+    if stop and not 0.9 < top / stop < 1.1 and re.search("stop|max|upper|end", " ".join(raw.header), re.IGNORECASE):
+        raw.said.append(
+            f"the header states a span up to {stop:g} Hz, but the axis ends at {top:g} Hz: another unit? Give "
+            "--unit kHz or MHz"
+        )
+    if rate and top > 0.51 * rate:
+        raw.said.append(
+            f"the axis ends at {top:g} Hz, above half the sampling rate of {rate:g} Hz that the header states"
+        )
+    if top > 1e13 or top < 1e-7:
+        raw.said.append(f"the axis ends at {top:g} Hz: does the unit of the frequency fit? Give --unit Hz, kHz or MHz")
+
+
+def to_power(raw: Raw, asd: bool | None, db: bool | None, unit: str | None, file: str = "") -> str | None:
+    """Convert raw.values to power; returns its unit or None.
+
+    Parameters
+    ----------
+    asd, db : True or False decide; None = the option `unit`, the heading or the header decide
+    file : its name; one that says ASD where nothing in it does is a question
+
+    Raises
+    ------
+    Refusal, a question, where the file cannot tell
+    """
+    level = level_of(unit) if unit else level_of(raw.label)
+    if level.kind is None and not unit:
+        level = level_line(raw.header)
+    elif level.kind == "psd" and level.unit is None and not unit and level_line(raw.header).kind == "psd":
+        level = level_line(raw.header)  # the heading says "PSD", a line above it the unit
+    if asd is None and db is None and not unit and NAMED_AMPLITUDE.search(file):
+        _name_says_amplitude(level, raw)
+    kind = _decided(level, asd, db, raw)
+    if kind == "db":
+        return _from_decibels(raw, level)
+    if kind == "asd":
+        return _from_amplitude(raw, level)
+    if level.kind == "power":
+        raw.said.append(
+            f"the unit {level.unit} is a power, not a density: levels depend on the bin width, flags do not"
+        )
+    return level.unit if level.kind in ("psd", "power") else unit
+
+
+def _name_says_amplitude(level, raw):
+    """A name and a heading that contradict each other: only a unit settles it."""
+    if level.kind == "psd" and level.unit and "/" in level.unit:
+        raw.said.append(f"the file's name says amplitude density; read as {level.unit}, as the file itself says")
+    elif level.kind in (None, "psd"):
+        heading = f" beside its heading {raw.label!r}" if raw.label else ""
+        raise Refusal(f"its name says amplitude density{heading}, which states no unit: {QUESTION}")
+
+
+def _decided(level: Level, asd, db, raw):
+    """ "db", "asd" or "psd" """
+    if db or (db is None and level.kind == "db"):
+        if db or not _tiny(raw):
+            if asd:
+                raw.said.append(
+                    "decibels are not squared: 20 lg of an amplitude is 10 lg of its power (no decibels: --no-db)"
+                )
+            return "db"
+        raw.said.append(
+            f"the header says decibels, but every value lies within {LARGEST_DB:g} of 0: read as they stand "
+            "(decibels: --db)"
+        )
+        return "asd" if asd else "psd"
+    if asd:
+        if level.kind in ("psd", "power"):
+            raw.said.append(f"values are squared as asked, although the file says {level.unit or raw.label!r}")
+        return "asd"
+    if level.kind == "asd":
+        if asd is None:
+            return "asd"
+        raw.said.append(f"values are read as power as asked, although the file says {level.unit or raw.label!r}")
+    if level.kind == "log" and asd is None and db is None:
+        raise Refusal(
+            f"the column {raw.label!r} holds logarithms; export plain values, or 10 log10 of the power with --db"
+        )
+    if level.kind == "ask" and asd is None and db is None:
+        raise Refusal(f"the heading {raw.label or level.unit!r} leaves open what the values are: {QUESTION}")
+    return "psd"
+
+
+def _tiny(raw):
+    values = np.abs(raw.values[raw.valid]) if raw.valid is not None else np.abs(raw.values)
+    return values.size > 0 and float(values.max()) < LARGEST_DB
+
+
+def _from_decibels(raw, level):
+    values = np.where(raw.valid, raw.values, np.nan) if raw.valid is not None else np.asarray(raw.values, np.float64)
+    if np.nanmax(np.abs(values), initial=0.0) > 3000:
+        raise Refusal(f"a level of {np.nanmax(np.abs(values)):g} dB is no decibels; give --column or db=False")
+    raw.values = 10.0 ** (values / 10)
+    raw.said.append("decibels are converted to power, 10^(dB/10)" + (f" ({level.unit})" if level.unit else ""))
+    return power_unit(level) if level.kind == "db" else None
+
+
+def _from_amplitude(raw, level):
+    values = np.where(raw.valid, raw.values, np.nan) if raw.valid is not None else np.asarray(raw.values, np.float64)
+    if (values < 0).any():
+        raise Refusal(
+            f"{int((values < 0).sum())} amplitudes are negative; an amplitude density is not: decibels? Give --db"
+        )
+    raw.values = values**2
+    lost = (raw.values == 0) & (values > 0)
+    if lost.any() or np.isinf(raw.values).any():
+        raise Refusal(
+            "the squares of these amplitudes do not fit a float64; export them in another unit, e.g. nV instead of V"
+        )
+    raw.said.append("amplitude density is squared to power" + (f" ({level.unit})" if level.unit else ""))
+    return power_unit(Level("asd", level.unit)) if level.kind in ("asd", "ask") else None

@@ -1,0 +1,104 @@
+"""What was found in one spectrum, with its tables and its figure."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from nblib.cells import N_INTERVALS, WIDE_CELL
+from nblib.measured.figure import plot_detection
+from nblib.measured.flags import Flag
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What was found in one spectrum; bins along the last axis, NaN where a bin is missing.
+
+    Scores rise with noise (scikit-learn's outlier scores fall).
+
+    Attributes
+    ----------
+    freqs, psd : Hz and unit^2/Hz as given
+    scores : -ln p of the strongest filter at each bin, one test, the network's evidence added; broad filters on the
+        scale of the narrow ones, so that one threshold serves both
+    ranks : the better order of bins within one spectrum: no doubt about the background in it, so no alarm, and the
+        network's evidence added
+    probabilities : that a line-free spectrum has such a score anywhere
+    threshold : of the scores, at the false alarms a spectrum that were asked
+    background : ln of the background, restored under the flags
+    flags : contaminated ranges, by frequency
+    flagged : (bin,) bool
+    n_segments : K used, the median over bins
+    estimated : was it measured on the spectrum itself
+    attention : (cell,) of 10 bins: the network's CLS attention over a clean cell's, below 1 where it looks away; NaN
+        where nothing was measured, and everywhere where the network was not asked
+    """
+
+    freqs: Float[ndarray, " bin"]
+    psd: Float[ndarray, " bin"]
+    scores: Float[ndarray, " bin"]
+    ranks: Float[ndarray, " bin"]
+    probabilities: Float[ndarray, " bin"]
+    threshold: float
+    false_alarm: float
+    background: Float[ndarray, " bin"]
+    flags: list[Flag]
+    flagged: Bool[ndarray, " bin"]
+    n_segments: float
+    estimated: bool
+    warnings: list[str] = field(default_factory=list)
+    attention: Float[ndarray, " cell"] = field(default_factory=lambda: np.full(0, np.nan))
+
+    def _intervals(self, values, worst):
+        starts = np.arange(N_INTERVALS) * len(values) // N_INTERVALS
+        parts = np.split(values, starts[1:])
+        return np.array([worst(part) if np.isfinite(part).any() else np.nan for part in parts])
+
+    @property
+    def interval_scores(self) -> Float[ndarray, "30"]:
+        """Largest score of each of 30 equal intervals; NaN where nothing was measured."""
+        return self._intervals(self.scores, np.nanmax)
+
+    @property
+    def interval_probabilities(self) -> Float[ndarray, "30"]:
+        """Smallest probability of each of 30 equal intervals."""
+        return self._intervals(self.probabilities, np.nanmin)
+
+    def to_frame(self):
+        """Flags as a pandas table: fmin, fmax [Hz], cause, centre [Hz], excess (ratio and dB), probability, kind."""
+        import pandas as pd
+
+        columns = ["fmin", "fmax", "cause", "centre", "excess", "excess_db", "probability", "kind"]
+        rows = [
+            (flag.low, flag.high, flag.cause, flag.centre, flag.excess, flag.excess_db, flag.probability, flag.kind)
+            for flag in self.flags
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def bins_frame(self):
+        """Every bin as a table: frequency, psd, background (unit^2/Hz), score, probability, flagged, attention."""
+        import pandas as pd
+
+        cells = self.attention if len(self.attention) else np.full(-(-len(self.freqs) // WIDE_CELL), np.nan)
+        return pd.DataFrame(
+            {
+                "frequency": self.freqs,
+                "psd": self.psd,
+                "background": np.exp(self.background),
+                "score": self.scores,
+                "probability": self.probabilities,
+                "flagged": self.flagged,
+                "attention": np.repeat(cells, WIDE_CELL)[: len(self.freqs)],
+            }
+        )
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write the flags as a table; its first columns are fmin, fmax, cause."""
+        self.to_frame().to_csv(path, index=False)
+        return Path(path)
+
+    def plot(self, ax=None, unit: str | None = None):
+        """Spectrum, restored background and flagged ranges against frequency; unit : of psd, for the axis."""
+        return plot_detection(self, ax, unit)
