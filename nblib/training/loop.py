@@ -25,6 +25,7 @@ from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import runs_dir
 from nblib.project.progress import planned, reporter, training_bar
 from nblib.project.records import read_json, write_json
+from nblib.project.threads import one_thread
 from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history, save_checkpoint, write_history
 from nblib.training.config import TrainConfig
 from nblib.training.objective import loss_terms, total_loss
@@ -71,6 +72,7 @@ def rate_share_at(step: int, config: TrainConfig) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))
 
 
+@one_thread()
 def train(config: TrainConfig, progress: bool | None = None, n_workers: int | None = None) -> TrainResult:
     """Train, resume or load the run of a config.
 
