@@ -1,7 +1,7 @@
 """Noise-aware masked pretraining of power spectral densities, and a detector of contamination in measured ones.
 
-`__all__` lists what is public; a name is imported when it is first asked for. Names whose extra is not installed are left
-out of `__all__` and `dir`, so that `from nblib import *` works; asked for all the same, they say what to install.
+`__all__` lists what is public; a name is imported when it is first asked for. Names whose extra is not installed are
+left out of `__all__` and `dir`, so that `from nblib import *` works; asked for all the same, they say what to install.
 """
 
 from importlib import import_module

@@ -38,7 +38,7 @@ def usage() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a subcommand; exit status 0, 1 when it fails, 2 for what is refused or not installed, 130 when interrupted."""
+    """Run a subcommand; exit status 0, 1 when it fails, 2 when it is refused or not installed, 130 interrupted."""
     use_one_thread()  # before torch is imported
     try:
         try:

@@ -102,8 +102,7 @@ def _headless(progress: Path | None) -> Iterator[None]:
     names = (HEADLESS_VARIABLE, LAB_VARIABLE, PROGRESS_VARIABLE, *ONE_THREAD)
     before = {name: os.environ.get(name) for name in names}
     os.environ.pop(LAB_VARIABLE, None)
-    for name, value in ONE_THREAD.items():
-        os.environ.setdefault(name, value)
+    os.environ.update(ONE_THREAD | os.environ)
     os.environ[HEADLESS_VARIABLE] = "1"
     if progress is None:
         os.environ.pop(PROGRESS_VARIABLE, None)

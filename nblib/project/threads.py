@@ -21,8 +21,7 @@ def use_one_thread() -> None:
     for wait without spinning.
     """
     is_asked_for = "OMP_NUM_THREADS" in os.environ
-    for name, value in ONE_THREAD.items():
-        os.environ.setdefault(name, value)
+    os.environ.update(ONE_THREAD | os.environ)
     if "torch" in sys.modules and not is_asked_for:  # too late for the variables
         sys.modules["torch"].set_num_threads(1)
 
