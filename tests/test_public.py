@@ -57,9 +57,7 @@ def test_the_version_is_that_of_the_project(tmp_path):
     """Fails where an older version is installed: `make setup`."""
     assert nblib.__version__ == SETTINGS["version"] == "0.3.0"
     assert f"\nversion: {SETTINGS['version']}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    answer = python(
-        "from nblib.__main__ import main; sys.exit(main(['--version']))".join(["import sys; ", ""]), tmp_path
-    )
+    answer = light("from nblib.__main__ import main; sys.exit(main(['--version']))", tmp_path)
     assert (answer.returncode, answer.stdout) == (0, "nblib 0.3.0\n")
 
 

@@ -4,6 +4,7 @@ A run lives in runs/models/<key>/, the key made of its parameters and of the cod
 run that is complete loads it; one that was cut off goes on where its last checkpoint stands.
 """
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_hi
 from nblib.training.config import TrainConfig
 from nblib.training.objective import loss_terms, total_loss
 from nblib.training.optimizer import MuonAdamW
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ class _Run:
         metadata = load_checkpoint(self.folder / "last.safetensors", model, optimizer)
         self.step, self.best, self.seconds = (metadata[name] for name in ("step", "best", "seconds"))
         self.rows = read_history(self.folder / "history.csv", self.step)
+        LOG.info("%s goes on from step %d of %d", self.folder, self.step, self.config.steps)
 
     def finish(self, n_workers):
         """Train from where the run stands to its last step and write the record."""
