@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from nblib.project.threads import use_one_thread
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evidence", description="The evidence behind what nblib claims.")
@@ -44,6 +46,7 @@ def _scores(options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; exit status 0, or 2 for what is refused."""
     options = _parser().parse_args(arguments)
+    use_one_thread()  # before torch is imported
     try:
         {"publish": _publish, "tests": _tests, "scores": _scores}[options.command](options)
     except ValueError as error:

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from nblib.cells import cell_labels
 from nblib.dataset import NoiseBERTDataset, to_log_psd
-from nblib.model import NoiseBERT, model_inputs, patches
+from nblib.model import NoiseBERT, model_inputs, on_device, patches
 from nblib.project.extensions import modules_of
 from nblib.project.registry import functions_of, register
+from nblib.project.threads import one_thread
 from nblib.scoring.attention_score import attention_score
 from nblib.scoring.likelihood import BROAD_LINES, line_posterior
 
@@ -83,10 +84,10 @@ def _batches(model, dataset):
     model.eval()
     device = next(model.parameters()).device
     for start in range(0, len(dataset), READ_BATCH):
-        batch = dataset.batch(range(start, min(start + READ_BATCH, len(dataset))))
-        yield {name: value if name == "energies" else value.to(device) for name, value in batch.items()}
+        yield on_device(dataset.batch(range(start, min(start + READ_BATCH, len(dataset)))), device)
 
 
+@one_thread()
 @torch.no_grad()
 def predict(model: NoiseBERT, dataset: NoiseBERTDataset, sweep: bool = True) -> Predictions:
     """Run a model over a data set.
@@ -119,6 +120,7 @@ def predict(model: NoiseBERT, dataset: NoiseBERTDataset, sweep: bool = True) -> 
     return Predictions(freqs=dataset.freqs, n_segments=dataset.n_segments, patch_size=model.patch_size, **joined)
 
 
+@one_thread()
 @torch.no_grad()
 def attention_of(model: NoiseBERT, dataset: NoiseBERTDataset) -> Float[ndarray, "n cell"]:
     """The attention score alone, nothing hidden: one pass."""
@@ -159,11 +161,20 @@ def score(function: Callable) -> Callable:
     return register(SCORES, "score", function.__name__, function)
 
 
-def scores_judged(extensions: Sequence[str] = ()) -> tuple[str, ...]:
-    """Names of the scores that a model is judged by: the package's own, and those of the extensions its run names."""
+PUBLISHED_SCORES = ("attention", "residual")  # of the published evidence; a new score does not join it by itself
+
+
+def scores_judged(extensions: Sequence[str] = (), published: bool = False) -> tuple[str, ...]:
+    """Names of the scores that a model is judged by: the package's own, and those of the extensions its run names.
+
+    Parameters
+    ----------
+    published : of the package's own only PUBLISHED_SCORES, so that adding a score leaves published tasks valid
+    """
     modules = modules_of(extensions)
     homes = {name: functions_of(function)[-1].__module__ for name, function in SCORES.items()}
-    return tuple(name for name, home in homes.items() if home.split(".")[0] == "nblib" or home in modules)
+    own = PUBLISHED_SCORES if published else [name for name, home in homes.items() if home == __name__]
+    return tuple(name for name, home in homes.items() if name in own or home in modules)
 
 
 @score

@@ -21,7 +21,7 @@ def score_flags(detection: Detection, truth: Path) -> dict[str, float]:
     """True ranges that a flag overlaps, and flags that overlap none; truth : CSV with fmin and fmax, Hz."""
     with truth.open(encoding="utf-8") as file:
         ranges = [(float(row["fmin"]), float(row["fmax"])) for row in csv.DictReader(file)]
-    spans = [(flag.low, flag.high) for flag in detection.flags]
+    spans = [(flag.fmin, flag.fmax) for flag in detection.flags]
     return {
         "true ranges": len(ranges),
         "found": sum(any(_overlap(span, other) for span in spans) for other in ranges),
@@ -51,7 +51,6 @@ def score_real(stretch: Stretch, false_alarm: float = 0.01) -> tuple[dict[str, i
     elsewhere; ignored bins are neither right nor wrong."""
     psd = np.where(stretch.valid, stretch.psd, np.nan)
     detection = NoiseDetector().detect(stretch.freqs, psd, stretch.n_segments, false_alarm)
-    assert isinstance(detection, Detection)  # one spectrum, one detection
     classical, ratio = classical_flags(psd, stretch.n_segments, false_alarm)
     edges = np.flatnonzero(np.diff(stretch.listed.astype(np.int8), prepend=0, append=0))
     ranges = [slice(low, high) for low, high in zip(edges[::2], edges[1::2], strict=True)]

@@ -55,9 +55,5 @@ def detected(
     detector: NoiseDetector | None = None,
 ) -> Detection:
     """Flags of one measurement, their likely sources named; parameters as in `analyse`."""
-    segments = n_segments or measured.n_segments
-    found = (detector or NoiseDetector()).detect(
-        measured.freqs, measured.psd, segments, false_alarm, measured.sampling_rate
-    )
-    assert isinstance(found, Detection)  # one spectrum, one detection
-    return found
+    segments, detector = n_segments or measured.n_segments, detector or NoiseDetector()
+    return detector.detect(measured.freqs, measured.psd, segments, false_alarm, measured.sampling_rate)

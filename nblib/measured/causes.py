@@ -41,7 +41,7 @@ def with_causes(detection: Detection, sampling_rate: float | None = None) -> Det
     inside = np.isfinite(detection.psd)
     parts = []
     for flag in detection.flags:
-        bins = np.flatnonzero((detection.freqs >= flag.low) & (detection.freqs <= flag.high) & inside)
+        bins = np.flatnonzero((detection.freqs >= flag.fmin) & (detection.freqs <= flag.fmax) & inside)
         parts += _split(detection, bins, flag.kind or _outline(detection, bins))
     if not parts:
         return detection

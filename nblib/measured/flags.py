@@ -14,6 +14,7 @@ LINE_BINS = 8  # bins; up to this many a range is a line
 JOIN = 1  # bins; ranges that are closer are one
 GROWTH = 1.0  # times its bins that a hump may grow on either side
 BRIDGE = 3  # missing bins in a row that a range goes on over
+FLAG_COLUMNS = ("fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability")  # of tables and JSON
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Flag:
 
     Attributes
     ----------
-    low, high : Hz, first and last flagged bin
+    fmin, fmax : Hz, first and last flagged bin
     centre : Hz, of a line; where the level jumps, of a step; the bin of the largest excess, of a hump
     excess : power over the background at the peak, x/S - 1
     probability : of a score this high anywhere in a line-free spectrum
@@ -31,8 +32,8 @@ class Flag:
     uncertainty : of the centre of a line, Hz; None: half a bin
     """
 
-    low: float
-    high: float
+    fmin: float
+    fmax: float
     centre: float
     excess: float = 0.0
     probability: float = 1.0
@@ -44,6 +45,10 @@ class Flag:
     def excess_db(self) -> float:
         """Spectrum over background at the peak, dB."""
         return float(10 * np.log10(1 + self.excess))
+
+    def as_row(self) -> dict[str, float | str]:
+        """What tables and JSON say of it, by FLAG_COLUMNS."""
+        return {name: getattr(self, name) for name in FLAG_COLUMNS}
 
 
 def flagged_ranges(

@@ -4,6 +4,7 @@ A run lives in runs/models/<key>/, the key made of its parameters and of the cod
 run that is complete loads it; one that was cut off goes on where its last checkpoint stands.
 """
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -25,10 +26,13 @@ from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import runs_dir
 from nblib.project.progress import planned, reporter, training_bar
 from nblib.project.records import read_json, write_json
+from nblib.project.threads import one_thread
 from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history, save_checkpoint, write_history
 from nblib.training.config import TrainConfig
 from nblib.training.objective import loss_terms, total_loss
 from nblib.training.optimizer import MuonAdamW
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ def rate_share_at(step: int, config: TrainConfig) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))
 
 
+@one_thread()
 def train(config: TrainConfig, progress: bool | None = None, n_workers: int | None = None) -> TrainResult:
     """Train, resume or load the run of a config.
 
@@ -163,6 +168,7 @@ class _Run:
         metadata = load_checkpoint(self.folder / "last.safetensors", model, optimizer)
         self.step, self.best, self.seconds = (metadata[name] for name in ("step", "best", "seconds"))
         self.rows = read_history(self.folder / "history.csv", self.step)
+        LOG.info("%s goes on from step %d of %d", self.folder, self.step, self.config.steps)
 
     def finish(self, n_workers):
         """Train from where the run stands to its last step and write the record."""

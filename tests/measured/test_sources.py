@@ -288,7 +288,7 @@ def test_missing_bins_inside_a_flag_are_passed_over():
         ({"axis": (10.0, 1.0)}, "axis="),
         ({"sampling_rate": -1.0}, "sampling_rate=-1.0"),
         ({"mains": (0.0,)}, "mains="),
-        ({"flags": [Flag(2.0, 1.0, 1.5, kind="line")]}, "low <= high"),
+        ({"flags": [Flag(2.0, 1.0, 1.5, kind="line")]}, "fmin <= fmax"),
         ({"flags": [Flag(1.0, np.nan, 1.0, kind="line")]}, "finite"),
         ({"flags": [Flag(1.0, 2.0, 1.5, kind="bump")]}, "kind='bump'"),
         ({"flags": [Flag(1.0, 2.0, 1.5, kind="line", uncertainty=-1.0)]}, "uncertainty=-1.0"),

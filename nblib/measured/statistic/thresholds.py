@@ -9,6 +9,7 @@ and the usual classes come with the package.
 """
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ from nblib.measured.statistic.whitening import GROUPS, Plan
 from nblib.project.paths import runs_dir
 from nblib.project.records import read_json, write_json
 
+LOG = logging.getLogger(__name__)
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms a spectrum that a class keeps thresholds for
 BINS = (100, 400, 1500, 6000)  # of the grids that are drawn; between them interpolated in ln n, beyond by ln(n / end)
 SEGMENTS = (4, 16, 100)  # K that are drawn; between them interpolated in ln K, beyond as at the end
@@ -227,6 +229,7 @@ def drawn_classes(
     name = f"{settings[0]} bins, K {settings[1]}, {settings[2]}, v{VERSION}, {n_draws}{network}"
     path = runs_dir("thresholds") / f"{name}.json"
     if not path.exists():
+        LOG.info("drawing thresholds of %s, once; kept in %s", name, path)
         maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress, weights=weights)
         found = {
             class_name(*settings, *which): levels_of(values) | {"draws": len(values)}
