@@ -135,7 +135,7 @@ def _read_list(text, origin, inner):
 
 def _entries(text):
     """The entries of [a, b], (a, b) or a, b as texts, quotes taken off: YAML's grammar without its types."""
-    import yaml  # comes with papermill, snakemake and accelerate
+    import yaml  # of the extra `train`; papermill brings it as well
 
     text = text.strip()
     bare = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
