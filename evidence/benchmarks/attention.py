@@ -16,6 +16,7 @@ from evidence.benchmarks.script import in_own_process, options, peak_mib, second
 from nblib.losses import REGULARIZERS, masked_error
 from nblib.model import NoiseBERT
 from nblib.notebook.figures import save_figure, use_style
+from nblib.style import PAIR
 
 SIZES: dict[str, Any] = {"d_model": 64, "n_heads": 2, "num_layers": 2, "dim_feedforward": 128, "dropout": 0.0}
 BATCH = {150: 32, 750: 8, 3000: 2, 12_000: 1, 100_000: 1}
@@ -157,7 +158,7 @@ def plot(record: dict) -> None:
     """Time a spectrum and memory a spectrum against length, log-log."""
     use_style()
     rows = record["rows"]
-    fig, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+    fig, axes = plt.subplots(1, 2, figsize=PAIR)
     ticks = sorted({row["length"] for row in rows})
     labels = {"seconds": "Step [s per spectrum]", "memory_mib": "Peak memory [MiB per spectrum]"}
     for ax, (key, label) in zip(axes, labels.items(), strict=True):

@@ -13,6 +13,7 @@ import torch
 from evidence.benchmarks.script import in_own_process, options, peak_mib, seconds_of, training_step, write_record
 from nblib import TrainConfig
 from nblib.notebook.figures import save_figure, use_style
+from nblib.style import PAIR
 from nblib.training.optimizer import MuonAdamW
 
 BINS = [300, 1000, 3000, 10_000, 30_000, 100_000]
@@ -35,7 +36,7 @@ def step_of(n_bins: int) -> dict[str, float]:
 def plot(record: dict) -> None:
     """Time and memory against bins, with their exponents over the largest three."""
     use_style()
-    fig, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+    fig, axes = plt.subplots(1, 2, figsize=PAIR)
     for ax, (key, label) in zip(axes, LABELS.items(), strict=True):
         points = [(row["size"], row[key]) for row in record["bins"]]
         exponent = f"exponent {record['exponents']['bins'][key]:.2f}"

@@ -16,6 +16,7 @@ from nblib.dataset import EXTERNAL, INTRINSIC, MASK, NoiseBERTDataset
 from nblib.notebook.figures import save_figure, use_style
 from nblib.simulation.estimation import draw_intrinsic
 from nblib.simulation.noise import draw_external
+from nblib.style import PAIR, SECOND
 from nblib.training.optimizer import MuonAdamW
 
 N_STEPS, N_REPEATS = 20, 7
@@ -116,12 +117,12 @@ def time_settings() -> dict:
 def plot(record: dict) -> None:
     """Step by operator group, and one spectrum by stage."""
     use_style()
-    fig, axes = plt.subplots(1, 2, figsize=(9, 2.6))
+    fig, axes = plt.subplots(1, 2, figsize=PAIR)
     shares = {name: share * record["step"]["step_ms"] for name, share in record["step"]["shares"].items()}
     shares["drawing 32 spectra (overlapped)"] = record["step"]["data_ms"]
     micros = {name: value for name, value in record["data"]["microseconds"].items() if name != "all"}
     for ax, values, label in ((axes[0], shares, "ms a step of 32 spectra"), (axes[1], micros, "µs a spectrum")):
-        bars = ax.barh(list(values), list(values.values()), color="#7aa6c9")
+        bars = ax.barh(list(values), list(values.values()), color=SECOND)
         ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=7)
         ax.invert_yaxis()
         ax.set(xlabel=label, xlim=(0, 1.2 * max(values.values())))

@@ -26,6 +26,7 @@ from nblib.notebook.figures import save_figure, use_style
 from nblib.project.profiles import get_profile
 from nblib.project.records import committed_result
 from nblib.scoring.attention_score import attention_score
+from nblib.style import ACCENT, INK, MAIN, SMALL
 
 GOAL = 0.85
 STUDY_DROPOUT = 0.1
@@ -96,11 +97,11 @@ def plot(record: dict) -> None:
     """Validation AP against wall time."""
     use_style()
     curves, study = record["curves"], record["study"]
-    fig, ax = plt.subplots(figsize=(5.5, 3.2))
+    fig, ax = plt.subplots(figsize=SMALL)
     for number, points in enumerate(curves):
-        ax.plot(points["seconds"], points["ap"], color="#08306b", ls="-", label=None if number else "this repository")
-    ax.plot(study["seconds"], study["ap"], marker="o", ms=3, color="#c2410c", label="starting study's configuration")
-    ax.axhline(GOAL, color="k", ls=":", lw=0.8, label=f"AP {GOAL}")
+        ax.plot(points["seconds"], points["ap"], color=ACCENT, ls="-", label=None if number else "this repository")
+    ax.plot(study["seconds"], study["ap"], marker="o", ms=3, color=MAIN, label="starting study's configuration")
+    ax.axhline(GOAL, color=INK, ls=":", lw=0.8, label=f"AP {GOAL}")
     ax.set(xlabel="Wall time of training, two cores [s]", ylabel="Validation average precision", ylim=(0, 1))
     ax.legend()
     caption = "Validation AP of attention against wall time on two cores; a line a seed, and the starting study's way."
