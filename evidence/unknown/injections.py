@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
 from nblib.project.paths import real_data_dir
+from nblib.project.refusal import refuse_if
 from nblib.smoothing import rolling_median
 
 WIDTHS = (1.0, 5.0, 20.0, 60.0)  # standard deviation of the line, bins
@@ -67,8 +68,9 @@ def real_stretches(folder: Path | None = None) -> list[Stretch]:
     """
     folder = Path(folder or real_data_dir())
     for name in (LIGO_FILE, PATCH_FILE):
-        if not (folder / name).is_file():
-            raise ValueError(f"{folder} has no {name}; injections need both {LIGO_FILE} and {PATCH_FILE}")
+        refuse_if(
+            not (folder / name).is_file(), f"{folder} has no {name}; injections need both {LIGO_FILE} and {PATCH_FILE}"
+        )
     with np.load(folder / LIGO_FILE) as ligo:
         freqs, listed, ignored = (ligo[name] for name in ("freq", "known_line", "unknown_comb"))
         found = [
@@ -134,8 +136,10 @@ class Benchmark:
     def _scored(self, method, stretch, psd):
         valid = np.broadcast_to(stretch.valid, psd.shape)
         scores = np.array(method(stretch.freqs, psd, valid, stretch.n_segments), dtype=np.float64)
-        if scores.shape != psd.shape:
-            raise ValueError(f"the method returned scores {scores.shape} for spectra {psd.shape}; one score a bin")
+        refuse_if(
+            scores.shape != psd.shape,
+            f"the method returned scores {scores.shape} for spectra {psd.shape}; one score a bin",
+        )
         scores[:, ~stretch.counted] = np.nan
         return cell_scores(scores, WIDE_CELL)
 

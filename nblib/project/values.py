@@ -6,6 +6,8 @@ import math
 import types
 from typing import Any, Union, get_args, get_origin
 
+from nblib.project.refusal import refuse_if
+
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 NOTHING = ("none", "null", "")
 NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -32,8 +34,7 @@ def given_parameters(options: argparse.Namespace) -> dict[str, str]:
     pairs = [*options.pairs, *(text.split("=", 1) for text in options.assignments)]
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{', '.join(twice)} is given twice; give each parameter once")
+    refuse_if(twice, f"{', '.join(twice)} is given twice; give each parameter once")
     return dict(pairs)
 
 
@@ -63,8 +64,10 @@ def fit_value(name: str, value: Any, kind: Any) -> Any:
     ------
     ValueError also where YAML took a word such as `no` for false and the parameter is a text
     """
-    if isinstance(value, bool) and kind not in (bool, Any):
-        raise ValueError(f"{name}={value!r} does not fit: {name} is {describe(kind)}; put words like no into quotes")
+    refuse_if(
+        isinstance(value, bool) and kind not in (bool, Any),
+        f"{name}={value!r} does not fit: {name} is {describe(kind)}; put words like no into quotes",
+    )
     return read_value(name, repr(value) if isinstance(value, (list, tuple)) else str(value), kind)
 
 

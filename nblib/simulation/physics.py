@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from nblib.project.refusal import refuse_if
+
 BOLTZMANN = 8.6e-5  # eV/K, as in the starting study
 TEMPERATURE = 300.0  # K
 THERMAL_VELOCITY = 1e7  # cm/s
@@ -84,10 +86,14 @@ def published_psd(e_alpha, e_beta) -> Float[ndarray, "n 3000"]:
     """
     e_alpha = np.atleast_1d(np.asarray(e_alpha, dtype=np.float64))
     e_beta = np.atleast_1d(np.asarray(e_beta, dtype=np.float64))
-    if e_alpha.ndim != 1 or e_alpha.shape != e_beta.shape:
-        raise ValueError(f"energies have shapes {e_alpha.shape} and {e_beta.shape}; give two arrays of one length")
-    if not (np.isfinite(e_alpha).all() and np.isfinite(e_beta).all()):
-        raise ValueError("energies contain NaN or infinity; give finite energies in meV")
+    refuse_if(
+        e_alpha.ndim != 1 or e_alpha.shape != e_beta.shape,
+        f"energies have shapes {e_alpha.shape} and {e_beta.shape}; give two arrays of one length",
+    )
+    refuse_if(
+        not (np.isfinite(e_alpha).all() and np.isfinite(e_beta).all()),
+        "energies contain NaN or infinity; give finite energies in meV",
+    )
     alpha, beta = published_components(e_alpha, e_beta)
     return alpha + beta + FLOOR
 

@@ -21,6 +21,7 @@ from nblib.measured.line_free.backgrounds import (
     texture,
 )
 from nblib.measured.line_free.disturbances import ESTIMATORS, External, draw_estimate, draw_external, expected_ratio
+from nblib.project.refusal import refuse_if
 from nblib.smoothing import gaussian
 
 BLOCK = 16  # consecutive indices with one number of bins
@@ -91,19 +92,21 @@ class WideWorld:
     sizes: tuple[int, int] = field(default=(SMALLEST_GRID, LARGEST_GRID))
 
     def __post_init__(self):
-        if self.split not in SPLITS:
-            raise ValueError(f"unknown split {self.split!r}; known: {', '.join(SPLITS)}")
-        if self.seed < 0 or int(self.seed) != self.seed:
-            raise ValueError(f"seed={self.seed} must be a whole number of at least 0")
-        if self.estimator not in (None, *ESTIMATORS):
-            raise ValueError(f"unknown estimator {self.estimator!r}; known: {', '.join(ESTIMATORS)}, or None for both")
-        if not 0 <= self.none_share <= 1:
-            raise ValueError(f"none_share={self.none_share} must lie in 0..1")
+        refuse_if(self.split not in SPLITS, f"unknown split {self.split!r}; known: {', '.join(SPLITS)}")
+        refuse_if(
+            self.seed < 0 or int(self.seed) != self.seed, f"seed={self.seed} must be a whole number of at least 0"
+        )
+        refuse_if(
+            self.estimator not in (None, *ESTIMATORS),
+            f"unknown estimator {self.estimator!r}; known: {', '.join(ESTIMATORS)}, or None for both",
+        )
+        refuse_if(not 0 <= self.none_share <= 1, f"none_share={self.none_share} must lie in 0..1")
         for n_bins in self.sizes if self.n_bins is None else (self.n_bins,):
-            if n_bins < 100:
-                raise ValueError(f"n_bins={n_bins} must be at least 100: cells of {WIDE_CELL} bins and wide noise")
-        if self.n_segments is not None and self.n_segments < 2:
-            raise ValueError(f"n_segments={self.n_segments} must be at least 2 averaged segments")
+            refuse_if(n_bins < 100, f"n_bins={n_bins} must be at least 100: cells of {WIDE_CELL} bins and wide noise")
+        refuse_if(
+            self.n_segments is not None and self.n_segments < 2,
+            f"n_segments={self.n_segments} must be at least 2 averaged segments",
+        )
 
     def generator(self, stream: int, index: int) -> np.random.Generator:
         """Counter-based generator of one stream of one spectrum: Philox keyed by (seed, split; stream, index)."""

@@ -8,6 +8,7 @@ import numpy as np
 from nblib.measured.flags import Flag
 from nblib.measured.sources.combs import Comb, best_comb, extend
 from nblib.measured.sources.harmonics import MAINS_WANDER, Lines, folded
+from nblib.project.refusal import refuse_if
 
 THRESHOLD = 3.0  # evidence (eq. A of combs.py) from which on a comb is named
 FALSE_RATE = 0.05  # P(E >= t | unrelated lines) <= FALSE_RATE / t, simulated: tests/analysis/test_sources.py
@@ -112,21 +113,33 @@ def find_combs(lines: Lines, mains: tuple[float, ...] = (50.0, 60.0), sampling_r
 
 
 def _check(flags, resolution, axis, sampling_rate, mains) -> None:
-    if not (np.isfinite(resolution) and resolution > 0):
-        raise ValueError(f"resolution={resolution} must be the width of a bin in Hz, positive and finite")
-    if not (np.isfinite(axis).all() and 0 <= axis[0] < axis[1]):
-        raise ValueError(f"axis={axis} must be the lowest and the highest frequency in Hz, 0 <= low < high")
+    refuse_if(
+        not (np.isfinite(resolution) and resolution > 0),
+        f"resolution={resolution} must be the width of a bin in Hz, positive and finite",
+    )
+    refuse_if(
+        not (np.isfinite(axis).all() and 0 <= axis[0] < axis[1]),
+        f"axis={axis} must be the lowest and the highest frequency in Hz, 0 <= low < high",
+    )
     if sampling_rate is not None and not (np.isfinite(sampling_rate) and sampling_rate > 0):
         raise ValueError(f"sampling_rate={sampling_rate} must be positive and finite, in Hz, or None if not known")
-    if not all(np.isfinite(nominal) and nominal > 0 for nominal in mains):
-        raise ValueError(f"mains={mains} must be positive frequencies in Hz")
+    refuse_if(
+        not all(np.isfinite(nominal) and nominal > 0 for nominal in mains),
+        f"mains={mains} must be positive frequencies in Hz",
+    )
     for flag in flags:
-        if flag.kind not in ("line", "hump", "step"):
-            raise ValueError(f"kind={flag.kind!r} of the flag {flag.fmin:g}..{flag.fmax:g} Hz; use line, hump or step")
-        if not (np.isfinite([flag.fmin, flag.fmax]).all() and 0 <= flag.fmin <= flag.fmax):
-            raise ValueError(f"a flag {flag.fmin}..{flag.fmax} Hz must have finite 0 <= fmin <= fmax")
-        if flag.uncertainty is not None and not (np.isfinite(flag.uncertainty) and flag.uncertainty >= 0):
-            raise ValueError(f"uncertainty={flag.uncertainty} of the flag at {flag.fmin:g} Hz must be >= 0 Hz")
+        refuse_if(
+            flag.kind not in ("line", "hump", "step"),
+            f"kind={flag.kind!r} of the flag {flag.fmin:g}..{flag.fmax:g} Hz; use line, hump or step",
+        )
+        refuse_if(
+            not (np.isfinite([flag.fmin, flag.fmax]).all() and 0 <= flag.fmin <= flag.fmax),
+            f"a flag {flag.fmin}..{flag.fmax} Hz must have finite 0 <= fmin <= fmax",
+        )
+        refuse_if(
+            flag.uncertainty is not None and not (np.isfinite(flag.uncertainty) and flag.uncertainty >= 0),
+            f"uncertainty={flag.uncertainty} of the flag at {flag.fmin:g} Hz must be >= 0 Hz",
+        )
 
 
 def _lines(flags: Sequence[Flag], resolution: float, axis: tuple[float, float]) -> Lines:
