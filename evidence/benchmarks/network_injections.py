@@ -12,6 +12,7 @@ from evidence.benchmarks.script import options, write_record
 from evidence.benchmarks.wide import read_networks
 from evidence.unknown.background_baselines import (
     DetectorScores,
+    SharedScores,
     calibrated_bank,
     iterated_clipping,
     running_median_filter,
@@ -26,7 +27,7 @@ from evidence.unknown.injections import (
     real_stretches,
     table,
 )
-from evidence.unknown.network import CELL_SCORES, network_cells
+from evidence.unknown.network import CELL_SCORES, WideNetwork, network_cells
 from nblib.cells import WIDE_CELL, cell_scores
 from nblib.measured.statistic.score import add_evidence
 
@@ -34,55 +35,38 @@ WEIGHTS = (0.5, 1.0, 2.0, 4.0)
 COMBINED = ("head", "attention")
 
 
-class Remembered:
-    """A method that scores the same spectra once."""
+class NetworkScores(SharedScores):
+    """Every score of the network per bin, as methods."""
 
-    def __init__(self, method):
-        self.method, self.found = method, {}
+    NAMES = CELL_SCORES
 
-    def __call__(self, freqs, psd, valid, n_segments):
-        key = (len(psd), n_segments, psd[:, valid[0]].tobytes())
-        if hash(key) not in self.found:
-            self.found[hash(key)] = self.method(freqs, psd, valid, n_segments)
-        return self.found[hash(key)]
+    def __init__(self, model: WideNetwork):
+        super().__init__()
+        self.model = model
 
-
-def all_scores(model):
-    """Every score of the network per bin, by kind."""
-
-    def method(freqs, psd, valid, n_segments):
-        rows = [network_cells(model, freqs, x, here, n_segments) for x, here in zip(psd, valid, strict=True)]
-        bins = psd.shape[1]
-        return {
-            kind: np.repeat(np.stack([row[kind] for row in rows]), WIDE_CELL, axis=1)[:, :bins] for kind in CELL_SCORES
-        }
-
-    return Remembered(method)
+    def _compute(self, freqs, psd, valid, n_segments):
+        found = network_cells(self.model, freqs, psd, valid, n_segments)
+        return [np.repeat(found[kind], WIDE_CELL)[: len(psd)] for kind in self.NAMES]
 
 
-def with_evidence(classical, scores, kind, weight):
+def with_evidence(classical, scores, weight):
     """The classical -ln p of a cell and the network's bounded evidence."""
 
     def method(freqs, psd, valid, n_segments):
         log_p = cell_scores(classical(freqs, psd, valid, n_segments), WIDE_CELL)
-        log_odds = scores(freqs, psd, valid, n_segments)[kind][:, ::WIDE_CELL]
+        log_odds = scores(freqs, psd, valid, n_segments)[:, ::WIDE_CELL]
         return np.repeat(add_evidence(log_p, log_odds, weight), WIDE_CELL, axis=1)[:, : psd.shape[1]]
 
     return method
-
-
-def only(scores, kind):
-    """One score of the network."""
-    return lambda *spectra: scores(*spectra)[kind]
 
 
 def with_networks(scores, classical, on_first):
     """The networks' scores and their sums with the classical detector; and what each weight reaches on_first."""
     methods, chosen = {}, {}
     for name, here in scores.items():
-        methods |= {f"{name}: {kind}": only(here, kind) for kind in CELL_SCORES}
+        methods |= {f"{name}: {kind}": here.method(kind) for kind in CELL_SCORES}
         for kind in COMBINED:
-            sums = {weight: with_evidence(classical, here, kind, weight) for weight in WEIGHTS}
+            sums = {weight: with_evidence(classical, here.method(kind), weight) for weight in WEIGHTS}
             found = {weight: on_first(method) for weight, method in sums.items()}
             chosen[f"{name}: {kind}"] = {f"{weight:g}": value for weight, value in found.items()}
             methods[f"classical detector + {name}: {kind}"] = sums[max(found, key=found.get)]
@@ -119,9 +103,9 @@ def main() -> None:
     torch.set_num_threads(1)
     stretches = real_stretches()
     bench, first = Benchmark(stretches, asked.places, asked.seed), stretches[0]
-    scores = {name: all_scores(model) for name, model in read_networks(asked.networks).items()}
+    scores = {name: NetworkScores(model) for name, model in read_networks(asked.networks).items()}
     classical = DetectorScores().method("classical ranks")
-    screen = only(next(iter(scores.values())), "head")
+    screen = next(iter(scores.values())).method("head")
     screens = [running_median_filter(401, (1, 2, 3)), running_median_filter(101, (1,)), classical, calibrated_bank()]
     places = {here.name: bench.places(here, [*screens, screen]) for here in stretches}
 

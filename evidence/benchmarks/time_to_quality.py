@@ -5,7 +5,6 @@ need_weights=True. Both in one process of one thread; validation average precisi
 time from the first step on.
 """
 
-import csv
 import json
 import tempfile
 import time
@@ -27,6 +26,7 @@ from nblib.project.profiles import get_profile
 from nblib.project.records import committed_result
 from nblib.scoring.attention_score import attention_score
 from nblib.style import ACCENT, INK, MAIN, SMALL
+from nblib.training.checkpoints import read_history
 
 GOAL = 0.85
 STUDY_DROPOUT = 0.1
@@ -44,9 +44,8 @@ def curve(weight: float, seed: int) -> dict[str, list[float]]:
     """Train ours from nothing: seconds and validation AP."""
     with tempfile.TemporaryDirectory() as folder:
         in_own_process(__file__, "--worker", weight, seed, NBLIB_RUNS=folder)
-        with next(Path(folder).glob("models/*/history.csv")).open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    return {name: [float(row[column]) for row in rows] for name, column in (("seconds", "seconds"), ("ap", "val_ap"))}
+        rows = read_history(next(Path(folder).glob("models/*/history.csv")))
+    return {name: [row[column] for row in rows] for name, column in (("seconds", "seconds"), ("ap", "val_ap"))}
 
 
 def study_curve(weight: float, seed: int, limit: float) -> dict[str, list[float]]:

@@ -20,15 +20,20 @@ from nblib.project.records import read_json
 SETS = {"wide": wide.locked_test, "second": wide.second_test}
 
 
-def measured(cells, truth, draws):
-    """Average precision, its interval, and the draws themselves (kept for differences)."""
-    return {"ap": wide.cell_precision(cells, truth), "interval": np.percentile(draws, [2.5, 97.5])}
+def judged(cells: dict[str, list], truth: list) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
+    """Average precision of every method with its interval, and the draws behind it, which differences need."""
+    draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
+    intervals = {key: np.percentile(values, [2.5, 97.5]) for key, values in draws.items()}
+    return {key: {"ap": wide.cell_precision(cells[key], truth), "interval": intervals[key]} for key in cells}, draws
 
 
-def difference(first, second, first_draws, second_draws):
-    """Difference of two average precisions with its interval, spectra drawn again together."""
-    low, high = np.percentile(first_draws - second_draws, [2.5, 97.5])
-    return {"difference": first["ap"] - second["ap"], "low": low, "high": high}
+def differences(pairs, found: dict[str, dict], draws: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Differences of two average precisions with their intervals, spectra drawn again together."""
+    bounds = {(a, b): np.percentile(draws[a] - draws[b], [2.5, 97.5]) for a, b in pairs}
+    return {
+        f"{a} - {b}": {"difference": found[a]["ap"] - found[b]["ap"], "low": low, "high": high}
+        for (a, b), (low, high) in bounds.items()
+    }
 
 
 def network_scores(model, spectra, known):
@@ -47,10 +52,9 @@ def classical(record):
     for name, spectra in ((key, make()) for key, make in SETS.items()):
         truth = wide.truth_of(spectra)
         record.setdefault("prevalence", {})[name] = float(np.concatenate(truth).mean())
-        for method, score in methods.items():
-            cells = wide.cells_of(score, spectra)
-            record.setdefault(name, {})[method] = measured(cells, truth, wide.precision_draws(cells, truth))
-            print(name, method, record[name][method], flush=True)
+        cells = {method: wide.cells_of(score, spectra) for method, score in methods.items()}
+        record.setdefault(name, {}).update(judged(cells, truth)[0])
+        print(name, record[name], flush=True)
 
 
 def with_networks(record, networks):
@@ -67,18 +71,13 @@ def with_networks(record, networks):
             cells |= {f"{label}: {kind}": rows for kind, rows in found.items()}
             unknown = network_scores(model, spectra, known=False)
             cells |= {f"{label}: {kind}, K unknown": unknown[kind] for kind in ("attention", "head")}
-            pairs = zip(cells["bank"], found["head"], strict=True)
-            cells[f"bank + 2 x {label}: head"] = [add_evidence(log_p, log_odds, 2.0) for log_p, log_odds in pairs]
-        draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
-        record[name] |= {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
+            both = zip(cells["bank"], found["head"], strict=True)
+            cells[f"bank + 2 x {label}: head"] = [add_evidence(log_p, log_odds, 2.0) for log_p, log_odds in both]
+        scores, draws = judged(cells, truth)
+        record[name] |= scores
         best = max((record["best"], "bank"), key=lambda key: record[name][key]["ap"])
-        record.setdefault("differences", {}).setdefault(name, {}).update(
-            {
-                f"{key} - {best}": difference(record[name][key], record[name][best], draws[key], draws[best])
-                for key in cells
-                if key not in (record["best"], "bank")
-            }
-        )
+        pairs = [(key, best) for key in cells if key not in (record["best"], "bank")]
+        record.setdefault("differences", {}).setdefault(name, {}).update(differences(pairs, scores, draws))
         print(name, {key: round(record[name][key]["ap"], 3) for key in cells}, flush=True)
         print(record["differences"][name], record["milliseconds a spectrum"], flush=True)
 
@@ -112,14 +111,12 @@ def shipped(record):
         spectra = make()
         truth = wide.truth_of(spectra)
         cells = wide.detector_cells(spectra) | {record["best"]: wide.cells_of(best, spectra)}
-        draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
-        found = {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
+        found, draws = judged(cells, truth)
         record[name] |= found | {"bank": found["its classical part"]}
         detector, part = wide.DETECTOR[:2]
-        for one, other in [(detector, part)] + [(key, record["best"]) for key in wide.DETECTOR if key != part]:
-            pair = difference(found[one], found[other], draws[one], draws[other])
-            record.setdefault("differences", {}).setdefault(name, {})[f"{one} - {other}"] = pair
-            print(name, f"{one} - {other}", pair, flush=True)
+        pairs = [(detector, part)] + [(key, record["best"]) for key in wide.DETECTOR if key != part]
+        record.setdefault("differences", {}).setdefault(name, {}).update(differences(pairs, found, draws))
+        print(name, record["differences"][name], flush=True)
         print(name, {key: round(row["ap"], 3) for key, row in found.items()}, flush=True)
 
 

@@ -13,7 +13,7 @@ import torch
 
 from evidence.benchmarks.script import options, write_record
 from evidence.benchmarks.train_wide import SIMULATED
-from evidence.benchmarks.wide import SETS, difference, measured, network_scores
+from evidence.benchmarks.wide import SETS, differences, judged, network_scores
 from evidence.unknown import unknown_backgrounds as wide
 from evidence.unknown.training import train_wide
 from nblib.project.paths import runs_dir
@@ -44,17 +44,15 @@ def pairs(seeds) -> list[tuple[str, str]]:
     return found
 
 
-def judged(cells: dict, truth: list, seeds) -> tuple[dict, dict]:
+def compared(cells: dict, truth: list, seeds) -> tuple[dict, dict]:
     """Average precision of every method, and differences on the same draws of spectra."""
-    draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
-    found = {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
-    differences = {f"{a} - {b}": difference(found[a], found[b], draws[a], draws[b]) for a, b in pairs(seeds)}
+    found, draws = judged(cells, truth)
     heads = [(f"attention, seed {seed}: head", f"cnn, seed {seed}: head") for seed in seeds]
     low, high = np.percentile(np.mean([draws[a] - draws[b] for a, b in heads], axis=0), [2.5, 97.5])
     middle = np.mean([found[a]["ap"] - found[b]["ap"] for a, b in heads])
     # the interval is over spectra, for these trained networks: other seeds are not in it
-    differences["attention - cnn: head, mean of the seeds"] = {"difference": middle, "low": low, "high": high}
-    return found, differences
+    mean = {"attention - cnn: head, mean of the seeds": {"difference": middle, "low": low, "high": high}}
+    return found, differences(pairs(seeds), found, draws) | mean
 
 
 def main() -> None:
@@ -71,11 +69,11 @@ def main() -> None:
         cells = {CLASSICAL: wide.cells_of(wide.classical_methods()[CLASSICAL], spectra)}
         for label, model in networks.items():
             cells |= {f"{label}: {kind}": rows for kind, rows in network_scores(model, spectra, known=True).items()}
-        found, differences = judged(cells, truth, range(given.seeds))
+        found, gains = compared(cells, truth, range(given.seeds))
         prevalence = float(np.concatenate(truth).mean())
-        record[name] = {"spectra": len(spectra), "prevalence": prevalence, "scores": found, "differences": differences}
+        record[name] = {"spectra": len(spectra), "prevalence": prevalence, "scores": found, "differences": gains}
         print(name, {key: round(row["ap"], 3) for key, row in found.items()}, flush=True)
-        print(differences, flush=True)
+        print(gains, flush=True)
     write_record(__file__, record)
 
 

@@ -115,7 +115,7 @@ def pybaselines_method(name: str, widths=NARROW) -> Callable:
     return _by_row(score)
 
 
-class _SharedScores:
+class SharedScores:
     """Scores that come out of one computation on a spectrum: done once, remembered, each of NAMES a method."""
 
     NAMES: tuple[str, ...] = ()
@@ -147,7 +147,7 @@ class _SharedScores:
         raise NotImplementedError
 
 
-class DetectorScores(_SharedScores):
+class DetectorScores(SharedScores):
     """The detector's statistics as methods: "ranks" orders the bins of one spectrum, "scores" is what flags.
 
     Parameters
@@ -166,7 +166,7 @@ class DetectorScores(_SharedScores):
         return scored.ranks, scored.scores, scored.white.ranks, scored.white.scores
 
 
-class SpecparamScores(_SharedScores):
+class SpecparamScores(SharedScores):
     """A power law and peaks fitted by specparam at its defaults (Donoghue et al. 2020, the former FOOOF).
 
     "peaks" is the height of its peaks over the power law (log10 units), "aperiodic" matched filters on the residual of

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from evidence.benchmarks import attention, growth, log_tokens, script
+from evidence.benchmarks import attention, growth, log_tokens, script, wide
 from nblib import NoiseBERTDataset, TrainConfig
 from nblib.project.paths import ROOT, benchmark_result
 from nblib.project.records import read_json, write_json
@@ -99,3 +99,33 @@ def test_a_layout_is_trained_and_judged():
     model, seconds = log_tokens.train_layout(before, layout)
     found = log_tokens.judge(model, config, layout, 20)
     assert seconds > 0 and np.isfinite([found["ap"], found["background_rms"]]).all()
+
+
+def test_differences_are_of_the_same_draws_of_spectra():
+    """Planted bug: the first method's draws held against themselves."""
+    rng = np.random.default_rng(0)
+    truth = [rng.random(30) < 0.2 for _ in range(20)]
+    cells = {"good": [row + 0.3 * rng.random(30) for row in truth], "chance": [rng.random(30) for _ in truth]}
+    found, draws = wide.judged(cells, truth)
+    gain = wide.differences([("good", "chance")], found, draws)["good - chance"]
+    assert found["good"]["ap"] > 0.99 and found["chance"]["interval"][1] < 0.5
+    assert gain["difference"] == found["good"]["ap"] - found["chance"]["ap"]
+    assert 0.4 < gain["low"] < gain["difference"] < gain["high"] < 1
+
+
+def test_a_networks_scores_are_computed_once_for_a_spectrum(monkeypatch):
+    """Planted bug: a key that forgets K, so that another K gets the first one's scores."""
+    network_injections = importlib.import_module("evidence.benchmarks.network_injections")
+    asked = []
+
+    def cells(model, freqs, psd, valid, n_segments):
+        asked.append(n_segments)
+        return {kind: np.full(3, float(n_segments)) for kind in network_injections.CELL_SCORES}
+
+    monkeypatch.setattr(network_injections, "network_cells", cells)
+    scores = network_injections.NetworkScores(model=None)
+    spectrum = np.arange(1.0, 26.0), np.ones((1, 25)), np.ones((1, 25), dtype=bool)
+    for kind, n_segments in (("head", 4.0), ("attention", 4.0), ("head", 9.0)):
+        found = scores.method(kind)(*spectrum, n_segments)
+        assert found.shape == (1, 25) and (found == n_segments).all()
+    assert asked == [4.0, 9.0]

@@ -73,7 +73,7 @@ def shape(rng: np.random.Generator, name: str, n_bins: int, amplitude=None) -> F
         return height * np.exp(-0.5 * (offset / width) ** 2)
     offset = (bins - centre) / width
     if name in ("bump", "lorentzian"):
-        return height * (np.exp(-0.5 * offset**2) if name == "bump" else 1 / (1 + offset**2))
+        return height * np.exp(-0.5 * offset**2) if name == "bump" else height / (1 + offset**2)
     if name == "plateau":
         steep = log_uniform(rng, 4, 30)
         return height / (1 + np.minimum(np.abs(offset), 1e3) ** steep)
