@@ -35,14 +35,24 @@ def _by_row(score: Callable[[ndarray, ndarray, float], ndarray]) -> Callable:
     return method
 
 
+def _filters_on(background: Callable[[ndarray, ndarray, float], ndarray], widths) -> Callable:
+    """Matched filters on the residual of a background(freqs, log_psd, K), as a method."""
+
+    def score(freqs, log_psd, n_segments):
+        residual = log_psd - background(freqs, log_psd, n_segments)
+        return matched_filter(residual[None], widths, n_segments)[0]
+
+    return _by_row(score)
+
+
+def _median(log_psd, window, n_segments):
+    return running_median(log_psd[None], window, n_segments)[0]
+
+
 def running_median_filter(window: int, widths) -> Callable:
     """Matched filters on the residual of a running median."""
 
-    def score(_, log_psd, n_segments):
-        residual = log_psd[None] - running_median(log_psd[None], window, n_segments)
-        return matched_filter(residual, widths, n_segments)[0]
-
-    return _by_row(score)
+    return _filters_on(lambda _, log_psd, n_segments: _median(log_psd, window, n_segments), widths)
 
 
 def calibrated_bank(windows=(101, 401), widths=ALL) -> Callable:
@@ -51,8 +61,8 @@ def calibrated_bank(windows=(101, 401), widths=ALL) -> Callable:
     def score(_, log_psd, n_segments):
         best = np.full(len(log_psd), -np.inf)
         for window, width in product(windows, widths):
-            residual = log_psd[None] - running_median(log_psd[None], window, n_segments)
-            found = matched_filter(residual, (width,), n_segments)[0]
+            residual = log_psd - _median(log_psd, window, n_segments)
+            found = matched_filter(residual[None], (width,), n_segments)[0]
             low, high = np.quantile(found, [TAIL_FROM, TAIL_TO])
             excess = found[(found > low) & (found < high)].mean() - low
             np.maximum(best, (found - low) / max(excess, 1e-9), out=best)
@@ -88,12 +98,11 @@ def clipped_mean(
 def iterated_clipping(window: int, widths) -> Callable:
     """Running mean of ln x over the bins that are not clipped, repeated; matched filters on its residual."""
 
-    def score(_, log_psd, n_segments):
-        valid, smooth = np.ones(len(log_psd), dtype=bool), partial(np.convolve, v=np.ones(window), mode="same")
-        mean = clipped_mean(log_psd, valid, smooth, lambda _: 1 / np.sqrt(n_segments))
-        return matched_filter((log_psd - mean)[None], widths, n_segments)[0]
+    def mean(_, log_psd, n_segments):
+        everywhere, smooth = np.ones(len(log_psd), dtype=bool), partial(np.convolve, v=np.ones(window), mode="same")
+        return clipped_mean(log_psd, everywhere, smooth, lambda _: 1 / np.sqrt(n_segments))
 
-    return _by_row(score)
+    return _filters_on(mean, widths)
 
 
 def pybaselines_method(name: str, widths=NARROW) -> Callable:
@@ -108,11 +117,7 @@ def pybaselines_method(name: str, widths=NARROW) -> Callable:
     except ImportError:
         raise ValueError("pybaselines is not installed; install the extra: pip install nblib[benchmarks]") from None
 
-    def score(freqs, log_psd, n_segments):
-        background, _ = getattr(Baseline(x_data=np.log(freqs)), name)(log_psd)
-        return matched_filter((log_psd - background)[None], widths, n_segments)[0]
-
-    return _by_row(score)
+    return _filters_on(lambda freqs, log_psd, _: getattr(Baseline(x_data=np.log(freqs)), name)(log_psd)[0], widths)
 
 
 class SharedScores:

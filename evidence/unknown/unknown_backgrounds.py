@@ -31,22 +31,23 @@ FILTER_CLIP = 6.0  # standard deviations
 Score = Callable[[ndarray, ndarray, ndarray, ndarray | None], ndarray]
 
 
+def _drawn(world, n_spectra):
+    return [world[index] for index in range(n_spectra)]
+
+
 def locked_test(n_spectra: int = N_LOCKED) -> list[WideSpectrum]:
     """The locked test of the `wide` world: 600 spectra, 300..10,000 bins, all grids, K and estimators."""
-    world = WideWorld(LOCKED_SEED, "test")
-    return [world[index] for index in range(n_spectra)]
+    return _drawn(WideWorld(LOCKED_SEED, "test"), n_spectra)
 
 
 def tuning_set(n_spectra: int = N_TUNE) -> list[WideSpectrum]:
     """Validation spectra on which settings are chosen."""
-    world = WideWorld(LOCKED_SEED, "validation")
-    return [world[index] for index in range(n_spectra)]
+    return _drawn(WideWorld(LOCKED_SEED, "validation"), n_spectra)
 
 
 def second_test(n_spectra: int = N_SECOND) -> list[WideSpectrum]:
     """Spectra of the second generator, never trained on and never tuned on."""
-    world = SecondWorld(LOCKED_SEED)
-    return [world[index] for index in range(n_spectra)]
+    return _drawn(SecondWorld(LOCKED_SEED), n_spectra)
 
 
 # ---- classical methods ----
@@ -75,28 +76,27 @@ def _filtered(residual, widths):
     return best
 
 
-def median_score(window: int, widths: Sequence[float]) -> Score:
-    """Running median of ln x over `window` bins, and Gaussian filters on what stands above it."""
+def _filters_on(background: Callable[[ndarray, ndarray], ndarray], widths: Sequence[float]) -> Score:
+    """Gaussian filters on what stands above a background(ln x, valid) of one spectrum, its gaps interpolated."""
 
     def score(freqs, psd, valid, n_segments=None):
         log_psd = filled(np.log(np.where(valid, psd, 1.0)), valid)
-        found = _filtered(_whitened(log_psd, rolling_median(log_psd, window), valid, n_segments), widths)
+        found = _filtered(_whitened(log_psd, background(log_psd, valid), valid, n_segments), widths)
         return np.where(valid, found, np.nan)
 
     return score
+
+
+def median_score(window: int, widths: Sequence[float]) -> Score:
+    """Running median of ln x over `window` bins, and Gaussian filters on what stands above it."""
+    return _filters_on(lambda log_psd, _: rolling_median(log_psd, window), widths)
 
 
 def clipping_score(window: int, widths: Sequence[float]) -> Score:
     """Iterated clipping: a running mean of ln x, bins more than 3 standard deviations above it left out, repeated."""
-
-    def score(freqs, psd, valid, n_segments=None):
-        log_psd = filled(np.log(np.where(valid, psd, 1.0)), valid)
-        smooth = partial(gaussian_filter1d, sigma=window / 4, mode="nearest")
-        background = clipped_mean(log_psd, valid, smooth, lambda kept: np.median(np.abs(kept)) / NORMAL_QUARTILE)
-        found = _filtered(_whitened(log_psd, background, valid, n_segments), widths)
-        return np.where(valid, found, np.nan)
-
-    return score
+    smooth = partial(gaussian_filter1d, sigma=window / 4, mode="nearest")
+    spread = lambda kept: np.median(np.abs(kept)) / NORMAL_QUARTILE  # noqa: E731
+    return _filters_on(lambda log_psd, valid: clipped_mean(log_psd, valid, smooth, spread), widths)
 
 
 def bank_score(freqs, psd, valid, n_segments=None):

@@ -22,11 +22,10 @@ def plot_mass(histories: dict, uniform: float, ax=None):
 
 def plot_roc(scores: dict[str, ndarray], truth: ndarray, ax=None):
     """ROC per cell by method, on a logarithmic false-alarm axis where the methods differ."""
-    ax = new_axes(ax, (4, 3.5))
+    ax, line = new_axes(ax, (4, 3.5)), np.logspace(-4, 0)
     for name, values in scores.items():
         false_alarms, hits, _ = roc_curve(truth.ravel(), values.ravel())
         ax.plot(np.maximum(false_alarms, 1e-5), hits, label=name)
-    line = np.logspace(-4, 0)
     ax.plot(line, line, color=INK, ls=":", lw=0.8, label="chance")
     ax.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="False-alarm rate per cell", ylabel="Detection rate")
     ax.legend(fontsize=7)
@@ -37,8 +36,7 @@ def plot_precision_recall(scores: dict[str, ndarray], truth: ndarray, ax=None):
     """Precision against recall per cell by method; dotted: the prevalence."""
     ax = new_axes(ax, (4, 3.5))
     for name, values in scores.items():
-        precision, recall, _ = precision_recall_curve(truth.ravel(), values.ravel())
-        ax.plot(recall, precision, label=name)
+        ax.plot(*precision_recall_curve(truth.ravel(), values.ravel())[1::-1], label=name)
     ax.axhline(truth.mean(), color=INK, ls=":", lw=0.8, label="chance (prevalence)")
     ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision")
     ax.legend(fontsize=7)
