@@ -36,7 +36,7 @@ $(READY): requirements.txt constraints.txt pyproject.toml evidence/pyproject.tom
 
 setup: $(READY) ## create the environment and install (about two minutes)
 
-run: $(READY) ## notebooks 00-04, short, to runs/brief (resumable); PROFILE=quick: as published; DATA=FILE: 00 and 08 on your spectrum
+run: $(READY) ## notebooks 00-04, short, to runs/brief (resumable); PROFILE=quick: as published; DATA=FILE: 08 on your spectrum
 	@$(WORKFLOW) report --profile "$$PROFILE" --cores "$$CORES" --data "$$DATA"
 
 evidence: $(READY) ## notebooks 05 to 07: the sweep, the benchmark over seeds, unknown backgrounds (hours, resumable)
