@@ -144,7 +144,13 @@ def _distributions(requirements):
 
 def test_what_is_imported_is_required_and_what_an_extra_brings_is_listed():
     """Planted bugs: a package that only an extra brings imported without saying so; an extra's table left behind."""
-    names = {"sklearn": "scikit-learn", "nptdms": "nptdms", "PIL": "matplotlib", "IPython": "ipywidgets"}
+    names = {
+        "sklearn": "scikit-learn",
+        "nptdms": "nptdms",
+        "PIL": "matplotlib",
+        "IPython": "ipywidgets",
+        "yaml": "pyyaml",
+    }
     base = _distributions(SETTINGS["dependencies"])
     assert base == {"numpy", "scipy", "matplotlib", "pandas", "jaxtyping", "safetensors", "h5py", "jinja2"}
     extras = SETTINGS["optional-dependencies"]

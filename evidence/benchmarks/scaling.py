@@ -1,7 +1,5 @@
 """Two processes of one core each against one: throughput and losses at the same global batch. `make bench`"""
 
-import argparse
-import csv
 import json
 import os
 import subprocess
@@ -11,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from evidence.benchmarks.script import options, write_record
 from nblib import TrainConfig, train
-from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_result
-from nblib.project.records import write_json
+from nblib.training.checkpoints import read_history
 
 STEPS = {32: 120, 128: 40, 512: 12}  # by global batch
 COLUMNS = ("train_loss", "mask_loss", "reg_loss", "val_loss")
@@ -32,11 +29,10 @@ def outcome(running: subprocess.Popen, folder: str) -> dict:
     """Wait for a training: steps a second, and the losses by row."""
     if running.wait() != 0:
         raise RuntimeError(f"a training of the benchmark ended with {running.returncode}; run --worker by hand")
-    with next(Path(folder).glob("models/*/history.csv")).open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    steps, seconds = (np.array([float(row[name]) for row in rows]) for name in ("step", "seconds"))
+    rows = read_history(next(Path(folder).glob("models/*/history.csv")))
+    steps, seconds = (np.array([row[name] for row in rows]) for name in ("step", "seconds"))
     rate = (steps[-1] - steps[0]) / (seconds[-1] - seconds[0])  # the first rows hold the start
-    return {"steps_per_second": float(rate), "losses": [[float(row[name]) for name in COLUMNS] for row in rows]}
+    return {"steps_per_second": float(rate), "losses": [[row[name] for name in COLUMNS] for row in rows]}
 
 
 def one_run(n_processes: int, batch: int) -> dict:
@@ -59,14 +55,8 @@ def rows_at(batch: int) -> list[int]:
 
 def worker(batch: int) -> None:
     """What every process runs: the quick profile's model at this global batch."""
-    config = TrainConfig(
-        regularizer="uniform_clean",
-        reg_weight=10.0,
-        steps=STEPS[batch],
-        batch_size=batch,
-        validate_every=rows_at(batch)[0],
-        n_validation=32,
-    )
+    sizes = {"steps": STEPS[batch], "batch_size": batch, "validate_every": rows_at(batch)[0], "n_validation": 32}
+    config = TrainConfig.from_dict({"regularizer": "uniform_clean", "reg_weight": 10.0} | sizes)
     train(config, progress=False, n_workers=0)
 
 
@@ -86,18 +76,16 @@ def compare(batch: int, repeats: int) -> dict:
     }
 
 
-def main():
+def main() -> None:
     """Every global batch in turn, write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--worker", type=int, choices=STEPS, help="internal: be one of the processes, global batch")
-    options = parser.parse_args()
-    if options.worker:
-        worker(options.worker)
+    inner = {"type": int, "choices": STEPS, "help": "internal: be one of the processes, global batch"}
+    asked = options(__file__, __doc__, repeats=5, worker=inner)
+    if asked.worker:
+        worker(asked.worker)
         return
-    record = {f"global batch {batch}": compare(batch, options.repeats) for batch in STEPS}
+    record = {f"global batch {batch}": compare(batch, asked.repeats) for batch in STEPS}
     print(json.dumps(record, indent=1))
-    print(f"wrote {write_json(benchmark_result('scaling'), record | run_conditions())}")
+    write_record(__file__, record)
 
 
 if __name__ == "__main__":

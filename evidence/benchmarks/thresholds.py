@@ -1,4 +1,4 @@
-"""Draw the thresholds that come with the package: nblib/detection/thresholds.json.
+"""Draw the thresholds that come with the package: nblib/measured/statistic/thresholds.json.
 
 One class is a number of bins, K, an estimator, and whether K is known; backgrounds and grids are those of the `wide`
 world without external noise. Both statistics come from the same draws. Draws are made side by side and kept in
@@ -6,10 +6,11 @@ runs/thresholds, so that a run that was cut off goes on (a quarter of an hour on
 """
 
 from itertools import product
+from pathlib import Path
 
+from nblib.measured.statistic import thresholds
 from nblib.measured.statistic.thresholds import BINS, SEGMENTS, SHIPPED, drawn_classes
 from nblib.project.parallel import map_side_by_side
-from nblib.project.paths import ROOT
 from nblib.project.records import write_json
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     shipped: dict = {}
     for settings in classes:
         shipped |= drawn_classes(settings)
-    write_json(ROOT / "nblib" / "detection" / SHIPPED, shipped)
+    write_json(Path(thresholds.__file__).with_name(SHIPPED), shipped)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,14 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from sklearn.metrics import average_precision_score
 
-from evidence.unknown.network import WideNetwork, WideOutput, cell_score, shipped_network
-from evidence.unknown.network_methods import network_cells
+from evidence.unknown.network import WideNetwork, WideOutput, cell_score, network_cells, shipped_network
 from evidence.unknown.second_world import SecondWorld
 from evidence.unknown.training import RealSpectrum, WideTraining, real_batch, simulated_batch, train_wide, wide_loss
 from nblib.cells import WIDE_CELL, cell_labels
 from nblib.measured.line_free.world import WideWorld
 from nblib.measured.statistic import network_inputs as network_inputs_module
 from nblib.measured.statistic.network_inputs import CHANNELS, CLIP, network_inputs
-from nblib.measured.statistic.score import add_evidence, combine, tail_log_p
+from nblib.measured.statistic.score import add_evidence
 
 
 @pytest.fixture(scope="module")
@@ -142,19 +141,6 @@ def test_injections_into_measured_spectra_label_only_what_is_known(tmp_path):
         train_wide(WideTraining(real_share=0.5), tmp_path)
     with pytest.raises(ValueError, match="config.start='simulated' and start=None must both be given"):
         train_wide(WideTraining(start="simulated"), tmp_path)
-
-
-def test_tails_put_scores_on_one_scale():
-    rng = np.random.default_rng(1)
-    cells = rng.exponential(1.0, 2000)
-    for values in (cells, 7 * cells - 3):
-        np.testing.assert_allclose(np.quantile(tail_log_p(values), 0.99), -np.log(0.01), rtol=0.1)
-    lined = np.where(np.arange(2000) < 40, 1e4, cells)
-    np.testing.assert_allclose(tail_log_p(lined)[50:], tail_log_p(cells)[50:], rtol=0.15, atol=0.05)
-    mixed = combine([cells, -cells], "max")
-    assert mixed.argmax() in (cells.argmax(), cells.argmin())
-    with pytest.raises(ValueError, match="unknown rule 'mean'"):
-        combine([cells], "mean")
 
 
 @pytest.mark.slow

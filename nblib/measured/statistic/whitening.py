@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import maximum_filter1d, median_filter
 
-from nblib.measured.statistic.background import SOFT, STIFF, Grid, log_median, robust_background
+from nblib.measured.statistic.background import SOFT, STIFF, Grid, robust_background
 from nblib.measured.statistic.bank import ALLOWANCE, OVERFLOW, bank_widths, filter_scores, log_tail, template_norms
 from nblib.measured.statistic.scatter import (
     local_segments,
@@ -19,6 +19,7 @@ from nblib.measured.statistic.scatter import (
     rounding_step,
     segments_of_spread,
 )
+from nblib.smoothing import log_median
 
 MIN_BINS = 30  # measured bins
 MISTRUST = 1.25  # a scatter that is this much larger than K says is believed instead of K
