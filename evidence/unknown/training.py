@@ -45,7 +45,7 @@ class RealSpectrum:
 
 @dataclass(frozen=True)
 class WideTraining:
-    """What decides a run. rates : of AdamW and Muon; roughness : see WideWorld; real_share : of the batches made of
+    """What decides a run. rates : of AdamW and Muon; real_share : of the batches made of
     injections into measured spectra; start : name of the run whose weights are gone on with ("" = from nothing);
     attends : False trains the rival of convolutions only."""
 
@@ -59,7 +59,6 @@ class WideTraining:
     adam_beta2: float = 0.95
     attention_weight: float = 1.0
     strength_weight: float = 0.3
-    roughness: float = 0.0
     real_share: float = 0.0
     start: str = ""
     attends: bool = True
@@ -127,7 +126,7 @@ class WideSteps(torch.utils.data.Dataset):
 
     def __init__(self, config: WideTraining, real: list[RealSpectrum] | None):
         self.config, self.real = config, real
-        self.world = WideWorld(config.seed, "train", sizes=config.sizes, roughness=config.roughness)
+        self.world = WideWorld(config.seed, "train", sizes=config.sizes)
         self.offset = 1_000_000 if config.start else 0  # a run that goes on sees new spectra
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
