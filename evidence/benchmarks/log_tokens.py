@@ -6,7 +6,9 @@ loop trains every layout, on the same spectra; validation spectra judge, cells o
 
 import argparse
 import json
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,9 +23,8 @@ from nblib.project.profiles import get_profile
 from nblib.project.records import write_json
 from nblib.scoring.metrics import detection
 from nblib.simulation.physics import LN_STD
-from nblib.training.loop import StepData, rate_share_at
-from nblib.training.objective import loss_terms
-from nblib.training.optimizer import MuonAdamW
+from nblib.training.objective import loss_terms, total_loss
+from nblib.training.steps import StepData, Training
 
 # (bins a value, tokens) from low to high frequency; 3,000 bins in all
 LAYOUTS = {
@@ -68,18 +69,17 @@ class Widening:
 def train_layout(config: TrainConfig, layout) -> tuple[torch.nn.Module, float]:
     """The quick profile's training on a layout: the model and its seconds."""
     data = Widening(config.dataset("train"), layout)
-    model = config.build_model(data.freqs).train()
-    optimizer, batches = MuonAdamW(model, config), StepData(data, config.batch_size)
+    model = config.build_model(data.freqs)
     started = time.perf_counter()
-    for step in range(config.steps):
-        optimizer.set_rate(rate_share_at(step, config))
-        terms, _ = loss_terms(model, batches[step], config, step)
-        loss = terms["mask"][0] / terms["mask"][1] + config.reg_weight * terms["reg"][0] / terms["reg"][1]
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
-        optimizer.step()
-    return model.eval(), time.perf_counter() - started
+    with tempfile.TemporaryDirectory() as folder:
+        training = Training(config, model, Path(folder))
+
+        def loss(batch, step):
+            return total_loss(loss_terms(training.model, batch, config, step)[0], config, training.accelerator)
+
+        for _ in training.steps(StepData(data, config.batch_size), loss):
+            pass
+    return model.cpu().eval(), time.perf_counter() - started
 
 
 @torch.no_grad()

@@ -6,7 +6,6 @@ time from the first step on.
 """
 
 import argparse
-import csv
 import json
 import os
 import subprocess
@@ -30,6 +29,7 @@ from nblib.project.paths import benchmark_record, benchmark_result
 from nblib.project.profiles import get_profile
 from nblib.project.records import committed_result, read_json, write_json
 from nblib.scoring.attention_score import attention_score
+from nblib.training.loop import load_run
 
 GOAL = 0.85
 STUDY = {"patch_size": 1, "readout": "token", "regularizer": "mean", "num_layers": 2, "n_heads": 2, "dropout": 0.1}
@@ -47,9 +47,8 @@ def curve(weight: float, seed: int) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--worker", str(weight), str(seed)]
         subprocess.run(command, check=True, env=os.environ | {"NBLIB_RUNS": folder}, capture_output=True)
-        with next(Path(folder).glob("models/*/history.csv")).open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    return {name: [float(row[column]) for row in rows] for name, column in (("seconds", "seconds"), ("ap", "val_ap"))}
+        history = load_run(next(Path(folder).glob("models/*"))).history
+    return {"seconds": history["seconds"].tolist(), "ap": history["val_ap"].tolist()}
 
 
 def study_curve(weight: float, seed: int, limit: float) -> dict[str, list[float]]:

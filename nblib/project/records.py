@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nblib.project.environment import run_conditions
+from nblib.project.files import write_whole
 from nblib.project.paths import record_path, runs_dir
 from nblib.project.profiles import PROFILES_VARIABLE
 
@@ -33,11 +34,8 @@ def _plain(value):
 
 
 def write_json(path: Path, value: dict) -> Path:
-    """Write through a temporary file and rename it, so that a half-written record is never read as whole."""
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(_plain(value), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(path)
-    return path
+    """Write a record, whole or not at all; raises ValueError where its folder cannot be written to."""
+    return write_whole(path, json.dumps(_plain(value), indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> dict:

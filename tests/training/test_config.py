@@ -73,7 +73,7 @@ def test_lists_from_json_are_tuples():
         ({"reg_weight": float("nan")}, "reg_weight=nan"),
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be a finite number above 0"),
         ({"adam_beta2": 1.0}, "adam_beta2=1.0"),
-        ({"lambda_reg": 1.0}, "unknown training parameter lambda_reg; known: preset, families"),
+        ({"lambda_reg": 1.0}, "unknown training parameter lambda_reg; known: seed, steps"),
     ],
 )
 def test_bad_parameters_are_refused_by_name(changes, message):
