@@ -1,9 +1,12 @@
 """Records: what a run measured and under which conditions, as small JSON files written whole or not at all."""
 
 import json
+import logging
 import math
 import os
 import time
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +49,20 @@ def read_json(path: Path) -> dict:
         raise ValueError(f"no record at {path}; run the notebook or training that writes it") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON ({error}); delete it and run again") from error
+
+
+def kept_array(path: Path, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """An array that is computed once and kept as .npz; one that is damaged is reported and computed again."""
+    if path.exists():
+        try:
+            with np.load(path) as kept:
+                return kept["values"]
+        except Exception as error:  # of zipfile, zlib or numpy, whatever the damage looks like to them
+            logging.getLogger("nblib").warning("%s is damaged (%s) and is computed again", path, error)
+    values, content = compute(), BytesIO()
+    np.savez(content, values=values)
+    write_whole(path, content.getvalue())
+    return values
 
 
 def find_result(notebook: str, profile: str, run_name: str = "") -> dict | None:

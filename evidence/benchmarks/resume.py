@@ -1,0 +1,343 @@
+"""Does the same seed give the same run: killed or not, twice, for any batch size and number of processes?
+
+Writes runs/benchmarks/resume.json: runs killed with SIGKILL - at a random moment, or inside a write - and resumed;
+damaged checkpoints; spectra by batch size and workers; trainings done twice, and once on two threads. Parts that the
+record has are not measured again (delete it to start anew).
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import socket
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+
+from evidence.supervised import train_supervised
+from evidence.trials import LABEL_FREE, PENALTY
+from evidence.unknown.training import WideTraining, train_wide
+from nblib import NoiseBERTDataset, TrainConfig, train
+from nblib.measured.statistic.thresholds import draw_maxima
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_result, runs_dir
+from nblib.project.profiles import get_profile
+from nblib.project.records import read_json, write_json
+from nblib.training.checkpoints import BEST, FORMER, LAST
+from nblib.training.steps import StepData
+
+SMALL = {"d_model": 16, "n_heads": 2, "dim_feedforward": 16, "batch_size": 8, "n_validation": 16}
+SHORT = {"steps": 12, "validate_every": 3, "dropout": 0.1} | SMALL
+WIDE = WideTraining(steps=6, sizes=(300, 320), batch_size=4, validate_every=2)
+TRIALS = {
+    "no penalty": {},
+    "simulated labels": PENALTY,
+    "label-free": LABEL_FREE,
+    "shapes": PENALTY | {"families": ("shapes",)},
+}
+APART = ("seconds.json", "record.json", ".lock")  # wall times; records are compared without theirs
+
+
+# ---- what is killed ----
+
+
+def works() -> dict[str, tuple[Callable[[], object], int]]:
+    """What a process does, and how many of them do it together."""
+    plain, pseudo = TrainConfig(**SHORT, **PENALTY), TrainConfig(**SHORT, **LABEL_FREE)
+    cnn = TrainConfig(**SHORT, readout="token")
+    _ = plain.key, pseudo.key  # once here, not in every process
+    digest = cnn.digest("evidence.supervised:train_supervised")
+    object.__setattr__(cnn, "digest", lambda _: digest)
+    return {
+        "dropout": (partial(train, plain, False, 0), 1),
+        "pseudo-labels, a worker": (partial(train, pseudo, False, 1), 1),
+        "two processes": (partial(train, plain, False, 0), 2),
+        "wide network, a worker": (lambda: train_wide(WIDE, runs_dir("wide"), n_workers=1), 1),
+        "supervised": (partial(train_supervised, "cnn", cnn), 1),
+        "thresholds": (_draws, 1),
+    }
+
+
+def _draws():
+    folder = runs_dir("thresholds")
+    maxima = draw_maxima(100, 16, "welch", n_draws=60, kept=folder)
+    write_json(folder / "maxima.json", {str(which): rows for which, rows in maxima.items()})
+
+
+def begin(work: Callable[[], object], n_processes: int, runs: Path, fatal: int = 0) -> list[int]:
+    """Fork processes that do it in a folder of their own; the first kills itself at its `fatal`-th step of a write."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        together = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    pids = []
+    for rank in range(n_processes):
+        pids.append(os.fork())
+        if pids[-1] == 0:
+            os.setpgid(0, 0)  # by which its own processes are found
+            os.environ["NBLIB_RUNS"] = str(runs)
+            if n_processes > 1:
+                os.environ.update(together, RANK=str(rank), LOCAL_RANK=str(rank))
+            _do(work, runs, fatal if rank == 0 else 0)
+    return pids
+
+
+def _do(work, runs, fatal):
+    """In a forked process: count the steps of writes, work, and end."""
+    status, calls = 1, 0
+
+    def counted(function):
+        def call(*arguments):
+            nonlocal calls
+            calls += 1
+            if calls == fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*arguments)
+
+        return call
+
+    try:
+        os.fsync, os.replace = counted(os.fsync), counted(os.replace)
+        torch.set_num_threads(1)
+        work()
+        (runs.parent / "calls").write_text(str(calls))
+        status = 0
+    except BaseException:  # two processes: the other one is gone
+        if not fatal:
+            traceback.print_exc()
+    os._exit(status)
+
+
+def end(pids: list[int], kill_after: float | None = None) -> tuple[bool, int]:
+    """Wait for processes, or kill them after some seconds: did all end well, and how many of theirs outlive them."""
+    if kill_after is not None:
+        time.sleep(kill_after)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    well, until = all([os.waitpid(pid, 0)[1] == 0 for pid in pids]), time.monotonic() + 3
+    while (left := [pid for pid in psutil.pids() if _group(pid) in pids]) and time.monotonic() < until:
+        time.sleep(0.05)
+    return well, len(left)
+
+
+def _group(pid):
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def files_of(runs: Path) -> dict[str, str]:
+    """What a run left, by file: a digest, of a record without its wall time."""
+    found = {}
+    for path in sorted(runs.rglob("*")):
+        if path.is_file() and path.name not in APART:
+            found[path.relative_to(runs).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+        elif path.name == "record.json":
+            record = {name: value for name, value in read_json(path).items() if name != "wall_seconds"}
+            found[path.relative_to(runs).as_posix()] = json.dumps(record)
+    return found
+
+
+def killed(count: int, seed: int = 0) -> dict:
+    """Kill each work in turn, at a random moment or inside a write, resume it, and compare every file."""
+    rng, found, whole = random.Random(seed), dict[str, dict](), dict[str, tuple]()
+    for number in range(count):
+        name, (work, n_processes) = list(works().items())[number % len(works())]
+        row = found.setdefault(name, {"killed": 0, "inside a write": 0, "identical": 0, "orphans": 0})
+        with tempfile.TemporaryDirectory() as folder:
+            if name not in whole:
+                begun, runs = time.perf_counter(), Path(folder) / "whole"
+                assert end(begin(work, n_processes, runs))[0], f"{name} does not run"
+                calls = int((Path(folder) / "calls").read_text())
+                whole[name] = files_of(runs), time.perf_counter() - begun, calls
+            files, seconds, calls = whole[name]
+            inside, runs = number // len(works()) % 2 == 1, Path(folder) / "killed"
+            well = True
+            while well:  # it may have been through before
+                shutil.rmtree(runs, ignore_errors=True)
+                pids = begin(work, n_processes, runs, rng.randint(1, calls) if inside else 0)
+                well, orphans = end(pids, None if inside else rng.uniform(0, seconds))
+            assert end(begin(work, n_processes, runs))[0], f"{name} does not go on"
+            row["killed"] += 1
+            row["inside a write"] += inside
+            row["identical"] += files_of(runs) == files
+            row["orphans"] += orphans
+    return found
+
+
+# ---- what is damaged ----
+
+
+class Warnings(logging.Handler):
+    """What the project warns of."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the text."""
+        self.texts.append(record.getMessage())
+
+
+def damage(path: Path, rng: random.Random) -> str:
+    """Flip one bit of a file, or cut it off; which of both."""
+    content = bytearray(path.read_bytes())
+    if rng.random() < 0.5:
+        path.write_bytes(content[: rng.randrange(len(content))])
+        return "torn"
+    place = rng.randrange(8 * len(content))
+    content[place // 8] ^= 1 << place % 8
+    path.write_bytes(content)
+    return "flipped"
+
+
+def damaged(count: int, seed: int = 1) -> dict:
+    """Damage the last checkpoint of an unfinished run, both of them, or a finished run's best weights; train again."""
+    config, rng, found = TrainConfig(**SHORT | {"steps": 6}, **PENALTY), random.Random(seed), dict[str, dict]()
+    with tempfile.TemporaryDirectory() as folder:
+        runs, begun = Path(folder) / "whole", Path(folder) / "begun"
+        warnings = Warnings()
+        logging.getLogger("nblib").addHandler(warnings)
+        os.environ["NBLIB_RUNS"] = str(runs)
+        home = train(config, False, 0).folder.relative_to(runs)
+        whole = files_of(runs)
+        shutil.copytree(runs, begun)
+        shutil.copytree(runs, Path(folder) / "finished")
+        for name in ("record.json", BEST):
+            (begun / home / name).unlink()
+        for number in range(count):
+            what = ("last", "last", "last", "both", "best")[number % 5]
+            shutil.rmtree(runs)
+            shutil.copytree(Path(folder) / "finished" if what == "best" else begun, runs)
+            kinds = [
+                damage(runs / home / name, rng)
+                for name in {"last": [LAST], "both": [LAST, FORMER], "best": [BEST]}[what]
+            ]
+            warnings.texts.clear()
+            train(config, False, 0)
+            row = found.setdefault(f"{what}, {kinds[-1]}", {"damaged": 0, "detected": 0, "recovered": 0})
+            row["damaged"] += 1
+            row["detected"] += sum("is damaged" in text for text in warnings.texts) == len(kinds)
+            row["recovered"] += files_of(runs) == whole
+    return found
+
+
+# ---- what is repeated ----
+
+
+def spectra() -> dict:
+    """Digests of the same 64 spectra by batch size and workers, and shared out over processes."""
+    families = ("single_line", "vibration", "power_supply", "interference", "clock_leakage", "shapes")
+    data = NoiseBERTDataset(n_spectra=64, seed=3, families=families)
+    found = {}
+    for size in (1, 7, 64):
+        for workers in (0, 1, 2):
+            batches = list(torch.utils.data.DataLoader(data, size, num_workers=workers))
+            found[f"batch {size}, workers {workers}"] = _digest(batches)
+    for world in (1, 2):
+        shares = [StepData(data, 16, rank, world) for rank in range(world)]
+        rows = [share[step] for step in range(4) for share in shares]
+        found[f"processes {world}"] = _digest(rows, np.argsort(_places(data, world), kind="stable"))
+    return {"digests": found, "different": len(set(found.values()))}
+
+
+def _places(data, world):
+    """Which spectrum each row of the shares of the first epoch is."""
+    order = np.random.default_rng([data.seed, 0]).permutation(len(data)).reshape(4, 16)
+    return np.concatenate([batch[rank::world] for batch in order for rank in range(world)])
+
+
+def _digest(batches, order=slice(None)):
+    text = hashlib.sha256()
+    for name in sorted(batches[0]):
+        text.update(torch.cat([batch[name] for batch in batches])[order].numpy().tobytes())
+    return text.hexdigest()
+
+
+def repeated(steps: int, seeds: int) -> dict:
+    """Every trial and seed trained twice on one thread, in processes of their own: how many files differ."""
+    found = {}
+    for name, changes in TRIALS.items():
+        for seed in range(seeds):
+            config = _quick(steps, changes, seed)
+            with tempfile.TemporaryDirectory() as folder:
+                runs = [Path(folder) / which for which in ("once", "again")]
+                for path in runs:
+                    assert end(begin(partial(train, config, False, 0), 1, path))[0], f"{name} does not run"
+                once, again = (files_of(path) for path in runs)
+                record = read_json(next(runs[0].glob("models/*/record.json")))
+            differing = [path for path in once if once[path] != again[path]]
+            found[f"{name}, seed {seed}"] = {"differing": differing, "best_val_loss": record["best_val_loss"]}
+    return found
+
+
+def _quick(steps, changes, seed):
+    training = get_profile("quick").training | {"steps": steps, "validate_every": steps // 2, "seed": seed}
+    config = TrainConfig(**training | changes)
+    _ = config.key
+    return config
+
+
+def on_two_threads(steps: int) -> dict:
+    """One training on one thread and on two: largest relative differences of its losses, by step."""
+    config, histories = _quick(steps, PENALTY, 0), []
+    for threads in (1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+
+            def work(threads=threads):
+                os.environ["OMP_NUM_THREADS"] = str(threads)
+                torch.set_num_threads(threads)
+                train(config, False, 0)
+
+            assert end(begin(work, 1, Path(folder) / "runs"))[0], "a training does not run"
+            histories.append(
+                np.genfromtxt(next(Path(folder).glob("runs/models/*/history.csv")), delimiter=",", names=True)
+            )
+    return {
+        f"step {one['step']:.0f}": max(abs(float(two[name] / one[name] - 1)) for name in ("train_loss", "val_loss"))
+        for one, two in zip(*histories, strict=True)
+    }
+
+
+def main() -> None:
+    """Measure what the record lacks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--damaged", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=60, help="of the trainings that are done twice")
+    parser.add_argument("--seeds", type=int, default=3, help="of each trial that is trained twice")
+    options = parser.parse_args()
+    path = benchmark_result("resume")
+    record = read_json(path) if path.exists() else {}
+    parts = {
+        "spectra": spectra,
+        "killed": partial(killed, options.kills),
+        "repeated": partial(repeated, options.steps, options.seeds),
+        "two threads / one": partial(on_two_threads, options.steps),
+        "damaged": partial(damaged, options.damaged),  # trains in this process, so that no fork may follow
+    }
+    torch.set_num_threads(1)
+    for name, measure in parts.items():
+        if name not in record:
+            begun = time.perf_counter()
+            record[name] = measure()
+            print(f"{name} ({time.perf_counter() - begun:.0f} s): {json.dumps(record[name])}", flush=True)
+            os.environ["NBLIB_RUNS"] = str(path.parents[1])
+            write_json(path, record | {"options": vars(options)} | run_conditions())
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
