@@ -144,7 +144,7 @@ def assess_model(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict
     test = predict(model, test_data)
     free = predict(model, line_free(config, sizes.n_tune, "validation"))
     n_bins = len(test.freqs)
-    scores = {name: SCORES[name](test, widths) for name in scores_judged(config.extensions)}
+    scores = {name: SCORES[name](test, widths) for name in scores_judged(config.extensions, published=True)}
     attention, residual = scores["attention"], scores["residual"]
     both = combined_score([attention, residual], [free.attention(), free.residual()])
     alarms = calibration(

@@ -67,7 +67,7 @@ class Task:
         choices = self.config.choices() | {
             "nblib.simulation.noise:FAMILIES": sorted(families),
             "nblib.simulation.estimation:INTRINSIC": sorted({self.config.intrinsic, "welch", "welch_hann"}),
-            "nblib.prediction:SCORES": scores_judged(self.config.extensions),
+            "nblib.prediction:SCORES": scores_judged(self.config.extensions, published=True),
         }
         if self.kind in KINDS:
             entries = ["evidence.assessments:assess_supervised", "evidence.supervised:train_supervised"]

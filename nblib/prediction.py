@@ -159,11 +159,20 @@ def score(function: Callable) -> Callable:
     return register(SCORES, "score", function.__name__, function)
 
 
-def scores_judged(extensions: Sequence[str] = ()) -> tuple[str, ...]:
-    """Names of the scores that a model is judged by: the package's own, and those of the extensions its run names."""
+PUBLISHED_SCORES = ("attention", "residual")  # of the published evidence; a new score does not join it by itself
+
+
+def scores_judged(extensions: Sequence[str] = (), published: bool = False) -> tuple[str, ...]:
+    """Names of the scores that a model is judged by: the package's own, and those of the extensions its run names.
+
+    Parameters
+    ----------
+    published : of the package's own only PUBLISHED_SCORES, so that adding a score leaves published tasks valid
+    """
     modules = modules_of(extensions)
     homes = {name: functions_of(function)[-1].__module__ for name, function in SCORES.items()}
-    return tuple(name for name, home in homes.items() if home.split(".")[0] == "nblib" or home in modules)
+    own = PUBLISHED_SCORES if published else [name for name, home in homes.items() if home == __name__]
+    return tuple(name for name, home in homes.items() if name in own or home in modules)
 
 
 @score

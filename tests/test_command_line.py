@@ -17,7 +17,7 @@ def test_the_menu_names_every_subcommand(capsys):
     assert main(["--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if line.startswith("  ")] == list(COMMANDS)
-    assert {"train", "run", "grid-table", "outputs", "publish"} <= set(COMMANDS)
+    assert {"detect", "train", "run", "grid-table", "outputs"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -60,7 +60,6 @@ def test_the_menu_does_not_wait_for_torch():
 def test_public_names_are_there_when_asked_for():
     assert {"TrainConfig", "train", "NoiseBERT"} <= set(dir(nblib))
     assert nblib.train is import_module("nblib.training.loop").train
-    assert nblib.losses.REGULARIZERS
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = nblib.nothing
 

@@ -112,18 +112,6 @@ def _run(notebook, tmp_path, monkeypatch, **parameters):
 
 
 @pytest.mark.slow
-def test_00_reads_a_measured_file(tmp_path, monkeypatch, measured_file):
-    """The cells that name the file, after the imports: the others do the same with a file as without."""
-    whole = nbformat.read(NOTEBOOKS / "00_data.ipynb", as_version=4)
-    whole.cells = [cell for cell in _code(whole) if "data_path" in cell.source]
-    assert len(whole.cells) == 4  # parameters, imports, the file, the record
-    nbformat.write(whole, tmp_path / "00_data.ipynb")
-    record, figures = _run(tmp_path / "00_data.ipynb", tmp_path, monkeypatch, data_path=str(measured_file))
-    assert record["metrics"] == {"file": {"bins": 405, "spectra": 1, "valid": 1.0}}
-    assert figures == {"00_measured"}
-
-
-@pytest.mark.slow
 def test_08_reads_a_measured_file(tmp_path, monkeypatch, measured_file):
     notebook = NOTEBOOKS / "08_your_own_spectra.ipynb"
     record, figures = _run(notebook, tmp_path, monkeypatch, data_path=str(measured_file), averages=16)

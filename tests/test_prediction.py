@@ -8,10 +8,17 @@ import torch
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
 
-from evidence.assessments import assess, in_band_error, masked_prediction
-from evidence.baselines import MEDIAN_WINDOWS, baseline_scores, tune_window
 from nblib import TrainConfig
-from nblib.assessment import held_out
+from nblib.assessment import (
+    MEDIAN_WINDOWS,
+    assess,
+    baseline_scores,
+    held_out,
+    in_band_error,
+    masked_prediction,
+    tune_window,
+)
+from nblib.dataset import to_log_psd
 from nblib.prediction import predict, restore
 from nblib.scoring.metrics import attended_tokens, bootstrap_interval, detection, top1_rate
 from nblib.simulation.physics import LN_STD, published_psd
@@ -122,7 +129,7 @@ def test_only_a_token_readout_is_swept():
     found = predict(model, data, sweep=False)
     with torch.no_grad():
         out = model(batch["target"], torch.zeros_like(batch["mask"]))[0].numpy()
-    whole = data.to_log_psd(out - data.log_bias, batch["level"].numpy())
+    whole = to_log_psd(out - data.log_bias)
     np.testing.assert_allclose(found.restored, whole, atol=1e-5)
     token = TrainConfig(**TINY | {"readout": "token"})
     assert np.isnan(predict(token.build_model(data.freqs), data, sweep=False).restored).all()

@@ -24,6 +24,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
+import torch._dynamo  # which every optimizer would import anew after a fork
+import torch.distributed.fsdp
 
 from evidence.supervised import train_supervised
 from evidence.trials import LABEL_FREE, PENALTY
@@ -154,7 +156,7 @@ def killed(count: int, seed: int = 0) -> dict:
     rng, found, whole = random.Random(seed), dict[str, dict](), dict[str, tuple]()
     for number in range(count):
         name, (work, n_processes) = list(works().items())[number % len(works())]
-        row = found.setdefault(name, {"killed": 0, "inside a write": 0, "identical": 0, "orphans": 0})
+        row = found.setdefault(name, {"killed": 0, "inside a write": 0, "identical": 0, "processes left": 0})
         with tempfile.TemporaryDirectory() as folder:
             if name not in whole:
                 begun, runs = time.perf_counter(), Path(folder) / "whole"
@@ -167,12 +169,12 @@ def killed(count: int, seed: int = 0) -> dict:
             while well:  # it may have been through before
                 shutil.rmtree(runs, ignore_errors=True)
                 pids = begin(work, n_processes, runs, rng.randint(1, calls) if inside else 0)
-                well, orphans = end(pids, None if inside else rng.uniform(0, seconds))
+                well, left = end(pids, None if inside else rng.uniform(0, seconds))
             assert end(begin(work, n_processes, runs))[0], f"{name} does not go on"
             row["killed"] += 1
             row["inside a write"] += inside
             row["identical"] += files_of(runs) == files
-            row["orphans"] += orphans
+            row["processes left"] += left
     return found
 
 

@@ -49,7 +49,7 @@ DETECTORS = (
         "",
     ),
 )
-TRIED_BY_USERS = {  # key in the record of benchmarks/injections.py -> words
+TRIED_BY_USERS = {  # key in the record of evidence/benchmarks/injections.py -> words
     "shipped detector": "what `nblib detect` orders by",
     "its classical part": "classical detector",
     "running median 401, narrow": "running median of 401 bins, narrow filter",
@@ -110,7 +110,7 @@ def measured(record: dict, detector: dict) -> str:
 
     Parameters
     ----------
-    record, detector : of benchmarks/network_injections.py and of benchmarks/injections.py
+    record, detector : of evidence/benchmarks/network_injections.py and of evidence/benchmarks/injections.py
     """
     best, held_out = record["first stretch"]["best single setting"], record["held out"]
     rows = [

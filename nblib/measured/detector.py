@@ -68,7 +68,7 @@ class NoiseDetector:
 
     @classmethod
     def load(cls, path: str | Path, progress: Callable[[float], None] | None = None) -> "NoiseDetector":
-        """A detector with another network's weights: a .safetensors file that benchmarks/train_wide.py wrote.
+        """A detector with another network's weights: a .safetensors file that evidence/benchmarks/train_wide.py wrote.
 
         Its thresholds are drawn for each kind of spectrum that it meets first (about a minute, then kept).
 

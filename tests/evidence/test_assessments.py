@@ -15,8 +15,9 @@ from evidence.assessments import (
 )
 from evidence.calibration import calibration, combined_score
 from evidence.supervised import train_supervised
-from evidence.test_sets import STRENGTHS, at_strength, cells_above_half_maximum, held_out, noisy_cells
+from evidence.test_sets import STRENGTHS, at_strength, cells_above_half_maximum, noisy_cells
 from nblib import TrainConfig, train
+from nblib.assessment import held_out
 from nblib.prediction import SCORES
 from nblib.project.profiles import PROFILES, Sizes, sizes_of
 from nblib.simulation.noise import FAMILIES

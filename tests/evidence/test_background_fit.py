@@ -5,8 +5,10 @@ import pytest
 
 from evidence.background_fit import fit_background, refit_background
 from evidence.energies import bound, energy_error
-from evidence.test_sets import held_out, measured
+from evidence.test_sets import measured
 from nblib import TrainConfig
+from nblib.assessment import held_out
+from nblib.dataset import to_log_psd
 from nblib.simulation.physics import (
     AMPLITUDE_ALPHA,
     AMPLITUDE_BETA,

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from evidence import exchange
-from evidence.test_sets import held_out, measured, noisy_cells
-from nblib.__main__ import main
+from evidence.__main__ import main
+from evidence.test_sets import measured, noisy_cells
+from nblib.assessment import held_out
 from nblib.cells import cell_labels, cell_scores
 from nblib.project.profiles import get_profile
 from nblib.scoring.metrics import bootstrap_interval, detection
@@ -126,13 +127,13 @@ def test_the_command_line_exports_and_judges(tmp_path, capsys, monkeypatch):
     export = exchange.export_tests
     monkeypatch.setattr(exchange, "export_tests", lambda folder: export(folder, ("single_line",), 12))
     folder = tmp_path / "tests"
-    assert main(["publish", "--tests", str(folder)]) == 0
+    assert main(["tests", str(folder)]) == 0
     assert "README.md" in capsys.readouterr().out
     with np.load(folder / "truth" / "single_line.npz") as truth:
         cells = cell_labels(truth["noisy"])
     np.savez(tmp_path / "scores.npz", single_line=cells.astype(float))
-    assert main(["publish", "--tests", str(folder), "--scores", str(tmp_path / "scores.npz")]) == 0
+    assert main(["scores", str(tmp_path / "scores.npz"), "--tests", str(folder)]) == 0
     assert capsys.readouterr().out.startswith("single_line: AP 1.000")
-    assert main(["publish", "--tests", str(folder), "--scores", str(tmp_path / "none.npz")]) == 2
+    assert main(["scores", str(tmp_path / "none.npz"), "--tests", str(folder)]) == 2
     assert "is not there" in capsys.readouterr().err
-    assert main(["publish", "--tests", str(folder)]) == 2  # it holds something
+    assert main(["tests", str(folder)]) == 2  # it holds something

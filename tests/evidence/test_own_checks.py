@@ -1,4 +1,4 @@
-"""The draws of benchmarks/own_spectra.py, and its judgements on a few of them."""
+"""The draws of evidence/benchmarks/own_spectra.py, and its judgements on a few of them."""
 
 import numpy as np
 import pytest

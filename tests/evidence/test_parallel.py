@@ -6,11 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from evidence import parallel
-from evidence.assessments import assess
-from evidence.baselines import baseline_scores
 from nblib import TrainConfig, train
-from nblib.assessment import assess_many, detection_by_family, held_out
+from nblib.assessment import assess, assess_many, baseline_scores, detection_by_family, held_out
 from nblib.prediction import predict
 from nblib.project import parallel as pool
 from nblib.project.parallel import map_side_by_side
@@ -45,7 +42,7 @@ def test_inside_a_process_or_with_one_core_the_work_is_done_here(monkeypatch):
 def test_models_side_by_side_have_the_numbers_of_their_own(results, monkeypatch):
     """Planted bug: results in the order in which processes end, under each other's names."""
     monkeypatch.setenv("NBLIB_CORES", "2")
-    monkeypatch.setattr(parallel, "FEWEST_SPECTRA", 0)
+    monkeypatch.setattr(assessment, "FEWEST_SPECTRA", 0)
     used = []
     monkeypatch.setattr(pool, "ProcessPoolExecutor", partial(_counted, used, pool.ProcessPoolExecutor))
     together = assess_many(results, "single_line", 20, "validation")

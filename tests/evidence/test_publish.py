@@ -1,4 +1,4 @@
-"""Runs leave the repository alone; `nblib publish` renews it, and says what it left out."""
+"""Runs leave the repository alone; `python -m evidence publish` renews it, and says what it left out."""
 
 import hashlib
 import json
@@ -7,8 +7,8 @@ import subprocess
 import matplotlib.pyplot as plt
 import pytest
 
+from evidence.__main__ import main
 from evidence.pages import publish as publishing
-from nblib.__main__ import main
 from nblib.notebook.figures import save_figure
 from nblib.notebook.notebooks import run_notebook
 from nblib.project.paths import NOTEBOOKS, ROOT, benchmark_result

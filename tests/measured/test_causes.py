@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nblib.measured.causes import edited, flag_between, with_causes
+from nblib.measured.causes import with_causes
 from nblib.measured.detector import Detection
+from nblib.measured.editing import edited, flag_between
 from nblib.measured.flags import Flag
 
 FREQS = np.arange(1.0, 1001.0)

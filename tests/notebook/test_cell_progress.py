@@ -8,7 +8,7 @@ import pytest
 
 from nblib.notebook import cell_progress
 from nblib.notebook.cell_progress import CellProgress, follow_runs
-from nblib.project import bars, progress
+from nblib.project import progress
 
 
 @pytest.fixture
@@ -77,11 +77,11 @@ def test_a_kernel_is_followed_once_and_a_script_never(monkeypatch, lines):
 
 
 def test_one_line_for_all_runs_and_no_bar_beside_it(monkeypatch, lines):
-    monkeypatch.setattr(bars, "is_live", lambda: True)
-    assert not bars.training_bar(range(3), 3, 0, "run", None).disable
+    monkeypatch.setattr(progress, "is_live", lambda: True)
+    assert not progress.training_bar(range(3), 3, 0, "run", None).disable
     progress.follow(lambda: None)
-    assert bars.training_bar(range(3), 3, 0, "run", None).disable
-    assert not bars.training_bar(range(3), 3, 0, "run", True).disable  # asked for
+    assert progress.training_bar(range(3), 3, 0, "run", None).disable
+    assert not progress.training_bar(range(3), 3, 0, "run", True).disable  # asked for
 
 
 def test_a_run_of_the_report_keeps_its_own_file_of_events(monkeypatch, lines, tmp_path):

@@ -3,7 +3,8 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from nblib.notebook.figures import COLOURS, LINE_STYLES, save_figure, use_style
+from nblib.notebook.figures import save_figure, use_style
+from nblib.style import COLOURS, LINE_STYLES
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from sklearn.metrics import average_precision_score
 
 from nblib import NoiseBERTDataset
 from nblib.cells import cell_labels, cell_scores, intervals_max
+from nblib.dataset import to_log_psd
 from nblib.scoring.attention_score import attention_score
 from nblib.scoring.filters import matched_filter, running_median
 from nblib.scoring.likelihood import line_posterior
@@ -18,8 +19,7 @@ def lines():
     """200 test spectra with single lines: ln x - ln S, ln x, truth per cell."""
     data = NoiseBERTDataset(split="test")
     batch = data.batch(range(200))
-    level = batch["level"].numpy()
-    log_psd, background = (data.to_log_psd(batch[name].numpy(), level) for name in ("target", "background"))
+    log_psd, background = (to_log_psd(batch[name]) for name in ("target", "background"))
     return log_psd - background, log_psd, cell_labels(batch["noisy"].numpy())
 
 

@@ -15,9 +15,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-import nblib.measured.files.arrays
-import nblib.measured.files.pickles
-import nblib.measured.files.text  # noqa: F401  they register their formats
 from nblib.measured.files.axis import one_axis
 from nblib.measured.files.formats import (
     READERS,
@@ -34,6 +31,7 @@ from nblib.measured.files.headers import averages
 from nblib.measured.files.levels import check_span, mark_missing, split_units, to_hertz, to_power
 from nblib.measured.files.series import checked as checked_series
 from nblib.project.paths import resolve_data_path
+from nblib.stored import StoredSpectra, write_stored
 
 __all__ = ["ReadingWarning", "Series", "Spectra", "load_series", "load_spectra", "reader", "series_reader"]
 
@@ -73,6 +71,12 @@ class Spectra:
     names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     source: str = ""
+
+    def store(self, path: str | Path) -> Path:
+        """Write the spectra as `nblib.stored` lays them out, to train on; raises ValueError where a bin is missing."""
+        if not self.valid.all():
+            raise ValueError(f"{self.source} has {int((~self.valid).sum())} bins without a value; fill or cut them")
+        return write_stored(path, StoredSpectra(self.freqs, np.asarray(self.psd, np.float64), self.energies))
 
     def describe(self) -> str:
         """One line: what was read, e.g. "a.csv: 80 bins, 1..80 Hz, median 1.2e-15 V^2/Hz, K = 25, 2 bins missing"."""

@@ -90,7 +90,9 @@ def load_weights(path: str | Path) -> dict[str, ndarray]:
     try:
         tensors = load_file(path)
     except FileNotFoundError:
-        raise ValueError(f"{str(path)!r} is not there; name a .safetensors file of benchmarks/train_wide.py") from None
+        raise ValueError(
+            f"{str(path)!r} is not there; name a .safetensors file of evidence/benchmarks/train_wide.py"
+        ) from None
     except SafetensorError as error:
         raise ValueError(f"{str(path)!r} is no safetensors file: {error}") from None
     found = {name.removeprefix("model."): row for name, row in tensors.items() if not name.startswith("optimizer.")}
@@ -99,7 +101,7 @@ def load_weights(path: str | Path) -> dict[str, ndarray]:
         odd = sorted(name for name in {*shapes, *asked} if shapes.get(name) != asked.get(name))
         raise ValueError(
             f"{str(path)!r} holds another network than the shipped one: {len(odd)} weights differ in name or shape, "
-            f"first {odd[0]!r}; train one with benchmarks/train_wide.py"
+            f"first {odd[0]!r}; train one with evidence/benchmarks/train_wide.py"
         )
     return found
 

@@ -59,7 +59,7 @@ def add_evidence(
 
     Parameters
     ----------
-    weight : of the log-odds, >= 0; 1 adds both in nats, nothing is tuned. benchmarks/network_injections.py has others:
+    weight : of the log-odds, >= 0; 1 adds both in nats, nothing is tuned. evidence/benchmarks/network_injections.py has others:
         chosen on the stretch that the network was trained on, the weight is 4 and narrow lines elsewhere suffer. 4
         for broad filters alone gave more false alarms than asked on the second generator
     """
