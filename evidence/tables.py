@@ -41,6 +41,16 @@ def _judged_whole(metrics) -> Iterator[tuple[str, dict]]:
             yield trial, metrics["trials"][trial]
 
 
+def _scores_of(metrics) -> dict[str, tuple[dict, str]]:
+    """Every trained model's scores: label of a row -> ({seed: what was found}, score)."""
+    return {
+        trial if score == "logit" else f"{trial}, {score}": (found, score)
+        for trial, found in _judged_whole(metrics)
+        for score in (*SCORES, *DERIVED_SCORES)
+        if score in next(iter(found.values()))
+    }
+
+
 def _without_seed(value, low=np.nan, high=np.nan):
     return {"iqm": value, "low": low, "high": high, "n": 0}
 
@@ -52,12 +62,10 @@ def detection_table(metrics: dict) -> dict[str, dict]:
     -------
     method -> {"ap": span, "top1": span}; n is 0 where there are no seeds
     """
-    rows = {}
-    for trial, found in _judged_whole(metrics):
-        for score in (*SCORES, *DERIVED_SCORES):
-            if score in next(iter(found.values())):
-                label = trial if score == "logit" else f"{trial}, {score}"
-                rows[label] = {key: within_shares(across_seeds(found, score, key)) for key in ("ap", "top1")}
+    rows = {
+        label: {key: within_shares(across_seeds(found, score, key)) for key in ("ap", "top1")}
+        for label, (found, score) in _scores_of(metrics).items()
+    }
     for method, row in metrics["baselines"]["methods"].items():
         rows[method] = {"ap": _without_seed(row["ap"], *row["ap_interval"]), "top1": _without_seed(row["top1"])}
     return dict(sorted(rows.items(), key=lambda item: -item[1]["ap"]["iqm"]))
@@ -96,11 +104,11 @@ def paired_differences(metrics: dict, pairs: Iterable[tuple[str, str]] = PAIRS) 
 
 def _precisions(metrics, label):
     """AP and AP without each group of spectra, by seed (None: no seeds), of a row of detection_table."""
-    trial, _, score = label.partition(", ")
     if label in metrics["baselines"]["methods"]:
         rows = {None: metrics["baselines"]["methods"][label]}
     else:
-        rows = {seed: row[score or "logit"] for seed, row in metrics["trials"].get(trial, {}).items()}
+        found, score = _scores_of(metrics).get(label, ({}, ""))
+        rows = {seed: row[score] for seed, row in found.items()}
     return {seed: (row["ap"], np.array(row["ap_left_out"])) for seed, row in rows.items() if "ap_left_out" in row}
 
 
@@ -180,7 +188,7 @@ def energy_table(metrics: dict) -> dict[str, list[dict]]:
         for key in ("kept bins", "linear probe"):
             if key in next(iter(found.values()))["energies"]:
                 rows[f"{trial}, {key}"] = [across_seeds(found, "energies", key, i, over=limit[i]) for i in range(2)]
-    for trial, found in metrics.get(BY_RESIDUAL, {}).items():  # older records have none
+    for trial, found in metrics[BY_RESIDUAL].items():
         rows[f"{trial}, kept by the residual"] = [across_seeds(found, "kept bins", i, over=limit[i]) for i in range(2)]
     return rows
 
@@ -216,13 +224,9 @@ def energy_bias_curves(metrics: dict) -> dict[str, list[dict[float, dict]]]:
 
 
 def faithfulness_table(metrics: dict) -> dict[str, dict[str, dict]]:
-    """Spans of every faithfulness test that was recorded, by attention model: trial -> test -> span."""
+    """Spans of every faithfulness test, by attention model: trial -> test -> span."""
     return {
-        trial: {
-            test: across_seeds(found, "faithfulness", test)
-            for test in FAITHFULNESS
-            if test in next(iter(found.values()))["faithfulness"]
-        }
+        trial: {test: across_seeds(found, "faithfulness", test) for test in FAITHFULNESS}
         for trial, found in _judged_whole(metrics)
         if TRIALS[trial].kind == "attention"
     }

@@ -196,6 +196,11 @@ def patches(values: Tensor, patch_size: int) -> Tensor:
 # ---- what training, penalties and predictions share ----
 
 
+def on_device(batch: dict[str, Tensor], device: torch.device | str) -> dict[str, Tensor]:
+    """A batch where the model is; energies are for judging and stay."""
+    return {name: value if name == "energies" else value.to(device) for name, value in batch.items()}
+
+
 def model_inputs(batch: dict[str, Tensor], hide: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Arguments of NoiseBERT.forward: the batch's target with the bins `hide` hidden; with its masks if None."""
     hide = batch["mask"] if hide is None else hide

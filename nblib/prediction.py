@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nblib.cells import cell_labels
 from nblib.dataset import NoiseBERTDataset, to_log_psd
-from nblib.model import NoiseBERT, model_inputs, patches
+from nblib.model import NoiseBERT, model_inputs, on_device, patches
 from nblib.project.extensions import modules_of
 from nblib.project.registry import functions_of, register
 from nblib.scoring.attention_score import attention_score
@@ -83,8 +83,7 @@ def _batches(model, dataset):
     model.eval()
     device = next(model.parameters()).device
     for start in range(0, len(dataset), READ_BATCH):
-        batch = dataset.batch(range(start, min(start + READ_BATCH, len(dataset))))
-        yield {name: value if name == "energies" else value.to(device) for name, value in batch.items()}
+        yield on_device(dataset.batch(range(start, min(start + READ_BATCH, len(dataset)))), device)
 
 
 @torch.no_grad()

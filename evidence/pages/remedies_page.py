@@ -11,7 +11,7 @@ AS_IT_IS = "as it is"  # the row of a benchmark of remedies that notebook 06 tra
 
 
 def shape_remedies(record: dict) -> str:
-    """What was tried for noise that a model was never trained on, as a table: the record of evidence/benchmarks/shapes.py."""
+    """What was tried for noise that a model was never trained on, as a table (evidence/benchmarks/shapes.py)."""
     rows, steps, alone = record["rows"], record["steps"], record["rows"][AS_IT_IS]
     table = [
         (name, *(f"{row[family]['ap']:.3f}" for family in alone), f"{steps[name]:,}") for name, row in rows.items()
@@ -32,7 +32,7 @@ def shape_remedies(record: dict) -> str:
 
 
 def energy_remedies(record: dict) -> str:
-    """Cells left out of a fit of the energies, by score and threshold: the record of evidence/benchmarks/energies.py."""
+    """Cells left out of a fit of the energies, by score and threshold (evidence/benchmarks/energies.py)."""
     lines = []
     for variant, by_score in record["rows"].items():
         rates = sorted(next(iter(by_score.values())), key=lambda rate: float(rate.rstrip("%")))

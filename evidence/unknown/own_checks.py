@@ -1,6 +1,7 @@
 """Draws that try the whole detector as its user does: invariances, mains, combs, clean spectra.
 
-Every draw follows from a seed and a number. A judgement says yes or no of one draw; evidence/benchmarks/own_spectra.py counts.
+Every draw follows from a seed and a number. A judgement says yes or no of one draw;
+evidence/benchmarks/own_spectra.py counts.
 """
 
 from dataclasses import dataclass
