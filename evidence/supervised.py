@@ -67,12 +67,6 @@ class TokenHead(nn.Module):
         return patches(out, self.encoder.patch_size).mean(dim=-1)
 
 
-def _build(kind, config, freqs):
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        return LineCNN(config.patch_size) if kind == "cnn" else TokenHead(config, freqs)
-
-
 KINDS = ("cnn", "token_head")
 
 
@@ -92,7 +86,9 @@ def train_supervised(kind: str, config: TrainConfig) -> nn.Module:
         raise ValueError(f"kind={kind!r}, readout={config.readout!r}: give one of {', '.join(KINDS)}, readout 'token'")
     folder = runs_dir("supervised", f"{kind}-{config.digest('evidence.supervised:train_supervised')}")
     data = config.dataset("train", config.n_spectra)
-    model = _build(kind, config, data.freqs)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        model = LineCNN(config.patch_size) if kind == "cnn" else TokenHead(config, data.freqs)
     with locked(folder):
         training = Training(config, model, folder)
 

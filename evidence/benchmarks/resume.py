@@ -14,12 +14,14 @@ import random
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -36,13 +38,13 @@ from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result, runs_dir
 from nblib.project.profiles import get_profile
 from nblib.project.records import read_json, write_json
-from nblib.training.checkpoints import BEST, FORMER, LAST
+from nblib.training.checkpoints import FORMER, LAST
 from nblib.training.steps import StepData
 
-SMALL = {"d_model": 16, "n_heads": 2, "dim_feedforward": 16, "batch_size": 8, "n_validation": 16}
-SHORT = {"steps": 12, "validate_every": 3, "dropout": 0.1} | SMALL
+SMALL: dict[str, Any] = {"d_model": 16, "n_heads": 2, "dim_feedforward": 16, "batch_size": 8, "n_validation": 16}
+SHORT: dict[str, Any] = {"steps": 12, "validate_every": 3, "dropout": 0.1} | SMALL
 WIDE = WideTraining(steps=6, sizes=(300, 320), batch_size=4, validate_every=2)
-TRIALS = {
+TRIALS: dict[str, dict] = {
     "no penalty": {},
     "simulated labels": PENALTY,
     "label-free": LABEL_FREE,
@@ -56,8 +58,8 @@ APART = ("seconds.json", "record.json", ".lock")  # wall times; records are comp
 
 def works() -> dict[str, tuple[Callable[[], object], int]]:
     """What a process does, and how many of them do it together."""
-    plain, pseudo = TrainConfig(**SHORT, **PENALTY), TrainConfig(**SHORT, **LABEL_FREE)
-    cnn = TrainConfig(**SHORT, readout="token")
+    plain, pseudo = (TrainConfig.from_dict(SHORT | changes) for changes in (PENALTY, LABEL_FREE))
+    cnn = TrainConfig.from_dict(SHORT | {"readout": "token"})
     _ = plain.key, pseudo.key  # once here, not in every process
     digest = cnn.digest("evidence.supervised:train_supervised")
     object.__setattr__(cnn, "digest", lambda _: digest)
@@ -90,13 +92,15 @@ def begin(work: Callable[[], object], n_processes: int, runs: Path, fatal: int =
             os.environ["NBLIB_RUNS"] = str(runs)
             if n_processes > 1:
                 os.environ.update(together, RANK=str(rank), LOCAL_RANK=str(rank))
-            _do(work, runs, fatal if rank == 0 else 0)
+            _do(work, runs, fatal if rank == 0 else -fatal)  # the second never gets there
     return pids
 
 
 def _do(work, runs, fatal):
     """In a forked process: count the steps of writes, work, and end."""
     status, calls = 1, 0
+    if fatal:  # two processes: the other one complains
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
 
     def counted(function):
         def call(*arguments):
@@ -114,9 +118,8 @@ def _do(work, runs, fatal):
         work()
         (runs.parent / "calls").write_text(str(calls))
         status = 0
-    except BaseException:  # two processes: the other one is gone
-        if not fatal:
-            traceback.print_exc()
+    except BaseException:
+        traceback.print_exc()
     os._exit(status)
 
 
@@ -206,8 +209,8 @@ def damage(path: Path, rng: random.Random) -> str:
 
 
 def damaged(count: int, seed: int = 1) -> dict:
-    """Damage the last checkpoint of an unfinished run, both of them, or a finished run's best weights; train again."""
-    config, rng, found = TrainConfig(**SHORT | {"steps": 6}, **PENALTY), random.Random(seed), dict[str, dict]()
+    """Damage the last checkpoint of an unfinished run, both of them, or the last of a finished run; train again."""
+    config, rng, found = TrainConfig.from_dict(SHORT | PENALTY | {"steps": 6}), random.Random(seed), dict[str, dict]()
     with tempfile.TemporaryDirectory() as folder:
         runs, begun = Path(folder) / "whole", Path(folder) / "begun"
         warnings = Warnings()
@@ -217,16 +220,12 @@ def damaged(count: int, seed: int = 1) -> dict:
         whole = files_of(runs)
         shutil.copytree(runs, begun)
         shutil.copytree(runs, Path(folder) / "finished")
-        for name in ("record.json", BEST):
-            (begun / home / name).unlink()
+        (begun / home / "record.json").unlink()
         for number in range(count):
-            what = ("last", "last", "last", "both", "best")[number % 5]
+            what = ("last", "last", "last", "both", "finished")[number % 5]
             shutil.rmtree(runs)
-            shutil.copytree(Path(folder) / "finished" if what == "best" else begun, runs)
-            kinds = [
-                damage(runs / home / name, rng)
-                for name in {"last": [LAST], "both": [LAST, FORMER], "best": [BEST]}[what]
-            ]
+            shutil.copytree(Path(folder) / "finished" if what == "finished" else begun, runs)
+            kinds = [damage(runs / home / name, rng) for name in ((LAST, FORMER) if what == "both" else (LAST,))]
             warnings.texts.clear()
             train(config, False, 0)
             row = found.setdefault(f"{what}, {kinds[-1]}", {"damaged": 0, "detected": 0, "recovered": 0})
@@ -287,7 +286,7 @@ def repeated(steps: int, seeds: int) -> dict:
 
 def _quick(steps, changes, seed):
     training = get_profile("quick").training | {"steps": steps, "validate_every": steps // 2, "seed": seed}
-    config = TrainConfig(**training | changes)
+    config = TrainConfig.from_dict(training | changes)
     _ = config.key
     return config
 
@@ -323,7 +322,7 @@ def main() -> None:
     options = parser.parse_args()
     path = benchmark_result("resume")
     record = read_json(path) if path.exists() else {}
-    parts = {
+    parts: dict[str, Callable[[], dict]] = {
         "spectra": spectra,
         "killed": partial(killed, options.kills),
         "repeated": partial(repeated, options.steps, options.seeds),

@@ -1,4 +1,4 @@
-"""Draw the thresholds that come with the package: nblib/detection/thresholds.json.
+"""Draw the thresholds that come with the package: nblib/measured/statistic/thresholds.json.
 
 One class is a number of bins, K, an estimator, and whether K is known; backgrounds and grids are those of the `wide`
 world without external noise. Both statistics come from the same draws. Draws are made side by side and kept in
@@ -20,7 +20,7 @@ def main() -> None:
     shipped: dict = {}
     for settings in classes:
         shipped |= drawn_classes(settings)
-    write_json(ROOT / "nblib" / "detection" / SHIPPED, shipped)
+    write_json(ROOT / "nblib" / "measured" / "statistic" / SHIPPED, shipped)
 
 
 if __name__ == "__main__":

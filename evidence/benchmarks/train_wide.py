@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-import nblib.detection
+import nblib.measured.statistic
 from evidence.unknown.background_baselines import DetectorScores
 from evidence.unknown.injections import real_stretches
 from evidence.unknown.training import RealSpectrum, WideTraining, train_wide
@@ -61,7 +61,7 @@ def main() -> None:
         for folder in folders.values():
             metadata = load_checkpoint(folder / "last.safetensors", model)  # the continued run comes last
             trained.append({"config": metadata["config"], "history": metadata["rows"]})
-        weights = Path(nblib.detection.__file__).parent / WEIGHTS
+        weights = Path(nblib.measured.statistic.__file__).parent / WEIGHTS
         save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
         measured = f"first H1 stretch, injections in {CONTINUED.real_share:.0%} of the batches of the second part"
         write_json(weights.with_suffix(".json"), {"trained": trained, "measured spectra": measured} | run_conditions())

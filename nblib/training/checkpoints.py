@@ -1,6 +1,5 @@
 """Checkpoints: safetensors files that hold a digest of themselves, two generations of each run, each replaced whole."""
 
-import csv
 import hashlib
 import json
 import logging
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from nblib.project.files import write_whole
 
-LAST, FORMER, BEST = "last.safetensors", "former.safetensors", "best.safetensors"
+LAST, FORMER = "last.safetensors", "former.safetensors"
 BLANK = b"0" * 64  # stands where the digest comes while it is computed
 LOGGER = logging.getLogger("nblib")
 
@@ -45,11 +44,7 @@ def save_checkpoint(
     # one entry: safetensors writes several in another order each time
     text = json.dumps({"sha256": BLANK.decode()} | state)
     content = save(tensors, {"state": text})
-    write_whole(path, content.replace(BLANK, _digest(content), 1), former)
-
-
-def _digest(content):
-    return hashlib.sha256(content).hexdigest().encode()
+    write_whole(path, content.replace(BLANK, hashlib.sha256(content).hexdigest().encode(), 1), former)
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> dict[str, Any]:
@@ -63,8 +58,8 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
         content = path.read_bytes()
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         state = json.loads(header["__metadata__"]["state"])
-        digest = state.pop("sha256").encode()
-        if _digest(content.replace(digest, BLANK, 1)) != digest:
+        digest = state.pop("sha256")
+        if hashlib.sha256(content.replace(digest.encode(), BLANK, 1)).hexdigest() != digest:
             raise ValueError("its digest does not match")
         tensors = load(content)
     except Exception as error:  # safetensors raises its own type, which is no ValueError
@@ -107,9 +102,3 @@ def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
     """One row a validation, columns as the rows name them."""
     lines = [",".join(rows[0])] if rows else []
     write_whole(path, "\n".join([*lines, *(",".join(map(str, row.values())) for row in rows), ""]))
-
-
-def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of a run."""
-    with path.open(newline="") as stream:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]

@@ -14,12 +14,11 @@ from nblib.model import NoiseBERT
 from nblib.project.extensions import load_extensions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.paths import resolve_data_path
-from nblib.training.schedule import NOT_NEGATIVE, WHOLE, Schedule, check
+from nblib.training.schedule import NOT_NEGATIVE, WHOLE, Schedule, check, one_of
 
-LAYER_CHOICES = ("last", "all")
-LABELS = ("simulated", "pseudo")
 RULES = {name: WHOLE for name in ("n_validation", "num_layers", "dim_feedforward")} | {"reg_weight": NOT_NEGATIVE}
-RULES["labels_after"] = (lambda value: 0 <= value <= 1, "a share in 0..1")
+RULES |= {"labels_after": (lambda value: 0 <= value <= 1, "a share in 0..1")}
+RULES |= {"reg_layers": one_of("last", "all"), "labels": one_of("simulated", "pseudo")}
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,6 @@ class TrainConfig(Schedule):
         object.__setattr__(self, "extensions", load_extensions(self.extensions))
         check_regularizer(self.regularizer)
         check_masked_error(self.masked_error)
-        for name, known in (("reg_layers", LAYER_CHOICES), ("labels", LABELS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"unknown {name} {getattr(self, name)!r}; known: {', '.join(known)}")
         super().__post_init__()
         check(self, RULES)
         if self.labels == "pseudo":

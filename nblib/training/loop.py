@@ -24,7 +24,7 @@ from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import runs_dir
 from nblib.project.progress import planned, reporter, training_bar
 from nblib.project.records import read_json, write_json
-from nblib.training.checkpoints import BEST, LOGGER, load_checkpoint, read_history, save_checkpoint
+from nblib.training.checkpoints import LAST, LOGGER, load_checkpoint
 from nblib.training.config import TrainConfig
 from nblib.training.objective import loss_terms, total_loss
 from nblib.training.steps import StepData, Training, seconds_taken
@@ -55,8 +55,8 @@ def train(config: TrainConfig, progress: bool | None = None, n_workers: int | No
 
     Returns
     -------
-    TrainResult; its folder holds best.safetensors (lowest validation loss), last.safetensors (see steps.Training) and
-    the one before it, history.csv, seconds.json and record.json (parameters, versions, hardware, wall seconds)
+    TrainResult; its folder holds last.safetensors (the weights with the lowest validation loss too, see steps.Training)
+    and the one before it, history.csv, seconds.json and record.json (parameters, versions, hardware, wall seconds)
 
     Raises
     ------
@@ -75,14 +75,12 @@ def train(config: TrainConfig, progress: bool | None = None, n_workers: int | No
 
 
 def _is_complete(folder):
-    if not (folder / "record.json").exists():
-        return False
     try:
-        load_run(folder)
+        return bool(load_run(folder))
     except ValueError as error:
-        LOGGER.warning("%s: it is made again from the last checkpoint", error)
+        if (folder / "record.json").exists():
+            LOGGER.warning("%s: what it held is done again", error)
         return False
-    return True
 
 
 def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
@@ -117,10 +115,10 @@ def load_run(folder: str | Path) -> TrainResult:
     record = read_json(folder / "record.json")
     config = TrainConfig.from_dict(record["config"])
     model = config.build_model(np.array(record["freqs"]))
-    load_checkpoint(folder / BEST, model)
-    rows, seconds = read_history(folder / "history.csv"), seconds_taken(folder)
+    state, seconds = load_checkpoint(folder / LAST, model), seconds_taken(folder)
+    model.load_state_dict(state["best"])
+    rows = [row | {"seconds": seconds.get(str(row["step"]), math.nan)} for row in state["rows"]]
     history = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    history["seconds"] = np.array([seconds.get(f"{row['step']:.0f}", math.nan) for row in rows])
     return TrainResult(config, model.eval(), history, folder, record)
 
 
@@ -151,14 +149,12 @@ def _finish(config, folder, progress, n_workers):
         if row is not None:
             bar.set_postfix({name: f"{row[name]:.3f}" for name in ("val_mask_loss", "val_reg_loss")})
     if is_main:
-        losses = [row["val_loss"] for row in training.rows]
-        save_checkpoint(folder / BEST, training.best, step=training.rows[int(np.argmin(losses))]["step"])
         record = {
             "config": asdict(config),
             "freqs": data.freqs.tolist(),
             "wall_seconds": training.seconds.get(str(config.steps)),
-            "best_val_loss": min(losses),
-            "best_weights": hashlib.sha256((folder / BEST).read_bytes()).hexdigest(),
+            "best_val_loss": min(row["val_loss"] for row in training.rows),
+            "checkpoint": hashlib.sha256((folder / LAST).read_bytes()).hexdigest(),
             "device": str(accelerator.device),
             "n_processes": n_processes,
             **run_conditions(),

@@ -10,10 +10,20 @@ Rule = tuple[Callable[[Any], bool], str]  # of a value, and in words
 WHOLE: Rule = (lambda value: int(value) == value and value >= 1, "a whole number of at least 1")
 POSITIVE: Rule = (lambda value: 0 < value < math.inf, "a finite number above 0")
 NOT_NEGATIVE: Rule = (lambda value: 0 <= value < math.inf, "a finite number of at least 0")
+
+
+def one_of(*known: str) -> Rule:
+    """The rule of a parameter that is one of these words."""
+    return lambda value: value in known, f"one of {', '.join(known)}"
+
+
 RULES = {name: WHOLE for name in ("steps", "batch_size", "validate_every")}
 RULES |= {name: NOT_NEGATIVE for name in ("muon_learning_rate", "weight_decay", "warmup_ratio")}
 RULES |= {name: POSITIVE for name in ("learning_rate", "max_grad_norm")}
-RULES["adam_beta2"] = (lambda value: 0 <= value < 1, "a number in 0..1, 1 left out")
+RULES |= {
+    "adam_beta2": (lambda value: 0 <= value < 1, "a number in 0..1, 1 left out"),
+    "precision": one_of(*PRECISIONS),
+}
 
 
 def check(parameters: object, rules: Mapping[str, Rule]) -> None:
@@ -51,8 +61,6 @@ class Schedule:
 
     def __post_init__(self):
         check(self, RULES)
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"unknown precision {self.precision!r}; known: {', '.join(PRECISIONS)}")
         for field in fields(self):  # 3 and 3.0 are one run
             if field.type is float:
                 object.__setattr__(self, field.name, float(getattr(self, field.name)))

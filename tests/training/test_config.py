@@ -64,8 +64,8 @@ def test_lists_from_json_are_tuples():
     [
         ({"regularizer": "entropy"}, "unknown regularizer 'entropy'; known"),
         ({"masked_error": "huber"}, "unknown masked error 'huber'"),
-        ({"reg_layers": "first"}, "unknown reg_layers 'first'; known: last, all"),
-        ({"precision": "fp8"}, "unknown precision 'fp8'; known: no, bf16, fp16"),
+        ({"reg_layers": "first"}, "reg_layers='first' must be one of last, all"),
+        ({"precision": "fp8"}, "precision='fp8' must be one of no, bf16, fp16"),
         ({"steps": 0}, "steps=0 must be a whole number of at least 1"),
         ({"batch_size": 2.5}, "batch_size=2.5"),
         ({"reg_weight": -1.0}, "reg_weight=-1.0 must be a finite number of at least 0"),
