@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ import psutil
 import torch
 import torch._dynamo  # which every optimizer would import anew after a fork
 import torch.distributed.fsdp
+from accelerate import PartialState
 
 from evidence.supervised import train_supervised
 from evidence.trials import LABEL_FREE, PENALTY
@@ -115,8 +116,10 @@ def _do(work, runs, fatal):
     try:
         os.fsync, os.replace = counted(os.fsync), counted(os.replace)
         torch.set_num_threads(1)
+        PartialState._reset_state()  # how many processes this one belongs to is its own affair
         work()
-        (runs.parent / "calls").write_text(str(calls))
+        if calls:  # the second of two processes writes nothing
+            (runs.parent / "calls").write_text(str(calls))
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -154,11 +157,17 @@ def files_of(runs: Path) -> dict[str, str]:
     return found
 
 
-def killed(count: int, seed: int = 0) -> dict:
-    """Kill each work in turn, at a random moment or inside a write, resume it, and compare every file."""
+def killed(count: int, names: Sequence[str] = (), seed: int = 0) -> dict:
+    """Kill each work in turn, at a random moment or inside a write, resume it, and compare every file.
+
+    Parameters
+    ----------
+    names : of works; all of them by default
+    """
     rng, found, whole = random.Random(seed), dict[str, dict](), dict[str, tuple]()
+    doable = {name: work for name, work in works().items() if name in names or not names}
     for number in range(count):
-        name, (work, n_processes) = list(works().items())[number % len(works())]
+        name, (work, n_processes) = list(doable.items())[number % len(doable)]
         row = found.setdefault(name, {"killed": 0, "inside a write": 0, "identical": 0, "processes left": 0})
         with tempfile.TemporaryDirectory() as folder:
             if name not in whole:
@@ -167,7 +176,7 @@ def killed(count: int, seed: int = 0) -> dict:
                 calls = int((Path(folder) / "calls").read_text())
                 whole[name] = files_of(runs), time.perf_counter() - begun, calls
             files, seconds, calls = whole[name]
-            inside, runs = number // len(works()) % 2 == 1, Path(folder) / "killed"
+            inside, runs = number // len(doable) % 2 == 1, Path(folder) / "killed"
             well = True
             while well:  # it may have been through before
                 shutil.rmtree(runs, ignore_errors=True)
@@ -238,17 +247,17 @@ def damaged(count: int, seed: int = 1) -> dict:
 # ---- what is repeated ----
 
 
-def spectra() -> dict:
-    """Digests of the same 64 spectra by batch size and workers, and shared out over processes."""
+def spectra(count: int = 64) -> dict:
+    """Digests of the same spectra by batch size and workers, and shared out over processes."""
     families = ("single_line", "vibration", "power_supply", "interference", "clock_leakage", "shapes")
-    data = NoiseBERTDataset(n_spectra=64, seed=3, families=families)
+    data = NoiseBERTDataset(n_spectra=count, seed=3, families=families)
     found = {}
     for size in (1, 7, 64):
         for workers in (0, 1, 2):
             batches = list(torch.utils.data.DataLoader(data, size, num_workers=workers))
             found[f"batch {size}, workers {workers}"] = _digest(batches)
     for world in (1, 2):
-        shares = [StepData(data, 16, rank, world) for rank in range(world)]
+        shares = [StepData(data, count // 4, rank, world) for rank in range(world)]
         rows = [share[step] for step in range(4) for share in shares]
         found[f"processes {world}"] = _digest(rows, np.argsort(_places(data, world), kind="stable"))
     return {"digests": found, "different": len(set(found.values()))}
@@ -256,7 +265,7 @@ def spectra() -> dict:
 
 def _places(data, world):
     """Which spectrum each row of the shares of the first epoch is."""
-    order = np.random.default_rng([data.seed, 0]).permutation(len(data)).reshape(4, 16)
+    order = np.random.default_rng([data.seed, 0]).permutation(len(data)).reshape(4, -1)
     return np.concatenate([batch[rank::world] for batch in order for rank in range(world)])
 
 
@@ -327,7 +336,7 @@ def main() -> None:
         "killed": partial(killed, options.kills),
         "repeated": partial(repeated, options.steps, options.seeds),
         "two threads / one": partial(on_two_threads, options.steps),
-        "damaged": partial(damaged, options.damaged),  # trains in this process, so that no fork may follow
+        "damaged": partial(damaged, options.damaged),
     }
     torch.set_num_threads(1)
     for name, measure in parts.items():

@@ -63,7 +63,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
             raise ValueError("its digest does not match")
         tensors = load(content)
     except Exception as error:  # safetensors raises its own type, which is no ValueError
-        raise ValueError(f"{path} is damaged ({error}); delete it and train again") from error
+        raise ValueError(f"{path} is damaged ({error})") from error
     moments: dict[int, dict[str, Tensor]] = {}
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}}
     for place, value in tensors.items():
@@ -90,7 +90,7 @@ def load_newest(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
             try:
                 return load_checkpoint(path, model, optimizer)
             except ValueError as error:
-                LOGGER.warning("%s: the checkpoint before it is used", error)
+                LOGGER.warning("%s; it is deleted, and the checkpoint before it is used", error)
                 path.unlink()
                 damaged = True
     if damaged:

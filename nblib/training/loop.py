@@ -7,7 +7,7 @@ run that is complete loads it; one that was cut off goes on where its last check
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import parent_process
 from pathlib import Path
@@ -24,7 +24,7 @@ from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import runs_dir
 from nblib.project.progress import planned, reporter, training_bar
 from nblib.project.records import read_json, write_json
-from nblib.training.checkpoints import LAST, LOGGER, load_checkpoint
+from nblib.training.checkpoints import LAST, load_checkpoint
 from nblib.training.config import TrainConfig
 from nblib.training.objective import loss_terms, total_loss
 from nblib.training.steps import StepData, Training, seconds_taken
@@ -75,12 +75,9 @@ def train(config: TrainConfig, progress: bool | None = None, n_workers: int | No
 
 
 def _is_complete(folder):
-    try:
+    with suppress(ValueError):  # of a damaged checkpoint, the training will say so
         return bool(load_run(folder))
-    except ValueError as error:
-        if (folder / "record.json").exists():
-            LOGGER.warning("%s: what it held is done again", error)
-        return False
+    return False
 
 
 def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
