@@ -59,7 +59,7 @@ reproduce: $(READY) ## run again what a record says and name every number that d
 figures: $(READY) ## the figures of 05, 06 and the benchmarks drawn again from records/ into runs/, nothing trained
 	for name in 05_lambda_sweep 06_benchmark; do \
 	  $(BIN)/python -m nblib run $$name -o build/figures/$$name.ipynb profile=quick from_record=true || exit 1; done
-	for name in attention growth throughput time_to_quality; do $(BIN)/python evidence/benchmarks/$$name.py --redraw || exit 1; done
+	for name in attention growth throughput time_to_quality; do $(BIN)/python -m evidence.benchmarks.$$name --redraw || exit 1; done
 
 test: $(READY) ## the whole test suite, notebooks included
 	$(BIN)/ruff check .
@@ -82,10 +82,10 @@ lint: $(READY) ## ruff, its formatter, and mypy
 	$(BIN)/mypy
 
 notebooks: $(READY) ## run the notebooks with smoke defaults and store their outputs in notebooks/ (what the tests compare)
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	OMP_NUM_THREADS=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 bench: $(READY) ## the benchmarks, to runs/benchmarks (about an hour; leave the machine alone)
-	for name in $(BENCHMARKS); do $(BIN)/python evidence/benchmarks/$$name.py || exit 1; done
+	for name in $(BENCHMARKS); do $(BIN)/python -m evidence.benchmarks.$$name || exit 1; done
 
 clean: ## remove runs/ (trained models and edited copies of notebooks too) and build/; the environment stays
 	rm -rf runs build

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from nblib.project.threads import use_one_thread
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evidence", description="The evidence behind what nblib claims.")
@@ -57,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; exit status 0, 1 where a record is not reproduced, or 2 for what is refused."""
     options = _parser().parse_args(arguments)
     commands = {"publish": _publish, "tests": _tests, "scores": _scores, "reproduce": _reproduce}
+    use_one_thread()  # before torch is imported
     try:
         return commands[options.command](options) or 0
     except ValueError as error:

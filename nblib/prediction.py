@@ -17,6 +17,7 @@ from nblib.dataset import NoiseBERTDataset, to_log_psd
 from nblib.model import NoiseBERT, model_inputs, on_device, patches
 from nblib.project.extensions import modules_of
 from nblib.project.registry import functions_of, register
+from nblib.project.threads import one_thread
 from nblib.scoring.attention_score import attention_score
 from nblib.scoring.likelihood import BROAD_LINES, line_posterior
 
@@ -86,6 +87,7 @@ def _batches(model, dataset):
         yield on_device(dataset.batch(range(start, min(start + READ_BATCH, len(dataset)))), device)
 
 
+@one_thread()
 @torch.no_grad()
 def predict(model: NoiseBERT, dataset: NoiseBERTDataset, sweep: bool = True) -> Predictions:
     """Run a model over a data set.
@@ -118,6 +120,7 @@ def predict(model: NoiseBERT, dataset: NoiseBERTDataset, sweep: bool = True) -> 
     return Predictions(freqs=dataset.freqs, n_segments=dataset.n_segments, patch_size=model.patch_size, **joined)
 
 
+@one_thread()
 @torch.no_grad()
 def attention_of(model: NoiseBERT, dataset: NoiseBERTDataset) -> Float[ndarray, "n cell"]:
     """The attention score alone, nothing hidden: one pass."""

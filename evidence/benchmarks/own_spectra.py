@@ -120,7 +120,7 @@ def _run(command: list[str]) -> dict:
 MANY = """
 import sys, numpy as np
 from nblib import NoiseDetector
-found = NoiseDetector().detect(*np.load(sys.argv[1]).values(), 16)
+found = NoiseDetector().detect_many(*np.load(sys.argv[1]).values(), 16)
 assert len(found) == 1000
 """
 

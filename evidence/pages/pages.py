@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from evidence.pages import costs_page, evidence_page, own_page, readme, remedies_page, unknown_page
+from evidence.pages.rendering import fill_places
 from nblib.project.paths import ROOT
 
-# path below the project root -> page as it is -> page as the records have it
-PAGES: dict[str, Callable[[str], str]] = {
-    "README.md": readme.renewed,
-    "docs/evidence.md": evidence_page.renewed,
-    "docs/remedies.md": remedies_page.renewed,
-    "docs/costs.md": costs_page.renewed,
-    "docs/own_spectra.md": own_page.renewed,
-    "docs/unknown.md": unknown_page.renewed,
+# path below the project root -> the numbers that its templates ask for, from committed records
+PAGES: dict[str, Callable[[], dict[str, Any]]] = {
+    "README.md": readme.numbers,
+    "docs/evidence.md": evidence_page.numbers,
+    "docs/remedies.md": remedies_page.numbers,
+    "docs/costs.md": costs_page.numbers,
+    "docs/own_spectra.md": own_page.numbers,
+    "docs/unknown.md": unknown_page.numbers,
 }
 
 
@@ -34,10 +36,10 @@ def renew_pages(root: Path = ROOT) -> list[Path]:
         Where a record is missing, or a page lacks the place of a generated part.
     """
     changed = []
-    for name, renewed in PAGES.items():
+    for name, numbers in PAGES.items():
         path = root / name
         before = path.read_text(encoding="utf-8")
-        after = renewed(before)
+        after = fill_places(before, path.stem, numbers())
         if after != before:
             path.write_text(after, encoding="utf-8")
             changed.append(path)

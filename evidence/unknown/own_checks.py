@@ -84,13 +84,6 @@ def wide_lines(seed: int, number: int, ratio: float) -> Draw:
     return with_lines(draw, centres, widths, 3 * 10 ** rng.uniform(0, 1, 3))
 
 
-def detected(detector: NoiseDetector, freqs, psd, n_segments=None, false_alarm: float = 0.01) -> Detection:
-    """The detection of one spectrum."""
-    found = detector.detect(freqs, psd, n_segments, false_alarm)
-    assert isinstance(found, Detection)  # one spectrum, one detection
-    return found
-
-
 def log_grid(draw: Draw, ratio: float, averaged: bool) -> tuple[ndarray, ndarray]:
     """(freqs, psd) on a logarithmic grid: means of the fine bins (where there are any), or interpolated."""
     edges = draw.freqs[0] * ratio ** np.arange(np.ceil(np.log(draw.freqs[-1] / draw.freqs[0]) / np.log(ratio)) + 1)
@@ -108,7 +101,7 @@ def spans(found: Detection) -> list[tuple[float, float]]:
     """Flags from the lower edge of their first bin to the upper edge of their last, Hz."""
     width = np.gradient(found.freqs)
     low, high = found.freqs - width / 2, found.freqs + width / 2
-    first, last = (np.searchsorted(found.freqs, [getattr(f, name) for f in found.flags]) for name in ("low", "high"))
+    first, last = (np.searchsorted(found.freqs, [getattr(f, name) for f in found.flags]) for name in ("fmin", "fmax"))
     return [(float(low[a]), float(high[b])) for a, b in zip(first, last, strict=True)]
 
 
@@ -127,31 +120,31 @@ def _shared(one, other):
 def invariances(draw: Draw, seed: int, detector: NoiseDetector, missing: float = 0.05) -> dict[str, float]:
     """Overlap of a spectrum's flags with those of the scaled, squared and perforated one; 1 = the same flags."""
     rng, psd = np.random.default_rng(seed), draw.psd
-    plain = detected(detector, draw.freqs, psd, draw.n_segments)
+    plain = detector.detect(draw.freqs, psd, draw.n_segments)
     factor = 10.0 ** rng.uniform(-40, 40)
     holes = np.where(rng.random(len(psd)) < missing, np.nan, psd)
     same = {
         "scaled": psd * factor,
         "amplitude density squared": np.sqrt(psd) ** 2,
     }
-    found = {name: float(_ranges(detected(detector, draw.freqs, values, draw.n_segments)) == _ranges(plain))
+    found = {name: float(_ranges(detector.detect(draw.freqs, values, draw.n_segments)) == _ranges(plain))
              for name, values in same.items()}  # fmt: skip
     for name, segments in (("5 % missing", draw.n_segments), ("5 % missing, K not given", None)):
-        whole = plain if segments else detected(detector, draw.freqs, psd)
-        found[name] = least_overlap(whole, detected(detector, draw.freqs, holes, segments))
+        whole = plain if segments else detector.detect(draw.freqs, psd)
+        found[name] = least_overlap(whole, detector.detect(draw.freqs, holes, segments))
     return found
 
 
 def _ranges(found):
-    return [(flag.low, flag.high, flag.kind, flag.cause) for flag in found.flags]
+    return [(flag.fmin, flag.fmax, flag.kind, flag.cause) for flag in found.flags]
 
 
 def log_invariance(seed: int, number: int, ratio: float, detector: NoiseDetector) -> dict[str, float]:
     """Overlap of a spectrum's flags with those on a logarithmic grid; K is not given there."""
     draw = wide_lines(seed, number, ratio)
-    plain = detected(detector, draw.freqs, draw.psd, draw.n_segments)
+    plain = detector.detect(draw.freqs, draw.psd, draw.n_segments)
     return {
-        f"log grid, {name}": least_overlap(plain, detected(detector, *log_grid(draw, ratio, averaged)))
+        f"log grid, {name}": least_overlap(plain, detector.detect(*log_grid(draw, ratio, averaged)))
         for name, averaged in (("averaged", True), ("interpolated", False))
     }
 
@@ -164,12 +157,12 @@ def mains(seed: int, number: int, detector: NoiseDetector) -> dict[str, float]:
     level = rng.uniform(20, 60)
     loud = with_tones(draw, [nominal + rng.normal(0, 0.02)], [10 ** (level / 10)])
     segments = draw.n_segments if number % 2 else None
-    without, found = (detected(detector, freqs, part.psd, segments) for part in (draw, loud))
+    without, found = (detector.detect(freqs, part.psd, segments) for part in (draw, loud))
     off = np.abs(freqs - nominal)
     beside = (off >= BESIDE[0]) & (off <= BESIDE[1])
     moved = np.abs(found.background - without.background)[beside].max()
     error = np.median(np.abs(found.background - np.log(draw.background))[beside])
-    flagged = any(flag.low <= nominal <= flag.high for flag in found.flags)
+    flagged = any(flag.fmin <= nominal <= flag.fmax for flag in found.flags)
     return {"decibels": level, "flagged": float(flagged), "moved": float(moved), "error": float(error)}
 
 
@@ -183,8 +176,8 @@ def comb(seed: int, number: int, detector: NoiseDetector, n_extra: int = 0) -> d
     lines = spacing * np.sort(rng.choice(np.arange(1, 10), 3, replace=False))
     others = rng.uniform(5 * step, freqs[-1], n_extra)
     centres = np.concatenate([lines, others])
-    found = detected(detector, freqs, with_tones(draw, centres, 10 ** rng.uniform(1, 3, len(centres))).psd, None)
-    near = [[flag for flag in found.flags if flag.low - step <= line <= flag.high + step] for line in lines]
+    found = detector.detect(freqs, with_tones(draw, centres, 10 ** rng.uniform(1, 3, len(centres))).psd, None)
+    near = [[flag for flag in found.flags if flag.fmin - step <= line <= flag.fmax + step] for line in lines]
     named = all(any(flag.cause.startswith("50 Hz mains, harmonics") for flag in flags) for flags in near)
     return {"flagged": float(all(near)), "named": float(named)}
 
@@ -196,7 +189,7 @@ def unrelated(seed: int, number: int, detector: NoiseDetector) -> dict[str, floa
     freqs = step * np.arange(1, n_bins + 1)
     draw = clean(rng, freqs, rng.choice(list(BACKGROUNDS)), int(rng.choice([8, 16, 64])), "welch_hann")
     centres = rng.uniform(5 * step, freqs[-1], 3 + number % 4)
-    found = detected(detector, freqs, with_tones(draw, centres, 10 ** rng.uniform(1, 3, len(centres))).psd, None)
+    found = detector.detect(freqs, with_tones(draw, centres, 10 ** rng.uniform(1, 3, len(centres))).psd, None)
     causes = [flag.cause for flag in found.flags]
     return {
         "a comb": float(any("harmonics" in cause for cause in causes)),
@@ -211,6 +204,6 @@ def false_alarms(
     """Is anything flagged in a line-free spectrum, at 0.05 and at 0.01 a spectrum."""
     rng = np.random.default_rng([seed, number, n_bins, n_segments])
     draw = clean(rng, np.arange(1.0, n_bins + 1.0), shape, n_segments, estimator)
-    found = detected(detector, draw.freqs, draw.psd, n_segments if known else None, 0.05)
+    found = detector.detect(draw.freqs, draw.psd, n_segments if known else None, 0.05)
     surest = min((flag.probability for flag in found.flags), default=1.0)
     return {"0.05": float(bool(found.flags)), "0.01": float(surest <= 0.01)}

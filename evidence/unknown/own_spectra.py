@@ -65,18 +65,16 @@ def detected(
     detector: NoiseDetector | None = None,
 ) -> Detection:
     """Flags of one measurement, causes named."""
-    found = (detector or NoiseDetector()).detect(
+    return (detector or NoiseDetector()).detect(
         measured.freqs, measured.psd, n_segments or measured.n_segments, false_alarm, measured.sampling_rate
     )
-    assert isinstance(found, Detection)  # one spectrum, one detection
-    return found
 
 
 def score_flags(detection: Detection, truth: Path) -> dict[str, float]:
     """True ranges that a flag overlaps, and flags that overlap none; truth : CSV with fmin and fmax, Hz."""
     with truth.open(encoding="utf-8") as file:
         ranges = [(float(row["fmin"]), float(row["fmax"])) for row in csv.DictReader(file)]
-    spans = [(flag.low, flag.high) for flag in detection.flags]
+    spans = [(flag.fmin, flag.fmax) for flag in detection.flags]
     return {
         "true ranges": len(ranges),
         "found": sum(any(_overlap(span, other) for span in spans) for other in ranges),

@@ -36,7 +36,7 @@ def with_causes(detection: Detection, sampling_rate: float | None = None) -> Det
     flags, lines = [], []
     for flag in detection.flags:
         for part in _split(detection, flag):
-            line = describe_range(freqs, psd, background, part.low, part.high, max(detection.n_segments, 1.0))
+            line = describe_range(freqs, psd, background, part.fmin, part.fmax, max(detection.n_segments, 1.0))
             centre = part.centre if line.centre is None else line.centre
             flags.append(dataclasses.replace(part, kind=line.kind, centre=float(centre)))
             lines.append(line)
@@ -68,7 +68,9 @@ def _resolution(freqs) -> float:
 
 def _split(detection: Detection, flag: Flag) -> list[Flag]:
     """The flag itself, or its parts: a line on a hump is cut out of it, lines are cut at deep valleys between them."""
-    inside = np.flatnonzero((detection.freqs >= flag.low) & (detection.freqs <= flag.high) & np.isfinite(detection.psd))
+    inside = np.flatnonzero(
+        (detection.freqs >= flag.fmin) & (detection.freqs <= flag.fmax) & np.isfinite(detection.psd)
+    )
     if flag.kind == "step" or len(inside) < 3:
         return [flag]
     ratio = np.log(detection.psd[inside]) - detection.background[inside]

@@ -212,11 +212,9 @@ def _progress(share: float) -> None:
 
 
 def _detected(detector: NoiseDetector, measured: Measurement, options) -> Detection:
-    found = detector.detect(
+    return detector.detect(
         measured.freqs, measured.psd, measured.n_segments, options.false_alarm, measured.sampling_rate
     )
-    assert isinstance(found, Detection)  # one spectrum, one detection
-    return found
 
 
 def _count(detection) -> str:

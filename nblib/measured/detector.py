@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from numpy.typing import ArrayLike
 
 from nblib.measured.causes import with_causes
 from nblib.measured.flags import LINE_BINS, describe, flagged_ranges, grown
@@ -23,7 +25,7 @@ PASSES = 3  # of flags and background in turn, where a hump was flagged
 
 @dataclass(frozen=True, eq=False)
 class ScoredSpectrum:
-    """One spectrum, scored: all of a detection that does not hang on how many false alarms are allowed.
+    """One spectrum, scored: all of a detection that does not depend on the false-alarm rate.
 
     Attributes
     ----------
@@ -82,57 +84,72 @@ class NoiseDetector:
 
     def detect(
         self,
-        freqs: Float[ndarray, " bin"],
-        psd: Float[ndarray, "*n bin"],
-        n_segments: float | ndarray | None = None,
+        freqs: ArrayLike,
+        psd: ArrayLike,
+        n_segments: ArrayLike | None = None,
         false_alarm: float = 0.01,
         sampling_rate: float | None = None,
-    ) -> "Detection | list[Detection]":
-        """Score and flag one spectrum, or several of one grid, and name the likely source of each flag.
+    ) -> Detection:
+        """Score and flag one spectrum, and name the likely source of each flag.
 
         Parameters
         ----------
-        freqs : Hz, increasing; a bin at 0 Hz is left out
-        psd : unit^2/Hz, any scale; NaN, 0, infinite or masked where a bin is missing
-        n_segments : averaged segments K, one number or one a bin; None: measured on each spectrum
+        freqs : (bin,) Hz, increasing; a bin at 0 Hz is left out
+        psd : (bin,) unit^2/Hz, any scale; NaN, 0, infinite or masked where a bin is missing
+        n_segments : averaged segments K, one number or one a bin; None: measured on the spectrum
         false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
         sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
-
-        Returns
-        -------
-        a Detection for one spectrum, a list for a table (n, bin)
 
         Raises
         ------
         ValueError that names the value, the rule and the fix
         """
-        freqs, rows = _checked(freqs, psd)
-        segments = _checked_segments(n_segments, freqs)
         _check_false_alarm(false_alarm)
-        plans, found = {}, []
-        for row in rows:
-            valid = np.isfinite(row) & (row > 0)
-            key = valid.tobytes()
-            if key not in plans:
-                plans = {key: Plan.of(freqs, valid)}  # the last one is enough: a table often has one pattern
-            scored = self._scored(freqs, np.where(valid, row, np.nan), plans[key], segments)
+        return with_causes(self.score(freqs, psd, n_segments).at(false_alarm), sampling_rate)
+
+    def detect_many(
+        self,
+        freqs: ArrayLike,
+        psd_table: ArrayLike,
+        n_segments: ArrayLike | None = None,
+        false_alarm: float = 0.01,
+        sampling_rate: float | None = None,
+    ) -> list[Detection]:
+        """`detect` for a table of spectra on one grid: a Detection each, in order.
+
+        Parameters
+        ----------
+        freqs, false_alarm, sampling_rate : as in `detect`
+        psd_table : (n, bin)
+        n_segments : K: one number, one a spectrum (n,), one a bin (bin,), or (n, bin); None: measured on each spectrum
+
+        Raises
+        ------
+        ValueError that names the value, the rule and the fix
+        """
+        _check_false_alarm(false_alarm)
+        axis, table = _checked(freqs, psd_table)
+        if table.ndim != 2:
+            raise ValueError(f"psd_table has shape {table.shape}; give (n, bin), or one spectrum to detect")
+        plan: Plan | None = None
+        found: list[Detection] = []
+        for row, segments in zip(table, _segments_of_rows(n_segments, table.shape), strict=True):
+            valid = _measured(row, f"psd_table[{len(found)}]")
+            if plan is None or (valid != plan.grid.valid).any():  # a table often has one pattern
+                plan = Plan.of(axis, valid)
+            scored = self._scored(axis, np.where(valid, row, np.nan), plan, segments)
             found.append(with_causes(scored.at(false_alarm), sampling_rate))
-        return found[0] if np.ndim(psd) == 1 else found
+        return found
 
-    def score(
-        self, freqs: Float[ndarray, " bin"], psd: Float[ndarray, " bin"], n_segments: float | ndarray | None = None
-    ) -> ScoredSpectrum:
+    def score(self, freqs: ArrayLike, psd: ArrayLike, n_segments: ArrayLike | None = None) -> ScoredSpectrum:
         """One spectrum without its flags, to be flagged at several `false_alarm`; parameters as in `detect`."""
-        freqs, rows = _checked(freqs, psd)
-        if len(rows) != 1:
-            raise ValueError(f"psd holds {len(rows)} spectra; give one of shape (bin,)")
-        valid = np.isfinite(rows[0]) & (rows[0] > 0)
-        segments = _checked_segments(n_segments, freqs)
-        return self._scored(freqs, np.where(valid, rows[0], np.nan), Plan.of(freqs, valid), segments)
+        axis, row = _checked(freqs, psd)
+        if row.ndim != 1:
+            raise ValueError(f"psd has shape {row.shape}; give one spectrum (bin,), or the table to detect_many")
+        segments, valid = _checked_segments(n_segments, axis.shape), _measured(row, "psd")
+        return self._scored(axis, np.where(valid, row, np.nan), Plan.of(axis, valid), segments)
 
-    def from_timeseries(
-        self, samples: Float[ndarray, " sample"], rate: float, false_alarm: float = 0.01, **welch
-    ) -> Detection:
+    def from_timeseries(self, samples: ArrayLike, rate: float, false_alarm: float = 0.01, **welch: Any) -> Detection:
         """Score and flag Welch's spectrum of one time series; aliases of mains are named from its rate.
 
         Parameters
@@ -151,9 +168,7 @@ class NoiseDetector:
         ValueError that names the value, the rule and the fix
         """
         found = welch_spectrum(samples, rate, **welch)
-        detection = self.detect(found.freqs, found.psd, found.n_segments, false_alarm, rate)
-        assert isinstance(detection, Detection)  # one spectrum, one detection
-        return detection
+        return self.detect(found.freqs, found.psd, found.n_segments, false_alarm, rate)
 
     def _scored(self, freqs, psd, plan, n_segments):
         scored = score_spectrum(psd, plan, n_segments, self.network, self.weights)
@@ -256,20 +271,46 @@ def _checked(freqs, psd):
         raise ValueError("psd is complex; give the power spectral density (a cross spectrum has no noise level)")
     freqs, values = freqs.astype(np.float64), values.astype(np.float64)
     if freqs.ndim != 1 or values.ndim not in (1, 2) or values.shape[-1] != len(freqs):
-        raise ValueError(f"freqs has shape {freqs.shape} and psd {values.shape}; give (bin,) and (bin,) or (n, bin)")
+        raise ValueError(f"freqs has shape {freqs.shape} and psd {values.shape}; give as many frequencies as bins")
     if not np.isfinite(freqs).all() or (np.diff(freqs) <= 0).any() or (freqs < 0).any():
         raise ValueError("freqs must be finite, not negative and increasing; sort the bins and drop repeated ones")
     if (values < 0).any():
         raise ValueError(
             f"{int((values < 0).sum())} values of psd are negative; give a power spectral density, not decibels"
         )
-    return freqs, np.atleast_2d(values)
+    return freqs, values
 
 
-def _checked_segments(n_segments, freqs):
+def _measured(psd, name):
+    """True where a bin holds a measurement."""
+    valid = np.isfinite(psd) & (psd > 0)
+    if not valid.any():
+        raise ValueError(f"{name} has no measured bin: all {len(psd)} values are NaN, infinite or 0; leave it out")
+    return valid
+
+
+def _checked_segments(n_segments, *shapes):
+    """K as float64, None where it is not given; shapes : those that it may have beside one number."""
     if n_segments is None:
         return None
     values = np.asarray(n_segments, dtype=np.float64)
-    if values.shape not in ((), freqs.shape) or not np.isfinite(values).all() or (values < 1).any():
-        raise ValueError(f"n_segments={n_segments} must be at least 1: one number of averages, or one a bin")
+    if values.shape not in ((), *shapes) or not np.isfinite(values).all() or (values < 1).any():
+        raise ValueError(
+            f"n_segments={n_segments} must be at least 1: one number of averages, or numbers of shape "
+            f"{' or '.join(map(str, shapes))}"
+        )
     return values
+
+
+def _segments_of_rows(n_segments, shape):
+    """K of each spectrum of a table, one a bin; None where it is not given."""
+    rows, bins = shape
+    values = _checked_segments(n_segments, (rows,), (bins,), (rows, 1), shape)
+    if values is None:
+        return [None] * rows
+    if values.shape == (rows,) == (bins,):
+        raise ValueError(
+            f"n_segments of shape {values.shape} is one a spectrum or one a bin, as psd_table has {rows} of both; "
+            f"give shape {(rows, 1)} or {shape}"
+        )
+    return list(np.broadcast_to(values[:, None] if values.shape == (rows,) else values, shape))

@@ -40,9 +40,9 @@ def edited(detection: Detection, flags: list[Flag]) -> Detection:
     """The detection with another list of flags, and the bins they cover flagged."""
     flagged = np.zeros(len(detection.freqs), dtype=bool)
     for flag in flags:
-        flagged |= (detection.freqs >= flag.low) & (detection.freqs <= flag.high)
+        flagged |= (detection.freqs >= flag.fmin) & (detection.freqs <= flag.fmax)
     flagged &= np.isfinite(detection.psd)
-    return dataclasses.replace(detection, flags=sorted(flags, key=lambda flag: flag.low), flagged=flagged)
+    return dataclasses.replace(detection, flags=sorted(flags, key=lambda flag: flag.fmin), flagged=flagged)
 
 
 class EditedDetection:
@@ -116,4 +116,4 @@ class EditedDetection:
 
 
 def _overlap(flag, span):
-    return flag.low <= span[1] and flag.high >= span[0]
+    return flag.fmin <= span[1] and flag.fmax >= span[0]

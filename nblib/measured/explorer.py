@@ -135,7 +135,7 @@ class SpectrumControls:
         )
         self.shown = widgets.Dropdown(description="show", style=label, layout=_wide(560))
         start = max(edited.detection.flags, key=lambda flag: flag.excess, default=None)
-        ends = (start.low, start.high) if start else (edited.measured.freqs[0], edited.measured.freqs[-1])
+        ends = (start.fmin, start.fmax) if start else (edited.measured.freqs[0], edited.measured.freqs[-1])
         self.low = widgets.FloatText(float(ends[0]), description="from [Hz]", style=label, layout=_wide(190))
         self.high = widgets.FloatText(
             float(ends[1]), description="to [Hz]", style={"description_width": "50px"}, layout=_wide(155)
@@ -218,7 +218,7 @@ class SpectrumControls:
         """Offer the flags that there are; one that is gone leaves its range, so that the view stays."""
         flags = self.edited.detection.flags
         options = [("the whole spectrum", WHOLE), ("the range from..to", RANGE)]
-        options += [(f"{flag.low:.6g}..{flag.high:.6g} Hz, {flag.cause or flag.kind}", _span(flag)) for flag in flags]
+        options += [(f"{flag.fmin:.6g}..{flag.fmax:.6g} Hz, {flag.cause or flag.kind}", _span(flag)) for flag in flags]
         if tuple(options) == tuple(self.shown.options):
             return
         kept = chosen in [value for _, value in options]
@@ -234,7 +234,7 @@ class SpectrumControls:
 
 
 def _span(flag):
-    return float(flag.low), float(flag.high)
+    return float(flag.fmin), float(flag.fmax)
 
 
 def _wide(pixels):

@@ -42,7 +42,7 @@ def draw_flags(ax, detection) -> list:
         colour, label = (BY_HAND, HAND) if flag.cause == HAND else (FLAGGED, "flagged")
         # the edge has a width, so that a band narrower than a pixel is seen
         style = {"color": colour, "alpha": 0.22, "lw": 1, "label": "_" + label if label in known else label}
-        bands.append(ax.axvspan(flag.low - half_step, flag.high + half_step, **style))
+        bands.append(ax.axvspan(flag.fmin - half_step, flag.fmax + half_step, **style))
         known.add(label)
     return bands
 

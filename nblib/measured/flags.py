@@ -17,6 +17,7 @@ STEP_BINS = 10  # bins on either side that tell a step from a hump
 JOIN = 1  # bins; ranges that are closer are one
 GROWTH = 1.0  # times its bins that a hump may grow on either side
 BRIDGE = 3  # missing bins in a row that a range goes on over
+FLAG_COLUMNS = ("fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability")  # of tables and JSON
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Flag:
 
     Attributes
     ----------
-    low, high : Hz, first and last flagged bin
+    fmin, fmax : Hz, first and last flagged bin
     centre : Hz, bin of the largest excess
     excess : power over the background at the peak, x/S - 1
     probability : of a score this high anywhere in a line-free spectrum
@@ -33,8 +34,8 @@ class Flag:
     cause : likely source, "" where none was looked for
     """
 
-    low: float
-    high: float
+    fmin: float
+    fmax: float
     centre: float
     excess: float
     probability: float
@@ -45,6 +46,10 @@ class Flag:
     def excess_db(self) -> float:
         """Spectrum over background at the peak, dB."""
         return float(10 * np.log10(1 + self.excess))
+
+    def as_row(self) -> dict[str, float | str]:
+        """What tables and JSON say of it, by FLAG_COLUMNS."""
+        return {name: getattr(self, name) for name in FLAG_COLUMNS}
 
 
 def flagged_ranges(

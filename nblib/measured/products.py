@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from nblib.measured.flags import FLAG_COLUMNS
+
 COLUMNS = ("from [Hz]", "to [Hz]", "excess", "dB", "chance", "kind", "likely source")
-FLAG_COLUMNS = ("fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability")
 PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
+SCHEMA = 1  # of the JSON; it rises when a key changes its name or its meaning
 MAKER = "nblib detect"  # stands in the figures' metadata
 
 
@@ -21,8 +23,8 @@ def table(detection) -> str:
     for flag in detection.flags:
         rows.append(
             (
-                f"{flag.low:.6g}",
-                f"{flag.high:.6g}",
+                f"{flag.fmin:.6g}",
+                f"{flag.fmax:.6g}",
                 f"{flag.excess:.3g} x",
                 f"{flag.excess_db:.1f}",
                 "< 1e-9" if flag.probability < 1e-9 else f"{flag.probability:.1g}",
@@ -39,11 +41,12 @@ def table(detection) -> str:
 def as_json(measured, detection) -> dict:
     """The result as `nblib detect --json` prints it: file, what was read, flags, warnings; plain numbers only."""
     return {
+        "schema": SCHEMA,
         "file": measured.label,
         "read": {
             "bins": len(measured.freqs),
-            "low": float(measured.freqs[0]),
-            "high": float(measured.freqs[-1]),
+            "fmin": float(measured.freqs[0]),
+            "fmax": float(measured.freqs[-1]),
             "missing": measured.n_missing,
             "unit": measured.unit,
             "segments": None if measured.n_segments is None else float(measured.n_segments),
@@ -52,19 +55,7 @@ def as_json(measured, detection) -> dict:
         },
         "false_alarm": detection.false_alarm,
         "segments_used": float(detection.n_segments),
-        "flags": [
-            {
-                "low": float(flag.low),
-                "high": float(flag.high),
-                "centre": float(flag.centre),
-                "excess": float(flag.excess),
-                "excess_db": float(flag.excess_db),
-                "probability": float(flag.probability),
-                "kind": flag.kind,
-                "cause": flag.cause,
-            }
-            for flag in detection.flags
-        ],
+        "flags": [flag.as_row() for flag in detection.flags],
         "warnings": measured.notes(detection),
     }
 
@@ -119,7 +110,7 @@ def flags_csv(detection) -> str:
     for flag in detection.flags:
         numbers = (flag.centre, flag.excess, flag.excess_db, flag.probability)
         writer.writerow(
-            [f"{flag.low:.10g}", f"{flag.high:.10g}", flag.cause, flag.kind, *(f"{n:.6g}" for n in numbers)]
+            [f"{flag.fmin:.10g}", f"{flag.fmax:.10g}", flag.cause, flag.kind, *(f"{n:.6g}" for n in numbers)]
         )
     return stream.getvalue()
 

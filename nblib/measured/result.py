@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from nblib.cells import N_INTERVALS, WIDE_CELL
 from nblib.measured.figure import plot_detection
-from nblib.measured.flags import Flag
+from nblib.measured.flags import FLAG_COLUMNS, Flag
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +67,10 @@ class Detection:
         return self._intervals(self.probabilities, np.nanmin)
 
     def to_frame(self):
-        """Flags as a pandas table: fmin, fmax [Hz], cause, centre [Hz], excess (ratio and dB), probability, kind."""
+        """Flags as a pandas table, a row a flag, its columns FLAG_COLUMNS of nblib.measured.flags: Hz, ratio and dB."""
         import pandas as pd
 
-        columns = ["fmin", "fmax", "cause", "centre", "excess", "excess_db", "probability", "kind"]
-        rows = [
-            (flag.low, flag.high, flag.cause, flag.centre, flag.excess, flag.excess_db, flag.probability, flag.kind)
-            for flag in self.flags
-        ]
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame([flag.as_row() for flag in self.flags], columns=list(FLAG_COLUMNS))
 
     def bins_frame(self):
         """Every bin as a table: frequency, psd, background (unit^2/Hz), score, probability, flagged, attention."""

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from numpy.typing import ArrayLike
 from scipy import signal
 
 N_AVERAGES = 60  # aimed at by default: a scatter of 13 % a bin, enough to see a line of half the background
@@ -63,7 +64,7 @@ class WelchSpectrum:
 
 
 def welch_spectrum(
-    samples: Float[ndarray, " sample"],
+    samples: ArrayLike,
     rate: float,
     segment_length: int | None = None,
     n_segments: int | None = None,

@@ -11,6 +11,7 @@ from nblib.notebook.parameters import typed_parameters
 from nblib.project.environment import HEADLESS_VARIABLE
 from nblib.project.paths import ROOT
 from nblib.project.progress import PROGRESS_VARIABLE, ended, section
+from nblib.project.threads import ONE_THREAD
 
 TIMEOUT = 6 * 3600  # s a cell; papermill itself would wait for ever
 LAB_VARIABLE = "JPY_SESSION_NAME"  # says that JupyterLab shows what a kernel prints; inherited by kernels it does not
@@ -98,8 +99,10 @@ def _headings(cells):
 @contextmanager
 def _headless(progress: Path | None) -> Iterator[None]:
     """The environment of a kernel that nobody watches; figures are stored in its notebook, not widgets."""
-    before = {name: os.environ.get(name) for name in (HEADLESS_VARIABLE, LAB_VARIABLE, PROGRESS_VARIABLE)}
+    names = (HEADLESS_VARIABLE, LAB_VARIABLE, PROGRESS_VARIABLE, *ONE_THREAD)
+    before = {name: os.environ.get(name) for name in names}
     os.environ.pop(LAB_VARIABLE, None)
+    os.environ.update(ONE_THREAD | os.environ)
     os.environ[HEADLESS_VARIABLE] = "1"
     if progress is None:
         os.environ.pop(PROGRESS_VARIABLE, None)

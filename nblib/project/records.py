@@ -16,6 +16,7 @@ from nblib.project.files import write_whole
 from nblib.project.paths import record_path, runs_dir
 from nblib.project.profiles import PROFILES_VARIABLE
 
+LOG = logging.getLogger(__name__)
 STARTED = time.perf_counter()  # of the notebook or program that imports this
 
 
@@ -56,7 +57,7 @@ def kept_array(path: Path, compute: Callable[[], np.ndarray]) -> np.ndarray:
             with np.load(path) as kept:
                 return kept["values"]
         except Exception as error:  # of zipfile, zlib or numpy, whatever the damage looks like to them
-            logging.getLogger("nblib").warning("%s is damaged (%s) and is computed again", path, error)
+            LOG.warning("%s is damaged (%s) and is computed again", path, error)
     values, content = compute(), BytesIO()
     np.savez(content, values=values)
     write_whole(path, content.getvalue())

@@ -21,8 +21,7 @@ def use_one_thread() -> None:
     for wait without spinning.
     """
     is_asked_for = "OMP_NUM_THREADS" in os.environ
-    for name, value in ONE_THREAD.items():
-        os.environ.setdefault(name, value)
+    os.environ.update(ONE_THREAD | os.environ)
     if "torch" in sys.modules and not is_asked_for:  # too late for the variables
         sys.modules["torch"].set_num_threads(1)
 
@@ -33,7 +32,7 @@ def one_thread() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1").partition(",")[0] or 1))
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from nblib.project.files import write_whole
 
 LAST, FORMER = "last.safetensors", "former.safetensors"
 BLANK = b"0" * 64  # stands where the digest comes while it is computed
-LOGGER = logging.getLogger("nblib")
+LOG = logging.getLogger(__name__)
 
 
 def save_checkpoint(
@@ -90,11 +90,11 @@ def load_newest(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
             try:
                 return load_checkpoint(path, model, optimizer)
             except ValueError as error:
-                LOGGER.warning("%s; it is deleted, and the checkpoint before it is used", error)
+                LOG.warning("%s; it is deleted, and the checkpoint before it is used", error)
                 path.unlink()
                 damaged = True
     if damaged:
-        LOGGER.warning("no checkpoint of %s is whole: the training starts anew", folder)
+        LOG.warning("no checkpoint of %s is whole: the training starts anew", folder)
     return None
 
 

@@ -24,6 +24,7 @@ from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import runs_dir
 from nblib.project.progress import planned, reporter, training_bar
 from nblib.project.records import read_json, write_json
+from nblib.project.threads import one_thread
 from nblib.training.checkpoints import LAST, load_checkpoint
 from nblib.training.config import TrainConfig
 from nblib.training.objective import loss_terms, total_loss
@@ -44,6 +45,7 @@ class TrainResult:
     record: dict
 
 
+@one_thread()
 def train(config: TrainConfig, progress: bool | None = None, n_workers: int | None = None) -> TrainResult:
     """Train, resume or load the run of a config.
 

@@ -1,6 +1,7 @@
 """The one loop of steps: batches by step, rate, clipped gradient, history and checkpoints, resumed bit by bit."""
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,10 +17,12 @@ from torch import Tensor, nn
 
 from nblib.project.parallel import end_with_parent
 from nblib.project.records import read_json, write_json
+from nblib.project.threads import one_thread
 from nblib.training.checkpoints import FORMER, LAST, load_newest, save_checkpoint, write_history
 from nblib.training.optimizer import MuonAdamW
 from nblib.training.schedule import Schedule, rate_share_at
 
+LOG = logging.getLogger(__name__)
 Batch = dict[str, Tensor]
 Loss = Callable[[Batch, int], tuple[Tensor, dict[str, float]]]  # of a batch at a step; its terms for the history
 
@@ -88,6 +91,7 @@ class Training:
             if changed:
                 raise ValueError(f"{self.folder} holds a run with another {', '.join(changed)}; choose another folder")
             self.step, self.rows, self.best = state["step"], state["rows"], state.get("best", {})
+            LOG.info("%s goes on from step %d of %d", self.folder, self.step, self.schedule.steps)
             if self.accelerator.scaler is not None:
                 self.accelerator.scaler.load_state_dict(state["scaler"])
         if self.accelerator.is_main_process:
@@ -120,7 +124,7 @@ class Training:
             worker_init_fn=end_with_parent,
         )
         recent = []
-        with torch.random.fork_rng():
+        with one_thread(), torch.random.fork_rng():
             for batch in batches:
                 recent.append(self._step(batch, loss))
                 self.step += 1

@@ -37,7 +37,7 @@ def test_overlap_is_of_the_worst_flag_and_counts_half_a_bin_on_either_side():
     one = NoiseDetector().detect(draw.freqs, draw.psd, draw.n_segments)
     assert checks.least_overlap(one, one) == 1.0
     (low, high) = checks.spans(one)[0]
-    assert (low, high) == (one.flags[0].low - 0.5, one.flags[0].high + 0.5)
+    assert (low, high) == (one.flags[0].fmin - 0.5, one.flags[0].fmax + 0.5)
     without = NoiseDetector().detect(draw.freqs, np.where(draw.freqs < high, np.nan, draw.psd), draw.n_segments)
     assert checks.least_overlap(one, without) == 0.0
 

@@ -49,8 +49,8 @@ def test_a_file_or_a_folder_is_analysed_and_scored(tmp_path):
     ((one, found),) = analyse(tmp_path / "a.csv")
     with pytest.warns(UserWarning, match="notes.md is left out: .*"):
         again = analyse(tmp_path)
-    assert one.label == "a.csv" and [flag.low for _, each in again for flag in each.flags] == [
-        flag.low for flag in found.flags
+    assert one.label == "a.csv" and [flag.fmin for _, each in again for flag in each.flags] == [
+        flag.fmin for flag in found.flags
     ]
     (tmp_path / "truth.txt").write_text("fmin,fmax\n49,51\n300,310\n")
     assert score_flags(found, tmp_path / "truth.txt") == {"true ranges": 2, "found": 1, "flags": 2, "false flags": 1}

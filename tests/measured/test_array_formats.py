@@ -10,11 +10,15 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-import torch
 from untouched import read_untouched
 
 from nblib.measured.files.readers import load_spectra
 
+try:
+    import torch
+except ModuleNotFoundError:
+    torch = None
+needs_torch = pytest.mark.skipif(torch is None, reason="torch is an extra")
 FREQS = np.arange(1.0, 81.0)
 PSD = 2.9e-14 / FREQS * np.random.default_rng(0).gamma(16, 1 / 16, 80)
 STUDY = {"x": np.abs(np.random.default_rng(1).normal(1, 0.1, (3, 1, 3000))) * 1e-24, "y": np.ones((3, 2))}
@@ -179,7 +183,7 @@ def test_rows_of_one_array_are_chosen_by_number_or_all(tmp_path):
         read(tmp_path / "rows.npy", column=1)
 
 
-TENSORS = {key: torch.tensor(values) for key, values in STUDY.items()}
+TENSORS = {key: torch.tensor(values) for key, values in STUDY.items()} if torch else {}
 
 
 def _assert_study(path):
@@ -189,6 +193,7 @@ def _assert_study(path):
     np.testing.assert_allclose(spectra.energies, 10.0)
 
 
+@needs_torch
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 @pytest.mark.parametrize("kind", ["arrays", "tensors", "both", "ordered", "single precision"])
 def test_the_studys_pickle_holds_arrays_or_tensors(tmp_path, kind, protocol):
@@ -206,6 +211,7 @@ def test_the_studys_pickle_holds_arrays_or_tensors(tmp_path, kind, protocol):
     _assert_study(tmp_path / "study.pkl")
 
 
+@needs_torch
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("tables", [STUDY, TENSORS])
 def test_a_file_of_torch_save_is_read(tmp_path, tables, zipped):
@@ -213,6 +219,7 @@ def test_a_file_of_torch_save_is_read(tmp_path, tables, zipped):
     _assert_study(tmp_path / "study.pt")
 
 
+@needs_torch
 def test_a_turned_tensor_and_one_with_a_gradient_keep_their_values(tmp_path):
     turned = torch.tensor(np.stack([PSD, 2 * PSD], axis=1)).T
     tables = {"freq": torch.tensor(FREQS), "psd": turned.requires_grad_()}
@@ -220,6 +227,7 @@ def test_a_turned_tensor_and_one_with_a_gradient_keep_their_values(tmp_path):
     assert_read(tmp_path / "turned.pkl")
 
 
+@needs_torch
 def test_a_module_is_refused_before_anything_of_it_is_built(tmp_path):
     for name, save in (
         ("a.pkl", lambda value, path: path.write_bytes(pickle.dumps(value))),

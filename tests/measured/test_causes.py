@@ -45,12 +45,12 @@ def test_a_line_on_a_hump_is_cut_out_of_it_and_the_bins_stay_the_same():
         1 + 2 * np.exp(-0.5 * ((FREQS - 320) / 15) ** 2) + 300 * np.exp(-0.5 * ((FREQS - 332) / 0.6) ** 2)
     )
     found = with_causes(dataclasses.replace(plain, psd=psd))
-    assert [(flag.kind, flag.low <= 332 <= flag.high) for flag in found.flags] == [
+    assert [(flag.kind, flag.fmin <= 332 <= flag.fmax) for flag in found.flags] == [
         ("hump", False),
         ("line", True),
         ("hump", False),
     ]
-    assert found.flags[1].high - found.flags[1].low <= 5
+    assert found.flags[1].fmax - found.flags[1].fmin <= 5
     assert edited(found, found.flags).flagged.sum() == 81
     assert with_causes(found).flags == found.flags
 
@@ -64,7 +64,7 @@ def test_a_comb_of_mains_is_named_on_each_flag():
 def test_a_flag_by_hand_is_described_and_its_bins_are_flagged():
     detection = _detection([300.0], [])
     flag = flag_between(detection, 298, 302)
-    assert (flag.low, flag.high, flag.centre, flag.kind, flag.cause) == (298.0, 302.0, 300.0, "line", "by hand")
+    assert (flag.fmin, flag.fmax, flag.centre, flag.kind, flag.cause) == (298.0, 302.0, 300.0, "line", "by hand")
     assert FREQS[edited(detection, [flag]).flagged].tolist() == [298.0, 299.0, 300.0, 301.0, 302.0]
 
 

@@ -42,12 +42,12 @@ def test_json_has_the_promised_keys_and_writes_nothing(tmp_path, capsys, monkeyp
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     found = _json(capsys, path, "--segments", "16")
-    assert found["file"] == "device.csv"
-    expected = {"bins": 400, "low": 1.0, "high": 400.0, "missing": 0, "unit": "V^2/Hz", "segments": 16}
+    assert found["file"] == "device.csv" and found["schema"] == 1
+    expected = {"bins": 400, "fmin": 1.0, "fmax": 400.0, "missing": 0, "unit": "V^2/Hz", "segments": 16}
     assert {key: found["read"][key] for key in expected} == expected
     (flag,) = found["flags"]
-    assert {"low", "high", "excess_db", "probability", "kind", "cause"} <= set(flag)
-    assert flag["low"] <= 50 <= flag["high"] and flag["kind"] == "line" and "50 Hz mains" in flag["cause"]
+    assert {"fmin", "fmax", "excess_db", "probability", "kind", "cause"} <= set(flag)
+    assert flag["fmin"] <= 50 <= flag["fmax"] and flag["kind"] == "line" and "50 Hz mains" in flag["cause"]
     assert 11 < flag["excess_db"] < 16 and 0 <= flag["probability"] < 0.01
     assert list((tmp_path / "here").iterdir()) == []
 
@@ -55,7 +55,7 @@ def test_json_has_the_promised_keys_and_writes_nothing(tmp_path, capsys, monkeyp
 def test_the_page_lists_the_keys_of_the_json(tmp_path, capsys):
     """Planted bug: false_alarm, segments_used, centre, excess, median and sampling_rate missing from the page."""
     page = (ROOT / "docs" / "own_spectra.md").read_text(encoding="utf-8")
-    example = page[page.index('{"file"') : page.index('"warnings": [...]}')] + '"warnings":'
+    example = page[page.index('{"schema"') : page.index('"warnings": [...]}')] + '"warnings":'
     found = _json(capsys, _write(tmp_path / "device.csv", _spectrum()), "--segments", "16")
     keys = {*found, *found["read"], *found["flags"][0]}
     assert set(re.findall(r'"(\w+)"', example)) == keys
@@ -68,7 +68,7 @@ def test_the_network_can_be_left_out(tmp_path, capsys, monkeypatch):
     path = _write(tmp_path / "device.csv", _spectrum())
     for option in ("--network", "--no-network"):
         (flag,) = _json(capsys, path, "--segments", "16", option)["flags"]
-        assert flag["low"] <= 50 <= flag["high"]
+        assert flag["fmin"] <= 50 <= flag["fmax"]
     assert len(asked) == 1
 
 
@@ -136,7 +136,7 @@ def test_amplitude_density_gives_the_flags_of_the_power_density(tmp_path, capsys
     power = _json(capsys, _write(tmp_path / "psd.csv", psd), "--segments", "16")
     amplitude = _write(tmp_path / "asd.csv", np.sqrt(psd), "f,level")
     found = _json(capsys, amplitude, "--segments", "16", "--asd")
-    spans = [[(flag["low"], flag["high"]) for flag in document["flags"]] for document in (power, found)]
+    spans = [[(flag["fmin"], flag["fmax"]) for flag in document["flags"]] for document in (power, found)]
     assert spans[0] == spans[1] != []
 
 
@@ -161,7 +161,7 @@ def test_an_alias_of_mains_is_named_in_a_time_series(tmp_path, capsys):
     np.savetxt(path, _mains_at_32_samples_a_second())
     found = _json(capsys, "--series", path, "--rate", "32")
     strongest = max(found["flags"], key=lambda flag: flag["excess_db"])
-    assert strongest["low"] <= 4.0 <= strongest["high"]
+    assert strongest["fmin"] <= 4.0 <= strongest["fmax"]
     assert "alias of 60 Hz mains" in strongest["cause"]
     assert found["read"]["sampling_rate"] == 32
 
@@ -174,7 +174,7 @@ def test_a_recording_that_states_its_rate_needs_no_option(tmp_path, capsys):
     scipy.io.wavfile.write(path, 2000, samples.astype(np.int16))
     found = _json(capsys, path)
     assert any("time series" in text for text in found["warnings"])
-    assert any(flag["low"] <= 300 <= flag["high"] for flag in found["flags"])
+    assert any(flag["fmin"] <= 300 <= flag["fmax"] for flag in found["flags"])
 
 
 def test_the_true_reason_is_given_where_a_time_series_cannot_be_read_as_it_is(tmp_path, capsys):
@@ -199,7 +199,7 @@ def test_a_series_with_a_column_of_times_is_read(tmp_path, capsys):
     path = _write(tmp_path / "t.csv", samples, "time (s),U (V)", times)
     found = _json(capsys, path)
     assert found["read"]["sampling_rate"] == pytest.approx(100)
-    assert any(flag["low"] <= 20 <= flag["high"] for flag in found["flags"])
+    assert any(flag["fmin"] <= 20 <= flag["fmax"] for flag in found["flags"])
 
 
 def _files(folder, *names):

@@ -22,7 +22,7 @@ def _mains(psd, decibels, at=49):
 @pytest.mark.parametrize("decibels", [20, 40, 60])
 def test_mains_is_flagged_alone_and_the_background_beside_it_is_right(decibels, n_segments):
     found = NoiseDetector().detect(FREQS, _mains(_spectrum(), decibels), n_segments)
-    assert [(flag.low <= 50 <= flag.high, flag.high - flag.low <= 6, flag.kind) for flag in found.flags] == [
+    assert [(flag.fmin <= 50 <= flag.fmax, flag.fmax - flag.fmin <= 6, flag.kind) for flag in found.flags] == [
         (True, True, "line")
     ]
     assert found.flags[0].excess_db == pytest.approx(decibels, abs=1.5)
@@ -36,7 +36,7 @@ def test_flags_do_not_know_the_unit(factor):
     plain, scaled, squared = (
         NoiseDetector().detect(FREQS, values) for values in (psd, psd * factor, np.sqrt(psd) ** 2)
     )
-    ranges = [[(flag.low, flag.high) for flag in found.flags] for found in (plain, scaled, squared)]
+    ranges = [[(flag.fmin, flag.fmax) for flag in found.flags] for found in (plain, scaled, squared)]
     assert ranges[0] == ranges[1] == ranges[2] and len(ranges[0]) == 1
 
 
@@ -44,7 +44,7 @@ def test_a_hump_is_one_flag_of_about_its_width():
     hump = 2.0 * np.exp(-0.5 * ((FREQS - 600) / 20) ** 2)
     (flag,) = NoiseDetector().detect(FREQS, _spectrum(2, n_segments=64) * (1 + hump), 64).flags
     assert flag.kind == "hump"
-    assert 540 <= flag.low <= 575 and 625 <= flag.high <= 660  # r > 0.25 within 41 bins of the centre
+    assert 540 <= flag.fmin <= 575 and 625 <= flag.fmax <= 660  # r > 0.25 within 41 bins of the centre
 
 
 def _smooth():
@@ -69,7 +69,7 @@ def test_a_wall_that_the_first_bins_alone_show_is_no_line_and_one_bin_further_in
     assert not NoiseDetector().detect(freqs, psd, 100).flags
     psd[9] *= 40
     (flag,) = NoiseDetector().detect(freqs, psd, 100).flags
-    assert flag.low <= freqs[9] <= flag.high
+    assert flag.fmin <= freqs[9] <= flag.fmax
 
 
 def test_beside_a_notch_of_the_device_nothing_is_flagged():
@@ -77,7 +77,7 @@ def test_beside_a_notch_of_the_device_nothing_is_flagged():
     psd = _spectrum(10, n_segments=100) * FREQS * notch
     assert not NoiseDetector().detect(FREQS, psd, 100).flags
     (flag,) = NoiseDetector().detect(FREQS, _mains(psd / FREQS, 30, at=520), 100).flags
-    assert 519 <= flag.low <= 521 <= flag.high <= 523
+    assert 519 <= flag.fmin <= 521 <= flag.fmax <= 523
 
 
 def test_a_curve_without_noise_written_with_three_digits_is_not_flagged():
@@ -97,7 +97,7 @@ def test_a_gap_in_every_20_bins_changes_no_flag():
     psd = _mains(_spectrum(7), 20, at=55)
     psd[9::20] = np.nan
     (flag,) = NoiseDetector().detect(FREQS, psd, 16).flags
-    assert 55 <= flag.low <= 56 <= flag.high <= 57
+    assert 55 <= flag.fmin <= 56 <= flag.fmax <= 57
 
 
 def test_flags_survive_a_logarithmic_grid():
@@ -106,15 +106,16 @@ def test_flags_survive_a_logarithmic_grid():
     group = np.digitize(FREQS, edges)
     coarse = [(FREQS[group == k].mean(), psd[group == k].mean()) for k in np.unique(group)]
     (flag,) = NoiseDetector().detect(*np.array(coarse).T).flags
-    overlap = min(flag.high, 330) - max(flag.low, 270)
-    assert overlap / (max(flag.high, 330) - min(flag.low, 270)) >= 0.5
+    overlap = min(flag.fmax, 330) - max(flag.fmin, 270)
+    assert overlap / (max(flag.fmax, 330) - min(flag.fmin, 270)) >= 0.5
 
 
 def test_a_table_gives_a_list_and_frames_carry_the_flags(tmp_path):
-    one, two = NoiseDetector().detect(FREQS, np.stack([_mains(_spectrum(), 30), _spectrum(1)]), 16)
+    one, two = NoiseDetector().detect_many(FREQS, np.stack([_mains(_spectrum(), 30), _spectrum(1)]), 16)
     assert one.flags and not two.flags
     frame = one.to_frame()
-    assert list(frame.columns[:3]) == ["fmin", "fmax", "cause"] and frame.fmin[0] == one.flags[0].low
+    assert list(frame.columns[:3]) == ["fmin", "fmax", "cause"] and frame.fmin[0] == one.flags[0].fmin
+    assert list(two.to_frame().columns) == list(frame.columns)
     assert one.to_csv(tmp_path / "flags.csv").read_text(encoding="utf-8").startswith("fmin,fmax,cause")
     assert one.bins_frame().flagged.sum() == one.flagged.sum() > 0
     assert one.interval_scores.argmax() == 1 and one.interval_probabilities[1] < 0.01
@@ -131,11 +132,55 @@ def test_a_table_gives_a_list_and_frames_carry_the_flags(tmp_path):
         (FREQS, np.ones(1000), {"n_segments": 0}, "n_segments=0"),
         (FREQS, np.ones(1000), {"false_alarm": 0.7}, "false_alarm=0.7"),
         (FREQS[:12], np.ones(12), {}, "at least 30"),
+        (FREQS, np.ones((2, 1000)), {}, "the table to detect_many"),
+        (FREQS, np.full(1000, np.nan), {}, "psd has no measured bin: all 1000 values are NaN, infinite or 0"),
+        (FREQS, np.ones(1000), {"n_segments": [8, 4]}, r"numbers of shape \(1000,\)"),
     ],
 )
 def test_bad_input_is_named(freqs, psd, settings, message):
     with pytest.raises(ValueError, match=message):
         NoiseDetector().detect(freqs, psd, **settings)
+
+
+def test_lists_are_taken_as_arrays_are():
+    """Planted bug: `.ndim` asked of what was given."""
+    psd = _mains(_spectrum(), 30)
+    assert (
+        NoiseDetector().detect(FREQS.tolist(), psd.tolist(), 16).flags == NoiseDetector().detect(FREQS, psd, 16).flags
+    )
+
+
+@pytest.mark.parametrize("given", [[16, 8], [[16], [8]], [[16] * 1000, [8] * 1000]])
+def test_each_spectrum_of_a_table_has_its_own_number_of_averages(given):
+    """Planted bug: the first spectrum's K used for all."""
+    table = np.stack([_mains(_spectrum(n_segments=K), 12) for K in (16, 8)])
+    found = NoiseDetector().detect_many(FREQS, table.tolist(), given)
+    alone = [NoiseDetector().detect(FREQS, psd, K) for psd, K in zip(table, (16, 8), strict=True)]
+    for one, other in zip(found, alone, strict=True):
+        np.testing.assert_array_equal(one.scores, other.scores)
+        assert one.flags == other.flags and one.n_segments == other.n_segments
+
+
+def test_numbers_of_averages_one_a_bin_hold_for_every_spectrum_of_a_table():
+    """Planted bug: (bin,) refused where it is not (n,)."""
+    per_bin = np.where(FREQS < 500, 16.0, 32.0)
+    (found,) = NoiseDetector().detect_many(FREQS, _spectrum()[None], per_bin)
+    np.testing.assert_array_equal(found.scores, NoiseDetector().detect(FREQS, _spectrum(), per_bin).scores)
+
+
+@pytest.mark.parametrize(
+    ("psd", "n_segments", "message"),
+    [
+        (np.ones(40), None, r"psd_table has shape \(40,\); give \(n, bin\), or one spectrum to detect"),
+        (np.ones((40, 40)), np.full(40, 8), "40 of both; give shape"),
+        (np.ones((3, 40)), [8, 8], r"numbers of shape \(3,\) or \(40,\) or \(3, 1\) or \(3, 40\)"),
+        (np.stack([_spectrum(2)[:40], np.full(40, np.nan)]), None, r"psd_table\[1\] has no measured bin"),
+    ],
+)
+def test_bad_tables_are_named(psd, n_segments, message):
+    """Planted bugs: "use a finer frequency resolution" where nothing was measured; a square table's K guessed."""
+    with pytest.raises(ValueError, match=message):
+        NoiseDetector().detect_many(FREQS[:40], psd, n_segments)
 
 
 def test_a_masked_bin_is_missing():

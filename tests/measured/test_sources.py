@@ -287,7 +287,7 @@ def test_missing_bins_inside_a_flag_are_passed_over():
         ({"axis": (10.0, 1.0)}, "axis="),
         ({"sampling_rate": -1.0}, "sampling_rate=-1.0"),
         ({"mains": (0.0,)}, "mains="),
-        ({"flags": [Feature(2.0, 1.0)]}, "low <= high"),
+        ({"flags": [Feature(2.0, 1.0)]}, "fmin <= fmax"),
         ({"flags": [Feature(1.0, np.nan)]}, "finite"),
         ({"flags": [Feature(1.0, 2.0, kind="bump")]}, "kind='bump'"),
         ({"flags": [Feature(1.0, 2.0, uncertainty=-1.0)]}, "uncertainty=-1.0"),

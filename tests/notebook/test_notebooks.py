@@ -1,6 +1,7 @@
 """The runner: parameters by name and type, refusals before anything starts, no half-written output, no widgets."""
 
 import json
+import os
 
 import nbformat
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from nblib.__main__ import main
 from nblib.notebook.notebooks import run_notebook
 from nblib.notebook.parameters import check_parameters, known_parameters, typed_parameters
+from nblib.project.threads import ONE_THREAD
 
 
 def notebook(path, *sources, tag="parameters"):
@@ -33,14 +35,17 @@ def test_parameters_arrive_with_their_types(tmp_path):
 
 @pytest.mark.slow
 def test_a_kernel_started_inside_jupyterlab_is_not_watched(tmp_path, monkeypatch):
-    """Planted bug: the session name, inherited from JupyterLab, taken for a person at the screen."""
+    """Planted bugs: the session name, inherited from JupyterLab, taken for a person; torch's threads one a core."""
     monkeypatch.setenv("JPY_SESSION_NAME", "work/03.ipynb")
-    monkeypatch.delenv("NBLIB_HEADLESS", raising=False)
+    for name in ("NBLIB_HEADLESS", *ONE_THREAD):
+        monkeypatch.delenv(name, raising=False)
     source = "import os\nfrom nblib.project.environment import is_live\nprint(is_live())\n"
     source += "os.environ['JPY_SESSION_NAME'] = 'inherited'\ndel os.environ['NBLIB_HEADLESS']\nprint(is_live())"
+    source += "\nprint(os.environ['OMP_NUM_THREADS'], os.environ['OMP_WAIT_POLICY'])"
     path = notebook(tmp_path / "a.ipynb", "n = 1  # number", source)
     run_notebook(path, tmp_path / "out.ipynb", {}, tmp_path / "events")
-    assert nbformat.read(tmp_path / "out.ipynb", 4).cells[-1].outputs[0].text == "False\nFalse\n"
+    assert nbformat.read(tmp_path / "out.ipynb", 4).cells[-1].outputs[0].text == "False\nFalse\n1 PASSIVE\n"
+    assert not set(ONE_THREAD) & set(os.environ)
     events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
     assert [event.get("section") for event in events] == ["", "A section", None]
     assert events[-1]["state"] == "done"

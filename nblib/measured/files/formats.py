@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from nblib.project.extras import what_to_install
 from nblib.project.registry import register
 
 Column = str | int | Sequence[str | int] | None
@@ -14,6 +17,14 @@ Column = str | int | Sequence[str | int] | None
 
 class Refusal(ValueError):
     """A file that is not read: the text says what was found and what to do; the file's name is put before it."""
+
+
+def package(name: str) -> Any:
+    """A package of an extra, which one format alone needs; a Refusal that says what to install where it is missing."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise Refusal(what_to_install("this format", error) or f"this format needs {error.name}") from error
 
 
 @dataclass

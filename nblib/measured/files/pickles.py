@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.measured.files.formats import Column, Raw, Refusal, reader
+from nblib.measured.files.formats import Column, Raw, Refusal, package, reader
 from nblib.measured.files.named_arrays import flattened, from_arrays
 
 SAFE_GLOBALS = {
@@ -36,16 +36,12 @@ class ArraysOnly(pickle.Unpickler):
 
 def _storage(content: bytes):
     """The numbers of a tensor, which torch pickles as a file within the file; weights_only executes nothing."""
-    import torch
-
-    return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    return package("torch").load(io.BytesIO(content), weights_only=True, map_location="cpu")
 
 
 def _tensor(storage, offset, size, stride, *ignored):
     """A tensor's values as a NumPy array. torch checks that size and stride stay within the storage."""
-    import torch
-
-    return torch._utils._rebuild_tensor_v2(storage, offset, tuple(size), tuple(stride), False, {}).numpy()
+    return package("torch")._utils._rebuild_tensor_v2(storage, offset, tuple(size), tuple(stride), False, {}).numpy()
 
 
 @reader(".pkl", ".pickle", ".pt", ".pth")
@@ -88,9 +84,9 @@ def load_pickle(path: Path):
 
 def _torch_file(path):
     """torch.load that rebuilds tensors and arrays only."""
-    import torch
     from numpy._core.multiarray import _reconstruct, scalar
 
+    torch = package("torch")
     allowed = [_reconstruct, scalar, np.ndarray, np.dtype, *(type(np.dtype(kind)) for kind in "fdeilqbBhH?")]
     allowed += [(_reconstruct, "numpy.core.multiarray._reconstruct"), (scalar, "numpy.core.multiarray.scalar")]
     try:

@@ -1,6 +1,5 @@
 """Time series: .wav, HDF5 (GWOSC, gwpy), .npy, .npz, .mat, text, and with optional packages .tdms and .abf."""
 
-import importlib
 import re
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 from nblib.measured.files.arrays import load_hdf5, load_mat, regular_axis
 from nblib.measured.files.axis import last_digit
 from nblib.measured.files.columns import INDEX, TIME, names_frequency
-from nblib.measured.files.formats import Column, Refusal, Series, series_reader
+from nblib.measured.files.formats import Column, Refusal, Series, package, series_reader
 from nblib.measured.files.headers import stated
 from nblib.measured.files.text import read_table
 from nblib.measured.files.units import BRACKETS
@@ -226,18 +225,10 @@ def _rate_of(times):
     return 1.0 / width
 
 
-def _optional(module, package):
-    """An optional package, or how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise Refusal(f"this format needs the package {package}: python -m pip install {package}") from error
-
-
 @series_reader(".tdms")
 def read_tdms(path: Path, rate: float | None, column: Column) -> Series:
     """LabVIEW TDMS; the rate from wf_increment. Needs npTDMS."""
-    with _optional("nptdms", "npTDMS").TdmsFile.open(path) as stream:
+    with package("nptdms").TdmsFile.open(path) as stream:
         channels = {
             f"{group.name}/{channel.name}": channel for group in stream.groups() for channel in group.channels()
         }
@@ -253,7 +244,7 @@ def read_tdms(path: Path, rate: float | None, column: Column) -> Series:
 @series_reader(".abf")
 def read_abf(path: Path, rate: float | None, column: Column) -> Series:
     """Axon binary file; sweeps follow one another, each one a break. Needs pyabf."""
-    abf = _optional("pyabf", "pyabf").ABF(str(path))
+    abf = package("pyabf").ABF(str(path))
     at = _channel(list(abf.adcNames), column)
     samples = np.asarray(abf.data[at], dtype=np.float64)
     breaks = tuple(range(abf.sweepPointCount, len(samples), abf.sweepPointCount)) if abf.sweepCount > 1 else ()

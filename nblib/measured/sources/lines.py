@@ -20,14 +20,14 @@ class Feature:
 
     Attributes
     ----------
-    low, high : Hz
+    fmin, fmax : Hz
     centre, uncertainty : of a line, Hz; None: the middle, and half a bin
     strength : largest excess over the background, times; strong lines are looked at first
     kind : "line", "hump" or "step"; for a step, centre is where the level jumps
     """
 
-    low: float
-    high: float
+    fmin: float
+    fmax: float
     centre: float | None = None
     uncertainty: float | None = None
     strength: float = 1.0

@@ -127,16 +127,16 @@ def _check(flags, resolution, axis, sampling_rate, mains) -> None:
         raise ValueError(f"mains={mains} must be positive frequencies in Hz")
     for flag in flags:
         if flag.kind not in ("line", "hump", "step"):
-            raise ValueError(f"kind={flag.kind!r} of the flag {flag.low:g}..{flag.high:g} Hz; use line, hump or step")
-        if not (np.isfinite([flag.low, flag.high]).all() and 0 <= flag.low <= flag.high):
-            raise ValueError(f"a flag {flag.low}..{flag.high} Hz must have finite 0 <= low <= high")
+            raise ValueError(f"kind={flag.kind!r} of the flag {flag.fmin:g}..{flag.fmax:g} Hz; use line, hump or step")
+        if not (np.isfinite([flag.fmin, flag.fmax]).all() and 0 <= flag.fmin <= flag.fmax):
+            raise ValueError(f"a flag {flag.fmin}..{flag.fmax} Hz must have finite 0 <= fmin <= fmax")
         if flag.uncertainty is not None and not (np.isfinite(flag.uncertainty) and flag.uncertainty >= 0):
-            raise ValueError(f"uncertainty={flag.uncertainty} of the flag at {flag.low:g} Hz must be >= 0 Hz")
+            raise ValueError(f"uncertainty={flag.uncertainty} of the flag at {flag.fmin:g} Hz must be >= 0 Hz")
 
 
 def _lines(flags: Sequence[Feature], resolution: float, axis: tuple[float, float]) -> Lines:
     """Centres with uncertainties that cannot be too small: rounded centres make multiples more often than others."""
-    centre = np.array([(flag.low + flag.high) / 2 if flag.centre is None else flag.centre for flag in flags])
+    centre = np.array([(flag.fmin + flag.fmax) / 2 if flag.centre is None else flag.centre for flag in flags])
     given = np.array([resolution / 2 if flag.uncertainty is None else flag.uncertainty for flag in flags])
     from_bin = np.abs(centre / resolution - np.round(centre / resolution))
     rounded = len(flags) < 3 or np.median(from_bin) < BIN_TOLERANCE
@@ -233,8 +233,8 @@ def _named(comb: Comb, sampling_rate: float | None) -> list[tuple[int, Cause]]:
 
 def _without_comb(flag: Feature, resolution: float) -> Cause:
     if flag.kind == "hump":
-        return Cause(f"hump, {hertz_range(flag.low, flag.high)}", "hump", "hump")
-    centre = (flag.low + flag.high) / 2 if flag.centre is None else flag.centre
+        return Cause(f"hump, {hertz_range(flag.fmin, flag.fmax)}", "hump", "hump")
+    centre = (flag.fmin + flag.fmax) / 2 if flag.centre is None else flag.centre
     uncertainty = resolution / 2 if flag.uncertainty is None else flag.uncertainty
     if flag.kind == "step":
         return Cause(f"step at {hertz(centre, max(uncertainty, resolution))}", "step", "step")

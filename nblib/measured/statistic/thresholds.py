@@ -9,6 +9,7 @@ and the usual classes come with the package.
 """
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -28,6 +29,7 @@ from nblib.project.files import locked
 from nblib.project.paths import runs_dir
 from nblib.project.records import kept_array, read_json, write_json
 
+LOG = logging.getLogger(__name__)
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms a spectrum that a class keeps thresholds for
 BINS = (100, 400, 1500, 6000)  # of the grids that are drawn; between them interpolated in ln n, beyond by ln(n / end)
 SEGMENTS = (4, 16, 100)  # K that are drawn; between them interpolated in ln K, beyond as at the end
@@ -252,6 +254,7 @@ def drawn_classes(
     path = folder / "levels.json"
     with locked(folder):
         if not path.exists():
+            LOG.info("drawing thresholds of %s, once; kept in %s", name, folder)
             maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress, weights=weights, kept=folder)
             found = {
                 class_name(*settings, *which): levels_of(values) | {"draws": len(values)}
