@@ -36,6 +36,7 @@ from evidence.unknown.training import WideTraining, train_wide
 from nblib import NoiseBERTDataset, TrainConfig, train
 from nblib.measured.statistic.thresholds import draw_maxima
 from nblib.project.environment import run_conditions
+from nblib.project.files import locked
 from nblib.project.paths import benchmark_result, runs_dir
 from nblib.project.profiles import get_profile
 from nblib.project.records import read_json, write_json
@@ -76,8 +77,9 @@ def works() -> dict[str, tuple[Callable[[], object], int]]:
 
 def _draws():
     folder = runs_dir("thresholds")
-    maxima = draw_maxima(100, 16, "welch", n_draws=60, kept=folder)
-    write_json(folder / "maxima.json", {str(which): rows for which, rows in maxima.items()})
+    with locked(folder):
+        maxima = draw_maxima(100, 16, "welch", n_draws=60, kept=folder)
+        write_json(folder / "maxima.json", {str(which): rows for which, rows in maxima.items()})
 
 
 def begin(work: Callable[[], object], n_processes: int, runs: Path, fatal: int = 0) -> list[int]:

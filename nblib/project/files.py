@@ -42,13 +42,21 @@ def unwritable(folder: Path, error: OSError) -> str:
 
 
 def locked(folder: Path) -> AbstractContextManager:
-    """Hold a folder for this process alone, others wait; raises ValueError where it cannot be written to."""
+    """Hold a folder for this process alone, others wait; what a killed one was writing is taken away.
+
+    Raises
+    ------
+    ValueError where the folder cannot be written to
+    """
     from filelock import FileLock
 
     try:
-        return FileLock(folder / ".lock").acquire()
+        held = FileLock(folder / ".lock").acquire()
     except OSError as error:
         raise ValueError(unwritable(folder, error)) from error
+    for partial in folder.glob("*.partial"):
+        partial.unlink()
+    return held
 
 
 def _sync(folder):

@@ -95,8 +95,6 @@ class Training:
             if self.accelerator.scaler is not None:
                 self.accelerator.scaler.load_state_dict(state["scaler"])
         if self.accelerator.is_main_process:
-            for partial in self.folder.glob("*.partial"):  # of a process that was killed while it wrote
-                partial.unlink()
             write_history(self.folder / "history.csv", self.rows)
 
     def steps(
