@@ -15,7 +15,7 @@ IMPORTED := ipykernel.kernelapp, ipywidgets, nbconvert, papermill, pytest, seabo
   fontTools.subset, matplotlib.backends.backend_pdf, torch._dynamo, torch.onnx, \
   nblib.measured.command, evidence.unknown.unknown_backgrounds, evidence.pages.publish
 TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
-BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy shapes energies erase
+BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy shapes energies erase resume
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
 export PROFILE CORES GRID DATA RECORD TASK

@@ -82,7 +82,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
 def load_newest(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
     """As load_checkpoint, of a run's last checkpoint that is whole; None where there is none.
 
-    A damaged one is reported and deleted.
+    A damaged one is reported and set aside.
     """
     damaged = False
     for path in (folder / LAST, folder / FORMER):
@@ -90,9 +90,8 @@ def load_newest(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
             try:
                 return load_checkpoint(path, model, optimizer)
             except ValueError as error:
-                LOG.warning("%s; it is deleted, and the checkpoint before it is used", error)
-                path.unlink()
-                damaged = True
+                LOG.warning("%s; it is set aside, and the checkpoint before it is used", error)
+                damaged = path.replace(path.with_suffix(".damaged")).exists()
     if damaged:
         LOG.warning("no checkpoint of %s is whole: the training starts anew", folder)
     return None

@@ -89,9 +89,10 @@ def test_every_flipped_bit_and_every_cut_is_seen(tmp_path, caplog):
             assert load_newest(tmp_path, model, optimizer) == {"step": 2}
         assert (
             "last.safetensors is damaged" in caplog.text
-            and "it is deleted, and the checkpoint before it is used" in caplog.text
+            and "it is set aside, and the checkpoint before it is used" in caplog.text
         )
         assert torch.equal(model.weight, former.weight)
+        assert (tmp_path / "last.damaged").read_bytes() == whole[:length]
         assert not (tmp_path / LAST).exists() and (tmp_path / FORMER).read_bytes() == former_bytes
         caplog.clear()
     (tmp_path / FORMER).write_bytes(b"")
