@@ -12,24 +12,17 @@ import logging
 import os
 import random
 import shutil
-import signal
-import socket
-import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
-import torch._dynamo  # which every optimizer would import anew after a fork
-import torch.distributed.fsdp
-from accelerate import PartialState
 
+from evidence.forks import begin, end, files_of
 from evidence.supervised import train_supervised
 from evidence.trials import LABEL_FREE, PENALTY
 from evidence.unknown.training import WideTraining, train_wide
@@ -52,7 +45,6 @@ TRIALS: dict[str, dict] = {
     "label-free": LABEL_FREE,
     "shapes": PENALTY | {"families": ("shapes",)},
 }
-APART = ("seconds.json", "record.json", ".lock")  # wall times; records are compared without theirs
 
 
 # ---- what is killed ----
@@ -62,9 +54,7 @@ def works() -> dict[str, tuple[Callable[[], object], int]]:
     """What a process does, and how many of them do it together."""
     plain, pseudo = (TrainConfig.from_dict(SHORT | changes) for changes in (PENALTY, LABEL_FREE))
     cnn = TrainConfig.from_dict(SHORT | {"readout": "token"})
-    _ = plain.key, pseudo.key  # once here, not in every process
-    digest = cnn.digest("evidence.supervised:train_supervised")
-    object.__setattr__(cnn, "digest", lambda _: digest)
+    _ = plain.key, pseudo.key, cnn.digest("evidence.supervised:train_supervised")  # read once, not in every process
     return {
         "dropout": (partial(train, plain, False, 0), 1),
         "pseudo-labels, a worker": (partial(train, pseudo, False, 1), 1),
@@ -80,83 +70,6 @@ def _draws():
     with locked(folder):
         maxima = draw_maxima(100, 16, "welch", n_draws=60, kept=folder)
         write_json(folder / "maxima.json", {str(which): rows for which, rows in maxima.items()})
-
-
-def begin(work: Callable[[], object], n_processes: int, runs: Path, fatal: int = 0) -> list[int]:
-    """Fork processes that do it in a folder of their own; the first kills itself at its `fatal`-th step of a write."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        together = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
-    pids = []
-    for rank in range(n_processes):
-        pids.append(os.fork())
-        if pids[-1] == 0:
-            os.setpgid(0, 0)  # by which its own processes are found
-            os.environ["NBLIB_RUNS"] = str(runs)
-            if n_processes > 1:
-                os.environ.update(together, RANK=str(rank), LOCAL_RANK=str(rank))
-            _do(work, runs, fatal if rank == 0 else -fatal)  # the second never gets there
-    return pids
-
-
-def _do(work, runs, fatal):
-    """In a forked process: count the steps of writes, work, and end."""
-    status, calls = 1, 0
-    if fatal:  # two processes: the other one complains
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
-
-    def counted(function):
-        def call(*arguments):
-            nonlocal calls
-            calls += 1
-            if calls == fatal:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*arguments)
-
-        return call
-
-    try:
-        os.fsync, os.replace = counted(os.fsync), counted(os.replace)
-        torch.set_num_threads(1)
-        PartialState._reset_state()  # how many processes this one belongs to is its own affair
-        work()
-        if calls:  # the second of two processes writes nothing
-            (runs.parent / "calls").write_text(str(calls))
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    os._exit(status)
-
-
-def end(pids: list[int], kill_after: float | None = None) -> tuple[bool, int]:
-    """Wait for processes, or kill them after some seconds: did all end well, and how many of theirs outlive them."""
-    if kill_after is not None:
-        time.sleep(kill_after)
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-    well, until = all([os.waitpid(pid, 0)[1] == 0 for pid in pids]), time.monotonic() + 3
-    while (left := [pid for pid in psutil.pids() if _group(pid) in pids]) and time.monotonic() < until:
-        time.sleep(0.05)
-    return well, len(left)
-
-
-def _group(pid):
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return None
-
-
-def files_of(runs: Path) -> dict[str, str]:
-    """What a run left, by file: a digest, of a record without its wall time."""
-    found = {}
-    for path in sorted(runs.rglob("*")):
-        if path.is_file() and path.name not in APART and path.suffix != ".damaged":
-            found[path.relative_to(runs).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
-        elif path.name == "record.json":
-            record = {name: value for name, value in read_json(path).items() if name != "wall_seconds"}
-            found[path.relative_to(runs).as_posix()] = json.dumps(record)
-    return found
 
 
 def killed(count: int, names: Sequence[str] = (), seed: int = 0) -> dict:
@@ -195,18 +108,6 @@ def killed(count: int, names: Sequence[str] = (), seed: int = 0) -> dict:
 # ---- what is damaged ----
 
 
-class Warnings(logging.Handler):
-    """What the project warns of."""
-
-    def __init__(self):
-        super().__init__()
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the text."""
-        self.texts.append(record.getMessage())
-
-
 def damage(path: Path, rng: random.Random) -> str:
     """Flip one bit of a file, or cut it off; which of both."""
     content = bytearray(path.read_bytes())
@@ -224,8 +125,9 @@ def damaged(count: int, seed: int = 1) -> dict:
     config, rng, found = TrainConfig.from_dict(SHORT | PENALTY | {"steps": 6}), random.Random(seed), dict[str, dict]()
     with tempfile.TemporaryDirectory() as folder:
         runs, begun = Path(folder) / "whole", Path(folder) / "begun"
-        warnings = Warnings()
-        logging.getLogger("nblib").addHandler(warnings)
+        said, handler = list[str](), logging.Handler()
+        handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+        logging.getLogger("nblib").addHandler(handler)
         os.environ["NBLIB_RUNS"] = str(runs)
         home = train(config, False, 0).folder.relative_to(runs)
         whole = files_of(runs)
@@ -237,11 +139,11 @@ def damaged(count: int, seed: int = 1) -> dict:
             shutil.rmtree(runs)
             shutil.copytree(Path(folder) / "finished" if what == "finished" else begun, runs)
             kinds = [damage(runs / home / name, rng) for name in ((LAST, FORMER) if what == "both" else (LAST,))]
-            warnings.texts.clear()
+            said.clear()
             train(config, False, 0)
             row = found.setdefault(f"{what}, {kinds[-1]}", {"damaged": 0, "detected": 0, "recovered": 0})
             row["damaged"] += 1
-            row["detected"] += sum("is damaged" in text for text in warnings.texts) == len(kinds)
+            row["detected"] += sum("is damaged" in text for text in said) == len(kinds)
             row["recovered"] += files_of(runs) == whole
     return found
 

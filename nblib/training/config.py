@@ -14,11 +14,15 @@ from nblib.model import NoiseBERT
 from nblib.project.extensions import load_extensions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.paths import resolve_data_path
-from nblib.training.schedule import NOT_NEGATIVE, WHOLE, Schedule, check, one_of
+from nblib.training.schedule import NOT_NEGATIVE, WHOLE, Rule, Schedule, check, one_of
 
-RULES = {name: WHOLE for name in ("n_validation", "num_layers", "dim_feedforward")} | {"reg_weight": NOT_NEGATIVE}
-RULES |= {"labels_after": (lambda value: 0 <= value <= 1, "a share in 0..1")}
-RULES |= {"reg_layers": one_of("last", "all"), "labels": one_of("simulated", "pseudo")}
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(("n_validation", "num_layers", "dim_feedforward"), WHOLE),
+    "reg_weight": NOT_NEGATIVE,
+    "labels_after": (lambda value: 0 <= value <= 1, "a share in 0..1"),
+    "reg_layers": one_of("last", "all"),
+    "labels": one_of("simulated", "pseudo"),
+}
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ class TrainConfig(Schedule):
 
     def build_model(self, freqs: np.ndarray) -> NoiseBERT:
         """A fresh model for spectra on freqs (Hz), its weights drawn from the run's seed alone."""
-        sizes = (
+        names = (
             "d_model",
             "n_heads",
             "num_layers",
@@ -147,7 +151,7 @@ class TrainConfig(Schedule):
             "readout",
             "masked_error",
         )
-        arguments = {name: getattr(self, name) for name in (*sizes, "contrasts")}
+        arguments = {name: getattr(self, name) for name in (*names, "contrasts")}
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             return NoiseBERT(len(freqs), freqs=freqs, **arguments)

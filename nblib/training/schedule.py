@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-PRECISIONS = ("no", "bf16", "fp16")
 Rule = tuple[Callable[[Any], bool], str]  # of a value, and in words
 WHOLE: Rule = (lambda value: int(value) == value and value >= 1, "a whole number of at least 1")
 POSITIVE: Rule = (lambda value: 0 < value < math.inf, "a finite number above 0")
@@ -17,12 +16,12 @@ def one_of(*known: str) -> Rule:
     return lambda value: value in known, f"one of {', '.join(known)}"
 
 
-RULES = {name: WHOLE for name in ("steps", "batch_size", "validate_every")}
-RULES |= {name: NOT_NEGATIVE for name in ("muon_learning_rate", "weight_decay", "warmup_ratio")}
-RULES |= {name: POSITIVE for name in ("learning_rate", "max_grad_norm")}
-RULES |= {
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(("steps", "batch_size", "validate_every"), WHOLE),
+    **dict.fromkeys(("muon_learning_rate", "weight_decay", "warmup_ratio"), NOT_NEGATIVE),
+    **dict.fromkeys(("learning_rate", "max_grad_norm"), POSITIVE),
     "adam_beta2": (lambda value: 0 <= value < 1, "a number in 0..1, 1 left out"),
-    "precision": one_of(*PRECISIONS),
+    "precision": one_of("no", "bf16", "fp16"),
 }
 
 
