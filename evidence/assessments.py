@@ -1,6 +1,7 @@
 """What one detector is worth on the locked test: the measurements that notebook 06 repeats for every seed."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -121,11 +122,7 @@ def quick_assessment(result: TrainResult, name: str, sizes: Sizes) -> dict[str, 
 
 def assess_elsewhere(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
     """Detection by attention on the test, on every family and by position: for models trained on something else."""
-
-    def attend(data):
-        return attention_of(result.model, data)
-
-    data = held_out(result.config, name, sizes.n_test)
+    attend, data = partial(attention_of, result.model), held_out(result.config, name, sizes.n_test)
     return {
         "attention": scored(attend(data), noisy_cells(data), len(data.freqs)),
         "families": by_family(attend, result.config, name, sizes.n_family),
@@ -136,10 +133,7 @@ def assess_elsewhere(result: TrainResult, name: str, sizes: Sizes) -> dict[str, 
 def assess_model(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
     """Everything about one model: detection, calibration, families, strengths, prediction, energies, faithfulness."""
     model, config, widths = result.model, result.config, filter_widths(name)
-
-    def attend(data):
-        return attention_of(model, data)
-
+    attend = partial(attention_of, model)
     test_data = held_out(config, name, sizes.n_test)
     test = predict(model, test_data)
     free = predict(model, line_free(config, sizes.n_tune, "validation"))
@@ -189,11 +183,7 @@ def assess_energies(result: TrainResult, name: str, sizes: Sizes) -> dict[str, F
 
 def assess_supervised(model: nn.Module, config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dict]:
     """A supervised detector: detection, calibration, families, positions, strengths, energies."""
-
-    def score(data):
-        return supervised_score(model, data)
-
-    data = held_out(config, name, sizes.n_test)
+    score, data = partial(supervised_score, model), held_out(config, name, sizes.n_test)
     scores, truth = score(data), noisy_cells(data)
     alarms = calibration(lambda split, **changes: score(alarm_set(config, sizes, split, **changes)), scores, truth)
     return {

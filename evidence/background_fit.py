@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from evidence.energies import HIGHEST, LOWEST, fit_energies
+from evidence.energies import BLOCK, HIGHEST, LOWEST, fisher_score, fit_energies
 from nblib.cells import kept_bins
 from nblib.scoring.likelihood import BROAD_LINES, line_posterior
 from nblib.simulation.physics import FLOOR, energy_slopes, published_components, published_psd
@@ -18,7 +18,6 @@ LARGEST_STEP = 1.0  # ln units; of an amplitude in one iteration
 DAMPING = 1e-3  # of the information's diagonal
 N_REFITS = 2
 FLAGGED = 0.5  # probability of noise at which a cell, and its neighbours, are left out
-BLOCK = 250  # spectra at a time
 
 
 def fit_background(
@@ -48,9 +47,7 @@ def _fit_free(log_psd, keep, energies):
     model, slopes = _free_slopes(parameters)
     cost = _cost(log_psd, keep, model)
     for _ in range(N_ITERATIONS):
-        kept = slopes * keep[:, None]
-        score = (kept @ np.expm1(log_psd - model)[..., None])[..., 0]
-        information = kept @ slopes.transpose(0, 2, 1)
+        score, information = fisher_score(log_psd - model, slopes, keep)
         diagonal = np.einsum("nii->ni", information)
         diagonal += DAMPING * diagonal + 1e-9
         step = np.linalg.solve(information, score[..., None])[..., 0]

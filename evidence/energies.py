@@ -59,12 +59,18 @@ def _fit(log_psd, keep):
     energies = _grid()[0][_grid_costs(log_psd, keep).argmin(axis=1)]
     for _ in range(N_ITERATIONS):
         model, slopes = energy_slopes(*energies.T)
-        kept = slopes * keep[:, None]
-        score = (kept @ np.expm1(log_psd - model)[..., None])[..., 0]
-        information = kept @ slopes.transpose(0, 2, 1)
+        score, information = fisher_score(log_psd - model, slopes, keep)
         step = np.linalg.solve(information + 1e-12 * np.eye(2), score[..., None])[..., 0]
         energies = np.clip(energies + step, LOWEST, HIGHEST)
     return energies
+
+
+def fisher_score(
+    residual: Float[ndarray, "n bin"], slopes: Float[ndarray, "n parameter bin"], keep: Float[ndarray, "n bin"]
+) -> tuple[Float[ndarray, "n parameter"], Float[ndarray, "n parameter parameter"]]:
+    """Slope of Whittle's ln likelihood (eq. 4) over K, and its information; residual : ln x - ln S."""
+    kept = slopes * keep[:, None]
+    return (kept @ np.expm1(residual)[..., None])[..., 0], kept @ slopes.transpose(0, 2, 1)
 
 
 def posterior_medians(

@@ -14,6 +14,7 @@ from nblib.assessment import held_out
 from nblib.cells import CELL_WIDTH, N_INTERVALS, NOISY_RATIO, cell_labels
 from nblib.dataset import NoiseBERTDataset
 from nblib.project.profiles import get_profile, sizes_of
+from nblib.project.refusal import refuse_if
 from nblib.scoring.metrics import bootstrap_interval, detection
 from nblib.training.config import TrainConfig
 
@@ -82,8 +83,10 @@ def export_tests(folder: str | Path, tests: Sequence[str] = TESTS, n_spectra: in
     unknown = [name for name in tests if name not in TESTS]
     if unknown:
         raise ValueError(f"unknown test {unknown[0]!r}; known: {', '.join(TESTS)}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} exists and is not an empty folder; name a new one, so that nothing is overwritten")
+    refuse_if(
+        folder.exists() and (not folder.is_dir() or any(folder.iterdir())),
+        f"{folder} exists and is not an empty folder; name a new one, so that nothing is overwritten",
+    )
     for part in (SPECTRA, TRUTH):
         (folder / part).mkdir(parents=True)
     written = []
@@ -127,8 +130,7 @@ def score_file(path: str | Path, folder: str | Path | None = None) -> dict[str, 
     """
     judged = {}
     for name, scores in _read_arrays(path).items():
-        if name not in TESTS:
-            raise ValueError(f"{path} holds {name!r}, which is no test; known: {', '.join(TESTS)}")
+        refuse_if(name not in TESTS, f"{path} holds {name!r}, which is no test; known: {', '.join(TESTS)}")
         noisy = _truth(name, folder)
         truth = cell_labels(noisy)
         _check_scores(scores, truth, f"{path}, {name!r}")
@@ -138,16 +140,14 @@ def score_file(path: str | Path, folder: str | Path | None = None) -> dict[str, 
             "ap_interval": bootstrap_interval(values, truth),
             "top1_interval": _wilson(found["top1"], int(found["n_top1"])),
         }
-    if not judged:
-        raise ValueError(f"{path} holds no scores; store an array under one of {', '.join(TESTS)}")
+    refuse_if(not judged, f"{path} holds no scores; store an array under one of {', '.join(TESTS)}")
     return judged
 
 
 def _read_arrays(path):
     try:
         archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("one array without a name")
+        refuse_if(not isinstance(archive, np.lib.npyio.NpzFile), "one array without a name")
         with archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
@@ -160,21 +160,21 @@ def _truth(name: str, folder: str | Path | None) -> Bool[ndarray, "n bin"]:
     if folder is None:
         return measured(_test_set(name, N_SPECTRA))[2]
     truth = Path(folder) / TRUTH / f"{name}.npz"
-    if not truth.is_file():
-        raise ValueError(f"no truth of {name!r} at {truth}; give the folder of `export_tests`, or none")
+    refuse_if(not truth.is_file(), f"no truth of {name!r} at {truth}; give the folder of `export_tests`, or none")
     return _read_arrays(truth)["noisy"]
 
 
 def _check_scores(scores: ndarray, truth: Bool[ndarray, "n cell"], what: str) -> None:
-    if scores.shape != truth.shape:
-        raise ValueError(
-            f"{what}: shape {scores.shape} instead of {truth.shape}; one row a spectrum, in the file's order, and one "
-            f"column a cell of {CELL_WIDTH} bins"
-        )
-    if scores.dtype.kind not in "fiub":
-        raise ValueError(f"{what}: {scores.dtype} is no real number; store float scores")
-    if not np.isfinite(scores).all():
-        raise ValueError(f"{what}: {int((~np.isfinite(scores)).sum())} scores are not finite; give each cell a number")
+    refuse_if(
+        scores.shape != truth.shape,
+        f"{what}: shape {scores.shape} instead of {truth.shape}; one row a spectrum, in the file's order, and one "
+        f"column a cell of {CELL_WIDTH} bins",
+    )
+    refuse_if(scores.dtype.kind not in "fiub", f"{what}: {scores.dtype} is no real number; store float scores")
+    refuse_if(
+        not np.isfinite(scores).all(),
+        f"{what}: {int((~np.isfinite(scores)).sum())} scores are not finite; give each cell a number",
+    )
 
 
 def _wilson(rate: float, n: int) -> tuple[float, float]:

@@ -59,8 +59,7 @@ def _whole_tokens(bins, patch_size):
 
 
 def _predict(model, batch, hide):
-    inputs = model_inputs(batch, hide)
-    return model(*inputs)[0]
+    return model(*model_inputs(batch, hide))[0]
 
 
 def gradient_on(model: NoiseBERT, batch: dict[str, Tensor], bins: Tensor) -> Float[ndarray, " n"]:
@@ -103,8 +102,7 @@ def forced_attention(model: NoiseBERT, rows: Float[Tensor, "n head token"]) -> I
 
 def _seen(model, batch):
     """What a model predicts of a batch with nothing hidden, and CLS's rows of the last layer."""
-    inputs = model_inputs(batch, torch.zeros_like(batch["mask"]))
-    out, _, cls_attn = model(*inputs, return_attention="cls")
+    out, _, cls_attn = model(*model_inputs(batch, torch.zeros_like(batch["mask"])), return_attention="cls")
     return out, cls_attn[-1]
 
 
@@ -181,8 +179,7 @@ def cls_and_strength(model: NoiseBERT, config: TrainConfig, family: str, n_spect
     """CLS vectors (n, d_model) and the strength of each spectrum's noise: mean over bins of ln(1 + r)."""
     vectors, strengths = [], []
     for batch, twin in line_free_twins(config, family, n_spectra, split):
-        inputs = model_inputs(batch, torch.zeros_like(batch["mask"]))
-        vectors.append(model(*inputs)[1].numpy())
+        vectors.append(model(*model_inputs(batch, torch.zeros_like(batch["mask"])))[1].numpy())
         strengths.append((batch["target"] - twin["target"]).mean(dim=1).numpy())
     return np.concatenate(vectors), np.concatenate(strengths)
 

@@ -76,3 +76,10 @@ def show_controls(box) -> None:
     from IPython.display import display
 
     display(box._repr_mimebundle_() | {"text/plain": AGAIN}, raw=True)
+
+
+def wide(pixels: int):
+    """Layout of a control that is so wide."""
+    from ipywidgets import Layout
+
+    return Layout(width=f"{pixels}px")

@@ -9,6 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from nblib.attention import EncoderLayer, ReadoutAttention
+from nblib.smoothing import gaussian
 
 READOUTS = ("token", "cls")
 ATTENTION_MODES = (False, "cls", True)
@@ -231,10 +232,9 @@ def contrasts(x: Tensor, shown: Tensor, patch_size: int) -> Tensor:
         pooled = F.avg_pool1d(stacked, pool, ceil_mode=True) if pool > 1 else stacked
         means = []
         for width in CONTRAST_WIDTHS:
-            half = math.ceil(3 * width)
-            steps = torch.arange(-half, half + 1, dtype=x.dtype, device=x.device)
-            kernel = torch.exp(-0.5 * (steps / width) ** 2)[None, None]
-            total, norm = F.conv1d(pooled, kernel, padding=half)[:, 0].unflatten(0, (-1, 2)).unbind(dim=1)
+            kernel = torch.as_tensor(gaussian(width, 3.0), dtype=x.dtype, device=x.device)[None, None]
+            smooth = F.conv1d(pooled, kernel, padding="same")[:, 0]
+            total, norm = smooth.unflatten(0, (-1, 2)).unbind(dim=1)
             means.append(total / norm.clamp(min=1e-3))
         contrast = (means[0] - means[1]) * math.sqrt(CONTRAST_WIDTHS[0] * pool)  # (batch, pool)
         found.append(patches(contrast.repeat_interleave(pool, dim=1)[:, :n_bins], patch_size).amax(dim=-1))

@@ -1,10 +1,12 @@
-"""Colours, line styles and sizes of every figure."""
+"""Colours, line styles and sizes of every figure; nothing else sets a colour."""
 
 from cycler import cycler
 
-# dark to light, so that lines stay apart in grey; the line style says it again
-COLOURS = ("#08306b", "#c2410c", "#2a9d8f", "#e9a23b", "#8c8c8c", "#7b2d8b", "#000000", "#6b8e23")
+# any two are at least 15 apart in Lab, for deutan and protan readers too (tests/notebook/test_style.py); the first four
+# go from dark to light, so that lines stay apart in grey; the line style says it again
+COLOURS = ("#08306b", "#c2410c", "#0c8fb0", "#ee9f65", "#8c8c8c", "#9670e6", "#000000", "#79c625")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
+MAIN, ACCENT, SECOND, MARKED, GREY, _, INK, _ = COLOURS  # INK : reference lines; GREY : what was measured, and shading
 STYLE = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
@@ -26,4 +28,13 @@ STYLE = {
 }
 
 # what a figure of one detection shows
-SPECTRUM, BACKGROUND, FLAGGED, BY_HAND = "0.55", COLOURS[0], COLOURS[1], COLOURS[2]
+SPECTRUM, BACKGROUND, FLAGGED, BY_HAND = GREY, MAIN, ACCENT, SECOND
+
+# sizes of figures, inches
+SMALL, WIDE, LARGE = (6.5, 3.5), (8.0, 3.3), (8.5, 4.2)  # one panel
+PAIR, TALL_PAIR, GRID = (9.5, 3.2), (10.0, 4.3), (11.5, 5.0)  # panels side by side; two rows of three
+
+
+def stacked(n_rows: int, each: float, width: float = 10.0, beside: float = 0.0) -> tuple[float, float]:
+    """Size of a figure of rows, each so high; beside : what title and labels take."""
+    return width, beside + each * n_rows

@@ -100,6 +100,7 @@ def test_a_pipe_that_nobody_reads_is_quiet(arguments, tmp_path):
     command = [sys.executable, "-m", "nblib", *(text.replace("FILE", "a.csv") for text in arguments)]
     read, write = os.pipe()
     os.close(read)
-    process = subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    buffered = os.environ | {"PYTHONUNBUFFERED": ""}
+    process = subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=buffered)
     os.close(write)
     assert (process.communicate()[1], process.returncode) == ("", 0)

@@ -26,7 +26,6 @@ OPTIONS = "asd column db false-alarm floor help json network out rate resolution
 COLUMNS = ["fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability"]
 KEYS = {"schema", "file", "read", "false_alarm", "segments_used", "flags", "warnings"}
 READ = {"bins", "fmin", "fmax", "missing", "unit", "segments", "median", "sampling_rate"}
-needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is an extra")
 WITHOUT_EXTRAS = f"""
 import sys
 from importlib.machinery import PathFinder
@@ -145,7 +144,13 @@ def _distributions(requirements):
 
 def test_what_is_imported_is_required_and_what_an_extra_brings_is_listed():
     """Planted bugs: a package that only an extra brings imported without saying so; an extra's table left behind."""
-    names = {"sklearn": "scikit-learn", "nptdms": "nptdms", "PIL": "matplotlib", "IPython": "ipywidgets"}
+    names = {
+        "sklearn": "scikit-learn",
+        "nptdms": "nptdms",
+        "PIL": "matplotlib",
+        "IPython": "ipywidgets",
+        "yaml": "pyyaml",
+    }
     base = _distributions(SETTINGS["dependencies"])
     assert base == {"numpy", "scipy", "matplotlib", "pandas", "jaxtyping", "safetensors", "h5py", "jinja2"}
     extras = SETTINGS["optional-dependencies"]

@@ -15,6 +15,7 @@ ROOMS = (
     *(
         "project",
         "cells",
+        "smoothing",
         "style",
         "stored",
         "live",
@@ -28,7 +29,7 @@ ROOMS = (
     *("prediction", "training", "assessment", "notebook", "measured", "__main__", "evidence"),
 )
 IDEA = (*("attention", "model", "losses", "simulation", "dataset", "scoring", "prediction", "training", "assessment"),)
-GROUND = ("project", "cells", "style", "stored", "live")
+GROUND = ("project", "cells", "smoothing", "style", "stored", "live")
 
 
 def name_of(path: Path) -> str:

@@ -4,18 +4,15 @@ Processor time, the best of a few repetitions, and the peak of what numpy alloca
 bank on its backgrounds (K known), the network's inputs, and the network itself. Exponents are slopes in ln-ln.
 """
 
-import argparse
 import time
 import tracemalloc
 
 import numpy as np
 
+from evidence.benchmarks.script import options, seconds_of, write_record
 from nblib.measured.statistic.network import forward
 from nblib.measured.statistic.network_inputs import network_inputs
 from nblib.measured.statistic.whitening import Plan, whiten
-from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_result
-from nblib.project.records import write_json
 
 SIZES = (1000, 3000, 10_000, 30_000, 100_000)
 SEGMENTS = 16
@@ -36,11 +33,7 @@ def parts(n_bins):
 def cost(run, repetitions):
     """Milliseconds of processor time and peak memory in MiB."""
     run()
-    times = []
-    for _ in range(repetitions):
-        begun = time.process_time()
-        run()
-        times.append(time.process_time() - begun)
+    times = [seconds_of(run, time.process_time) for _ in range(repetitions)]
     tracemalloc.start()
     run()
     peak = tracemalloc.get_traced_memory()[1]
@@ -50,15 +43,13 @@ def cost(run, repetitions):
 
 def main() -> None:
     """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=7, help="up to 10,000 bins; beyond, one")
-    options = parser.parse_args()
+    asked = options(__file__, __doc__, repetitions=(7, "up to 10,000 bins; beyond, one"))
     costs: dict = {}
     for n_bins in SIZES:
         for name, run in parts(n_bins).items():
-            repetitions = options.repetitions if n_bins <= 10_000 else 1
-            costs.setdefault(name, {})[str(n_bins)] = cost(run, repetitions)
-            print(n_bins, name, costs[name][str(n_bins)], flush=True)
+            found = cost(run, asked.repetitions if n_bins <= 10_000 else 1)
+            costs.setdefault(name, {})[str(n_bins)] = found
+            print(n_bins, name, found, flush=True)
     logs = np.log(SIZES)
     exponents = {
         name: {
@@ -68,7 +59,7 @@ def main() -> None:
         for name, rows in costs.items()
     }
     print(exponents)
-    write_json(benchmark_result("detector_costs"), {"costs": costs, "exponents": exponents} | run_conditions())
+    write_record(__file__, {"costs": costs, "exponents": exponents})
 
 
 if __name__ == "__main__":

@@ -5,25 +5,21 @@ bins, on validation spectra; thresholds from line-free validation spectra. Model
 runs/benchmarks/energies.json.
 """
 
-import argparse
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from evidence.assessments import energies_on_kept
+from evidence.benchmarks.script import options, trained_and_judged, write_record
 from evidence.calibration import combined_score
 from evidence.energies import energy_error, fit_energies
 from evidence.test_sets import line_free, measured
 from evidence.trials import TRIALS
-from nblib import TrainConfig, train_many
+from nblib import TrainConfig
 from nblib.assessment import held_out
 from nblib.prediction import predict
-from nblib.project.environment import run_conditions
-from nblib.project.parallel import map_side_by_side
-from nblib.project.paths import benchmark_result
 from nblib.project.profiles import get_profile
-from nblib.project.records import write_json
 from nblib.scoring.metrics import threshold_at
 from nblib.training.loop import load_run
 
@@ -44,14 +40,13 @@ def errors(folder: Path, n_spectra: int) -> dict[str, dict[str, np.ndarray]]:
     data = held_out(result.config, FAMILY, n_spectra, "validation")
     test = predict(result.model, data)
     free = predict(result.model, line_free(result.config, n_spectra, "validation"))
-    pairs = {
+    pairs: dict[str, tuple[np.ndarray, np.ndarray]] = {
         "attention": (test.attention(), free.attention()),
         "attention over a clean cell's": (relative(test.attention()), relative(free.attention())),
         "residual": (test.residual(), free.residual()),
     }
-    parts = [pairs["attention"], pairs["residual"]]
-    calibration = [part[1] for part in parts]
-    pairs["combined"] = tuple(combined_score([part[which] for part in parts], calibration) for which in (0, 1))
+    noisy_parts, quiet_parts = ([pairs[name][which] for name in ("attention", "residual")] for which in (0, 1))
+    pairs["combined"] = combined_score(noisy_parts, quiet_parts), combined_score(quiet_parts, quiet_parts)
     log_psd, truth, contaminated = measured(data)
     chosen = np.flatnonzero(contaminated.any(axis=1))
     clean = energy_error(fit_energies(log_psd[chosen], ~contaminated[chosen]), truth[chosen])
@@ -63,28 +58,26 @@ def errors(folder: Path, n_spectra: int) -> dict[str, dict[str, np.ndarray]]:
     return found
 
 
-def main():
+def main() -> None:
     """Train what is not trained yet, judge it, write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--spectra", type=int, default=1000)
-    options = parser.parse_args()
+    given = options(__file__, __doc__, seeds=3, spectra=1000)
     training = get_profile("quick").training | {"families": (FAMILY,), "extensions": ()}
-    asked = [(name, seed) for name in VARIANTS for seed in range(options.seeds)]
-    trained = train_many([TrainConfig(**training | TRIALS[name].changes | {"seed": seed}) for name, seed in asked])
-    found = map_side_by_side(partial(errors, n_spectra=options.spectra), [result.folder for result in trained])
+    asked = {
+        (name, seed): TrainConfig(**training | TRIALS[name].changes | {"seed": seed})
+        for name in VARIANTS
+        for seed in range(given.seeds)
+    }
     rows: dict[str, dict] = {}
-    for (name, seed), by_score in zip(asked, found, strict=True):
+    for (name, seed), by_score in trained_and_judged(asked, partial(errors, n_spectra=given.spectra)).items():
         for score, by_rate in by_score.items():
             for rate, ratios in by_rate.items():
                 seeds = rows.setdefault(name, {}).setdefault(score, {}).setdefault(rate, {})
                 seeds[str(seed)] = dict(zip(("Ea", "Eb"), ratios.tolist(), strict=True))
-    for name, by_score in rows.items():
-        for score, by_rate in by_score.items():
-            means = [f"{rate} {np.mean([row['Ea'] for row in seeds.values()]):.3f}" for rate, seeds in by_rate.items()]
+    for name, scores in rows.items():
+        for score, seeds_at in scores.items():
+            means = [f"{rate} {np.mean([row['Ea'] for row in seeds.values()]):.3f}" for rate, seeds in seeds_at.items()]
             print(f"{name:18s} {score:32s} Ea at {', '.join(means)}", flush=True)
-    record = {"rows": rows, "n_validation": options.spectra, **run_conditions()}
-    print(f"wrote {write_json(benchmark_result('energies'), record)}")
+    write_record(__file__, {"rows": rows, "n_validation": given.spectra})
 
 
 if __name__ == "__main__":

@@ -5,37 +5,34 @@ that of the line-free twin; the error in the noisy bins over that of a fit on th
 attention; masked error. Writes runs/benchmarks/erase.json.
 """
 
-import argparse
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from evidence.baselines import fit_in_band
+from evidence.benchmarks.script import options, trained_and_judged, write_record
 from evidence.faithfulness import line_free_twins, output_change_on_erasing
 from evidence.trials import CLAIMED, PENALTY, TRIALS
-from nblib import TrainConfig, train_many
+from nblib import TrainConfig
 from nblib.assessment import held_out, in_band_error, masked_prediction
 from nblib.prediction import predict
-from nblib.project.environment import run_conditions
-from nblib.project.parallel import map_side_by_side
-from nblib.project.paths import benchmark_result
 from nblib.project.profiles import get_profile
-from nblib.project.records import write_json
 from nblib.scoring.metrics import detection
 from nblib.simulation.physics import LN_STD
 from nblib.training.loop import load_run
 
 FAMILY = "single_line"
-REMEDIES = {  # steps over the profile's, and what else is changed
+REMEDIES: dict[str, tuple[int, dict[str, Any]]] = {  # steps over the profile's, and what else is changed
     "as it is": (1, {}),
-    "penalty three times as strong": (1, {"reg_weight": 3 * PENALTY["reg_weight"]}),
+    "penalty three times as strong": (1, {"reg_weight": 3 * TrainConfig.from_dict(PENALTY).reg_weight}),
     "twice the steps": (2, {}),
     "values twice as wide": (1, {"dim_feedforward": 2 * TrainConfig().dim_feedforward}),
 }
 
 
-def configs(variant: str, seed: int, steps: int | None) -> dict[str, TrainConfig]:
+def configs(variant: str, seed: int, steps: int) -> dict[str, TrainConfig]:
     """Trainings of one of CLAIMED and one seed, by remedy."""
     training = get_profile("quick").training | TRIALS[variant].changes | {"families": (FAMILY,), "seed": seed}
     training |= {"steps": steps} if steps else {}
@@ -45,12 +42,12 @@ def configs(variant: str, seed: int, steps: int | None) -> dict[str, TrainConfig
     }
 
 
-def judged(folder: Path, n_spectra: int) -> dict[str, float]:
+def judged(folder: Path, n_spectra: int) -> dict[str, Any]:
     """Erasing, detection and masked error of a trained model on validation spectra."""
     result = load_run(folder)
     data = held_out(result.config, FAMILY, n_spectra, "validation")
     reading = predict(result.model, data)
-    changes = {"erase": [], "twin": []}
+    changes: dict[str, list] = {"erase": [], "twin": []}
     for batch, twin in line_free_twins(result.config, FAMILY, n_spectra, "validation"):
         for name, part in (("erase", batch), ("twin", twin)):
             changes[name].append(output_change_on_erasing(result.model, part, batch["noisy"]))
@@ -64,29 +61,23 @@ def judged(folder: Path, n_spectra: int) -> dict[str, float]:
     }
 
 
-def main():
+def main() -> None:
     """Train what is not trained yet, judge it, write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--steps", type=int, help="of the first row; the quick profile's if left out")
-    parser.add_argument("--spectra", type=int, default=500)
-    options = parser.parse_args()
+    steps = (0, "of the first row; the quick profile's if left out")
+    given = options(__file__, __doc__, seeds=2, steps=steps, spectra=500)
     asked = {
         (variant, name, seed): config
-        for seed in range(options.seeds)
+        for seed in range(given.seeds)
         for variant in CLAIMED
-        for name, config in configs(variant, seed, options.steps).items()
+        for name, config in configs(variant, seed, given.steps).items()
     }
-    folders = [result.folder for result in train_many(list(asked.values()))]
-    found = map_side_by_side(partial(judged, n_spectra=options.spectra), folders)
     rows: dict[str, dict] = {}
-    for (variant, name, seed), values in zip(asked, found, strict=True):
+    for (variant, name, seed), values in trained_and_judged(asked, partial(judged, n_spectra=given.spectra)).items():
         rows.setdefault(variant, {}).setdefault(name, {})[str(seed)] = values
         print(variant, name, seed, values, flush=True)
     first = next(iter(asked.values()))
-    fit = fit_in_band(held_out(first, FAMILY, options.spectra, "validation"))[0]
-    record = {"rows": rows, "fit in-band": fit, "n_validation": options.spectra, "steps": first.steps}
-    print(f"wrote {write_json(benchmark_result('erase'), record | run_conditions())}")
+    fit = fit_in_band(held_out(first, FAMILY, given.spectra, "validation"))[0]
+    write_record(__file__, {"rows": rows, "fit in-band": fit, "n_validation": given.spectra, "steps": first.steps})
 
 
 if __name__ == "__main__":

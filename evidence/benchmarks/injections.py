@@ -3,10 +3,9 @@
 Writes runs/benchmarks/injections.json. Needs $NBLIB_REAL_DATA.
 """
 
-import argparse
-
 import numpy as np
 
+from evidence.benchmarks.script import options, write_record
 from evidence.unknown.background_baselines import (
     DetectorScores,
     calibrated_bank,
@@ -27,19 +26,16 @@ from evidence.unknown.injections import (
 from nblib.cells import WIDE_CELL, cell_labels
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.statistic.bank import ALLOWANCE, WIDTHS
-from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_result, real_data_dir
-from nblib.project.records import write_json
 
 SHIPPED, K_UNKNOWN = DetectorScores(), DetectorScores(n_segments_known=False)
 LIBRARIES = library_settings()
-SCREENS = (
+SCREENS = [
     running_median_filter(401, (1, 2, 3)),
     running_median_filter(101, (1,)),
     SHIPPED.method("classical ranks"),
     SHIPPED.method("ranks"),
     calibrated_bank(),
-)
+]
 
 
 def random_scores(freqs, psd, valid, n_segments):
@@ -104,12 +100,9 @@ def differences(recalls):
 
 def main() -> None:
     """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--places", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    stretches = real_stretches(real_data_dir())
-    bench = Benchmark(stretches, options.places, options.seed)
+    asked = options(__file__, __doc__, places=20, seed=0)
+    stretches = real_stretches()
+    bench = Benchmark(stretches, asked.places, asked.seed)
     places = {stretch.name: bench.places(stretch, SCREENS) for stretch in stretches}
     first, held_out = stretches[0], stretches[1:]
     singles = single_settings() | LIBRARIES
@@ -132,15 +125,9 @@ def main() -> None:
         "differences": differences(recalls),
         "quiet spectra": {here.name: flagged_quiet(here, bench) for here in stretches},
         "places": places_used(places),
-        "settings": {
-            "seed": options.seed,
-            "places": options.places,
-            "heights": HEIGHTS,
-            "widths of the bank": WIDTHS,
-            "allowance": ALLOWANCE,
-        },
+        "settings": vars(asked) | {"heights": HEIGHTS, "widths of the bank": WIDTHS, "allowance": ALLOWANCE},
     }
-    write_json(benchmark_result("injections"), record | run_conditions())
+    write_record(__file__, record)
     for name, row in record["held out"].items():
         print(f"{name:32s} {row}")
     print(record["best single setting"], record["differences"])

@@ -5,11 +5,11 @@ where every method flags 1 % and 5 % of the bins of the same series without them
 what the undisturbed series gives at the same places. Backgrounds and series are those of the second generator.
 """
 
-import argparse
 import time
 
 import numpy as np
 
+from evidence.benchmarks.script import options, write_record
 from evidence.unknown.multitaper import bin_maxima, harmonic_f_test
 from evidence.unknown.series_trials import (
     AVERAGES,
@@ -22,9 +22,6 @@ from evidence.unknown.series_trials import (
     quiet_series,
 )
 from nblib.measured.detector import NoiseDetector
-from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_result
-from nblib.project.records import write_json
 
 SEED = 78  # the padding of the F test was chosen on series of seed 77
 SHARES = (0.01, 0.05)
@@ -66,12 +63,10 @@ def interval(values: np.ndarray, rng_seed: int = 0, n_draws: int = 2000) -> dict
 
 def main() -> None:
     """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--series", type=int, default=60)
-    options = parser.parse_args()
+    n_series = options(__file__, __doc__, series=60).series
     seconds: dict[str, float] = {}
     rows: dict = {}
-    for index in range(options.series):
+    for index in range(n_series):
         alone = scores(quiet_series(SEED, index)[0], seconds)
         quiet = with_either(alone, alone)
         for kind, strength, width in CASES:
@@ -89,21 +84,14 @@ def main() -> None:
             table |= {f"{name} - {DETECTOR}": interval(hits[name][0] - hits[DETECTOR][0]) for name in (WHOLE, EITHER)}
             record["found"].setdefault(case, {})[share] = table
             print(case, share, {name: round(row["share"], 3) for name, row in table.items()}, flush=True)
-    total = options.series * (1 + len(CASES))
+    total = n_series * (1 + len(CASES))
     record["milliseconds a series"] = {name: spent / total * 1e3 for name, spent in seconds.items()}
     record["settings"] = {
-        "seed": SEED,
-        "series": options.series,
-        "places a series": PLACES,
-        "samples": (AVERAGES + 1) * (N_BINS + 1),
-        "rate": RATE,
-        "bins": N_BINS,
-        "averages": AVERAGES,
-        "segments of the third row": SEGMENTS,
-        "time-bandwidth product": 4,
-        "padding": 4,
+        **{"seed": SEED, "series": n_series, "places a series": PLACES, "samples": (AVERAGES + 1) * (N_BINS + 1)},
+        **{"rate": RATE, "bins": N_BINS, "averages": AVERAGES, "segments of the third row": SEGMENTS},
+        **{"time-bandwidth product": 4, "padding": 4},
     }
-    print(f"wrote {write_json(benchmark_result('multitaper'), record | run_conditions())}")
+    write_record(__file__, record)
 
 
 if __name__ == "__main__":

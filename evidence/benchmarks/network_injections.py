@@ -5,13 +5,14 @@ choice - the best single classical setting, the weight of the network - is made 
 of the others.
 """
 
-import argparse
-
 import numpy as np
 import torch
 
+from evidence.benchmarks.script import options, write_record
+from evidence.benchmarks.wide import read_networks
 from evidence.unknown.background_baselines import (
     DetectorScores,
+    SharedScores,
     calibrated_bank,
     iterated_clipping,
     running_median_filter,
@@ -26,76 +27,46 @@ from evidence.unknown.injections import (
     real_stretches,
     table,
 )
-from evidence.unknown.network import SCORES, WideNetwork
-from evidence.unknown.network_methods import network_cells
+from evidence.unknown.network import CELL_SCORES, WideNetwork, network_cells
 from nblib.cells import WIDE_CELL, cell_scores
 from nblib.measured.statistic.score import add_evidence
-from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_result, real_data_dir
-from nblib.project.records import write_json
-from nblib.training.checkpoints import load_checkpoint
 
 WEIGHTS = (0.5, 1.0, 2.0, 4.0)
 COMBINED = ("head", "attention")
 
 
-class Remembered:
-    """A method that scores the same spectra once."""
+class NetworkScores(SharedScores):
+    """Every score of the network per bin, as methods."""
 
-    def __init__(self, method):
-        self.method, self.found = method, {}
+    NAMES = CELL_SCORES
 
-    def __call__(self, freqs, psd, valid, n_segments):
-        key = (len(psd), n_segments, psd[:, valid[0]].tobytes())
-        if hash(key) not in self.found:
-            self.found[hash(key)] = self.method(freqs, psd, valid, n_segments)
-        return self.found[hash(key)]
+    def __init__(self, model: WideNetwork):
+        super().__init__()
+        self.model = model
 
-
-def all_scores(model):
-    """Every score of the network per bin, by kind."""
-
-    def method(freqs, psd, valid, n_segments):
-        rows = [network_cells(model, freqs, x, here, n_segments) for x, here in zip(psd, valid, strict=True)]
-        bins = psd.shape[1]
-        return {kind: np.repeat(np.stack([row[kind] for row in rows]), WIDE_CELL, axis=1)[:, :bins] for kind in SCORES}
-
-    return Remembered(method)
+    def _compute(self, freqs, psd, valid, n_segments):
+        found = network_cells(self.model, freqs, psd, valid, n_segments)
+        return [np.repeat(found[kind], WIDE_CELL)[: len(psd)] for kind in self.NAMES]
 
 
-def with_evidence(classical, scores, kind, weight):
+def with_evidence(classical, scores, weight):
     """The classical -ln p of a cell and the network's bounded evidence."""
 
     def method(freqs, psd, valid, n_segments):
         log_p = cell_scores(classical(freqs, psd, valid, n_segments), WIDE_CELL)
-        log_odds = scores(freqs, psd, valid, n_segments)[kind][:, ::WIDE_CELL]
+        log_odds = scores(freqs, psd, valid, n_segments)[:, ::WIDE_CELL]
         return np.repeat(add_evidence(log_p, log_odds, weight), WIDE_CELL, axis=1)[:, : psd.shape[1]]
 
     return method
-
-
-def only(scores, kind):
-    """One score of the network."""
-    return lambda *spectra: scores(*spectra)[kind]
-
-
-def read_networks(entries):
-    """All scores of each network, by the name it is given: NAME=FILE."""
-    found = {}
-    for name, _, path in (entry.partition("=") for entry in entries):
-        model = WideNetwork()
-        load_checkpoint(path, model)
-        found[name] = all_scores(model.eval())
-    return found
 
 
 def with_networks(scores, classical, on_first):
     """The networks' scores and their sums with the classical detector; and what each weight reaches on_first."""
     methods, chosen = {}, {}
     for name, here in scores.items():
-        methods |= {f"{name}: {kind}": only(here, kind) for kind in SCORES}
+        methods |= {f"{name}: {kind}": here.method(kind) for kind in CELL_SCORES}
         for kind in COMBINED:
-            sums = {weight: with_evidence(classical, here, kind, weight) for weight in WEIGHTS}
+            sums = {weight: with_evidence(classical, here.method(kind), weight) for weight in WEIGHTS}
             found = {weight: on_first(method) for weight, method in sums.items()}
             chosen[f"{name}: {kind}"] = {f"{weight:g}": value for weight, value in found.items()}
             methods[f"classical detector + {name}: {kind}"] = sums[max(found, key=found.get)]
@@ -127,17 +98,14 @@ def differences(recalls):
 
 def main() -> None:
     """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("networks", nargs="+", help="NAME=FILE; the first also screens the places")
-    parser.add_argument("--places", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    files = {"nargs": "+", "required": True, "help": "NAME=FILE; the first also screens the places"}
+    asked = options(__file__, __doc__, networks=files, places=20, seed=0)
     torch.set_num_threads(1)
-    stretches = real_stretches(real_data_dir())
-    bench, first = Benchmark(stretches, options.places, options.seed), stretches[0]
-    scores = read_networks(options.networks)
+    stretches = real_stretches()
+    bench, first = Benchmark(stretches, asked.places, asked.seed), stretches[0]
+    scores = {name: NetworkScores(model) for name, model in read_networks(asked.networks).items()}
     classical = DetectorScores().method("classical ranks")
-    screen = only(next(iter(scores.values())), "head")
+    screen = next(iter(scores.values())).method("head")
     screens = [running_median_filter(401, (1, 2, 3)), running_median_filter(101, (1,)), classical, calibrated_bank()]
     places = {here.name: bench.places(here, [*screens, screen]) for here in stretches}
 
@@ -147,7 +115,7 @@ def main() -> None:
 
     singles = single_settings()
     tuning = {name: on_first(method) for name, method in singles.items()}
-    best = max(tuning, key=tuning.get)
+    best = max(tuning, key=lambda name: tuning[name])
     networks, chosen = with_networks(scores, classical, on_first)
     methods = {
         "classical detector": classical,
@@ -167,9 +135,9 @@ def main() -> None:
         "by width": by_width(recalls),
         "differences": differences(recalls),
         "places": places_used(places),
-        "settings": {"seed": options.seed, "places": options.places},
+        "settings": {"seed": asked.seed, "places": asked.places},
     }
-    write_json(benchmark_result("network_injections"), record | run_conditions())
+    write_record(__file__, record)
     for name, row in record["held out"].items():
         print(f"{name:45s} {row}")
     print(record["first stretch"])

@@ -3,7 +3,6 @@
 Writes runs/benchmarks/own_spectra.json, a section at a time; sections that are there with the same settings are kept.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evidence.benchmarks.script import options
 from evidence.unknown import alarm_rates
 from evidence.unknown import own_checks as checks
 from nblib.measured.detector import NoiseDetector
@@ -154,17 +154,14 @@ SECTIONS = {
 
 def main() -> None:
     """Measure what is missing, section by section."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--share", type=float, default=1.0, help="of the draws; 0.1 for a look")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=SECTIONS, help="measure this section again and no other")
-    options = parser.parse_args()
+    only = {"choices": SECTIONS, "help": "measure this section again and no other"}
+    asked = options(__file__, __doc__, share=(1.0, "of the draws; 0.1 for a look"), seed=0, only=only)
     path = benchmark_result("own_spectra")
     record = read_json(path) if path.exists() else {}
     for name, (measure, draws) in SECTIONS.items():
-        settings = {"draws": max(round(draws * options.share), 1), "seed": options.seed}
+        settings = {"draws": max(round(draws * asked.share), 1), "seed": asked.seed}
         kept = record.get(name, {}).get("settings") == settings
-        if options.only not in (None, name) or (kept and options.only is None):
+        if asked.only not in (None, name) or (kept and asked.only is None):
             continue
         started = time.perf_counter()
         found = measure(settings["draws"], settings["seed"])

@@ -3,20 +3,19 @@
 Two trainings at a time, one core each, so that their seconds compare.
 """
 
-import argparse
 import json
+from typing import Any
 
+from evidence.benchmarks.script import options, write_record
 from nblib import TrainConfig, train_many
 from nblib.assessment import held_out, masked_prediction
 from nblib.prediction import predict
-from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_result
 from nblib.project.profiles import get_profile
-from nblib.project.records import committed_result, write_json
+from nblib.project.records import committed_result
 from nblib.scoring.metrics import detection
 
 FAMILY, N_SPECTRA = "single_line", 500
-CHANGES = {
+CHANGES: dict[str, dict[str, Any]] = {
     "as it is": {},
     "AdamW alone": {"muon_learning_rate": 0.0, "learning_rate": 5e-3},
     "AdamW alone, 1400 steps": {"muon_learning_rate": 0.0, "learning_rate": 5e-3, "steps": 1400},
@@ -39,24 +38,22 @@ CHANGES = {
 }
 
 
-def main():
+def main() -> None:
     """Train every variant, judge it on validation spectra, write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=list(CHANGES), default=list(CHANGES))
-    options = parser.parse_args()
+    names = {"nargs": "+", "choices": list(CHANGES), "default": list(CHANGES)}
+    asked = options(__file__, __doc__, only=names)
     weight = committed_result("03_full_attention_regularizer")["parameters"]["reg_weight"]
     base = get_profile("quick").training | {"regularizer": "uniform_clean", "reg_weight": weight, "families": (FAMILY,)}
-    configs = [TrainConfig(**base | CHANGES[name]) for name in options.only]
-    rows = {}
-    for name, result in zip(options.only, train_many(configs), strict=True):
+    configs = [TrainConfig(**base | CHANGES[name]) for name in asked.only]
+    rows: dict[str, dict] = {}
+    for name, result in zip(asked.only, train_many(configs), strict=True):
         data = held_out(result.config, FAMILY, N_SPECTRA, "validation")
         reading = predict(result.model, data, sweep=False)
         found = detection(reading.attention(), reading.truth, len(data.freqs))
         rows[name] = {"ap": found["ap"], "top1": found["top1"], **masked_prediction(reading, data)}
         rows[name] |= {"seconds": result.record["wall_seconds"], "change": CHANGES[name]}
         print(json.dumps({name: {key: round(value, 4) for key, value in rows[name].items() if key != "change"}}))
-    record = {"rows": rows, "reg_weight": weight, "base": base, "n_validation": N_SPECTRA, **run_conditions()}
-    print(f"wrote {write_json(benchmark_result('recipe'), record)}")
+    write_record(__file__, {"rows": rows, "reg_weight": weight, "base": base, "n_validation": N_SPECTRA})
 
 
 if __name__ == "__main__":

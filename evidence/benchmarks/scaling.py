@@ -1,6 +1,9 @@
 """Two processes of one core each against one: throughput and losses at the same global batch. `make bench`"""
 
+<<<<<<< HEAD
 import argparse
+=======
+>>>>>>> main
 import json
 import os
 import subprocess
@@ -10,11 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+from evidence.benchmarks.script import options, write_record
 from nblib import TrainConfig, train
+<<<<<<< HEAD
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.records import write_json
 from nblib.training.loop import load_run
+=======
+from nblib.training.checkpoints import read_history
+>>>>>>> main
 
 STEPS = {32: 120, 128: 40, 512: 12}  # by global batch
 COLUMNS = ("train_loss", "mask_loss", "reg_loss", "val_loss")
@@ -32,10 +40,17 @@ def outcome(running: subprocess.Popen, folder: str) -> dict:
     """Wait for a training: steps a second, and the losses by row."""
     if running.wait() != 0:
         raise RuntimeError(f"a training of the benchmark ended with {running.returncode}; run --worker by hand")
+<<<<<<< HEAD
     history = load_run(next(Path(folder).glob("models/*"))).history
     steps, seconds = history["step"], history["seconds"]
     rate = (steps[-1] - steps[0]) / (seconds[-1] - seconds[0])  # the first rows hold the start
     return {"steps_per_second": float(rate), "losses": np.stack([history[name] for name in COLUMNS], axis=1).tolist()}
+=======
+    rows = read_history(next(Path(folder).glob("models/*/history.csv")))
+    steps, seconds = (np.array([row[name] for row in rows]) for name in ("step", "seconds"))
+    rate = (steps[-1] - steps[0]) / (seconds[-1] - seconds[0])  # the first rows hold the start
+    return {"steps_per_second": float(rate), "losses": [[row[name] for name in COLUMNS] for row in rows]}
+>>>>>>> main
 
 
 def one_run(n_processes: int, batch: int) -> dict:
@@ -58,14 +73,8 @@ def rows_at(batch: int) -> list[int]:
 
 def worker(batch: int) -> None:
     """What every process runs: the quick profile's model at this global batch."""
-    config = TrainConfig(
-        regularizer="uniform_clean",
-        reg_weight=10.0,
-        steps=STEPS[batch],
-        batch_size=batch,
-        validate_every=rows_at(batch)[0],
-        n_validation=32,
-    )
+    sizes = {"steps": STEPS[batch], "batch_size": batch, "validate_every": rows_at(batch)[0], "n_validation": 32}
+    config = TrainConfig.from_dict({"regularizer": "uniform_clean", "reg_weight": 10.0} | sizes)
     train(config, progress=False, n_workers=0)
 
 
@@ -85,18 +94,16 @@ def compare(batch: int, repeats: int) -> dict:
     }
 
 
-def main():
+def main() -> None:
     """Every global batch in turn, write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--worker", type=int, choices=STEPS, help="internal: be one of the processes, global batch")
-    options = parser.parse_args()
-    if options.worker:
-        worker(options.worker)
+    inner = {"type": int, "choices": STEPS, "help": "internal: be one of the processes, global batch"}
+    asked = options(__file__, __doc__, repeats=5, worker=inner)
+    if asked.worker:
+        worker(asked.worker)
         return
-    record = {f"global batch {batch}": compare(batch, options.repeats) for batch in STEPS}
+    record = {f"global batch {batch}": compare(batch, asked.repeats) for batch in STEPS}
     print(json.dumps(record, indent=1))
-    print(f"wrote {write_json(benchmark_result('scaling'), record | run_conditions())}")
+    write_record(__file__, record)
 
 
 if __name__ == "__main__":

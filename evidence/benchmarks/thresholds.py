@@ -6,10 +6,11 @@ runs/thresholds, so that a run that was cut off goes on (a quarter of an hour on
 """
 
 from itertools import product
+from pathlib import Path
 
+from nblib.measured.statistic import thresholds
 from nblib.measured.statistic.thresholds import BINS, SEGMENTS, SHIPPED, drawn_classes
 from nblib.project.parallel import map_side_by_side
-from nblib.project.paths import ROOT
 from nblib.project.records import write_json
 
 
@@ -20,7 +21,11 @@ def main() -> None:
     shipped: dict = {}
     for settings in classes:
         shipped |= drawn_classes(settings)
+<<<<<<< HEAD
     write_json(ROOT / "nblib" / "measured" / "statistic" / SHIPPED, shipped)
+=======
+    write_json(Path(thresholds.__file__).with_name(SHIPPED), shipped)
+>>>>>>> main
 
 
 if __name__ == "__main__":

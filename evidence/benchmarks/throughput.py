@@ -3,23 +3,20 @@
 Writes runs/benchmarks/throughput.json and the figure bench_step_profile.
 """
 
-import argparse
-import time
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from evidence.benchmarks.script import options, seconds_of, training_step, write_record
 from nblib import TrainConfig
 from nblib.dataset import EXTERNAL, INTRINSIC, MASK, NoiseBERTDataset
 from nblib.notebook.figures import save_figure, use_style
-from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_record, benchmark_result
-from nblib.project.records import read_json, write_json
 from nblib.simulation.estimation import draw_intrinsic
 from nblib.simulation.noise import draw_external
-from nblib.training.objective import loss_terms
+from nblib.style import PAIR, SECOND
 from nblib.training.optimizer import MuonAdamW
 
 N_STEPS, N_REPEATS = 20, 7
@@ -57,11 +54,7 @@ def time_data(n_spectra: int = 320) -> dict:
     }
     micros = {}
     for name, part in parts.items():
-        seconds = []
-        for _ in range(N_REPEATS * 3):
-            started = time.perf_counter()
-            part()
-            seconds.append(time.perf_counter() - started)
+        seconds = [seconds_of(part) for _ in range(N_REPEATS * 3)]
         micros[name] = float(np.median(seconds) / len(indices) * 1e6)
     return {"microseconds": micros, "spectra_per_second": 1e6 / micros["all"]}
 
@@ -72,10 +65,10 @@ class Step:
     def __init__(self, compiled: bool = False):
         self.config = TrainConfig(regularizer="uniform_clean", reg_weight=10.0)
         self.data = self.config.dataset("train")
-        self.model = self.config.build_model(self.data.freqs)
-        self.optimizer = MuonAdamW(self.model, self.config)
+        model = self.config.build_model(self.data.freqs)
+        self.optimizer = MuonAdamW(model, self.config)
         self.optimizer.set_rate(0.01)
-        self.forward = torch.compile(self.model) if compiled else self.model
+        self.forward = torch.compile(model) if compiled else model
 
     def batch(self, number: int) -> dict:
         """The number-th 32 spectra."""
@@ -83,26 +76,17 @@ class Step:
 
     def __call__(self, batch: dict, bf16: bool = False) -> float:
         """Seconds of a step."""
-        started = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            terms, _ = loss_terms(self.forward, batch, self.config)
-        self.optimizer.zero_grad()
-        (terms["mask"][0] / terms["mask"][1] + 10 * terms["reg"][0] / terms["reg"][1]).backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        return time.perf_counter() - started
+        forward = torch.autocast("cpu", torch.bfloat16, enabled=bf16)(self.forward)
+        return seconds_of(lambda: training_step(forward, self.optimizer, batch, self.config))
 
 
 def profile_step() -> dict:
     """Milliseconds of one training step on this process's threads: by group of operators, and the data beside it."""
-    step, seconds, drawing = Step(), [], []
+    step = Step()
     batches = [step.batch(number) for number in range(N_STEPS)]
     step(batches[0])
-    for number, batch in enumerate(batches):
-        seconds.append(step(batch))
-        started = time.perf_counter()
-        step.batch(number)
-        drawing.append(time.perf_counter() - started)
+    turns = [(step(batch), seconds_of(partial(step.batch, number))) for number, batch in enumerate(batches)]
+    step_ms, data_ms = 1e3 * np.median(turns, axis=0)
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
         for batch in batches[:5]:
             step(batch)
@@ -113,34 +97,32 @@ def profile_step() -> dict:
         for group, names in GROUPS.items()
     }
     shares["the rest"] = 1 - sum(shares.values())
-    return {"step_ms": float(np.median(seconds) * 1e3), "data_ms": float(np.median(drawing) * 1e3), "shares": shares}
+    return {"step_ms": float(step_ms), "data_ms": float(data_ms), "shares": shares}
 
 
 def time_settings() -> dict:
     """Milliseconds of a step by setting, in turn, medians; and the seconds that compiling takes before the first."""
     steps = {name: Step(compiled) for name, (_, _, compiled) in SETTINGS.items()}
     batch = next(iter(steps.values())).batch(0)
-    first, seconds = {}, {name: [] for name in SETTINGS}
-    for turn in range(N_STEPS + 1):
+    seconds: dict[str, list[float]] = {name: [] for name in SETTINGS}
+    for _ in range(N_STEPS + 1):
         for name, (threads, bf16, _) in SETTINGS.items():
             torch.set_num_threads(threads)
-            spent = steps[name](batch, bf16)
-            if turn:
-                seconds[name].append(spent)
-            else:
-                first[name] = spent
-    return {name: {"step_ms": float(np.median(seconds[name]) * 1e3), "first_s": first[name]} for name in SETTINGS}
+            seconds[name].append(steps[name](batch, bf16))
+    return {
+        name: {"step_ms": float(np.median(later) * 1e3), "first_s": first} for name, (first, *later) in seconds.items()
+    }
 
 
 def plot(record: dict) -> None:
     """Step by operator group, and one spectrum by stage."""
     use_style()
-    fig, axes = plt.subplots(1, 2, figsize=(9, 2.6))
+    fig, axes = plt.subplots(1, 2, figsize=PAIR)
     shares = {name: share * record["step"]["step_ms"] for name, share in record["step"]["shares"].items()}
     shares["drawing 32 spectra (overlapped)"] = record["step"]["data_ms"]
     micros = {name: value for name, value in record["data"]["microseconds"].items() if name != "all"}
     for ax, values, label in ((axes[0], shares, "ms a step of 32 spectra"), (axes[1], micros, "µs a spectrum")):
-        bars = ax.barh(list(values), list(values.values()), color="#7aa6c9")
+        bars = ax.barh(list(values), list(values.values()), color=SECOND)
         ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=7)
         ax.invert_yaxis()
         ax.set(xlabel=label, xlim=(0, 1.2 * max(values.values())))
@@ -148,18 +130,14 @@ def plot(record: dict) -> None:
     save_figure(fig, "bench_step_profile", caption, "benchmarks")
 
 
-def main():
+def main() -> None:
     """Measure, write the record and the figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--redraw", action="store_true", help="draw the recorded figure again, measure nothing")
-    if parser.parse_args().redraw:
-        plot(read_json(benchmark_record("throughput")))
-        return
+    options(__file__, __doc__, plot)
     step = profile_step()
     settings = time_settings()
     torch.set_num_threads(1)
-    record = {"step": step, "settings": settings, "data": time_data(), **run_conditions()}
-    write_json(benchmark_result("throughput"), record)
+    record = {"step": step, "settings": settings, "data": time_data()}
+    write_record(__file__, record)
     plot(record)
     print(f"step {step['step_ms']:.1f} ms, drawing its data {step['data_ms']:.1f} ms (overlapped by a worker)")
     print(f"{record['data']['spectra_per_second']:.0f} spectra a second and core, ready for the model")

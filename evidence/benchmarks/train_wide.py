@@ -5,21 +5,29 @@ spectrum: cells where the classical detector's score is in its upper 15 % carry 
 the weights and their record into the package.
 """
 
+<<<<<<< HEAD
 import argparse
+=======
+import json
+>>>>>>> main
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
+<<<<<<< HEAD
 import nblib.measured.statistic
+=======
+from evidence.benchmarks.script import options
+>>>>>>> main
 from evidence.unknown.background_baselines import DetectorScores
 from evidence.unknown.injections import real_stretches
 from evidence.unknown.training import RealSpectrum, WideTraining, train_wide
 from nblib.cells import WIDE_CELL, cell_scores
-from nblib.measured.statistic.network import WEIGHTS
+from nblib.measured.statistic import network
 from nblib.project.environment import run_conditions
-from nblib.project.paths import real_data_dir, runs_dir
+from nblib.project.paths import runs_dir
 from nblib.project.records import write_json
 from nblib.training.checkpoints import load_checkpoint
 
@@ -38,7 +46,7 @@ CONTINUED = WideTraining(
 
 def first_stretch() -> RealSpectrum:
     """The first H1 stretch, unlabelled."""
-    here = real_stretches(real_data_dir())[0]
+    here = real_stretches()[0]
     scores = cell_scores(
         DetectorScores().method("classical ranks")(here.freqs, here.psd[None], here.valid[None], here.n_segments),
         WIDE_CELL,
@@ -48,20 +56,23 @@ def first_stretch() -> RealSpectrum:
 
 def main() -> None:
     """Train, and ship if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ship", action="store_true", help="write the weights into the package")
-    options = parser.parse_args()
+    asked = options(__file__, __doc__, ship=(False, "write the weights into the package"))
     torch.set_num_threads(1)
     folders = {name: runs_dir("wide", name) for name in ("simulated", "continued")}
     train_wide(SIMULATED, folders["simulated"], log=print, n_workers=1)
     start = folders["simulated"] / "last.safetensors"
     model = train_wide(CONTINUED, folders["continued"], [first_stretch()], start, log=print, n_workers=1)
-    if options.ship:
+    if asked.ship:
         trained = []
         for folder in folders.values():
             metadata = load_checkpoint(folder / "last.safetensors", model)  # the continued run comes last
+<<<<<<< HEAD
             trained.append({"config": metadata["config"], "history": metadata["rows"]})
         weights = Path(nblib.measured.statistic.__file__).parent / WEIGHTS
+=======
+            trained.append({"config": json.loads(metadata["config"]), "history": metadata["history"]})
+        weights = Path(network.__file__).with_name(network.WEIGHTS)
+>>>>>>> main
         save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
         measured = f"first H1 stretch, injections in {CONTINUED.real_share:.0%} of the batches of the second part"
         write_json(weights.with_suffix(".json"), {"trained": trained, "measured spectra": measured} | run_conditions())

@@ -4,33 +4,36 @@ Writes runs/benchmarks/wide.json: average precision per 10-bin cell and its 95 %
 chosen on validation spectra, differences on the same draws of spectra. --classical alone needs no network.
 """
 
-import argparse
 import time
 
 import numpy as np
 import torch
 
+from evidence.benchmarks.script import options, write_record
 from evidence.unknown import unknown_backgrounds as wide
-from evidence.unknown.network import WideNetwork
-from evidence.unknown.network_methods import network_cells
+from evidence.unknown.network import WideNetwork, network_cells
 from nblib.measured.statistic.network import load_weights
 from nblib.measured.statistic.score import add_evidence
-from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_record, benchmark_result
-from nblib.project.records import read_json, write_json
+from nblib.project.records import read_json
 
 SETS = {"wide": wide.locked_test, "second": wide.second_test}
 
 
-def measured(cells, truth, draws):
-    """Average precision, its interval, and the draws themselves (kept for differences)."""
-    return {"ap": wide.cell_precision(cells, truth), "interval": np.percentile(draws, [2.5, 97.5])}
+def judged(cells: dict[str, list], truth: list) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
+    """Average precision of every method with its interval, and the draws behind it, which differences need."""
+    draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
+    intervals = {key: np.percentile(values, [2.5, 97.5]) for key, values in draws.items()}
+    return {key: {"ap": wide.cell_precision(cells[key], truth), "interval": intervals[key]} for key in cells}, draws
 
 
-def difference(first, second, first_draws, second_draws):
-    """Difference of two average precisions with its interval, spectra drawn again together."""
-    low, high = np.percentile(first_draws - second_draws, [2.5, 97.5])
-    return {"difference": first["ap"] - second["ap"], "low": low, "high": high}
+def differences(pairs, found: dict[str, dict], draws: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Differences of two average precisions with their intervals, spectra drawn again together."""
+    bounds = {(a, b): np.percentile(draws[a] - draws[b], [2.5, 97.5]) for a, b in pairs}
+    return {
+        f"{a} - {b}": {"difference": found[a]["ap"] - found[b]["ap"], "low": low, "high": high}
+        for (a, b), (low, high) in bounds.items()
+    }
 
 
 def network_scores(model, spectra, known):
@@ -49,10 +52,9 @@ def classical(record):
     for name, spectra in ((key, make()) for key, make in SETS.items()):
         truth = wide.truth_of(spectra)
         record.setdefault("prevalence", {})[name] = float(np.concatenate(truth).mean())
-        for method, score in methods.items():
-            cells = wide.cells_of(score, spectra)
-            record.setdefault(name, {})[method] = measured(cells, truth, wide.precision_draws(cells, truth))
-            print(name, method, record[name][method], flush=True)
+        cells = {method: wide.cells_of(score, spectra) for method, score in methods.items()}
+        record.setdefault(name, {}).update(judged(cells, truth)[0])
+        print(name, record[name], flush=True)
 
 
 def with_networks(record, networks):
@@ -69,18 +71,13 @@ def with_networks(record, networks):
             cells |= {f"{label}: {kind}": rows for kind, rows in found.items()}
             unknown = network_scores(model, spectra, known=False)
             cells |= {f"{label}: {kind}, K unknown": unknown[kind] for kind in ("attention", "head")}
-            pairs = zip(cells["bank"], found["head"], strict=True)
-            cells[f"bank + 2 x {label}: head"] = [add_evidence(log_p, log_odds, 2.0) for log_p, log_odds in pairs]
-        draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
-        record[name] |= {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
+            both = zip(cells["bank"], found["head"], strict=True)
+            cells[f"bank + 2 x {label}: head"] = [add_evidence(log_p, log_odds, 2.0) for log_p, log_odds in both]
+        scores, draws = judged(cells, truth)
+        record[name] |= scores
         best = max((record["best"], "bank"), key=lambda key: record[name][key]["ap"])
-        record.setdefault("differences", {}).setdefault(name, {}).update(
-            {
-                f"{key} - {best}": difference(record[name][key], record[name][best], draws[key], draws[best])
-                for key in cells
-                if key not in (record["best"], "bank")
-            }
-        )
+        pairs = [(key, best) for key in cells if key not in (record["best"], "bank")]
+        record.setdefault("differences", {}).setdefault(name, {}).update(differences(pairs, scores, draws))
         print(name, {key: round(record[name][key]["ap"], 3) for key in cells}, flush=True)
         print(record["differences"][name], record["milliseconds a spectrum"], flush=True)
 
@@ -114,38 +111,39 @@ def shipped(record):
         spectra = make()
         truth = wide.truth_of(spectra)
         cells = wide.detector_cells(spectra) | {record["best"]: wide.cells_of(best, spectra)}
-        draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
-        found = {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
+        found, draws = judged(cells, truth)
         record[name] |= found | {"bank": found["its classical part"]}
         detector, part = wide.DETECTOR[:2]
-        for one, other in [(detector, part)] + [(key, record["best"]) for key in wide.DETECTOR if key != part]:
-            pair = difference(found[one], found[other], draws[one], draws[other])
-            record.setdefault("differences", {}).setdefault(name, {})[f"{one} - {other}"] = pair
-            print(name, f"{one} - {other}", pair, flush=True)
+        pairs = [(detector, part)] + [(key, record["best"]) for key in wide.DETECTOR if key != part]
+        record.setdefault("differences", {}).setdefault(name, {}).update(differences(pairs, found, draws))
+        print(name, record["differences"][name], flush=True)
         print(name, {key: round(row["ap"], 3) for key, row in found.items()}, flush=True)
 
 
 def main() -> None:
     """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--classical", action="store_true", help="score the classical methods")
-    parser.add_argument("--shipped", action="store_true", help="score the shipped detector and its parts")
-    parser.add_argument("--tried", nargs="*", default=[], help="NAME=FILE of networks scored on tuning spectra alone")
-    parser.add_argument("networks", nargs="*", help="NAME=FILE of networks' weights, scored beside them")
-    options = parser.parse_args()
+    files = {"nargs": "*", "default": []}
+    asked = options(
+        __file__,
+        __doc__,
+        classical=(False, "score the classical methods"),
+        shipped=(False, "score the shipped detector and its parts"),
+        tried=(files, "NAME=FILE of networks scored on tuning spectra alone"),
+        networks=(files, "NAME=FILE of networks' weights, scored beside them"),
+    )
     torch.set_num_threads(1)
     path = benchmark_result("wide")
     before = path if path.exists() else benchmark_record("wide")  # scores of other methods stay
-    record = read_json(before) if before.exists() and not options.classical else {}
-    if options.classical:
+    record = read_json(before) if before.exists() and not asked.classical else {}
+    if asked.classical:
         classical(record)
-    if options.shipped:
+    if asked.shipped:
         shipped(record)
-    if options.tried:
-        tried(record, read_networks(options.tried))
-    if options.networks:
-        with_networks(record, read_networks(options.networks))
-    write_json(path, record | run_conditions())
+    if asked.tried:
+        tried(record, read_networks(asked.tried))
+    if asked.networks:
+        with_networks(record, read_networks(asked.networks))
+    write_record(__file__, record)
 
 
 if __name__ == "__main__":

@@ -5,20 +5,18 @@ average precision per 10-bin cell on the locked wide test and on the second gene
 of spectra. The weights lie in runs/wide_cnn; training resumes.
 """
 
-import argparse
 import time
 from dataclasses import asdict, replace
 
 import numpy as np
 import torch
-from train_wide import SIMULATED
-from wide import SETS, difference, measured, network_scores
 
+from evidence.benchmarks.script import options, write_record
+from evidence.benchmarks.train_wide import SIMULATED
+from evidence.benchmarks.wide import SETS, differences, judged, network_scores
 from evidence.unknown import unknown_backgrounds as wide
 from evidence.unknown.training import train_wide
-from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_result, runs_dir
-from nblib.project.records import write_json
+from nblib.project.paths import runs_dir
 
 CLASSICAL = "median 801, narrow"  # the best one on the tuning spectra: records/benchmarks/wide.json
 KINDS = {"attention": True, "cnn": False}
@@ -46,42 +44,37 @@ def pairs(seeds) -> list[tuple[str, str]]:
     return found
 
 
-def judged(cells: dict, truth: list, seeds) -> tuple[dict, dict]:
+def compared(cells: dict, truth: list, seeds) -> tuple[dict, dict]:
     """Average precision of every method, and differences on the same draws of spectra."""
-    draws = {key: wide.precision_draws(rows, truth) for key, rows in cells.items()}
-    found = {key: measured(rows, truth, draws[key]) for key, rows in cells.items()}
-    differences = {f"{a} - {b}": difference(found[a], found[b], draws[a], draws[b]) for a, b in pairs(seeds)}
+    found, draws = judged(cells, truth)
     heads = [(f"attention, seed {seed}: head", f"cnn, seed {seed}: head") for seed in seeds]
     low, high = np.percentile(np.mean([draws[a] - draws[b] for a, b in heads], axis=0), [2.5, 97.5])
     middle = np.mean([found[a]["ap"] - found[b]["ap"] for a, b in heads])
     # the interval is over spectra, for these trained networks: other seeds are not in it
-    differences["attention - cnn: head, mean of the seeds"] = {"difference": middle, "low": low, "high": high}
-    return found, differences
+    mean = {"attention - cnn: head, mean of the seeds": {"difference": middle, "low": low, "high": high}}
+    return found, differences(pairs(seeds), found, draws) | mean
 
 
 def main() -> None:
     """Train what is missing, measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1, help="of training; each seed draws its own training spectra")
-    parser.add_argument("--steps", type=int, default=SIMULATED.steps)
-    parser.add_argument("--spectra", type=int, help="of each test; all of them by default")
-    options = parser.parse_args()
+    seeds, of_each = (1, "of training; each seed draws its own training spectra"), (0, "of each test; all if left out")
+    given = options(__file__, __doc__, seeds=seeds, steps=SIMULATED.steps, spectra=of_each)
     torch.set_num_threads(1)
-    record: dict = {"seeds": options.seeds, "steps": options.steps}
-    seeds = range(options.seeds)
-    networks = {f"{kind}, seed {seed}": trained(kind, seed, options.steps, record) for seed in seeds for kind in KINDS}
+    record: dict = {"seeds": given.seeds, "steps": given.steps}
+    asked = [(kind, seed) for seed in range(given.seeds) for kind in KINDS]
+    networks = {f"{kind}, seed {seed}": trained(kind, seed, given.steps, record) for kind, seed in asked}
     for name, make in SETS.items():
-        spectra = make(options.spectra) if options.spectra else make()
+        spectra = make(given.spectra) if given.spectra else make()
         truth = wide.truth_of(spectra)
         cells = {CLASSICAL: wide.cells_of(wide.classical_methods()[CLASSICAL], spectra)}
         for label, model in networks.items():
             cells |= {f"{label}: {kind}": rows for kind, rows in network_scores(model, spectra, known=True).items()}
-        found, differences = judged(cells, truth, seeds)
+        found, gains = compared(cells, truth, range(given.seeds))
         prevalence = float(np.concatenate(truth).mean())
-        record[name] = {"spectra": len(spectra), "prevalence": prevalence, "scores": found, "differences": differences}
+        record[name] = {"spectra": len(spectra), "prevalence": prevalence, "scores": found, "differences": gains}
         print(name, {key: round(row["ap"], 3) for key, row in found.items()}, flush=True)
-        print(differences, flush=True)
-    print(f"wrote {write_json(benchmark_result('wide_cnn'), record | run_conditions())}")
+        print(gains, flush=True)
+    write_record(__file__, record)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ Each is a callable (freqs, psd (n, bin), valid (n, bin), n_segments) -> score (n
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 import numpy as np
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from nblib.measured.statistic.score import score_spectrum
@@ -16,7 +18,7 @@ from nblib.scoring.filters import matched_filter, running_median
 WINDOWS = (51, 101, 201, 401)  # bins of the running median
 NARROW, ALL = (1, 2, 3), (1, 3, 9, 27)  # standard deviations of the filters, bins
 WIDTH_SETS = {"1": (1,), "narrow": NARROW, "all": ALL}
-CLIP_ROUNDS, CLIP_AT = 6, 3.0  # iterated clipping: rounds, standard deviations
+CLIP_ROUNDS, CLIP_LIMIT = 6, 3.0  # iterated clipping: rounds, standard deviations
 TAIL_FROM = 0.5  # quantile of the bins from which on the tail is taken as exponential
 TAIL_TO = 0.85  # quantile beyond which bins may hold lines
 
@@ -33,14 +35,24 @@ def _by_row(score: Callable[[ndarray, ndarray, float], ndarray]) -> Callable:
     return method
 
 
+def _filters_on(background: Callable[[ndarray, ndarray, float], ndarray], widths) -> Callable:
+    """Matched filters on the residual of a background(freqs, log_psd, K), as a method."""
+
+    def score(freqs, log_psd, n_segments):
+        residual = log_psd - background(freqs, log_psd, n_segments)
+        return matched_filter(residual[None], widths, n_segments)[0]
+
+    return _by_row(score)
+
+
+def _median(log_psd, window, n_segments):
+    return running_median(log_psd[None], window, n_segments)[0]
+
+
 def running_median_filter(window: int, widths) -> Callable:
     """Matched filters on the residual of a running median."""
 
-    def score(_, log_psd, n_segments):
-        residual = log_psd[None] - running_median(log_psd[None], window, n_segments)
-        return matched_filter(residual, widths, n_segments)[0]
-
-    return _by_row(score)
+    return _filters_on(lambda _, log_psd, n_segments: _median(log_psd, window, n_segments), widths)
 
 
 def calibrated_bank(windows=(101, 401), widths=ALL) -> Callable:
@@ -49,8 +61,8 @@ def calibrated_bank(windows=(101, 401), widths=ALL) -> Callable:
     def score(_, log_psd, n_segments):
         best = np.full(len(log_psd), -np.inf)
         for window, width in product(windows, widths):
-            residual = log_psd[None] - running_median(log_psd[None], window, n_segments)
-            found = matched_filter(residual, (width,), n_segments)[0]
+            residual = log_psd - _median(log_psd, window, n_segments)
+            found = matched_filter(residual[None], (width,), n_segments)[0]
             low, high = np.quantile(found, [TAIL_FROM, TAIL_TO])
             excess = found[(found > low) & (found < high)].mean() - low
             np.maximum(best, (found - low) / max(excess, 1e-9), out=best)
@@ -59,18 +71,38 @@ def calibrated_bank(windows=(101, 401), widths=ALL) -> Callable:
     return _by_row(score)
 
 
+def filled(log_psd: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
+    """ln x with missing bins interpolated between their neighbours."""
+    return np.interp(np.arange(len(log_psd)), np.flatnonzero(valid), log_psd[valid])
+
+
+def clipped_mean(
+    log_psd: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"], smooth: Callable, spread: Callable
+) -> Float[ndarray, " bin"]:
+    """Iterated clipping: a smooth mean of ln x over the bins that do not stand out of it, repeated.
+
+    Parameters
+    ----------
+    smooth : weighted sum of the bins around each bin
+    spread : standard deviation of the estimate, from the residual of the bins kept so far
+    """
+    keep = valid
+    for _ in range(CLIP_ROUNDS):
+        weight = smooth(keep.astype(float))
+        background = filled(smooth(np.where(keep, log_psd, 0.0)) / np.maximum(weight, 1e-9), weight > 1e-6)
+        residual = log_psd - background
+        keep = valid & (residual < CLIP_LIMIT * spread(residual[keep]))
+    return background
+
+
 def iterated_clipping(window: int, widths) -> Callable:
     """Running mean of ln x over the bins that are not clipped, repeated; matched filters on its residual."""
 
-    def score(_, log_psd, n_segments):
-        keep, kernel = np.ones(len(log_psd)), np.ones(window)
-        for _ in range(CLIP_ROUNDS):
-            count = np.convolve(keep, kernel, "same")
-            mean = np.convolve(keep * log_psd, kernel, "same") / np.maximum(count, 1)
-            keep = ((log_psd - mean) * np.sqrt(n_segments) < CLIP_AT).astype(float)
-        return matched_filter((log_psd - mean)[None], widths, n_segments)[0]
+    def mean(_, log_psd, n_segments):
+        everywhere, smooth = np.ones(len(log_psd), dtype=bool), partial(np.convolve, v=np.ones(window), mode="same")
+        return clipped_mean(log_psd, everywhere, smooth, lambda _: 1 / np.sqrt(n_segments))
 
-    return _by_row(score)
+    return _filters_on(mean, widths)
 
 
 def pybaselines_method(name: str, widths=NARROW) -> Callable:
@@ -85,14 +117,10 @@ def pybaselines_method(name: str, widths=NARROW) -> Callable:
     except ImportError:
         raise ValueError("pybaselines is not installed; install the extra: pip install nblib[benchmarks]") from None
 
-    def score(freqs, log_psd, n_segments):
-        background, _ = getattr(Baseline(x_data=np.log(freqs)), name)(log_psd)
-        return matched_filter((log_psd - background)[None], widths, n_segments)[0]
-
-    return _by_row(score)
+    return _filters_on(lambda freqs, log_psd, _: getattr(Baseline(x_data=np.log(freqs)), name)(log_psd)[0], widths)
 
 
-class _SharedScores:
+class SharedScores:
     """Scores that come out of one computation on a spectrum: done once, remembered, each of NAMES a method."""
 
     NAMES: tuple[str, ...] = ()
@@ -124,7 +152,7 @@ class _SharedScores:
         raise NotImplementedError
 
 
-class DetectorScores(_SharedScores):
+class DetectorScores(SharedScores):
     """The detector's statistics as methods: "ranks" orders the bins of one spectrum, "scores" is what flags.
 
     Parameters
@@ -143,7 +171,7 @@ class DetectorScores(_SharedScores):
         return scored.ranks, scored.scores, scored.white.ranks, scored.white.scores
 
 
-class SpecparamScores(_SharedScores):
+class SpecparamScores(SharedScores):
     """A power law and peaks fitted by specparam at its defaults (Donoghue et al. 2020, the former FOOOF).
 
     "peaks" is the height of its peaks over the power law (log10 units), "aperiodic" matched filters on the residual of

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.ndimage import median_filter
 
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
 from nblib.project.paths import real_data_dir
+from nblib.project.refusal import refuse_if
+from nblib.smoothing import rolling_median
 
 WIDTHS = (1.0, 5.0, 20.0, 60.0)  # standard deviation of the line, bins
 HEIGHTS = (0.5, 1.0, 2.0)  # times the local background
@@ -40,6 +41,7 @@ class Stretch:
     n_segments : K averaged segments
     listed : (bin,) bins of identified lines: no injection there, and their cells are not quiet
     ignored : (bin,) bins that nobody knows to be clean or not: left out of every score and of the truth
+    unit : of psd
     """
 
     name: str
@@ -49,6 +51,7 @@ class Stretch:
     n_segments: float
     listed: Bool[ndarray, " bin"]
     ignored: Bool[ndarray, " bin"] | None = None
+    unit: str | None = None
 
     @property
     def counted(self) -> Bool[ndarray, " bin"]:
@@ -56,51 +59,42 @@ class Stretch:
         return self.valid if self.ignored is None else self.valid & ~self.ignored
 
 
-def real_stretches(folder: Path) -> list[Stretch]:
-    """Three stretches of LIGO Hanford and one patch clamp: the files of $NBLIB_REAL_DATA.
+def real_stretches(folder: Path | None = None) -> list[Stretch]:
+    """Three stretches of LIGO Hanford and one patch clamp: the files of a folder, of $NBLIB_REAL_DATA if None.
 
     Raises
     ------
-    ValueError when a file is not there
+    ValueError when the variable is not set, or a file is not there
     """
+    folder = Path(folder or real_data_dir())
     for name in (LIGO_FILE, PATCH_FILE):
-        if not (Path(folder) / name).is_file():
-            raise ValueError(f"{folder} has no {name}; injections need both {LIGO_FILE} and {PATCH_FILE}")
-    with np.load(Path(folder) / LIGO_FILE) as ligo:
+        refuse_if(
+            not (folder / name).is_file(), f"{folder} has no {name}; injections need both {LIGO_FILE} and {PATCH_FILE}"
+        )
+    with np.load(folder / LIGO_FILE) as ligo:
+        freqs, listed, ignored = (ligo[name] for name in ("freq", "known_line", "unknown_comb"))
         found = [
-            Stretch(
-                f"H1 {name[15:25]}", ligo["freq"], psd, valid, LIGO_SEGMENTS, ligo["known_line"], ligo["unknown_comb"]
-            )
+            Stretch(f"H1 {name[15:25]}", freqs, psd, valid, LIGO_SEGMENTS, listed, ignored, "strain^2/Hz")
             for name, psd, valid in zip(ligo["name"], ligo["psd"], ligo["valid"], strict=True)
         ]
-    with np.load(Path(folder) / PATCH_FILE) as patch:
-        everywhere = np.ones(len(patch["freq"]), dtype=bool)
-        found.append(
-            Stretch(
-                "patch clamp",
-                patch["freq"],
-                patch["psd_mean"],
-                everywhere,
-                float(patch["n_avg"]),
-                patch["mains_mask"],
-            )
-        )
-    return found
+    with np.load(folder / PATCH_FILE) as patch:
+        freqs, psd, listed, averages = (patch[name] for name in ("freq", "psd_mean", "mains_mask", "n_avg"))
+    everywhere = np.ones(len(freqs), dtype=bool)
+    return [*found, Stretch("patch clamp", freqs, psd, everywhere, float(averages), listed, None, "pA^2/Hz")]
 
 
 def given_stretches() -> list[Stretch]:
-    """The measured spectra of $NBLIB_REAL_DATA; none where it is not set."""
+    """The measured spectra of $NBLIB_REAL_DATA; none where it is not set, or holds others."""
     try:
-        folder = real_data_dir()
+        return real_stretches()
     except ValueError:
         return []
-    return real_stretches(folder)
 
 
 def visible_lines(stretch: Stretch) -> Bool[ndarray, " bin"]:
     """Bins that stand VISIBLE standard deviations (1/sqrt(K)) above the median of the 101 bins around them."""
     index = np.flatnonzero(stretch.valid)
-    median = median_filter(stretch.psd[index], VISIBLE_WINDOW, mode="nearest")
+    median = rolling_median(stretch.psd[index], VISIBLE_WINDOW)
     found = np.zeros(len(stretch.valid), dtype=bool)
     found[index] = (stretch.psd[index] / median - 1) * np.sqrt(stretch.n_segments) > VISIBLE
     return found
@@ -142,8 +136,10 @@ class Benchmark:
     def _scored(self, method, stretch, psd):
         valid = np.broadcast_to(stretch.valid, psd.shape)
         scores = np.array(method(stretch.freqs, psd, valid, stretch.n_segments), dtype=np.float64)
-        if scores.shape != psd.shape:
-            raise ValueError(f"the method returned scores {scores.shape} for spectra {psd.shape}; one score a bin")
+        refuse_if(
+            scores.shape != psd.shape,
+            f"the method returned scores {scores.shape} for spectra {psd.shape}; one score a bin",
+        )
         scores[:, ~stretch.counted] = np.nan
         return cell_scores(scores, WIDE_CELL)
 

@@ -9,6 +9,8 @@ from scipy.fft import next_fast_len, rfft
 from scipy.signal.windows import dpss
 from scipy.stats import f as f_distribution
 
+from nblib.project.refusal import refuse_if
+
 
 def harmonic_f_test(
     samples: Float[ndarray, " sample"],
@@ -84,27 +86,29 @@ def bin_maxima(
     """
     width = centres[1] - centres[0]
     edges = np.searchsorted(freqs, np.append(centres - width / 2, centres[-1] + width / 2))
-    if (np.diff(edges) < 1).any():
-        raise ValueError(
-            f"bins of {width:g} Hz hold no frequency of the test; use a larger padding or fewer segments for it"
-        )
+    refuse_if(
+        (np.diff(edges) < 1).any(),
+        f"bins of {width:g} Hz hold no frequency of the test; use a larger padding or fewer segments for it",
+    )
     return np.maximum.reduceat(values[: edges[-1]], edges[:-1])
 
 
 def _checked(samples, rate, n_segments, bandwidth, padding):
     samples = np.asarray(samples, dtype=np.float64)
-    if samples.ndim != 1 or not np.isfinite(samples).all():
-        raise ValueError(f"samples of shape {samples.shape} must be one finite series; cut or fill what is missing")
-    if not (np.isfinite(rate) and rate > 0):
-        raise ValueError(f"rate={rate} must be the sampling rate in Hz, positive and finite")
-    if not (bandwidth >= 1.5 and int(2 * bandwidth) == 2 * bandwidth):
-        raise ValueError(f"bandwidth={bandwidth} must be a multiple of 0.5 from 1.5 on, for at least 2 tapers; use 4")
-    if int(padding) != padding or padding < 1:
-        raise ValueError(f"padding={padding} must be a whole number from 1 on")
+    refuse_if(
+        samples.ndim != 1 or not np.isfinite(samples).all(),
+        f"samples of shape {samples.shape} must be one finite series; cut or fill what is missing",
+    )
+    refuse_if(not (np.isfinite(rate) and rate > 0), f"rate={rate} must be the sampling rate in Hz, positive and finite")
+    refuse_if(
+        not (bandwidth >= 1.5 and int(2 * bandwidth) == 2 * bandwidth),
+        f"bandwidth={bandwidth} must be a multiple of 0.5 from 1.5 on, for at least 2 tapers; use 4",
+    )
+    refuse_if(int(padding) != padding or padding < 1, f"padding={padding} must be a whole number from 1 on")
     length = len(samples) // n_segments if int(n_segments) == n_segments and n_segments >= 1 else 0
-    if length < 8 * bandwidth:
-        raise ValueError(
-            f"n_segments={n_segments} must be a whole number from 1 on that leaves at least {8 * bandwidth:g} of "
-            f"{len(samples)} samples each"
-        )
+    refuse_if(
+        length < 8 * bandwidth,
+        f"n_segments={n_segments} must be a whole number from 1 on that leaves at least {8 * bandwidth:g} of "
+        f"{len(samples)} samples each",
+    )
     return samples, length

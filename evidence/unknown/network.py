@@ -1,21 +1,20 @@
 """The network for unknown backgrounds: what experts look at goes in, CLS attention and a score per cell come out.
 
-Its inputs are in network_inputs.py. What is shipped is scored without torch: evidence.py.
+Its inputs are in nblib/measured/statistic/network_inputs.py. What is shipped is scored without torch, in network.py
+beside them.
 """
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import as_file, files
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from nblib.cells import WIDE_CELL
-from nblib.measured.statistic.network import CLEAN_QUANTILE, TINY, WEIGHTS
-from nblib.measured.statistic.network_inputs import CHANNELS
+from nblib.cells import WIDE_CELL, cell_labels
+from nblib.measured.statistic.network import CLEAN_QUANTILE, TINY
+from nblib.measured.statistic.network_inputs import CHANNELS, network_inputs
 
 
 @dataclass(frozen=True)
@@ -131,16 +130,7 @@ class WideNetwork(nn.Module):
         return logits.masked_fill(~there[:, None], -torch.inf).softmax(dim=-1)
 
 
-@cache
-def shipped_network() -> WideNetwork:
-    """The network with its shipped weights, in eval mode; read once a process."""
-    model = WideNetwork()
-    with as_file(files("nblib.measured.statistic") / WEIGHTS) as path:
-        model.load_state_dict(load_file(path))
-    return model.eval()
-
-
-SCORES = ("attention", "head", "strength")
+CELL_SCORES = ("attention", "head", "strength")
 
 
 def cell_score(output: WideOutput, kind: str, present: Bool[Tensor, "batch token"]) -> Float[Tensor, "batch token"]:
@@ -148,7 +138,7 @@ def cell_score(output: WideOutput, kind: str, present: Bool[Tensor, "batch token
 
     Parameters
     ----------
-    kind : "attention" = -ln(mean over heads of the CLS row over a clean token's: evidence.relative_attention),
+    kind : "attention" = -ln(mean over heads of the CLS row over a clean token's: network.relative_attention),
         "head" = the token head's logit, "strength" = its predicted strength, which goes on rising where the logit
         saturates
 
@@ -156,8 +146,8 @@ def cell_score(output: WideOutput, kind: str, present: Bool[Tensor, "batch token
     ------
     ValueError for another kind, and for "attention" of a network without it
     """
-    if kind not in SCORES:
-        raise ValueError(f"unknown score {kind!r}; known: {', '.join(SCORES)}")
+    if kind not in CELL_SCORES:
+        raise ValueError(f"unknown score {kind!r}; known: {', '.join(CELL_SCORES)}")
     if kind == "attention":
         if output.cls_attn is None:
             raise ValueError("the network has no attention; use 'head' or 'strength'")
@@ -167,3 +157,15 @@ def cell_score(output: WideOutput, kind: str, present: Bool[Tensor, "batch token
     else:
         found = output.logit if kind == "head" else output.strength
     return found.masked_fill(~present, torch.nan)
+
+
+@torch.no_grad()
+def network_cells(model: WideNetwork, freqs, psd, valid, n_segments=None) -> dict[str, np.ndarray]:
+    """Scores per 10-bin cell of one spectrum, by kind; NaN where no bin is measured.
+
+    The kinds are CELL_SCORES, without "attention" where the network has none.
+    """
+    output = model(torch.from_numpy(network_inputs(freqs, psd, valid, n_segments))[None])
+    present = torch.from_numpy(cell_labels(valid, WIDE_CELL))[None]
+    kinds = CELL_SCORES if model.attends else CELL_SCORES[1:]
+    return {kind: cell_score(output, kind, present)[0].numpy().astype(np.float64) for kind in kinds}

@@ -6,6 +6,7 @@ jittered combs. Hann spectra are real ones: a time series with the background's 
 scipy.signal.welch at its defaults, leakage included.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,13 @@ from scipy.signal import welch
 from nblib.cells import NOISY_RATIO
 from nblib.measured.line_free.world import WideSpectrum
 
-HUMPS = ("sech", "student", "cosine", "trapezoid", "wandering", "jittered comb")
+PROFILES: dict[str, Callable] = {  # of a distance from the centre in widths
+    "sech": lambda distance: np.cosh(np.clip(distance, -50, 50)) ** -2.0,
+    "student": lambda distance: (1 + distance**2 / 3) ** -2,
+    "cosine": lambda distance: np.where(np.abs(distance) < 2, 0.5 + 0.5 * np.cos(np.pi * distance / 2), 0),
+    "trapezoid": lambda distance: np.clip(2 - np.abs(distance), 0, 1),
+}
+HUMPS = (*PROFILES, "wandering", "jittered comb")
 LARGEST_SERIES = 6_000_000  # samples of a simulated time series
 
 
@@ -144,14 +151,8 @@ def _hump(rng, name, n_bins):
     width = 10 ** rng.uniform(0, np.log10(n_bins / 15))  # half of the full width, roughly
     height = 10 ** rng.uniform(-0.5, 3.0 if width < 4 else 1.0)
     distance = (np.arange(n_bins) - rng.uniform(0, n_bins)) / width
-    if name == "sech":
-        return height / np.cosh(np.clip(distance, -50, 50)) ** 2
-    if name == "student":
-        return height * (1 + distance**2 / 3) ** -2
-    if name == "cosine":
-        return height * np.where(np.abs(distance) < 2, 0.5 + 0.5 * np.cos(np.pi * distance / 2), 0)
-    if name == "trapezoid":
-        return height * np.clip(2 - np.abs(distance), 0, 1)
+    if name in PROFILES:
+        return height * PROFILES[name](distance)
     if name == "wandering":  # a line that walked during the record: the histogram of its places
         walk = np.cumsum(rng.normal(0, width / 10, 500)) + rng.uniform(0, n_bins)
         places = np.bincount(np.clip(walk, 0, n_bins - 1).astype(int), minlength=n_bins).astype(float)

@@ -5,61 +5,58 @@ likely, NaN where a bin is missing. n_segments is K per bin, or None where it is
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
-from jaxtyping import Float
 from numpy import ndarray
-from scipy.ndimage import gaussian_filter1d, median_filter
+from scipy.ndimage import gaussian_filter1d
 from sklearn.metrics import average_precision_score
 
+from evidence.unknown.background_baselines import clipped_mean, filled
 from evidence.unknown.second_world import SecondWorld
 from nblib.cells import WIDE_CELL, cell_labels, cell_scores
 from nblib.measured.line_free.world import WideSpectrum, WideWorld
-from nblib.measured.statistic.background import log_median
+from nblib.measured.statistic.background import NORMAL_QUARTILE
+from nblib.measured.statistic.scatter import lower_spread
 from nblib.measured.statistic.score import score_spectrum
 from nblib.measured.statistic.whitening import Plan, whiten
+from nblib.scoring import metrics
+from nblib.smoothing import log_median, rolling_median
 
 LOCKED_SEED, N_LOCKED, N_SECOND, N_TUNE = 2026, 600, 400, 160
 WINDOWS = (101, 401, 801)  # bins
 FILTERS = {"narrow": (0.5,), "1-3": (0.5, 1.0, 3.0), "all": (0.5, 1.0, 3.0, 9.0, 27.0)}  # Gaussian, standard deviation
-CLIP_ROUNDS, CLIP_LIMIT = 6, 3.0
 FILTER_CLIP = 6.0  # standard deviations
 
 Score = Callable[[ndarray, ndarray, ndarray, ndarray | None], ndarray]
 
 
+def _drawn(world, n_spectra):
+    return [world[index] for index in range(n_spectra)]
+
+
 def locked_test(n_spectra: int = N_LOCKED) -> list[WideSpectrum]:
     """The locked test of the `wide` world: 600 spectra, 300..10,000 bins, all grids, K and estimators."""
-    world = WideWorld(LOCKED_SEED, "test")
-    return [world[index] for index in range(n_spectra)]
+    return _drawn(WideWorld(LOCKED_SEED, "test"), n_spectra)
 
 
 def tuning_set(n_spectra: int = N_TUNE) -> list[WideSpectrum]:
     """Validation spectra on which settings are chosen."""
-    world = WideWorld(LOCKED_SEED, "validation")
-    return [world[index] for index in range(n_spectra)]
+    return _drawn(WideWorld(LOCKED_SEED, "validation"), n_spectra)
 
 
 def second_test(n_spectra: int = N_SECOND) -> list[WideSpectrum]:
     """Spectra of the second generator, never trained on and never tuned on."""
-    world = SecondWorld(LOCKED_SEED)
-    return [world[index] for index in range(n_spectra)]
+    return _drawn(SecondWorld(LOCKED_SEED), n_spectra)
 
 
 # ---- classical methods ----
 
 
-def filled(log_psd: Float[ndarray, " bin"], valid: ndarray) -> Float[ndarray, " bin"]:
-    """ln x with missing bins interpolated between their neighbours."""
-    index = np.arange(len(log_psd))
-    return np.interp(index, index[valid], log_psd[valid])
-
-
 def _whitened(log_psd, background, valid, n_segments):
     """Residual x/S - 1 in standard deviations; K from the residual's lower half where it is not given."""
     if n_segments is None:
-        residual = (log_psd - background)[valid]
-        n_segments = 1 / max(np.median(residual) - np.quantile(residual, 0.1587), 1e-6) ** 2
+        n_segments = 1 / max(lower_spread((log_psd - background)[valid]), 1e-6) ** 2
     log_ratio = log_psd - background + log_median(n_segments)
     return np.where(valid, np.expm1(np.minimum(log_ratio, 40.0)) * np.sqrt(n_segments), 0.0)
 
@@ -79,41 +76,31 @@ def _filtered(residual, widths):
     return best
 
 
-def median_score(window: int, widths: Sequence[float]) -> Score:
-    """Running median of ln x over `window` bins, and Gaussian filters on what stands above it."""
+def _filters_on(background: Callable[[ndarray, ndarray], ndarray], widths: Sequence[float]) -> Score:
+    """Gaussian filters on what stands above a background(ln x, valid) of one spectrum, its gaps interpolated."""
 
     def score(freqs, psd, valid, n_segments=None):
         log_psd = filled(np.log(np.where(valid, psd, 1.0)), valid)
-        background = median_filter(log_psd, window, mode="nearest")
-        found = _filtered(_whitened(log_psd, background, valid, n_segments), widths)
+        found = _filtered(_whitened(log_psd, background(log_psd, valid), valid, n_segments), widths)
         return np.where(valid, found, np.nan)
 
     return score
+
+
+def median_score(window: int, widths: Sequence[float]) -> Score:
+    """Running median of ln x over `window` bins, and Gaussian filters on what stands above it."""
+    return _filters_on(lambda log_psd, _: rolling_median(log_psd, window), widths)
 
 
 def clipping_score(window: int, widths: Sequence[float]) -> Score:
     """Iterated clipping: a running mean of ln x, bins more than 3 standard deviations above it left out, repeated."""
-
-    def score(freqs, psd, valid, n_segments=None):
-        log_psd = filled(np.log(np.where(valid, psd, 1.0)), valid)
-        keep = valid.copy()
-        for _ in range(CLIP_ROUNDS):
-            weight = gaussian_filter1d(keep.astype(float), window / 4, mode="nearest")
-            mean = gaussian_filter1d(np.where(keep, log_psd, 0.0), window / 4, mode="nearest") / np.maximum(
-                weight, 1e-9
-            )
-            background = filled(mean, weight > 1e-6)
-            residual = log_psd - background
-            spread = np.median(np.abs(residual[keep])) / 0.6745
-            keep = valid & (residual < CLIP_LIMIT * spread)
-        found = _filtered(_whitened(log_psd, background, valid, n_segments), widths)
-        return np.where(valid, found, np.nan)
-
-    return score
+    smooth = partial(gaussian_filter1d, sigma=window / 4, mode="nearest")
+    spread = lambda kept: np.median(np.abs(kept)) / NORMAL_QUARTILE  # noqa: E731
+    return _filters_on(lambda log_psd, valid: clipped_mean(log_psd, valid, smooth, spread), widths)
 
 
 def bank_score(freqs, psd, valid, n_segments=None):
-    """-ln p of the calibrated filter bank on two robust backgrounds: detection/whitening.py."""
+    """-ln p of the calibrated filter bank on two robust backgrounds: nblib/measured/statistic/whitening.py."""
     return whiten(psd, Plan.of(freqs, valid), n_segments).scores
 
 
@@ -181,11 +168,4 @@ def cell_precision(cells: list[ndarray], truth: list[ndarray]) -> float:
 def precision_draws(cells: list[ndarray], truth: list[ndarray], n_draws: int = 200, seed: int = 0) -> ndarray:
     """Average precision when the spectra are drawn again with replacement; the same draws for every method."""
     scores, labels, owner = _flat(cells, truth)
-    order = np.argsort(-scores, kind="stable")
-    labels, owner = labels[order], owner[order]
-    rng, values = np.random.default_rng(seed), []
-    for _ in range(n_draws):
-        weight = np.bincount(rng.integers(0, len(cells), len(cells)), minlength=len(cells))[owner]
-        hits = np.cumsum(weight * labels)
-        values.append((weight * labels * hits / np.maximum(np.cumsum(weight), 1)).sum() / max(hits[-1], 1))
-    return np.array(values)
+    return metrics.precision_draws(scores, labels, owner, len(cells), n_draws, seed)

@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike
 from nblib.measured.causes import with_causes
 from nblib.measured.flags import LINE_BINS, describe, flagged_ranges, grown
 from nblib.measured.result import Detection
-from nblib.measured.statistic.background import SOFT, Grid, log_median, robust_background
+from nblib.measured.statistic.background import SOFT, Grid, robust_background
 from nblib.measured.statistic.network import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS, load_weights
 from nblib.measured.statistic.score import Scored, score_spectrum
 from nblib.measured.statistic.thresholds import Limits, thresholds_for
 from nblib.measured.statistic.whitening import MIN_BINS, Plan
 from nblib.measured.welch import mask_as_missing, welch_spectrum
+from nblib.smoothing import log_median
 
 PASSES = 3  # of flags and background in turn, where a hump was flagged
 

@@ -12,7 +12,7 @@ from nblib.measured.flags import Flag
 from nblib.measured.measurement import Measurement
 from nblib.measured.products import write_products
 from nblib.measured.result import Detection
-from nblib.measured.sources.lines import describe_range
+from nblib.project.refusal import refuse_if
 
 
 def flag_between(detection: Detection, low: float, high: float, cause: str = "by hand") -> Flag:
@@ -23,17 +23,11 @@ def flag_between(detection: Detection, low: float, high: float, cause: str = "by
     ValueError : low > high, or no measured bin lies between them
     """
     inside = np.flatnonzero((detection.freqs >= low) & (detection.freqs <= high) & np.isfinite(detection.psd))
-    if not low <= high or not len(inside):
-        raise ValueError(f"the range {low:g}..{high:g} Hz holds no measured bin; give low <= high on the axis")
-    return flag_of(detection, inside, describe_kind(detection, low, high), cause)
-
-
-def describe_kind(detection: Detection, low: float, high: float) -> str:
-    """line, hump or step, of a range in Hz."""
-    background = np.exp(detection.background)
-    segments = max(detection.n_segments, 1.0)
-    found = describe_range(detection.freqs, detection.psd, background, low, high, segments)
-    return found.kind
+    refuse_if(
+        not low <= high or not len(inside),
+        f"the range {low:g}..{high:g} Hz holds no measured bin; give low <= high on the axis",
+    )
+    return flag_of(detection, inside, cause)
 
 
 def edited(detection: Detection, flags: list[Flag]) -> Detection:
@@ -90,8 +84,7 @@ class EditedDetection:
 
     def remove(self, low: float, high: float) -> int:
         """Take away every flag that overlaps a range, Hz, now and at later thresholds; returns how many there were."""
-        if not low <= high:
-            raise ValueError(f"the range {low:g}..{high:g} Hz is upside down; give low <= high")
+        refuse_if(not low <= high, f"the range {low:g}..{high:g} Hz is upside down; give low <= high")
         self._remember()
         n_before = len(self.detection.flags)
         self.added = [flag for flag in self.added if not _overlap(flag, (low, high))]

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from nblib.live import LiveFigure, LiveOutput, show_controls
+from nblib.live import LiveFigure, LiveOutput, show_controls, wide
 from nblib.measured.editing import EditedDetection
 from nblib.measured.figure import HAND, draw_flags, plot_detection
 from nblib.measured.products import table
@@ -128,20 +128,20 @@ class SpectrumControls:
         limits = {"min": log10(LOWEST), "max": log10(HIGHEST), "step": 0.05}
         label = {"description_width": "85px"}
         self.alarm = widgets.FloatLogSlider(
-            edited.false_alarm, description="false alarms", readout=False, style=label, layout=_wide(560), **limits
+            edited.false_alarm, description="false alarms", readout=False, style=label, layout=wide(560), **limits
         )
         self.number = widgets.BoundedFloatText(
-            edited.false_alarm, min=LOWEST, max=HIGHEST, step=0.001, layout=_wide(100)
+            edited.false_alarm, min=LOWEST, max=HIGHEST, step=0.001, layout=wide(100)
         )
-        self.shown = widgets.Dropdown(description="show", style=label, layout=_wide(560))
+        self.shown = widgets.Dropdown(description="show", style=label, layout=wide(560))
         start = max(edited.detection.flags, key=lambda flag: flag.excess, default=None)
         ends = (start.fmin, start.fmax) if start else (edited.measured.freqs[0], edited.measured.freqs[-1])
-        self.low = widgets.FloatText(float(ends[0]), description="from [Hz]", style=label, layout=_wide(190))
+        self.low = widgets.FloatText(float(ends[0]), description="from [Hz]", style=label, layout=wide(190))
         self.high = widgets.FloatText(
-            float(ends[1]), description="to [Hz]", style={"description_width": "50px"}, layout=_wide(155)
+            float(ends[1]), description="to [Hz]", style={"description_width": "50px"}, layout=wide(155)
         )
         texts = ("add flag", "remove flags", "undo", "export")
-        self.buttons = {text: widgets.Button(description=text, layout=_wide(110)) for text in texts}
+        self.buttons = {text: widgets.Button(description=text, layout=wide(110)) for text in texts}
         self.message = widgets.Label("expected false alarms in a clean spectrum; fewer, fewer flags")
         self.box = widgets.VBox(
             [
@@ -175,7 +175,7 @@ class SpectrumControls:
             self.buttons[text].on_click(lambda _, action=action: self._act(action))
 
     def _act(self, action: Callable[[], str]):
-        """Do what a control asks for and show what it made; a refusal is said and changes nothing."""
+        """Do what a control asks for and show what it made; an error is shown and changes nothing."""
         try:
             self.message.value = action()
         except (ValueError, OSError) as error:
@@ -235,7 +235,3 @@ class SpectrumControls:
 
 def _span(flag):
     return float(flag.fmin), float(flag.fmax)
-
-
-def _wide(pixels):
-    return widgets.Layout(width=f"{pixels}px")

@@ -1,4 +1,4 @@
-"""From scores per bin to flagged ranges: where each begins and ends, how strong it is, and what it looks like."""
+"""From scores per bin to flagged ranges: where each begins and ends and how strong it is."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,6 @@ LEAST_EXCESS = 0.05  # of the background; a flag's edge is never drawn below it
 FAR = 4.0  # standard deviations that one bin counts at most, so that one line does not carry a flag to the next
 SUPPORT = 3.0  # standard deviations that a range must have of its own, beside stronger ranges already flagged
 LINE_BINS = 8  # bins; up to this many a range is a line
-LINE_SHARE = 0.03  # of its centre frequency; a range narrower than that is a line
-STEP_SHARE = 0.5  # of the peak's excess in ln: a level that differs that much on the two sides is a step
-STEP_BINS = 10  # bins on either side that tell a step from a hump
 JOIN = 1  # bins; ranges that are closer are one
 GROWTH = 1.0  # times its bins that a hump may grow on either side
 BRIDGE = 3  # missing bins in a row that a range goes on over
@@ -27,20 +24,22 @@ class Flag:
     Attributes
     ----------
     fmin, fmax : Hz, first and last flagged bin
-    centre : Hz, bin of the largest excess
+    centre : Hz, of a line; where the level jumps, of a step; the bin of the largest excess, of a hump
     excess : power over the background at the peak, x/S - 1
     probability : of a score this high anywhere in a line-free spectrum
-    kind : "line", "hump" or "step"
+    kind : "line", "hump" or "step" (sources.lines.describe_range); "" where nobody has looked
     cause : likely source, "" where none was looked for
+    uncertainty : of the centre of a line, Hz; None: half a bin
     """
 
     fmin: float
     fmax: float
     centre: float
-    excess: float
-    probability: float
-    kind: str
+    excess: float = 0.0
+    probability: float = 1.0
+    kind: str = ""
     cause: str = ""
+    uncertainty: float | None = None
 
     @property
     def excess_db(self) -> float:
@@ -184,30 +183,12 @@ def describe(
     background: Float[ndarray, " bin"],
     probabilities: Float[ndarray, " bin"],
 ) -> list[Flag]:
-    """The ranges as flags; background : ln, restored beside and under them."""
+    """The ranges as flags, their kinds left to causes.with_causes; background : ln, restored beside and under them."""
     found = []
     for low, high in ranges:
         part = slice(low, high + 1)
-        ratio = log_psd[part] - background[part]
-        peak = low + int(np.nanargmax(ratio))
-        height = float(log_psd[peak] - background[peak])
-        flag = Flag(
-            float(freqs[low]),
-            float(freqs[high]),
-            float(freqs[peak]),
-            float(np.expm1(min(height, 700.0))),
-            float(np.nanmin(probabilities[part])),
-            _kind(freqs, log_psd, low, high, height),
-        )
-        found.append(flag)
+        peak = low + int(np.nanargmax(log_psd[part] - background[part]))
+        excess = float(np.expm1(min(log_psd[peak] - background[peak], 700.0)))
+        place = float(freqs[low]), float(freqs[high]), float(freqs[peak])
+        found.append(Flag(*place, excess, float(np.nanmin(probabilities[part]))))
     return found
-
-
-def _kind(freqs, log_psd, low, high, height):
-    if high - low + 1 <= LINE_BINS or freqs[high] - freqs[low] < LINE_SHARE * freqs[low]:
-        return "line"
-    left, right = log_psd[max(low - STEP_BINS, 0) : low], log_psd[high + 1 : high + 1 + STEP_BINS]
-    left, right = left[np.isfinite(left)], right[np.isfinite(right)]
-    if len(left) < 3 or len(right) < 3:
-        return "hump"
-    return "step" if abs(np.median(right) - np.median(left)) > STEP_SHARE * max(height, 0.1) + 1.0 else "hump"

@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from nblib.cells import N_INTERVALS, WIDE_CELL
 from nblib.measured.figure import plot_detection
 from nblib.measured.flags import FLAG_COLUMNS, Flag
 
@@ -23,8 +22,8 @@ class Detection:
     freqs, psd : Hz and unit^2/Hz as given
     scores : -ln p of the strongest filter at each bin, one test, the network's evidence added; broad filters on the
         scale of the narrow ones, so that one threshold serves both
-    ranks : the better order of bins within one spectrum: no doubt about the background in it, so no alarm, and the
-        network's evidence added
+    ranks : ranking score of bins within one spectrum: background uncertainty excluded, so uncalibrated; the network's
+        evidence added
     probabilities : that a line-free spectrum has such a score anywhere
     threshold : of the scores, at the false alarms a spectrum that were asked
     background : ln of the background, restored under the flags
@@ -51,43 +50,11 @@ class Detection:
     warnings: list[str] = field(default_factory=list)
     attention: Float[ndarray, " cell"] = field(default_factory=lambda: np.full(0, np.nan))
 
-    def _intervals(self, values, worst):
-        starts = np.arange(N_INTERVALS) * len(values) // N_INTERVALS
-        parts = np.split(values, starts[1:])
-        return np.array([worst(part) if np.isfinite(part).any() else np.nan for part in parts])
-
-    @property
-    def interval_scores(self) -> Float[ndarray, "30"]:
-        """Largest score of each of 30 equal intervals; NaN where nothing was measured."""
-        return self._intervals(self.scores, np.nanmax)
-
-    @property
-    def interval_probabilities(self) -> Float[ndarray, "30"]:
-        """Smallest probability of each of 30 equal intervals."""
-        return self._intervals(self.probabilities, np.nanmin)
-
     def to_frame(self):
         """Flags as a pandas table, a row a flag, its columns FLAG_COLUMNS of nblib.measured.flags: Hz, ratio and dB."""
         import pandas as pd
 
         return pd.DataFrame([flag.as_row() for flag in self.flags], columns=list(FLAG_COLUMNS))
-
-    def bins_frame(self):
-        """Every bin as a table: frequency, psd, background (unit^2/Hz), score, probability, flagged, attention."""
-        import pandas as pd
-
-        cells = self.attention if len(self.attention) else np.full(-(-len(self.freqs) // WIDE_CELL), np.nan)
-        return pd.DataFrame(
-            {
-                "frequency": self.freqs,
-                "psd": self.psd,
-                "background": np.exp(self.background),
-                "score": self.scores,
-                "probability": self.probabilities,
-                "flagged": self.flagged,
-                "attention": np.repeat(cells, WIDE_CELL)[: len(self.freqs)],
-            }
-        )
 
     def to_csv(self, path: str | Path) -> Path:
         """Write the flags as a table; its first columns are fmin, fmax, cause."""

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from nblib.measured.measurement import Measurement
 from nblib.measured.products import table
 from nblib.measured.result import Detection
+from nblib.style import INK
 
 ROWS = 22  # lines of the table that fit below the panels
 
@@ -18,7 +19,7 @@ def summary_page(measured: Measurement, detection: Detection) -> Figure:
     detection.plot(ax=top, unit=measured.unit)
     ratio = 10 / np.log(10) * (np.log(measured.psd) - detection.background)
     middle.plot(measured.freqs, ratio, lw=0.6)
-    middle.axhline(0, color="k", lw=0.8)
+    middle.axhline(0, color=INK, lw=0.8)
     middle.set(xscale=top.get_xscale(), xlim=top.get_xlim(), xlabel="Frequency [Hz]", ylabel="Over background [dB]")
     lines = [*measured.describe().split("\n"), *measured.notes(detection), "", *table(detection).split("\n")]
     if len(lines) > ROWS:

@@ -6,9 +6,7 @@ from numpy import ndarray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from nblib.notebook.plots import new_axes
-
-OURS = "#c2410c"  # of the methods that this repository is about
-OTHERS = "#08306b"
+from nblib.style import ACCENT, GREY, INK, MAIN
 
 
 def plot_mass(histories: dict, uniform: float, ax=None):
@@ -16,7 +14,7 @@ def plot_mass(histories: dict, uniform: float, ax=None):
     ax = new_axes(ax)
     for label, history in histories.items():
         ax.plot(history["step"], np.maximum(history["val_noisy_mass"], 1e-9), label=label)
-    ax.axhline(uniform, color="0.5", ls=":", lw=1.5, label="even attention")
+    ax.axhline(uniform, color=GREY, ls=":", lw=1.5, label="even attention")
     ax.set(xlabel="Training step", ylabel="CLS attention on noisy tokens", yscale="log")
     ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
@@ -24,12 +22,11 @@ def plot_mass(histories: dict, uniform: float, ax=None):
 
 def plot_roc(scores: dict[str, ndarray], truth: ndarray, ax=None):
     """ROC per cell by method, on a logarithmic false-alarm axis where the methods differ."""
-    ax = new_axes(ax, (4, 3.5))
+    ax, line = new_axes(ax, (4, 3.5)), np.logspace(-4, 0)
     for name, values in scores.items():
         false_alarms, hits, _ = roc_curve(truth.ravel(), values.ravel())
         ax.plot(np.maximum(false_alarms, 1e-5), hits, label=name)
-    line = np.logspace(-4, 0)
-    ax.plot(line, line, color="k", ls=":", lw=0.8, label="chance")
+    ax.plot(line, line, color=INK, ls=":", lw=0.8, label="chance")
     ax.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="False-alarm rate per cell", ylabel="Detection rate")
     ax.legend(fontsize=7)
     return ax
@@ -39,9 +36,8 @@ def plot_precision_recall(scores: dict[str, ndarray], truth: ndarray, ax=None):
     """Precision against recall per cell by method; dotted: the prevalence."""
     ax = new_axes(ax, (4, 3.5))
     for name, values in scores.items():
-        precision, recall, _ = precision_recall_curve(truth.ravel(), values.ravel())
-        ax.plot(recall, precision, label=name)
-    ax.axhline(truth.mean(), color="k", ls=":", lw=0.8, label="chance (prevalence)")
+        ax.plot(*precision_recall_curve(truth.ravel(), values.ravel())[1::-1], label=name)
+    ax.axhline(truth.mean(), color=INK, ls=":", lw=0.8, label="chance (prevalence)")
     ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision")
     ax.legend(fontsize=7)
     return ax
@@ -66,7 +62,7 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
         spans = {"yerr": _spans(entries, "ap"), "xerr": _spans(entries, "masked")}
         ax.errorbar(*line.get_data(), **spans, fmt="none", ecolor=line.get_color(), elinewidth=0.8, alpha=0.4)
     for (name, entry), marker in zip(({"none": none} | others).items(), "x+*1234h<>", strict=False):
-        ax.scatter(entry["masked"]["iqm"], entry["ap"]["iqm"], marker=marker, color="k", s=40, label=name, zorder=3)
+        ax.scatter(entry["masked"]["iqm"], entry["ap"]["iqm"], marker=marker, color=INK, s=40, label=name, zorder=3)
     ax.set(xlabel="Masked error against the background [ln]", ylabel="Average precision by attention")
     ticks = (0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95)
     ax.set(yscale="logit", ylim=(0.01, 0.97))  # apart at both ends
@@ -87,7 +83,7 @@ def plot_gradients(shares: ndarray, pushes: dict[str, ndarray], even: float, ax=
     ax = new_axes(ax)
     for number, (name, push) in enumerate(pushes.items()):
         ax.plot(shares, push, lw=1 + 0.6 * (len(pushes) - number), alpha=0.8, label=name)  # coinciding ones show
-    ax.axvline(even, color="k", ls=":", lw=0.8, label="even attention")
+    ax.axvline(even, color=INK, ls=":", lw=0.8, label="even attention")
     ax.set(xscale="log", yscale="log", xlabel="CLS attention on noisy tokens", ylabel="Push on their logits")
     ax.set(ylim=(1e-6, 3))
     ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -108,13 +104,13 @@ def plot_spans(rows: dict[str, dict], marks: dict[str, float] | None = None, lab
     values = [entry["iqm"] for entry in entries]
     spans = _spans([{"row": entry} for entry in entries], "row")
     is_ours = np.array([name in ours for name in rows])
-    for chosen, colour in ((~is_ours, OTHERS), (is_ours, OURS)):
+    for chosen, colour in ((~is_ours, MAIN), (is_ours, ACCENT)):
         if chosen.any():
             places = np.flatnonzero(chosen)
             style = {"fmt": "o", "ms": 4, "capsize": 2, "lw": 1, "color": colour}
             ax.errorbar(np.array(values)[chosen], places, xerr=spans[:, chosen], **style)
     for (name, value), dashes in zip((marks or {}).items(), ("--", ":", "-."), strict=False):
-        ax.axvline(value, color="k", ls=dashes, lw=0.9, label=name)
+        ax.axvline(value, color=INK, ls=dashes, lw=0.9, label=name)
     if marks:
         ax.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(marks))
     ax.set_yticks(np.arange(len(rows)), list(rows))
@@ -156,7 +152,7 @@ def plot_curves(curves: dict[str, dict[float, dict]], xlabel="", ylabel="", mark
         values = [entry["iqm"] for entry in points.values()]
         ax.errorbar(list(points), values, yerr=spans, marker=marker, ms=3.5, capsize=2, lw=1, label=name)
     for (name, value), style in zip((marks or {}).items(), ("--", ":"), strict=False):
-        ax.axhline(value, color="k", ls=style, lw=0.9, label=name)
+        ax.axhline(value, color=INK, ls=style, lw=0.9, label=name)
     ticks = sorted({x for points in curves.values() for x in points})
     ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from nblib.live import LiveFigure, LiveOutput, show_controls
+from nblib.live import LiveFigure, LiveOutput, show_controls, wide
 from nblib.notebook.plots import LEAST_ATTENTION, plot_spectrum_and_attention, shade_noisy
 from nblib.prediction import Predictions
 from nblib.project.environment import is_live
@@ -157,16 +157,16 @@ class AttentionControls:
         self.drawn, self.picture = AttentionPicture(readings), LiveOutput()
         label = {"description_width": "70px"}
         self.spectrum = widgets.SelectionSlider(
-            options=self.all, description="spectrum", readout=False, style=label, layout=_wide(560)
+            options=self.all, description="spectrum", readout=False, style=label, layout=wide(560)
         )
-        self.number = widgets.BoundedIntText(0, 0, n_spectra - 1, layout=_wide(80))
-        self.only_noisy = widgets.Checkbox(False, description="only noisy ones", indent=False, layout=_wide(140))
+        self.number = widgets.BoundedIntText(0, 0, n_spectra - 1, layout=wide(80))
+        self.only_noisy = widgets.Checkbox(False, description="only noisy ones", indent=False, layout=wide(140))
         self.layer = widgets.Dropdown(
-            options=range(n_layers), value=n_layers - 1, description="layer", style=label, layout=_wide(160)
+            options=range(n_layers), value=n_layers - 1, description="layer", style=label, layout=wide(160)
         )
-        self.head = widgets.Dropdown(options=[ALL_HEADS, *range(n_heads)], description="head", layout=_wide(190))
+        self.head = widgets.Dropdown(options=[ALL_HEADS, *range(n_heads)], description="head", layout=wide(190))
         self.weight = widgets.Dropdown(
-            options=list(readings), value=list(readings)[-1], description="lambda", layout=_wide(190)
+            options=list(readings), value=list(readings)[-1], description="lambda", layout=wide(190)
         )
         rows = [self.spectrum, self.number, self.only_noisy], [self.layer, self.head, self.weight]
         self.box = widgets.VBox([widgets.HBox(row) for row in rows])
@@ -204,7 +204,3 @@ class AttentionControls:
         chosen = self.spectrum.value, self.layer.value, self.head.value, self.weight.value
         words = "spectrum {}, layer {}, head {}, lambda {}".format(*chosen)
         self.picture.show_png(self.drawn.png(*chosen), words)
-
-
-def _wide(pixels):
-    return widgets.Layout(width=f"{pixels}px")

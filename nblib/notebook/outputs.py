@@ -1,9 +1,10 @@
 """What runs left behind, as a list, and grids of runs as two tables: a small one to read and one that holds all."""
 
-import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from nblib.project.paths import figures_dir, from_root, runs_dir
 from nblib.project.records import flatten, read_json
@@ -25,40 +26,41 @@ def neutral(key: str, parameters: dict) -> str:
     return re.sub(rf"(?<![\w]){re.escape(penalty)}{suffix}(?![\w])", "regularizer", key)
 
 
-def grid_rows(records: Sequence[Path]) -> list[tuple[dict, dict]]:
-    """A pair a record: its parameters, and its metrics under neutral names, both flat."""
-    rows = []
+def grid_tables(records: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Parameters, and metrics under neutral names: a row a record, a column a name, both flat."""
+    parameters, metrics = [], []
     for path in records:
         record = read_json(path)
-        parameters = flatten(record["parameters"])
-        metrics = {neutral(key, parameters): value for key, value in flatten(record["metrics"]).items()}
-        rows.append((parameters, metrics | {"run": Path(path).parent.name, "commit": record["commit"]}))
-    return rows
+        parameters.append(flatten(record["parameters"]))
+        found = {neutral(key, parameters[-1]): value for key, value in flatten(record["metrics"]).items()}
+        metrics.append(found | {"run": Path(path).parent.name, "commit": record["commit"]})
+    return pd.DataFrame(parameters, dtype=object), pd.DataFrame(metrics, dtype=object)
 
 
-def main_columns(rows: Sequence[tuple[dict, dict]], asked: Sequence[str] = ()) -> list[str]:
+def main_columns(parameters: pd.DataFrame, metrics: pd.DataFrame, asked: Sequence[str] = ()) -> list[str]:
     """Columns of the small table: parameters that vary, then the metrics asked for, or else a few that every run has.
 
     Raises
     ------
     ValueError for a metric that no run has
     """
-    parameters, metrics = (_columns([row[part] for row in rows]) for part in (0, 1))
     missing = [column for column in asked if column not in metrics]
     if missing:
         raise ValueError(f"no run recorded {', '.join(missing)}; known: {', '.join(metrics)}")
-    varying = [name for name in parameters if len({str(row[0].get(name)) for row in rows}) > 1]
-    common = [name for name in metrics if all(name in row[1] for row in rows)]
+    varying = [name for name in parameters if parameters[name].map(str).nunique() > 1]
+    common = metrics.columns[metrics.notna().all()]
     few = [name for name in common if name.rsplit(".", 1)[-1] in MAIN_METRICS][:MOST_COLUMNS]
     return varying + list(asked or few)
 
 
 def write_grid(output: Path, records: Sequence[Path], asked: Sequence[str] = ()) -> Path:
     """Write a grid's small table to `output`, and everything beside it as <output>_all.csv."""
-    rows = grid_rows(records)
-    merged = [parameters | metrics for parameters, metrics in rows]
-    write_table(full_table(output), merged)
-    return write_table(output, merged, main_columns(rows, asked))
+    tables = grid_tables(records)
+    columns, whole = main_columns(*tables, asked), pd.concat(tables, axis=1)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    whole.to_csv(full_table(output), index=False)
+    whole[columns].to_csv(output, index=False)
+    return output
 
 
 def full_table(table: Path) -> Path:
@@ -68,33 +70,12 @@ def full_table(table: Path) -> Path:
 
 def show_table(path: Path) -> str:
     """A CSV as aligned text, numbers to four digits."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = [[_short(value) for value in row] for row in csv.reader(stream)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    frame = pd.read_csv(path).astype(object).fillna("")
+    texts = frame.map(lambda value: f"{value:.4g}" if type(value) in (int, float) else str(value))
+    rows = [list(frame), *texts.values.tolist()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _short(value):
-    try:
-        return f"{float(value):.4g}"
-    except ValueError:
-        return value
-
-
-def _columns(rows):
-    return list(dict.fromkeys(column for row in rows for column in row))
-
-
-def write_table(output: Path, rows: Sequence[dict], columns: Sequence[str] = ()) -> Path:
-    """Rows as CSV; without columns all of them, in order of first appearance."""
-    columns = list(columns) or _columns(rows)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-    return output
 
 
 def list_outputs(profile: str) -> str:

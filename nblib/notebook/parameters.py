@@ -10,6 +10,7 @@ from typing import Any
 from nblib.project.extensions import load_extensions
 from nblib.project.paths import resolve_data_path
 from nblib.project.profiles import get_profile
+from nblib.project.refusal import refuse_if
 from nblib.project.values import fit_value, kind_of, read_value
 
 
@@ -20,15 +21,13 @@ def known_parameters(notebook: Path) -> dict[str, Any]:
     ------
     ValueError when the file is no notebook or has no such cell
     """
-    if not notebook.is_file():
-        raise ValueError(f"{notebook} is not a file; the notebooks are in notebooks/")
+    refuse_if(not notebook.is_file(), f"{notebook} is not a file; the notebooks are in notebooks/")
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
         raise ValueError(f"{notebook} is not a notebook; give a file that ends in .ipynb") from None
     tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
-    if not tagged:
-        raise ValueError(f"{notebook.name} has no cell tagged `parameters`; tag one, or pass no parameters")
+    refuse_if(not tagged, f"{notebook.name} has no cell tagged `parameters`; tag one, or pass no parameters")
     assigned = [line for line in ast.parse("".join(tagged[0]["source"])).body if isinstance(line, ast.Assign)]
     return {ast.unparse(line.targets[0]): ast.literal_eval(line.value) for line in assigned}
 
@@ -74,28 +73,27 @@ def check_parameters(**parameters: Any) -> None:
 
 def _at_least(least):
     def rule(name, value):
-        if not least <= value < math.inf or value != int(value):
-            raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
+        refuse_if(
+            not least <= value < math.inf or value != int(value),
+            f"{name}={value!r} must be a whole number of at least {least}",
+        )
 
     return rule
 
 
 def _weight(name, value):
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name}={value!r} must be a finite number of at least 0")
+    refuse_if(not 0 <= value < math.inf, f"{name}={value!r} must be a finite number of at least 0")
 
 
 def _weights(name, values):
-    if not len(values):
-        raise ValueError(f"{name}={values!r} is empty; give one number or more, e.g. [1.0, 10.0]")
+    refuse_if(not len(values), f"{name}={values!r} is empty; give one number or more, e.g. [1.0, 10.0]")
     for value in values:
         _weight(name, value)
 
 
 def _one_of(*known):
     def rule(name, value):
-        if value not in known:
-            raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
+        refuse_if(value not in known, f"unknown {name} {value!r}; known: {', '.join(known)}")
 
     return rule
 
@@ -113,8 +111,10 @@ def _penalty(_, value):
 
 
 def _penalties(name, values):
-    if not len(values) and name == "penalties":
-        raise ValueError(f"{name}={values!r} is empty; name one penalty or more, e.g. [mass, log_barrier]")
+    refuse_if(
+        not len(values) and name == "penalties",
+        f"{name}={values!r} is empty; name one penalty or more, e.g. [mass, log_barrier]",
+    )
     for value in values:
         _penalty(name, value)
 
@@ -125,13 +125,14 @@ def _data_path(_, value):
 
 
 def _false_alarm(name, value):
-    if not 0 < value <= 0.5:
-        raise ValueError(f"{name}={value!r} must lie above 0 and up to 0.5, e.g. 0.01")
+    refuse_if(not 0 < value <= 0.5, f"{name}={value!r} must lie above 0 and up to 0.5, e.g. 0.01")
 
 
 def _run_name(name, value):
-    if value.startswith(("/", "~")) or ".." in Path(value).parts or "\\" in value:
-        raise ValueError(f"{name}={value!r} must be a name for a folder below runs/; leave out /, .. and \\")
+    refuse_if(
+        value.startswith(("/", "~")) or ".." in Path(value).parts or "\\" in value,
+        f"{name}={value!r} must be a name for a folder below runs/; leave out /, .. and \\",
+    )
 
 
 RULES = {

@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 from numpy import ndarray
 
 from nblib.cells import N_INTERVALS
+from nblib.style import ACCENT, GREY, INK, MAIN
 
 FREQUENCY = "Frequency [Hz]"
 PSD_LABEL = "PSD [{unit}]"
@@ -21,7 +22,7 @@ def new_axes(ax, size=(6, 3)):
 def shade_noisy(ax, freqs, noisy):
     """Grey bands over noisy bins."""
     ax.fill_between(
-        freqs, 0, 1, where=noisy, step="mid", color="0.5", alpha=0.3, lw=0, transform=ax.get_xaxis_transform()
+        freqs, 0, 1, where=noisy, step="mid", color=GREY, alpha=0.3, lw=0, transform=ax.get_xaxis_transform()
     )
 
 
@@ -36,7 +37,7 @@ def plot_psd(freqs, psds: dict[str, ndarray], noisy=None, unit="A$^2$/Hz", ax=No
     ax = new_axes(ax)
     for label, psd in psds.items():
         measured = "measured" in label
-        ax.plot(freqs, psd, label=label, lw=0.5 if measured else 1.3, color="0.6" if measured else None)
+        ax.plot(freqs, psd, label=label, lw=0.5 if measured else 1.3, color=GREY if measured else None)
     if noisy is not None:
         shade_noisy(ax, freqs, noisy)
     ax.set(xscale="log", yscale="log", xlabel=FREQUENCY, ylabel=PSD_LABEL.format(unit=unit))
@@ -50,7 +51,7 @@ def plot_ratio(freqs, ratio, threshold=None, title="", ax=None):
     ax = new_axes(ax)
     ax.plot(freqs, ratio)
     if threshold is not None:
-        ax.axhline(threshold, color="k", ls="--", lw=0.7)
+        ax.axhline(threshold, color=INK, ls="--", lw=0.7)
     ax.set(xlabel=FREQUENCY, ylabel="External / background", title=title)
     return ax
 
@@ -58,7 +59,7 @@ def plot_ratio(freqs, ratio, threshold=None, title="", ax=None):
 def plot_interval_counts(counts: ndarray, ax=None):
     """How many spectra carry each label: counts (31,), first -1 = none, then the 30 intervals."""
     ax = new_axes(ax)
-    ax.bar(np.arange(-1, N_INTERVALS), counts, color=["#c2410c"] + ["#08306b"] * N_INTERVALS)
+    ax.bar(np.arange(-1, N_INTERVALS), counts, color=[ACCENT] + [MAIN] * N_INTERVALS)
     ax.set_xticks([-1, 9, 19, 29], ["none", "10", "20", "30"])
     ax.set(xlabel="Labelled interval (of 30)", ylabel="Spectra")
     return ax
@@ -70,7 +71,7 @@ def plot_loss_curves(history, floor=None, title="", ax=None):
     ax.plot(history["step"], history["mask_loss"], label="training")
     ax.plot(history["step"], history["val_mask_loss"], label="validation")
     if floor is not None:
-        ax.axhline(floor, color="k", ls=":", label="floor")
+        ax.axhline(floor, color=INK, ls=":", label="floor")
     ax.set(yscale="log", xlabel="Training step", ylabel="Masked error [standardised$^2$]", title=title)
     ax.yaxis.set_major_locator(MaxNLocator(5, prune="lower"))
     ax.yaxis.set_major_formatter(ScalarFormatter())
@@ -94,8 +95,8 @@ def plot_attention_row(freqs, cls_attn, noisy=None, uniform=None, ax=None):
         for number, row in enumerate(cls_attn):
             ax.plot(freqs, row, lw=0.6, ls="-", alpha=0.6, label=f"head {number}")
     label = "mean over heads" if len(cls_attn) > 1 else None
-    ax.plot(freqs, np.mean(cls_attn, axis=0), color="#08306b", ls="-", lw=1.6, label=label)
-    ax.axhline(1 / len(freqs) if uniform is None else uniform, ls=":", color="k", lw=0.8, label="uniform")
+    ax.plot(freqs, np.mean(cls_attn, axis=0), color=INK, ls="-", lw=1.6, label=label)
+    ax.axhline(1 / len(freqs) if uniform is None else uniform, ls=":", color=INK, lw=0.8, label="uniform")
     if noisy is not None:
         shade_noisy(ax, freqs, noisy)
     ax.set(xscale="log", xlabel=FREQUENCY, ylabel="CLS attention")
@@ -121,7 +122,7 @@ def plot_spectrum_and_attention(freqs, psds, noisy, token_freqs, rows, axes=None
     plot_psd(freqs, psds, noisy, unit, ax=upper)
     for label, row in rows.items():
         lower.plot(token_freqs, row, label=label)
-    lower.axhline(1.0, ls=":", color="k", lw=0.8, label="uniform")
+    lower.axhline(1.0, ls=":", color=INK, lw=0.8, label="uniform")
     shade_noisy(lower, freqs, noisy)
     lower.set(xscale="log", yscale="log", xlabel=FREQUENCY, ylabel="CLS attention / uniform")
     low, high = lower.get_ylim()

@@ -1,7 +1,7 @@
 """What comes with an extra of nblib, and the one line that says so where it is not installed."""
 
 EXTRAS = {  # extra -> packages by the name they are imported by; pyproject.toml lists the same
-    "train": ("torch", "sklearn", "accelerate", "filelock", "tqdm"),
+    "train": ("torch", "sklearn", "accelerate", "filelock", "tqdm", "yaml"),
     "notebooks": ("papermill", "ipykernel", "nbconvert", "seaborn", "psutil"),
     "lab": ("jupyterlab", "ipywidgets", "IPython"),
     "instruments": ("nptdms", "pyabf"),

@@ -1,19 +1,18 @@
-"""Filters along frequency: the running median, the matched-filter bank, and noise found without labels.
+"""Filters along frequency: the matched-filter bank and the running median.
 
 Equation numbers are those of docs/method.md.
 """
 
-import math
+from functools import reduce
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.fft import next_fast_len
-from scipy.ndimage import median_filter
-from scipy.special import gammaincinv
 
 from nblib.simulation.noise import ALL_WIDTHS
+from nblib.smoothing import correlator, gaussian, log_median, rolling_median
+
+REACH = 4.0  # standard deviations at which a template ends
 
 
 def matched_filter(
@@ -30,56 +29,14 @@ def matched_filter(
     -------
     in standard deviations of the intrinsic noise (1/sqrt(K) per bin)
     """
-    return filter_bank(torch.from_numpy(log_ratio), widths, n_segments)[0].numpy()
-
-
-def filter_bank(log_ratio, widths, n_segments):
-    """Largest response over widths, and the height (over background) and width of the line that gives it, per bin."""
-    residual = torch.expm1(log_ratio)
-    longest = len(gaussian_template(max(widths)))
-    filtered, summed = correlator(residual, longest), correlator(torch.ones_like(residual[:1]), longest)
-    best = torch.full_like(residual, -torch.inf)
-    height, chosen = torch.zeros_like(residual), torch.zeros_like(residual)
-    for width in widths:
-        template = gaussian_template(width)
-        power = summed(template**2).sqrt()
-        response = filtered(template) / power
-        wins = response > best
-        height, chosen = torch.where(wins, response / power, height), chosen.masked_fill(wins, width)
-        best = torch.maximum(best, response)
-    return best * math.sqrt(n_segments), height, chosen
-
-
-def gaussian_template(width: float) -> Float[ndarray, " tap"]:
-    """Gaussian of standard deviation `width` bins and height 1, cut at four widths: an odd number of bins."""
-    half = int(np.ceil(4 * width))
-    return np.exp(-0.5 * (np.arange(-half, half + 1) / width) ** 2)
-
-
-def correlator(rows, longest):
-    """template -> correlation of each row with it, zeros beyond the ends, same length; the rows are transformed once.
-
-    A template is symmetric and has at most `longest` bins.
-    """
-    n_bins = rows.shape[-1]
-    size = next_fast_len(n_bins + longest - 1, real=True)
-    transformed = torch.fft.rfft(rows, size)
-
-    def correlate(template):
-        kernel = torch.fft.rfft(torch.as_tensor(template, dtype=rows.dtype, device=rows.device), size)
-        half = len(template) // 2
-        return torch.fft.irfft(transformed * kernel, size)[..., half : half + n_bins]
-
-    return correlate
-
-
-# ---- baselines and limits ----
+    residual = np.expm1(log_ratio)
+    longest = len(gaussian(max(widths), REACH))
+    filtered, summed = correlator(residual, longest), correlator(np.ones_like(residual[:1]), longest)
+    templates = [gaussian(width, REACH) for width in widths]
+    responses = (filtered(template) / np.sqrt(summed(template**2)) for template in templates)
+    return reduce(np.maximum, responses) * np.sqrt(n_segments).astype(residual.dtype)
 
 
 def running_median(log_psd: Float[ndarray, "n bin"], window: int, n_segments: float = 8) -> Float[ndarray, "n bin"]:
     """ln background from a running median of ln x, corrected for the median of Gamma(K, 1/K). window in bins, odd."""
-    if window < 3 or window % 2 == 0:
-        raise ValueError(f"window={window} must be an odd number of bins, at least 3")
-    # row by row: scipy's one-dimensional filter is some fifty times faster than its two-dimensional one
-    median = np.stack([median_filter(row, size=window, mode="nearest") for row in log_psd])
-    return median - np.log(gammaincinv(n_segments, 0.5) / n_segments)
+    return rolling_median(log_psd, window) - log_median(n_segments)

@@ -6,12 +6,12 @@ Equation numbers are those of docs/method.md.
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
 
 from nblib.cells import NOISY_RATIO, cell_edges, cell_scores
-from nblib.scoring.filters import correlator, gaussian_template
+from nblib.scoring.filters import REACH
+from nblib.smoothing import correlator, gaussian
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LinePrior:
                 yield width, height
 
 
-BROAD_LINES = LinePrior(0.5, (0.2, 5.0), (1.0, 60.0))  # for who does not know the generator: any line, or none
+BROAD_LINES = LinePrior(0.5, (0.2, 5.0), (1.0, 60.0))  # when the generator is unknown: any line, or none
 
 
 def _midpoints(low, high, n):
@@ -40,13 +40,11 @@ def _midpoints(low, high, n):
 
 def _line_log_ratios(log_ratio, n_segments, prior):
     """(width, height, ln likelihood ratio (n, bin) of a line centred at each bin), eq. 11, over the prior's grid."""
-    ratio = torch.from_numpy(np.exp(log_ratio))
-    longest = len(gaussian_template(prior.width[1]))
-    filtered, summed = correlator(ratio, longest), correlator(torch.ones_like(ratio[:1]), longest)
+    ratio, longest = np.exp(log_ratio), len(gaussian(prior.width[1], REACH))
+    filtered, summed = correlator(ratio, longest), correlator(np.ones_like(ratio[:1]), longest)
     for width, height in prior.lines():
-        line = height * gaussian_template(width)
-        log_ratios = n_segments * (filtered(line / (1 + line)) - summed(np.log1p(line)))
-        yield width, height, log_ratios.numpy()
+        line = height * gaussian(width, REACH)
+        yield width, height, n_segments * (filtered(line / (1 + line)) - summed(np.log1p(line)))
 
 
 def likelihood_ratio(

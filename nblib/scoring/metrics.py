@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.stats import t as student_t
 from scipy.stats import trim_mean
@@ -81,17 +81,35 @@ def bootstrap_interval(
     """
     if not truth.any():
         return (np.nan, np.nan)
-    order = np.argsort(-scores.ravel(), kind="stable")
-    spectrum = np.repeat(np.arange(len(scores)), scores.shape[1])[order]
-    hits = truth.ravel()[order]
-    rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(n_resamples):
-        weights = np.bincount(rng.integers(0, len(scores), len(scores)), minlength=len(scores))[spectrum]
-        found, seen = np.cumsum(weights * hits), np.cumsum(weights)
-        values.append((weights * hits * found / np.maximum(seen, 1)).sum() / max(found[-1], 1))
-    low, high = np.percentile(values, [2.5, 97.5])
+    owner = np.repeat(np.arange(len(scores)), scores.shape[1])
+    draws = precision_draws(scores.ravel(), truth.ravel(), owner, len(scores), n_resamples, seed)
+    low, high = np.percentile(draws, [2.5, 97.5])
     return float(low), float(high)
+
+
+def precision_draws(
+    scores: Float[ndarray, " cell"],
+    truth: Bool[ndarray, " cell"],
+    owner: Int[ndarray, " cell"],
+    n_spectra: int,
+    n_draws: int = 200,
+    seed: int = 0,
+) -> Float[ndarray, " draw"]:
+    """Average precision when spectra are drawn again with replacement; one seed, one choice of spectra.
+
+    Parameters
+    ----------
+    owner : number of the spectrum that a cell belongs to
+    """
+    order = np.argsort(-scores, kind="stable")
+    hits, owner, rng = truth[order], owner[order], np.random.default_rng(seed)
+
+    def draw():
+        weights = np.bincount(rng.integers(0, n_spectra, n_spectra), minlength=n_spectra)[owner]
+        found, seen = np.cumsum(weights * hits), np.cumsum(weights)
+        return (weights * hits * found / np.maximum(seen, 1)).sum() / max(found[-1], 1)
+
+    return np.array([draw() for _ in range(n_draws)])
 
 
 # ---- thresholds: false alarms per spectrum ----

@@ -5,19 +5,16 @@ is coarse, so that a training can afford it at every step.
 Equation numbers are those of docs/method.md.
 """
 
-import functools
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from numpy import ndarray
-from scipy.special import gammaincinv
 from torch import Tensor
 
 from nblib.cells import CELL_WIDTH, NOISY_RATIO
+from nblib.smoothing import gaussian, log_median
 
 EXACT_LOG_RATIO, COMPRESSION, LARGEST_LOG_RATIO = 400.0, 35.0, 700.0  # stronger lines keep their order in a float64
 SUPPORT = 3.5  # standard deviations at which a template ends
@@ -67,7 +64,7 @@ def line_log_odds(
     """
     n_bins = log_ratio.shape[-1]
     if centred:
-        log_ratio = log_ratio - log_ratio.median(dim=-1, keepdim=True).values + _log_median(n_segments)
+        log_ratio = log_ratio - log_ratio.median(dim=-1, keepdim=True).values + float(log_median(n_segments))
     n_blocks = -(-n_bins // block)
     reaching = torch.zeros(len(log_ratio), n_blocks, dtype=torch.float64, device=log_ratio.device)
     near = torch.zeros_like(reaching)
@@ -92,16 +89,10 @@ def noise_probability(log_ratio, n_segments=8, block=CELL_WIDTH, prior=BROAD_PRI
     return line_log_odds(log_ratio, n_segments, block, prior, centred).sigmoid()
 
 
-@functools.cache
-def _log_median(n_segments):
-    return math.log(gammaincinv(n_segments, 0.5) / n_segments)
-
-
 def _evidence(ratio, width, heights, n_segments):
     """Likelihood ratio of a Gaussian line of each height at each centre, (n, height, centre), float64."""
-    half = math.ceil(SUPPORT * width)
-    shape = torch.exp(-0.5 * (torch.arange(-half, half + 1, device=ratio.device) / width) ** 2)
-    lines = torch.tensor(heights, device=ratio.device)[:, None] * shape  # (height, template)
+    shape = torch.as_tensor(gaussian(width, SUPPORT), device=ratio.device)
+    lines, half = torch.tensor(heights, device=ratio.device)[:, None] * shape, len(shape) // 2  # (height, template)
     weights = (lines / (1 + lines)).to(ratio.dtype)[:, None]
     costs = torch.log1p(lines).to(ratio.dtype)[:, None]
     cost = F.conv1d(torch.ones_like(ratio[:1]), costs, padding=half)
@@ -122,13 +113,3 @@ def _around(values, pool, block, reach, n_blocks):
     missing = max(0, (n_blocks - 1) * stride + kernel - before - values.shape[-1])
     padded = F.pad(values, (before, missing))[:, None]
     return kernel * F.avg_pool1d(padded, kernel, stride)[:, 0, :n_blocks]
-
-
-def line_score(
-    log_ratio: Float[ndarray, "n bin"], n_segments: float = 8, prior: BroadPrior = BROAD_PRIOR
-) -> Float[ndarray, "n cell"]:
-    """line_log_odds of every cell, on numpy arrays."""
-    parts = [
-        torch.from_numpy(np.asarray(log_ratio[i : i + 200], dtype=np.float64)) for i in range(0, len(log_ratio), 200)
-    ]
-    return np.concatenate([line_log_odds(part, n_segments, CELL_WIDTH, prior).numpy() for part in parts])

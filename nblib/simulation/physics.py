@@ -1,4 +1,4 @@
-"""Noise-free spectra and what can be known from them: the physics, the Whittle likelihood, the Cramer-Rao bound.
+"""Noise-free spectra and what can be known from them: the physics and the Cramer-Rao bound.
 
 Equation numbers are those of docs/method.md.
 """
@@ -9,23 +9,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from nblib.project.refusal import refuse_if
+
 BOLTZMANN = 8.6e-5  # eV/K, as in the starting study
 TEMPERATURE = 300.0  # K
 THERMAL_VELOCITY = 1e7  # cm/s
 CROSS_SECTION_ALPHA = 1e-23  # cm^2
 CROSS_SECTION_BETA = 830 * CROSS_SECTION_ALPHA  # cm^2
 TRAP_DENSITY = 4e11**1.5  # 1/cm^3
-
-
 AMPLITUDE_ALPHA, AMPLITUDE_BETA, FLOOR = 4e-23, 3e-26, 4e-27  # A^2/Hz
-
-
 PUBLISHED_FREQS = np.arange(1.0, 3001.0)  # Hz
-
-
 PUBLISHED_FREQS.setflags(write=False)
-
-
 E_ALPHA_GRID = np.linspace(0.1, 20.0, 200)  # meV
 E_BETA_GRID = np.linspace(12.5, 32.5, 200)  # meV
 LN_MEAN = -3.001 - np.log(2.5e24)  # documented mean of ln S
@@ -92,54 +86,16 @@ def published_psd(e_alpha, e_beta) -> Float[ndarray, "n 3000"]:
     """
     e_alpha = np.atleast_1d(np.asarray(e_alpha, dtype=np.float64))
     e_beta = np.atleast_1d(np.asarray(e_beta, dtype=np.float64))
-    if e_alpha.ndim != 1 or e_alpha.shape != e_beta.shape:
-        raise ValueError(f"energies have shapes {e_alpha.shape} and {e_beta.shape}; give two arrays of one length")
-    if not (np.isfinite(e_alpha).all() and np.isfinite(e_beta).all()):
-        raise ValueError("energies contain NaN or infinity; give finite energies in meV")
+    refuse_if(
+        e_alpha.ndim != 1 or e_alpha.shape != e_beta.shape,
+        f"energies have shapes {e_alpha.shape} and {e_beta.shape}; give two arrays of one length",
+    )
+    refuse_if(
+        not (np.isfinite(e_alpha).all() and np.isfinite(e_beta).all()),
+        "energies contain NaN or infinity; give finite energies in meV",
+    )
     alpha, beta = published_components(e_alpha, e_beta)
     return alpha + beta + FLOOR
-
-
-def wide_log_psd(rng: np.random.Generator, freqs: Float[ndarray, " bin"]) -> Float[ndarray, " bin"]:
-    """One spectrum of the `wide` preset: 0..3 Lorentzians, a power law, a white floor, any overall level.
-
-    Parameters
-    ----------
-    rng : its own generator; the draw depends on nothing else
-    freqs : Hz, positive and increasing
-
-    Returns
-    -------
-    ln PSD in arbitrary units; corners log-uniform from a tenth of the lowest to ten times the highest frequency,
-    exponent uniform in 0..2.5, levels of the parts spread over four decades
-    """
-    n_lorentzians = rng.integers(0, 4)
-    corners = np.exp(rng.uniform(np.log(freqs[0] / 10), np.log(freqs[-1] * 10), size=3))[:n_lorentzians]
-    exponent = rng.uniform(0.0, 2.5)
-    levels = np.exp(rng.uniform(np.log(1e-2), np.log(1e2), size=4))
-    overall = rng.uniform(np.log(1e-46), np.log(1e-6))
-    middle = np.sqrt(freqs[0] * freqs[-1])
-    psd = levels[0] * (freqs / middle) ** -exponent + 1.0  # the white floor sets the unit
-    for level, corner in zip(levels[1:], corners, strict=False):
-        psd += level * (1 + (middle / corner) ** 2) * lorentzian(freqs, 1.0, corner)
-    return np.log(psd) + overall
-
-
-def whittle_log_likelihood(
-    psd: Float[ndarray, "*n bin"], model: Float[ndarray, "*n bin"], n_segments: float
-) -> Float[ndarray, "*n"]:
-    """Gamma (Whittle) log-likelihood up to a constant, eq. 4: -K sum_k (ln S_k + x_k / S_k).
-
-    Parameters
-    ----------
-    psd : measured x, averaged over K = n_segments
-    model : S, same unit as psd
-
-    References
-    ----------
-    Whittle 1953; exact for an averaged periodogram without taper or overlap
-    """
-    return -n_segments * (np.log(model) + psd / model).sum(axis=-1)
 
 
 def energy_slopes(

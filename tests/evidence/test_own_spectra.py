@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from evidence.unknown.own_spectra import LIGO_FILE, PATCH_FILE, analyse, real_files, score_flags, score_real
+from evidence.unknown.injections import LIGO_FILE, PATCH_FILE, given_stretches
+from evidence.unknown.own_spectra import score_flags, score_real
+from nblib.measured.analyse import analyse
 from nblib.project.paths import REAL_DATA_VARIABLE
 
 FREQS = np.arange(1.0, 501.0)
@@ -23,23 +25,24 @@ def measured(tmp_path, monkeypatch):
     valid = np.ones((1, 500), dtype=bool)
     psd = _psd([100, 200, 300])
     np.savez(tmp_path / PATCH_FILE, freq=FREQS, psd_mean=psd, n_avg=63, mains_mask=bins[100])
-    np.savez(tmp_path / LIGO_FILE, freq=FREQS, psd=psd[None], valid=valid, known_line=bins[100], unknown_comb=bins[200])
+    listed = {"known_line": bins[100], "unknown_comb": bins[200], "name": ["1234567890123452015-09-12"]}
+    np.savez(tmp_path / LIGO_FILE, freq=FREQS, psd=psd[None], valid=valid, **listed)
     monkeypatch.setenv(REAL_DATA_VARIABLE, str(tmp_path))
-    return real_files()
+    return {stretch.name: stretch for stretch in given_stretches()}
 
 
 def test_known_lines_are_found_and_a_listed_comb_is_neither_right_nor_wrong(measured):
     """Planted bug: the bins of listed combs counted as false."""
-    row, found = score_real(*measured["LIGO Hanford"])
+    row, found = score_real(measured["H1 2015-09-12"])
     assert row["strong known lines"] == row["detector finds"] == row["classical finds"] == 1
     assert row["detector, other bins"] == 3 and found.flagged.sum() == 9
-    row, _ = score_real(*measured["patch clamp"])
+    row, _ = score_real(measured["patch clamp"])
     assert row["detector, other bins"] == 6
 
 
 def test_without_the_folder_there_are_no_measured_files(monkeypatch):
     monkeypatch.delenv(REAL_DATA_VARIABLE, raising=False)
-    assert real_files() == {}
+    assert given_stretches() == []
 
 
 def test_a_file_or_a_folder_is_analysed_and_scored(tmp_path):

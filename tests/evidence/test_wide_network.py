@@ -1,20 +1,23 @@
 """The network for unknown backgrounds: scale, missing bins, rows that sum to 1, one step that learns."""
 
+from importlib.resources import files
+
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
 from sklearn.metrics import average_precision_score
 
-from evidence.unknown.network import WideNetwork, WideOutput, cell_score, shipped_network
-from evidence.unknown.network_methods import network_cells
+from evidence.benchmarks.wide import read_networks
+from evidence.unknown.network import WideNetwork, WideOutput, cell_score, network_cells
 from evidence.unknown.second_world import SecondWorld
 from evidence.unknown.training import RealSpectrum, WideTraining, real_batch, simulated_batch, train_wide, wide_loss
 from nblib.cells import WIDE_CELL, cell_labels
 from nblib.measured.line_free.world import WideWorld
 from nblib.measured.statistic import network_inputs as network_inputs_module
+from nblib.measured.statistic.network import WEIGHTS
 from nblib.measured.statistic.network_inputs import CHANNELS, CLIP, network_inputs
-from nblib.measured.statistic.score import add_evidence, combine, tail_log_p
+from nblib.measured.statistic.score import add_evidence
 
 
 @pytest.fixture(scope="module")
@@ -144,23 +147,11 @@ def test_injections_into_measured_spectra_label_only_what_is_known(tmp_path):
         train_wide(WideTraining(start="simulated"), tmp_path)
 
 
-def test_tails_put_scores_on_one_scale():
-    rng = np.random.default_rng(1)
-    cells = rng.exponential(1.0, 2000)
-    for values in (cells, 7 * cells - 3):
-        np.testing.assert_allclose(np.quantile(tail_log_p(values), 0.99), -np.log(0.01), rtol=0.1)
-    lined = np.where(np.arange(2000) < 40, 1e4, cells)
-    np.testing.assert_allclose(tail_log_p(lined)[50:], tail_log_p(cells)[50:], rtol=0.15, atol=0.05)
-    mixed = combine([cells, -cells], "max")
-    assert mixed.argmax() in (cells.argmax(), cells.argmin())
-    with pytest.raises(ValueError, match="unknown rule 'mean'"):
-        combine([cells], "mean")
-
-
 @pytest.mark.slow
 def test_the_shipped_network_finds_noise_on_unknown_backgrounds():
     """On spectra of the second generator, which it was not trained on; chance is the prevalence, 0.1."""
-    model, world = shipped_network(), SecondWorld(7, sizes=(300, 900))
+    weights = files("nblib.measured.statistic") / WEIGHTS
+    model, world = read_networks([f"shipped={weights}"])["shipped"], SecondWorld(7, sizes=(300, 900))
     rows = [world[index] for index in range(40)]
     truth = np.concatenate([cell_labels(row.noisy, WIDE_CELL) for row in rows])
     for kind in ("attention", "head"):

@@ -7,9 +7,8 @@ from nblib.measured.statistic.background import (
     SOFT,
     STIFF,
     Grid,
-    log_median,
+    first_background,
     median,
-    mirrored_median,
     robust_background,
 )
 
@@ -50,13 +49,6 @@ def test_the_fast_median_is_numpys(size):
     assert median(values) == np.median(values)
 
 
-def test_mirrored_median_keeps_a_monotone_curve():
+def test_the_first_background_keeps_a_monotone_curve():
     values = -2.0 * np.log(LINEAR)
-    assert np.allclose(mirrored_median(values, 201, np.log(LINEAR)), values)
-
-
-def test_log_median_lies_below_the_mean_and_vanishes_for_many_averages():
-    assert log_median(1.0) == pytest.approx(np.log(np.log(2.0)))  # an exponential's median is ln 2
-    assert -1e-3 < log_median(1e4) < 0
-    spread = np.geomspace(1.0, 100.0, 500)
-    assert log_median(spread)[0] == pytest.approx(log_median(1.0), abs=1e-6)
+    assert np.allclose(first_background(values, 201, np.log(LINEAR)), values)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from nblib.__main__ import main
-from nblib.notebook.outputs import neutral
+from nblib.notebook.outputs import neutral, show_table
 from nblib.notebook.parameters import typed_parameters
 from nblib.project.paths import NOTEBOOKS, ROOT
 from nblib.project.records import committed_result, flatten, quote, write_json
@@ -77,6 +77,13 @@ def test_a_grid_is_two_tables_one_to_read_and_one_that_holds_all(tmp_path, capsy
     said = capsys.readouterr().out
     assert "5           log_odds" in said
     assert said.rstrip().endswith(f"{table}; everything: {table.with_name('my_grid_all.csv')}")
+
+
+def test_a_table_is_shown_with_four_digits_and_without_what_is_missing(tmp_path):
+    """Planted bug: an empty field shown as nan."""
+    path = tmp_path / "table.csv"
+    path.write_text("a,b,c\n0.123456,True,\n2,False,word\n")
+    assert show_table(path).splitlines() == ["a       b      c", "0.1235  True", "2       False  word"]
 
 
 def test_a_grids_columns_can_be_chosen(tmp_path, capsys):

@@ -1,12 +1,11 @@
 """The posterior that knows no family: calibrated, blind to an offset, and the same for bins as for blocks."""
 
-import numpy as np
 import pytest
 import torch
 
 from nblib import NoiseBERTDataset
 from nblib.cells import cell_labels
-from nblib.scoring.posterior import BroadPrior, line_log_odds, line_score, noise_probability
+from nblib.scoring.posterior import line_log_odds, noise_probability
 from nblib.simulation.physics import LN_STD
 
 N_SPECTRA = 60
@@ -69,9 +68,3 @@ def test_very_strong_lines_stay_finite_and_two_lines_are_found():
     assert odds[0, 35] > 3
     assert odds[0, 110] > 3
     assert odds[0, 75] < 0
-
-
-def test_numpy_scores_are_the_log_odds(lines):
-    ratio, _ = lines
-    prior = BroadPrior(heights=(0.5, 2.0))
-    np.testing.assert_allclose(line_score(ratio.numpy(), prior=prior), line_log_odds(ratio, prior=prior).numpy())

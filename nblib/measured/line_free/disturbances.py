@@ -14,6 +14,7 @@ from scipy.optimize import fsolve
 from scipy.special import gammaincinv, ndtr
 
 from nblib.measured.line_free.backgrounds import Grid, log_uniform
+from nblib.project.refusal import refuse_if
 
 SHAPES = ("bump", "lorentzian", "plateau", "skew", "comb")
 NARROWEST = 0.7  # bins, standard deviation
@@ -62,8 +63,7 @@ def shape(rng: np.random.Generator, name: str, n_bins: int, amplitude=None) -> F
     ------
     ValueError for an unknown name
     """
-    if name not in SHAPES:
-        raise ValueError(f"unknown shape {name!r}; known: {', '.join(SHAPES)}")
+    refuse_if(name not in SHAPES, f"unknown shape {name!r}; known: {', '.join(SHAPES)}")
     bins, centre = np.arange(n_bins), rng.uniform(0, n_bins - 1)
     width = log_uniform(rng, NARROWEST, NARROW if name == "comb" else n_bins * WIDEST)
     height = log_uniform(rng, *(amplitude or (HEIGHTS_NARROW if width <= NARROW else HEIGHTS_BROAD)))
@@ -72,10 +72,8 @@ def shape(rng: np.random.Generator, name: str, n_bins: int, amplitude=None) -> F
         offset = (bins - centre + spacing / 2) % spacing - spacing / 2
         return height * np.exp(-0.5 * (offset / width) ** 2)
     offset = (bins - centre) / width
-    if name == "bump":
-        return height * np.exp(-0.5 * offset**2)
-    if name == "lorentzian":
-        return height / (1 + offset**2)
+    if name in ("bump", "lorentzian"):
+        return height * np.exp(-0.5 * offset**2) if name == "bump" else height / (1 + offset**2)
     if name == "plateau":
         steep = log_uniform(rng, 4, 30)
         return height / (1 + np.minimum(np.abs(offset), 1e3) ** steep)
@@ -257,8 +255,7 @@ def draw_estimate(
     -------
     positive factor per bin; its mean is 1 + expected_ratio
     """
-    if estimator not in ESTIMATORS:
-        raise ValueError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
+    refuse_if(estimator not in ESTIMATORS, f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
     segments = effective_segments(n_segments, estimator, grid.merged)
     factor = _gamma(rng, segments, estimator, grid)
     amplitude, phase = _line_amplitudes(external, estimator, grid.merged)

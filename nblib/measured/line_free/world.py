@@ -21,6 +21,8 @@ from nblib.measured.line_free.backgrounds import (
     texture,
 )
 from nblib.measured.line_free.disturbances import ESTIMATORS, External, draw_estimate, draw_external, expected_ratio
+from nblib.project.refusal import refuse_if
+from nblib.smoothing import gaussian
 
 BLOCK = 16  # consecutive indices with one number of bins
 SPLITS = ("train", "validation", "test")
@@ -90,19 +92,21 @@ class WideWorld:
     sizes: tuple[int, int] = field(default=(SMALLEST_GRID, LARGEST_GRID))
 
     def __post_init__(self):
-        if self.split not in SPLITS:
-            raise ValueError(f"unknown split {self.split!r}; known: {', '.join(SPLITS)}")
-        if self.seed < 0 or int(self.seed) != self.seed:
-            raise ValueError(f"seed={self.seed} must be a whole number of at least 0")
-        if self.estimator not in (None, *ESTIMATORS):
-            raise ValueError(f"unknown estimator {self.estimator!r}; known: {', '.join(ESTIMATORS)}, or None for both")
-        if not 0 <= self.none_share <= 1:
-            raise ValueError(f"none_share={self.none_share} must lie in 0..1")
+        refuse_if(self.split not in SPLITS, f"unknown split {self.split!r}; known: {', '.join(SPLITS)}")
+        refuse_if(
+            self.seed < 0 or int(self.seed) != self.seed, f"seed={self.seed} must be a whole number of at least 0"
+        )
+        refuse_if(
+            self.estimator not in (None, *ESTIMATORS),
+            f"unknown estimator {self.estimator!r}; known: {', '.join(ESTIMATORS)}, or None for both",
+        )
+        refuse_if(not 0 <= self.none_share <= 1, f"none_share={self.none_share} must lie in 0..1")
         for n_bins in self.sizes if self.n_bins is None else (self.n_bins,):
-            if n_bins < 100:
-                raise ValueError(f"n_bins={n_bins} must be at least 100: cells of {WIDE_CELL} bins and wide noise")
-        if self.n_segments is not None and self.n_segments < 2:
-            raise ValueError(f"n_segments={self.n_segments} must be at least 2 averaged segments")
+            refuse_if(n_bins < 100, f"n_bins={n_bins} must be at least 100: cells of {WIDE_CELL} bins and wide noise")
+        refuse_if(
+            self.n_segments is not None and self.n_segments < 2,
+            f"n_segments={self.n_segments} must be at least 2 averaged segments",
+        )
 
     def generator(self, stream: int, index: int) -> np.random.Generator:
         """Counter-based generator of one stream of one spectrum: Philox keyed by (seed, split; stream, index)."""
@@ -204,12 +208,9 @@ def _padded(values, length, name):
 def rough(rng: np.random.Generator, n_bins: int) -> Float[ndarray, " bin"]:
     """Unit-variance smooth normal noise on a scale between 5 and 60 bins, over a random part of the axis."""
     scale = log_uniform(rng, 5, 60)
-    half = int(3 * scale)
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / scale) ** 2)
-    kernel /= np.sqrt((kernel**2).sum())
-    values = np.convolve(rng.standard_normal(n_bins + 2 * half), kernel, mode="valid")
-    envelope = np.exp(0.7 * texture(rng, n_bins) / 0.3)
-    return values * envelope
+    kernel = gaussian(scale, 3.0)
+    values = np.convolve(rng.standard_normal(n_bins + len(kernel) - 1), kernel, mode="valid")
+    return values / np.sqrt((kernel**2).sum()) * np.exp(0.7 * texture(rng, n_bins) / 0.3)
 
 
 def _gaps(rng, n_bins):

@@ -1,10 +1,12 @@
 """What a flagged range looks like: a line with its centre below a bin, a hump, or a step of the level."""
 
-import dataclasses
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+
+from nblib.measured.flags import Flag
 
 LINE_WIDTH = 8.0  # bins; excess that is spread over more is a hump
 CENTRE_HALF_WIDTH = 3  # bins on each side of the peak that its centre is taken from
@@ -14,26 +16,6 @@ STEP_HEIGHT = 0.5  # ln units; a smaller jump of the level is not called a step
 STEP_SIGNIFICANCE = 5.0  # standard errors
 
 
-@dataclasses.dataclass(frozen=True)
-class Feature:
-    """One flagged range of a spectrum.
-
-    Attributes
-    ----------
-    fmin, fmax : Hz
-    centre, uncertainty : of a line, Hz; None: the middle, and half a bin
-    strength : largest excess over the background, times; strong lines are looked at first
-    kind : "line", "hump" or "step"; for a step, centre is where the level jumps
-    """
-
-    fmin: float
-    fmax: float
-    centre: float | None = None
-    uncertainty: float | None = None
-    strength: float = 1.0
-    kind: str = "line"
-
-
 def describe_range(
     freqs: Float[ndarray, " bin"],
     psd: Float[ndarray, " bin"],
@@ -41,8 +23,8 @@ def describe_range(
     low: float,
     high: float,
     n_segments: float = 8,
-) -> Feature:
-    """Kind, centre and strength of one flagged range.
+) -> Flag:
+    """Kind, centre and excess of one flagged range; its probability and its cause are left at their defaults.
 
     Parameters
     ----------
@@ -66,23 +48,24 @@ def describe_range(
     inside = np.flatnonzero(usable & (freqs >= low) & (freqs <= high))
     if not len(inside):
         raise ValueError(f"the range {low:g}..{high:g} Hz holds no bin with a value; give low <= high on the axis")
-    excess = np.maximum(psd[inside] / background[inside] - 1, 0)
-    strength = float(excess.max())
-    if not strength > 0:
-        return Feature(low, high, strength=0.0, kind="line" if len(inside) <= LINE_WIDTH else "hump")
-    if excess.sum() ** 2 / (excess**2).sum() > LINE_WIDTH or _one_sided(excess):
-        edge = _step(freqs, psd, usable, inside)
-        if edge is not None:
-            return Feature(low, high, centre=edge, strength=strength, kind="step")
-    if excess.sum() ** 2 / (excess**2).sum() > LINE_WIDTH:
-        return Feature(low, high, strength=strength, kind="hump")
-    peak = int(excess.argmax())
+    ratio = psd[inside] / background[inside] - 1
+    excess, peak = np.maximum(ratio, 0), int(ratio.argmax())
+    flag = Flag(low, high, float(freqs[inside[peak]]), float(ratio[peak]))
+    if not excess[peak] > 0:
+        return replace(flag, kind="line" if len(inside) <= LINE_WIDTH else "hump")
+    is_wide = excess.sum() ** 2 / (excess**2).sum() > LINE_WIDTH
+    edge = _step(freqs, psd, usable, inside) if is_wide or _one_sided(excess) else None
+    if edge is not None:
+        return replace(flag, kind="step", centre=edge)
+    if is_wide:
+        return replace(flag, kind="hump")
     near = slice(max(peak - CENTRE_HALF_WIDTH, 0), peak + CENTRE_HALF_WIDTH + 1)
     local, weight = freqs[inside][near], excess[near]
     centre = float(weight @ local / weight.sum())
     scatter = np.sqrt(((local - centre) ** 2 * (weight + 1) ** 2).sum() / n_segments) / weight.sum()
     bin_width = np.gradient(freqs)[inside[peak]] if len(freqs) > 1 else 0.0
-    return Feature(low, high, centre, float(np.hypot(scatter, SMALLEST_SPREAD * bin_width)), strength, "line")
+    uncertainty = float(np.hypot(scatter, SMALLEST_SPREAD * bin_width))
+    return replace(flag, kind="line", centre=centre, uncertainty=uncertainty)
 
 
 def _one_sided(excess: ndarray) -> bool:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nblib.measured.flags import Flag
 from nblib.measured.sources.combs import Comb, best_comb, extend
 from nblib.measured.sources.harmonics import MAINS_WANDER, Lines, folded
-from nblib.measured.sources.lines import Feature
+from nblib.project.refusal import refuse_if
 
 THRESHOLD = 3.0  # evidence (eq. A of combs.py) from which on a comb is named
-FALSE_RATE = 0.05  # P(E >= t | unrelated lines) <= FALSE_RATE / t, simulated: tests/analysis/test_sources.py
+FALSE_RATE = 0.05  # P(E >= t | unrelated lines) <= FALSE_RATE / t, simulated: tests/measured/test_sources.py
 SINGLE_CHANCE = 0.01  # a line alone is named mains where fewer spectra of unrelated lines would have one there
 ALIAS_CHANCE = 0.05  # the same for an alias of mains, where mains itself cannot be on the axis
 WINDOW = 2.0  # standard deviations on each side
@@ -27,28 +28,23 @@ class Cause:
     Attributes
     ----------
     name : for a table, for instance "50 Hz mains, harmonics 1, 3, 5"
-    kind : "line", "hump" or "step"
     chance : probability that unrelated lines would be named like this, in 0..1; 1 where nothing is claimed
-    spacing, uncertainty : of the comb, Hz; None without one
+    spacing : of the comb, Hz; None without one
     source : "mains", "alias", "clock", "line" (unexplained), "hump" or "step"
     harmonic : of this flag
-    harmonics : of all flags with this name
     hint : a weaker remark, such as mains within the resolution where chance explains it as well; else empty
     """
 
     name: str
     source: str
-    kind: str
     chance: float = 1.0
     spacing: float | None = None
-    uncertainty: float | None = None
     harmonic: int | None = None
-    harmonics: tuple[int, ...] = ()
     hint: str = ""
 
 
 def likely_sources(
-    flags: Sequence[Feature],
+    flags: Sequence[Flag],
     resolution: float,
     axis: tuple[float, float],
     sampling_rate: float | None = None,
@@ -117,31 +113,43 @@ def find_combs(lines: Lines, mains: tuple[float, ...] = (50.0, 60.0), sampling_r
 
 
 def _check(flags, resolution, axis, sampling_rate, mains) -> None:
-    if not (np.isfinite(resolution) and resolution > 0):
-        raise ValueError(f"resolution={resolution} must be the width of a bin in Hz, positive and finite")
-    if not (np.isfinite(axis).all() and 0 <= axis[0] < axis[1]):
-        raise ValueError(f"axis={axis} must be the lowest and the highest frequency in Hz, 0 <= low < high")
+    refuse_if(
+        not (np.isfinite(resolution) and resolution > 0),
+        f"resolution={resolution} must be the width of a bin in Hz, positive and finite",
+    )
+    refuse_if(
+        not (np.isfinite(axis).all() and 0 <= axis[0] < axis[1]),
+        f"axis={axis} must be the lowest and the highest frequency in Hz, 0 <= low < high",
+    )
     if sampling_rate is not None and not (np.isfinite(sampling_rate) and sampling_rate > 0):
         raise ValueError(f"sampling_rate={sampling_rate} must be positive and finite, in Hz, or None if not known")
-    if not all(np.isfinite(nominal) and nominal > 0 for nominal in mains):
-        raise ValueError(f"mains={mains} must be positive frequencies in Hz")
+    refuse_if(
+        not all(np.isfinite(nominal) and nominal > 0 for nominal in mains),
+        f"mains={mains} must be positive frequencies in Hz",
+    )
     for flag in flags:
-        if flag.kind not in ("line", "hump", "step"):
-            raise ValueError(f"kind={flag.kind!r} of the flag {flag.fmin:g}..{flag.fmax:g} Hz; use line, hump or step")
-        if not (np.isfinite([flag.fmin, flag.fmax]).all() and 0 <= flag.fmin <= flag.fmax):
-            raise ValueError(f"a flag {flag.fmin}..{flag.fmax} Hz must have finite 0 <= fmin <= fmax")
-        if flag.uncertainty is not None and not (np.isfinite(flag.uncertainty) and flag.uncertainty >= 0):
-            raise ValueError(f"uncertainty={flag.uncertainty} of the flag at {flag.fmin:g} Hz must be >= 0 Hz")
+        refuse_if(
+            flag.kind not in ("line", "hump", "step"),
+            f"kind={flag.kind!r} of the flag {flag.fmin:g}..{flag.fmax:g} Hz; use line, hump or step",
+        )
+        refuse_if(
+            not (np.isfinite([flag.fmin, flag.fmax]).all() and 0 <= flag.fmin <= flag.fmax),
+            f"a flag {flag.fmin}..{flag.fmax} Hz must have finite 0 <= fmin <= fmax",
+        )
+        refuse_if(
+            flag.uncertainty is not None and not (np.isfinite(flag.uncertainty) and flag.uncertainty >= 0),
+            f"uncertainty={flag.uncertainty} of the flag at {flag.fmin:g} Hz must be >= 0 Hz",
+        )
 
 
-def _lines(flags: Sequence[Feature], resolution: float, axis: tuple[float, float]) -> Lines:
+def _lines(flags: Sequence[Flag], resolution: float, axis: tuple[float, float]) -> Lines:
     """Centres with uncertainties that cannot be too small: rounded centres make multiples more often than others."""
-    centre = np.array([(flag.fmin + flag.fmax) / 2 if flag.centre is None else flag.centre for flag in flags])
+    centre = np.array([flag.centre for flag in flags])
     given = np.array([resolution / 2 if flag.uncertainty is None else flag.uncertainty for flag in flags])
     from_bin = np.abs(centre / resolution - np.round(centre / resolution))
     rounded = len(flags) < 3 or np.median(from_bin) < BIN_TOLERANCE
     smallest = (ROUNDED_UNCERTAINTY if rounded else REFINED_UNCERTAINTY) * resolution
-    strength = np.array([flag.strength for flag in flags], dtype=float)
+    strength = np.array([flag.excess for flag in flags], dtype=float)
     low, high = min(axis[0], centre.min()), max(axis[1], centre.max())
     return Lines(np.maximum(centre, 1e-12), np.maximum(given, smallest), strength, low, high, resolution)
 
@@ -215,9 +223,8 @@ def _named(comb: Comb, sampling_rate: float | None) -> list[tuple[int, Cause]]:
         )
         if not group:
             continue
-        harmonics = tuple(number for number, _ in group)
-        plural = "harmonics" if len(harmonics) > 1 else "harmonic"
-        listed = f"{plural} {', '.join(str(number) for number in harmonics)}"
+        plural = "harmonics" if len(group) > 1 else "harmonic"
+        listed = f"{plural} {', '.join(str(number) for number, _ in group)}"
         if comb.nominal is None:
             source, name = "clock", f"unknown clock, {hertz(comb.spacing, comb.uncertainty)}, {listed}"
         elif fold:
@@ -225,20 +232,16 @@ def _named(comb: Comb, sampling_rate: float | None) -> list[tuple[int, Cause]]:
             name = f"alias of {comb.nominal:g} Hz mains ({listed}) at a sampling rate of {sampling_rate:.10g} Hz"
         else:
             source, name = "mains", f"{comb.nominal:g} Hz mains, {listed}"
-        for number, member in group:
-            cause = Cause(name, source, "line", chance, comb.spacing, comb.uncertainty, number, harmonics)
-            named.append((member, cause))
+        named += [(member, Cause(name, source, chance, comb.spacing, number)) for number, member in group]
     return named
 
 
-def _without_comb(flag: Feature, resolution: float) -> Cause:
+def _without_comb(flag: Flag, resolution: float) -> Cause:
     if flag.kind == "hump":
-        return Cause(f"hump, {hertz_range(flag.fmin, flag.fmax)}", "hump", "hump")
-    centre = (flag.fmin + flag.fmax) / 2 if flag.centre is None else flag.centre
+        return Cause(f"hump, {hertz_range(flag.fmin, flag.fmax)}", "hump")
     uncertainty = resolution / 2 if flag.uncertainty is None else flag.uncertainty
-    if flag.kind == "step":
-        return Cause(f"step at {hertz(centre, max(uncertainty, resolution))}", "step", "step")
-    return Cause(f"line at {hertz(centre, max(uncertainty, resolution / 10))}", "line", "line")
+    least = resolution if flag.kind == "step" else resolution / 10
+    return Cause(f"{flag.kind} at {hertz(flag.centre, max(uncertainty, least))}", flag.kind)
 
 
 def _hint(freq: float, resolution: float, mains: tuple[float, ...]) -> str:

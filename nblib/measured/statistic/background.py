@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.linalg import solveh_banded
 from scipy.ndimage import median_filter, uniform_filter1d
-from scipy.special import gammaincinv
+
+from nblib.smoothing import mirrored_median
 
 HUBER = 0.7  # standard deviations from which on a bin weighs less
 REJECT = 5.0  # standard deviations above the background from which on a bin is a line
@@ -28,7 +29,6 @@ DEFICIT_LENGTHS = (5, 15)  # bins
 DEFICIT_REACH = 1.5  # smoothing lengths around such a place
 HANN_WIDENING = 0.93  # added variance of a mean over many bins of Hann's estimator
 NORMAL_QUARTILE = 0.6745
-LOOKUP = 64  # values of K between which the median is interpolated
 
 
 @dataclass(frozen=True)
@@ -119,28 +119,13 @@ def _end_value(values, coordinate):
     return median(values - slope * (coordinate - coordinate[0]))
 
 
-def mirrored_median(
+def first_background(
     values: Float[ndarray, " bin"], window: int, coordinate: Float[ndarray, " bin"]
 ) -> Float[ndarray, " bin"]:
-    """Running median; beyond the ends the values are mirrored through the end point, so that a slope goes on."""
-    half = min(window // 2, (len(values) - 1) // 2)
+    """Running median, mirrored beyond the ends through robust end points."""
     first = _end_value(values[:END_BINS], coordinate[:END_BINS])
     last = _end_value(values[::-1][:END_BINS], coordinate[::-1][:END_BINS])
-    low = 2 * first - values[1 : half + 1][::-1]
-    high = 2 * last - values[-half - 1 : -1][::-1]
-    return median_filter(np.concatenate([low, values, high]), 2 * half + 1)[half : half + len(values)]
-
-
-def log_median(n_segments: float | ndarray) -> float | ndarray:
-    """ln of the median of an averaged spectrum over its mean: of Gamma(K, 1/K), always below 0."""
-    if np.ndim(n_segments) and np.ptp(n_segments) == 0:
-        return np.full(np.shape(n_segments), log_median(np.ravel(n_segments)[0]))
-    values, back = np.unique(n_segments, return_inverse=True)
-    if len(values) > LOOKUP:  # the inverse gamma is slow
-        grid = np.geomspace(values[0], values[-1], LOOKUP)
-        return np.interp(np.log(n_segments), np.log(grid), np.log(gammaincinv(grid, 0.5) / grid))
-    found = np.log(gammaincinv(values, 0.5) / values)[back]
-    return found.reshape(np.shape(n_segments)) if np.ndim(n_segments) else float(found.ravel()[0])
+    return mirrored_median(values, window, first, last)
 
 
 def _scaled(residual, scatter):
@@ -203,7 +188,7 @@ def robust_background(
     log_psd = log_psd - level
     coordinate = grid.coordinate(stiffness)
     steps = np.diff(coordinate)
-    start = mirrored_median(log_psd, stiffness.window, coordinate)
+    start = first_background(log_psd, stiffness.window, coordinate)
     for _ in range(HALVINGS + 1):
         coordinate = np.concatenate([[0.0], np.cumsum(steps)])
         background = _held_down(log_psd, start, scatter, curvature_penalty(coordinate), iterations)

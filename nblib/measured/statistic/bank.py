@@ -3,15 +3,15 @@
 The residual is in units of the estimator's scatter, so the statistics know neither scale nor background.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import log_ndtr
 
+from nblib.smoothing import correlator, gaussian
+
 WIDTHS = (0.5, 1.2, 2.5, 5.0, 10.0)  # standard deviation of the Gaussian templates, bins; 0.5 = a single bin
+REACH = 3.5  # standard deviations at which a template ends
 MIN_SPECTRUM = 25  # a template is used where the spectrum has this many of its standard deviations
 ALLOWANCE = 0.04  # of the background: its own shape may differ this much from any smooth curve
 CLIP_NARROW, CLIP_BROAD = 10.0, 6.0  # standard deviations: a strong line must not set off broad filters far away
@@ -19,20 +19,15 @@ BROAD = 2.0  # bins
 OVERFLOW = 40.0  # ln units; exp of more is not needed
 
 
-@lru_cache(maxsize=256)
-def _template(width, n_bins):
-    """Half length, transform size, and transforms of a unit-height template and of its square; its sums."""
-    half = 0 if width < 1 else int(np.ceil(3.5 * width))
-    shape = np.exp(-0.5 * (np.arange(-half, half + 1) / width) ** 2)
-    size = next_fast_len(n_bins + 2 * half, real=True)
-    return half, size, rfft(shape, size), rfft(shape**2, size), (shape**2).sum(), (shape**3).sum()
+def _template(width):
+    """A Gaussian of height 1; a single bin stands for a narrower one."""
+    return gaussian(width, REACH) if width >= 1 else np.ones(1)
 
 
-def _correlate(values, width, squared=False):
-    half, size, plain, square, _, _ = _template(width, len(values))
-    if not half:
-        return values
-    return irfft(rfft(values, size) * (square if squared else plain), size)[half : half + len(values)]
+def _correlator(values, widths):
+    """template -> correlation with the values; for a single bin the values themselves."""
+    correlate = correlator(values, len(_template(max(widths))))
+    return lambda template: correlate(template) if len(template) > 1 else values
 
 
 def bank_widths(n_bins: int, widths=WIDTHS) -> tuple[float, ...]:
@@ -42,7 +37,8 @@ def bank_widths(n_bins: int, widths=WIDTHS) -> tuple[float, ...]:
 
 def template_norms(measured: Float[ndarray, " bin"], widths) -> Float[ndarray, "width bin"]:
     """Root of the summed squared template over the measured bins, by width; for scores of many spectra of one grid."""
-    return np.stack([np.sqrt(np.maximum(_correlate(measured, width, squared=True), 0.0)) for width in widths])
+    summed = _correlator(measured, widths)
+    return np.sqrt(np.maximum([summed(_template(width) ** 2) for width in widths], 0.0))
 
 
 def filter_scores(
@@ -71,14 +67,15 @@ def filter_scores(
     """
     scaled = residual * np.sqrt(n_segments)
     strict, lenient = np.empty((2, len(widths), len(residual)))
+    narrow, broad = (_correlator(np.minimum(scaled, limit), widths) for limit in (CLIP_NARROW, CLIP_BROAD))
     for row, width in enumerate(widths):
-        limit = np.inf if width < 1 else (CLIP_NARROW if width < BROAD else CLIP_BROAD)
-        half, _, _, _, squares, cubes = _template(width, len(residual))
-        norm = np.maximum(norms[row], 1e-3)
-        response = _correlate(np.minimum(scaled, limit), width) / norm
-        lags = np.exp(-0.25 * np.array([1.0, 4.0]) / width**2) if half else np.zeros(2)
+        template, norm = _template(width), np.maximum(norms[row], 1e-3)
+        single = len(template) == 1
+        response = (scaled if single else (narrow if width < BROAD else broad)(template)) / norm
+        lags = np.zeros(2) if single else np.exp(-0.25 * np.array([1.0, 4.0]) / width**2)
         variance = 1 + 2 * float(np.dot(lags, correlation))
-        shape = n_segments * squares**3 / cubes**2 / variance  # of the Gamma with the response's skewness
+        # of the Gamma with the response's skewness
+        shape = n_segments * (template**2).sum() ** 3 / (template**3).sum() ** 2 / variance
         root, offset, power = np.sqrt(shape), 1 - 1 / (9 * shape), n_segments * norm**2
         for deviations, allowance in zip((strict, lenient), allowances, strict=True):
             deviations[row] = _standardised(response / np.sqrt(variance + allowance**2 * power), root, offset)

@@ -4,17 +4,13 @@ The spectrum whitened by running medians of several windows in units of the esti
 filter bank, and the plain level. A factor on the spectrum changes nothing, missing bins are masked.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.fft import irfft, next_fast_len, rfft
-from scipy.ndimage import median_filter
 
 from nblib.cells import WIDE_CELL
-from nblib.measured.statistic.background import log_median
 from nblib.measured.statistic.scatter import local_segments
+from nblib.smoothing import correlator, gaussian, log_median, mirrored_median, rolling_median
 
 NARROW_WINDOW, BROAD_WINDOW = 101, 401  # bins of the running medians
 BROAD_FILTERS = (2.0, 6.0, 20.0, 60.0)  # Gaussian standard deviations on the broad residual, bins
@@ -46,7 +42,7 @@ def network_inputs(
         raise ValueError(f"{int(valid.sum())} measured bins; at least 30 are needed: use a finer frequency resolution")
     index, bins = np.flatnonzero(valid), np.arange(len(psd))
     log_psd = np.interp(bins, index, np.log(psd[index]))  # missing bins between their neighbours
-    narrow, broad = (log_psd - _mirrored_median(log_psd, window) for window in (NARROW_WINDOW, BROAD_WINDOW))
+    narrow, broad = (log_psd - _background(log_psd, window) for window in (NARROW_WINDOW, BROAD_WINDOW))
     coarse = log_psd - _coarse_median(log_psd)
     if n_segments is None:
         n_segments = np.interp(bins, index, np.maximum(local_segments(narrow[index]), 1.0))
@@ -56,7 +52,7 @@ def network_inputs(
         np.where(valid, np.expm1(np.minimum(part + middle, 40.0)) * root, 0.0) for part in (narrow, broad, coarse)
     )
     responses = _responses(z_broad, BROAD_FILTERS) + _responses(z_narrow, (NARROW_FILTER,))
-    level = median_filter(log_psd[::3], 11, mode="nearest")
+    level = rolling_median(log_psd[::3], 11)
     log_step = np.log(np.gradient(np.log(np.maximum(freqs, freqs[freqs > 0].min() / 2))))
     channels = [_compressed(part) / 3 for part in (z_narrow, z_broad, z_coarse, *responses)]
     channels.append((np.interp(bins, bins[::3], level) - np.median(log_psd[index])) / 4)
@@ -72,45 +68,27 @@ def _compressed(values):
     return np.copysign(np.log(size + np.sqrt(size * size + 1)), values)
 
 
-def _mirrored_median(values, window):
-    """Running median; beyond the ends the values are mirrored through the end point, so that a slope goes on.
+def _background(values, window):
+    """Running median, mirrored beyond the ends through the median of three bins.
 
-    Kept here, apart from the detector's own background: the weights were trained with these inputs.
+    Kept apart from the detector's own background: the weights were trained with these inputs.
     """
-    half = min(window // 2, (len(values) - 1) // 2)
-    low = 2 * np.median(values[:3]) - values[1 : half + 1][::-1]
-    high = 2 * np.median(values[-3:]) - values[-half - 1 : -1][::-1]
-    return median_filter(np.concatenate([low, values, high]), 2 * half + 1)[half : half + len(values)]
+    return mirrored_median(values, window, np.median(values[:3]), np.median(values[-3:]))
 
 
 def _coarse_median(log_psd):
     """Median over a third of the axis, of block medians, so that it costs little."""
     n_blocks = len(log_psd) // WIDE_CELL
     blocks = np.median(log_psd[: n_blocks * WIDE_CELL].reshape(n_blocks, WIDE_CELL), axis=1)
-    smooth = _mirrored_median(blocks, max(2 * (n_blocks // COARSE_SHARE // 2) + 1, 3))
+    smooth = _background(blocks, max(2 * (n_blocks // COARSE_SHARE // 2) + 1, 3))
     return np.interp(np.arange(len(log_psd)), (np.arange(n_blocks) + 0.5) * WIDE_CELL, smooth)
 
 
 def _responses(residual, widths):
     """Responses of unit-variance Gaussian filters, cut off at 3 standard deviations; the ends go on as they are."""
-    reach = max(_half(width) for width in widths)
-    padded = np.pad(np.clip(residual, -CLIP, CLIP), reach, mode="edge")
-    size = next_fast_len(len(padded), real=True)
-    spectrum = rfft(padded, size)
-    kept = slice(reach, reach + len(residual))
-    return [irfft(spectrum * _transfer(width, size), size)[kept] for width in widths]
-
-
-def _half(width):
-    return int(3 * width + 0.5)
-
-
-@lru_cache(maxsize=64)
-def _transfer(width, size):
-    """Transform of a Gaussian filter around bin 0 (scipy.ndimage.gaussian_filter1d with truncate=3), unit variance."""
-    half = _half(width)
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / width) ** 2)
-    kernel *= np.sqrt(2 * width * np.sqrt(np.pi)) / kernel.sum()
-    full = np.zeros(size)
-    full[np.arange(-half, half + 1)] = kernel
-    return rfft(full)
+    templates = [gaussian(width, 3.0) for width in widths]
+    reach = max(len(template) for template in templates) // 2
+    correlate = correlator(np.pad(np.clip(residual, -CLIP, CLIP), reach, mode="edge"), 1)  # the padding may be wrong
+    gains = [np.sqrt(2 * width * np.sqrt(np.pi)) for width in widths]
+    pairs = zip(templates, gains, strict=True)
+    return [correlate(row * (gain / row.sum()))[reach : reach + len(residual)] for row, gain in pairs]

@@ -1,6 +1,5 @@
-"""Classical scores and the network's evidence as one: the detector's statistic, and scores brought to one scale."""
+"""Classical scores and the network's evidence as one: the detector's statistic."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,44 +9,6 @@ from numpy import ndarray
 from nblib.cells import WIDE_CELL
 from nblib.measured.statistic.network import in_range, network_evidence
 from nblib.measured.statistic.whitening import Plan, Whitened, whiten
-
-TAIL_FROM, TAIL_TO = 0.75, 0.93  # quantiles between which the tail is measured; above, real lines may stand
-
-
-def tail_log_p(cells: Float[ndarray, " cell"]) -> Float[ndarray, " cell"]:
-    """-ln p of each cell under an exponential tail fitted to the same spectrum's quiet cells; NaN stays NaN.
-
-    The tail begins at the 75 % quantile and its scale is that of the cells up to the 93 % quantile, censored there, so
-    that a few contaminated cells do not make the spectrum look wilder than it is. Below the beginning the rank counts.
-    """
-    known = np.isfinite(cells)
-    values = cells[known]
-    if len(values) < 8:
-        return np.where(known, 0.0, np.nan)
-    low, high = np.quantile(values, [TAIL_FROM, TAIL_TO])
-    inside = (values > low) & (values <= high)
-    # maximum likelihood of an exponential censored at `high`
-    total = (values[inside] - low).sum() + (values > high).sum() * (high - low)
-    scale = max(total / max(inside.sum(), 1), 1e-9)
-    rank = np.searchsorted(np.sort(values), values, side="left") / len(values)
-    start = -np.log(1 - TAIL_FROM)
-    found = np.full(len(cells), np.nan)
-    found[known] = np.where(values > low, start + (values - low) / scale, -np.log1p(-np.minimum(rank, TAIL_FROM)))
-    return found
-
-
-def combine(scores: Sequence[Float[ndarray, " cell"]], how: str = "max") -> Float[ndarray, " cell"]:
-    """Several scores of one spectrum as one: the largest ("max") or the sum ("sum") of their -ln p.
-
-    Raises
-    ------
-    ValueError for another rule
-    """
-    if how not in ("max", "sum"):
-        raise ValueError(f"unknown rule {how!r}; known: max, sum")
-    parts = np.stack([tail_log_p(row) for row in scores])
-    return parts.max(axis=0) if how == "max" else parts.sum(axis=0)
-
 
 EVIDENCE_LIMIT = 3.0  # of the network's log-odds, either way: how sure it may be on structure it has never seen
 
@@ -102,10 +63,10 @@ def score_spectrum(
     with_network: bool = True,
     weights: dict[str, ndarray] | None = None,
 ) -> Scored:
-    """Scores of one spectrum; psd and n_segments as in whitening.whiten, weights as in evidence.network_evidence.
+    """Scores of one spectrum; psd and n_segments as in whitening.whiten, weights as in network.network_evidence.
 
     The network is asked with the K that the filter bank used. It is not asked about spectra of fewer or more bins, or
-    of fewer averages, than it was trained on or tested with (evidence.in_range).
+    of fewer averages, than it was trained on or tested with (network.in_range).
     """
     white = whiten(psd, plan, n_segments)
     freqs, valid, index = plan.grid.freqs, plan.grid.valid, plan.grid.index

@@ -1,6 +1,6 @@
 """False alarms a spectrum: thresholds of the detector's statistic from line-free draws, by the rank rule.
 
-The statistic is a -ln p that does not know the scale. Its largest value in a line-free spectrum hangs on the number of
+The statistic is a scale-invariant -ln p. Its largest value in a line-free spectrum depends on the number of
 bins (by its logarithm), K, the estimator's correlation, whether K is known - and on the background, which no smooth
 curve follows everywhere. So the draws have the backgrounds and grids of the `wide` world, not flat ones: the rate holds
 on average over such backgrounds. What follows no curve is mostly broad, so narrow and broad filters have thresholds of
@@ -28,6 +28,7 @@ from nblib.measured.statistic.whitening import GROUPS, Plan
 from nblib.project.files import locked
 from nblib.project.paths import runs_dir
 from nblib.project.records import kept_array, read_json, write_json
+from nblib.project.refusal import refuse_if
 
 LOG = logging.getLogger(__name__)
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms a spectrum that a class keeps thresholds for
@@ -35,6 +36,7 @@ BINS = (100, 400, 1500, 6000)  # of the grids that are drawn; between them inter
 SEGMENTS = (4, 16, 100)  # K that are drawn; between them interpolated in ln K, beyond as at the end
 N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail is heavy
 SHIPPED = "thresholds.json"
+LOG_RATES = np.log(RATES)
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
 CLASSES = tuple(product((True, False), STATISTICS))  # is K known, statistic
 PART = 20  # draws that are kept together
@@ -53,8 +55,10 @@ def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
     """
     n_draws = len(maxima)
     rank = int(np.ceil((n_draws + 1) * (1 - rate)))
-    if not 0 < rate < 1 or rank > n_draws:
-        raise ValueError(f"rate={rate} with {n_draws} draws: give a rate in (0, 1) and at least 1/rate - 1 draws")
+    refuse_if(
+        not 0 < rate < 1 or rank > n_draws,
+        f"rate={rate} with {n_draws} draws: give a rate in (0, 1) and at least 1/rate - 1 draws",
+    )
     return float(np.sort(maxima)[rank - 1])
 
 
@@ -71,9 +75,6 @@ class Thresholds:
     levels: tuple[float, ...]
     bins: int
 
-    def _log_rates(self):
-        return np.log(np.array(RATES))
-
     def threshold(self, rate: float, n_bins: int) -> float:
         """Score that a line-free spectrum of n_bins bins exceeds with probability `rate`.
 
@@ -83,11 +84,13 @@ class Thresholds:
         ------
         ValueError for a rate outside (0, 0.5]
         """
-        if not 0 < rate <= RATES[0]:
-            raise ValueError(f"false_alarm={rate} must lie in (0, {RATES[0]}]: expected false alarms a spectrum")
+        refuse_if(
+            not 0 < rate <= RATES[0],
+            f"false_alarm={rate} must lie in (0, {RATES[0]}]: expected false alarms a spectrum",
+        )
         shift = np.log(n_bins / self.bins)
         if rate >= RATES[-1]:
-            return float(np.interp(-np.log(rate), -self._log_rates(), self.levels)) + shift
+            return float(np.interp(-np.log(rate), -LOG_RATES, self.levels)) + shift
         return self.levels[-1] + self._slope() * np.log(RATES[-1] / rate) + shift
 
     def _slope(self):
@@ -96,8 +99,8 @@ class Thresholds:
     def probability(self, scores: ndarray, n_bins: int) -> ndarray:
         """Probability that a line-free spectrum has a score this high anywhere; 1 where the draws cannot tell."""
         scores = np.asarray(scores, dtype=np.float64) - np.log(n_bins / self.bins)
-        inside = np.exp(np.interp(scores, self.levels, self._log_rates(), left=0.0))
-        beyond = np.exp(self._log_rates()[-1] - (np.maximum(scores, self.levels[-1]) - self.levels[-1]) / self._slope())
+        inside = np.exp(np.interp(scores, self.levels, LOG_RATES, left=0.0))
+        beyond = np.exp(LOG_RATES[-1] - (np.maximum(scores, self.levels[-1]) - self.levels[-1]) / self._slope())
         found = np.where(scores > self.levels[-1], beyond, inside)
         return np.where(np.isnan(scores), np.nan, found)
 
@@ -199,8 +202,8 @@ def thresholds_for(
 ) -> Limits:
     """Thresholds between the classes that a spectrum lies among: shipped, kept from an earlier call, or drawn now.
 
-    What the network adds hangs on its weights: those of weights that are not shipped (None: they are) are drawn, for
-    the nearest class only.
+    What the network adds depends on its weights: for custom weights, thresholds are simulated, and for the nearest
+    class only.
 
     Parameters
     ----------
