@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from evidence.benchmarks.script import options, training_step, write_record
+from evidence.benchmarks.script import options, write_record
 from evidence.test_sets import noisy_cells
 from nblib import NoiseBERTDataset, TrainConfig
 from nblib.assessment import held_out, masked_prediction
@@ -21,14 +21,8 @@ from nblib.cells import CELL_WIDTH
 from nblib.prediction import predict
 from nblib.project.profiles import get_profile
 from nblib.scoring.metrics import detection
-<<<<<<< HEAD
-from nblib.simulation.physics import LN_STD
 from nblib.training.objective import loss_terms, total_loss
 from nblib.training.steps import StepData, Training
-=======
-from nblib.training.loop import StepData, rate_share_at
-from nblib.training.optimizer import MuonAdamW
->>>>>>> main
 
 # (bins a value, tokens) from low to high frequency; 3,000 bins in all
 LAYOUTS = {
@@ -69,7 +63,6 @@ def train_layout(config: TrainConfig, layout) -> tuple[nn.Module, float]:
     data = Widening(config.dataset("train"), layout)
     model = config.build_model(data.freqs)
     started = time.perf_counter()
-<<<<<<< HEAD
     with tempfile.TemporaryDirectory() as folder:
         training = Training(config, model, Path(folder))
 
@@ -79,12 +72,6 @@ def train_layout(config: TrainConfig, layout) -> tuple[nn.Module, float]:
         for _ in training.steps(StepData(data, config.batch_size), loss):
             pass
     return model.cpu().eval(), time.perf_counter() - started
-=======
-    for step in range(config.steps):
-        optimizer.set_rate(rate_share_at(step, config))
-        training_step(model, optimizer, batches[step], config, step)
-    return model.eval(), time.perf_counter() - started
->>>>>>> main
 
 
 def judge(model, config: TrainConfig, layout, n_spectra: int) -> dict:

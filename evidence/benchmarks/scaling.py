@@ -1,9 +1,5 @@
 """Two processes of one core each against one: throughput and losses at the same global batch. `make bench`"""
 
-<<<<<<< HEAD
-import argparse
-=======
->>>>>>> main
 import json
 import os
 import subprocess
@@ -15,14 +11,7 @@ import numpy as np
 
 from evidence.benchmarks.script import options, write_record
 from nblib import TrainConfig, train
-<<<<<<< HEAD
-from nblib.project.environment import run_conditions
-from nblib.project.paths import benchmark_result
-from nblib.project.records import write_json
 from nblib.training.loop import load_run
-=======
-from nblib.training.checkpoints import read_history
->>>>>>> main
 
 STEPS = {32: 120, 128: 40, 512: 12}  # by global batch
 COLUMNS = ("train_loss", "mask_loss", "reg_loss", "val_loss")
@@ -40,17 +29,10 @@ def outcome(running: subprocess.Popen, folder: str) -> dict:
     """Wait for a training: steps a second, and the losses by row."""
     if running.wait() != 0:
         raise RuntimeError(f"a training of the benchmark ended with {running.returncode}; run --worker by hand")
-<<<<<<< HEAD
     history = load_run(next(Path(folder).glob("models/*"))).history
     steps, seconds = history["step"], history["seconds"]
     rate = (steps[-1] - steps[0]) / (seconds[-1] - seconds[0])  # the first rows hold the start
     return {"steps_per_second": float(rate), "losses": np.stack([history[name] for name in COLUMNS], axis=1).tolist()}
-=======
-    rows = read_history(next(Path(folder).glob("models/*/history.csv")))
-    steps, seconds = (np.array([row[name] for row in rows]) for name in ("step", "seconds"))
-    rate = (steps[-1] - steps[0]) / (seconds[-1] - seconds[0])  # the first rows hold the start
-    return {"steps_per_second": float(rate), "losses": [[row[name] for name in COLUMNS] for row in rows]}
->>>>>>> main
 
 
 def one_run(n_processes: int, batch: int) -> dict:

@@ -21,11 +21,7 @@ def main() -> None:
     shipped: dict = {}
     for settings in classes:
         shipped |= drawn_classes(settings)
-<<<<<<< HEAD
-    write_json(ROOT / "nblib" / "measured" / "statistic" / SHIPPED, shipped)
-=======
     write_json(Path(thresholds.__file__).with_name(SHIPPED), shipped)
->>>>>>> main
 
 
 if __name__ == "__main__":

@@ -5,10 +5,6 @@ need_weights=True. Both in one process of one thread; validation average precisi
 time from the first step on.
 """
 
-<<<<<<< HEAD
-import argparse
-=======
->>>>>>> main
 import json
 import tempfile
 import time
@@ -29,12 +25,8 @@ from nblib.notebook.figures import save_figure, use_style
 from nblib.project.profiles import get_profile
 from nblib.project.records import committed_result
 from nblib.scoring.attention_score import attention_score
-<<<<<<< HEAD
-from nblib.training.loop import load_run
-=======
 from nblib.style import ACCENT, INK, MAIN, SMALL
-from nblib.training.checkpoints import read_history
->>>>>>> main
+from nblib.training.loop import load_run
 
 GOAL = 0.85
 STUDY_DROPOUT = 0.1
@@ -51,16 +43,9 @@ def ours(weight: float, seed: int) -> TrainConfig:
 def curve(weight: float, seed: int) -> dict[str, list[float]]:
     """Train ours from nothing: seconds and validation AP."""
     with tempfile.TemporaryDirectory() as folder:
-<<<<<<< HEAD
-        command = [sys.executable, __file__, "--worker", str(weight), str(seed)]
-        subprocess.run(command, check=True, env=os.environ | {"NBLIB_RUNS": folder}, capture_output=True)
+        in_own_process(__file__, "--worker", weight, seed, NBLIB_RUNS=folder)
         history = load_run(next(Path(folder).glob("models/*"))).history
     return {"seconds": history["seconds"].tolist(), "ap": history["val_ap"].tolist()}
-=======
-        in_own_process(__file__, "--worker", weight, seed, NBLIB_RUNS=folder)
-        rows = read_history(next(Path(folder).glob("models/*/history.csv")))
-    return {name: [row[column] for row in rows] for name, column in (("seconds", "seconds"), ("ap", "val_ap"))}
->>>>>>> main
 
 
 def study_curve(weight: float, seed: int, limit: float) -> dict[str, list[float]]:

@@ -5,22 +5,13 @@ spectrum: cells where the classical detector's score is in its upper 15 % carry 
 the weights and their record into the package.
 """
 
-<<<<<<< HEAD
-import argparse
-=======
-import json
->>>>>>> main
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
-<<<<<<< HEAD
-import nblib.measured.statistic
-=======
 from evidence.benchmarks.script import options
->>>>>>> main
 from evidence.unknown.background_baselines import DetectorScores
 from evidence.unknown.injections import real_stretches
 from evidence.unknown.training import RealSpectrum, WideTraining, train_wide
@@ -66,13 +57,8 @@ def main() -> None:
         trained = []
         for folder in folders.values():
             metadata = load_checkpoint(folder / "last.safetensors", model)  # the continued run comes last
-<<<<<<< HEAD
             trained.append({"config": metadata["config"], "history": metadata["rows"]})
-        weights = Path(nblib.measured.statistic.__file__).parent / WEIGHTS
-=======
-            trained.append({"config": json.loads(metadata["config"]), "history": metadata["history"]})
         weights = Path(network.__file__).with_name(network.WEIGHTS)
->>>>>>> main
         save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
         measured = f"first H1 stretch, injections in {CONTINUED.real_share:.0%} of the batches of the second part"
         write_json(weights.with_suffix(".json"), {"trained": trained, "measured spectra": measured} | run_conditions())
