@@ -5,7 +5,6 @@ damaged checkpoints; spectra by batch size and workers; trainings done twice, an
 record has are not measured again (delete it to start anew).
 """
 
-import argparse
 import hashlib
 import json
 import logging
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from evidence.benchmarks.script import options
 from evidence.forks import begin, end, files_of
 from evidence.supervised import train_supervised
 from evidence.trials import LABEL_FREE, PENALTY
@@ -227,20 +227,16 @@ def on_two_threads(steps: int) -> dict:
 
 def main() -> None:
     """Measure what the record lacks."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--damaged", type=int, default=200)
-    parser.add_argument("--steps", type=int, default=60, help="of the trainings that are done twice")
-    parser.add_argument("--seeds", type=int, default=3, help="of each trial that is trained twice")
-    options = parser.parse_args()
+    # steps, seeds: of each trial that is trained twice
+    asked = options(__file__, __doc__, kills=50, damaged=200, steps=60, seeds=3)
     path = benchmark_result("resume")
     record = read_json(path) if path.exists() else {}
     parts: dict[str, Callable[[], dict]] = {
         "spectra": spectra,
-        "killed": partial(killed, options.kills),
-        "repeated": partial(repeated, options.steps, options.seeds),
-        "two threads / one": partial(on_two_threads, options.steps),
-        "damaged": partial(damaged, options.damaged),
+        "killed": partial(killed, asked.kills),
+        "repeated": partial(repeated, asked.steps, asked.seeds),
+        "two threads / one": partial(on_two_threads, asked.steps),
+        "damaged": partial(damaged, asked.damaged),
     }
     torch.set_num_threads(1)
     for name, measure in parts.items():
@@ -249,7 +245,7 @@ def main() -> None:
             record[name] = measure()
             print(f"{name} ({time.perf_counter() - begun:.0f} s): {json.dumps(record[name])}", flush=True)
             os.environ["NBLIB_RUNS"] = str(path.parents[1])
-            write_json(path, record | {"options": vars(options)} | run_conditions())
+            write_json(path, record | {"options": vars(asked)} | run_conditions())
     print(f"wrote {path}")
 
 
