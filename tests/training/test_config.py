@@ -101,7 +101,7 @@ def test_a_model_depends_on_the_seed_alone():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"labels": "guessed"}, "unknown labels 'guessed'; known: simulated, pseudo"),
+        ({"labels": "guessed"}, "labels='guessed' must be one of simulated, pseudo"),
         ({"labels": "pseudo"}, "only 'any' places masks without the truth"),
         ({"labels": "pseudo", "mask_policy": "any", "readout": "token"}, "only a 'cls' readout leaves lines"),
         ({"labels": "pseudo", "mask_policy": "any", "regularizer": "first_bin"}, "'first_bin' takes simulated"),
