@@ -14,6 +14,7 @@ from evidence.faithfulness import faithfulness
 from evidence.supervised import supervised_score
 from evidence.test_sets import (
     STRENGTHS,
+    Sizes,
     alarm_set,
     at_strength,
     cells_above_half_maximum,
@@ -25,7 +26,6 @@ from nblib.assessment import held_out, in_band_error, masked_prediction
 from nblib.cells import kept_bins
 from nblib.dataset import NoiseBERTDataset
 from nblib.prediction import SCORES, attention_of, predict, scores_judged
-from nblib.project.profiles import Sizes
 from nblib.scoring.metrics import (
     attended_tokens,
     average_precision_without_groups,

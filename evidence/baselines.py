@@ -15,6 +15,7 @@ from evidence.calibration import KEEP_RATE, calibration
 from evidence.energies import bound, energy_error, fit_energies, posterior_medians
 from evidence.test_sets import (
     STRENGTHS,
+    Sizes,
     alarm_set,
     at_strength,
     cells_above_half_maximum,
@@ -25,7 +26,6 @@ from nblib.assessment import baseline_scores, held_out, mean_over_bins
 from nblib.cells import cell_labels, cell_scores
 from nblib.dataset import NoiseBERTDataset, to_log_psd
 from nblib.prediction import Predictions, predict
-from nblib.project.profiles import Sizes
 from nblib.scoring.filters import matched_filter, running_median
 from nblib.scoring.likelihood import BROAD_LINES, likelihood_ratio, line_posterior
 from nblib.scoring.metrics import bootstrap_interval, detection

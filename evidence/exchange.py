@@ -9,12 +9,12 @@ from jaxtyping import Bool
 from numpy import ndarray
 from scipy.stats import binomtest
 
-from evidence.test_sets import measured
+from evidence.test_sets import measured, sizes_of
 from nblib.assessment import held_out
 from nblib.cells import CELL_WIDTH, N_INTERVALS, NOISY_RATIO, cell_labels
 from nblib.dataset import NoiseBERTDataset
-from nblib.project.profiles import get_profile, sizes_of
-from nblib.project.refusal import refuse_if
+from nblib.project.profiles import get_profile
+from nblib.project.registry import refuse_if
 from nblib.scoring.metrics import bootstrap_interval, detection
 from nblib.training.config import TrainConfig
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from evidence.tasks import Task, task_of
+from evidence.test_sets import sizes_of
 from evidence.trials import BY_RESIDUAL, trial_tasks
 from nblib.project.environment import run_conditions
 from nblib.project.paths import ROOT
-from nblib.project.profiles import get_profile, sizes_of
+from nblib.project.profiles import get_profile
 from nblib.project.records import flatten, read_json, write_json
 from nblib.training.config import TrainConfig
 from nblib.training.loop import train

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from nblib.dataset import NoiseBERTDataset
 from nblib.model import noisy_tokens, patches
-from nblib.project.files import locked
-from nblib.project.paths import runs_dir
+from nblib.project.paths import locked, runs_dir
 from nblib.training.config import TrainConfig
 from nblib.training.steps import StepData, Training
 

@@ -16,12 +16,12 @@ from evidence.assessments import (
 )
 from evidence.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
 from evidence.supervised import KINDS, train_supervised
+from evidence.test_sets import Sizes
 from nblib.prediction import scores_judged
 from nblib.project.environment import run_conditions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import record_path, runs_dir
-from nblib.project.profiles import Sizes
 from nblib.project.progress import planned, reached
 from nblib.project.records import read_json, write_json
 from nblib.simulation.noise import families_judged

@@ -1,6 +1,6 @@
 """The spectra that detectors are judged on: the same for every model, seed and training."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -8,11 +8,38 @@ from numpy import ndarray
 
 from nblib.cells import cell_labels
 from nblib.dataset import NoiseBERTDataset, to_log_psd
-from nblib.project.profiles import Sizes
+from nblib.project.profiles import Profile
 from nblib.simulation.physics import LN_STD
 from nblib.training.config import TrainConfig
 
 STRENGTHS = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0)  # peak external power over background
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Spectra of each test set."""
+
+    n_test: int
+    n_tune: int
+    n_family: int
+    n_line_free: int
+    n_correlated: int
+    n_probe: int
+    n_energies: int
+
+
+def sizes_of(settings: Profile) -> Sizes:
+    """Test sets of a profile: its locked test, and 10,000 line-free spectra where it trains for a report."""
+    n = settings.n_sets or settings.n_tune
+    return Sizes(
+        n_test=settings.n_test,
+        n_tune=n,
+        n_family=n,
+        n_line_free=20 * n,
+        n_correlated=4 * n,
+        n_probe=4 * n,
+        n_energies=n,
+    )
 
 
 def line_free(config: TrainConfig, n_spectra: int, split: str, **changes) -> NoiseBERTDataset:

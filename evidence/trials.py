@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from evidence.tasks import Task, load_or_run_all
-from nblib.project.profiles import Profile, Sizes
+from evidence.test_sets import Sizes
+from nblib.project.profiles import Profile
 from nblib.simulation.noise import PUBLISHED_FAMILIES
 from nblib.training.config import TrainConfig
 

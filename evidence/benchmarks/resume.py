@@ -29,8 +29,7 @@ from evidence.unknown.training import WideTraining, train_wide
 from nblib import NoiseBERTDataset, TrainConfig, train
 from nblib.measured.statistic.thresholds import draw_maxima
 from nblib.project.environment import run_conditions
-from nblib.project.files import locked
-from nblib.project.paths import benchmark_result, runs_dir
+from nblib.project.paths import benchmark_result, locked, runs_dir
 from nblib.project.profiles import get_profile
 from nblib.project.records import read_json, write_json
 from nblib.training.checkpoints import FORMER, LAST

@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
 from nblib.project.paths import real_data_dir
-from nblib.project.refusal import refuse_if
+from nblib.project.registry import refuse_if
 from nblib.smoothing import rolling_median
 
 WIDTHS = (1.0, 5.0, 20.0, 60.0)  # standard deviation of the line, bins

@@ -9,7 +9,7 @@ from scipy.fft import next_fast_len, rfft
 from scipy.signal.windows import dpss
 from scipy.stats import f as f_distribution
 
-from nblib.project.refusal import refuse_if
+from nblib.project.registry import refuse_if
 
 
 def harmonic_f_test(

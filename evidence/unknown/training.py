@@ -16,7 +16,7 @@ from nblib.measured.line_free.backgrounds import log_uniform
 from nblib.measured.line_free.disturbances import SHAPES, shape
 from nblib.measured.line_free.world import BLOCK, WideWorld
 from nblib.measured.statistic.network_inputs import network_inputs
-from nblib.project.files import locked
+from nblib.project.paths import locked
 from nblib.training.checkpoints import load_checkpoint
 from nblib.training.schedule import Schedule
 from nblib.training.steps import Training

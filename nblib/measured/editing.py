@@ -12,7 +12,7 @@ from nblib.measured.flags import Flag
 from nblib.measured.measurement import Measurement
 from nblib.measured.products import write_products
 from nblib.measured.result import Detection
-from nblib.project.refusal import refuse_if
+from nblib.project.registry import refuse_if
 
 
 def flag_between(detection: Detection, low: float, high: float, cause: str = "by hand") -> Flag:

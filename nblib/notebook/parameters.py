@@ -10,7 +10,7 @@ from typing import Any
 from nblib.project.extensions import load_extensions
 from nblib.project.paths import resolve_data_path
 from nblib.project.profiles import get_profile
-from nblib.project.refusal import refuse_if
+from nblib.project.registry import refuse_if
 from nblib.project.values import fit_value, kind_of, read_value
 
 

@@ -73,30 +73,3 @@ def get_profile(name: str) -> Profile:
     changes = json.loads(Path(os.environ[PROFILES_VARIABLE]).read_text(encoding="utf-8")).get(name, {})
     training = PROFILES[name].training | changes.pop("training", {})
     return replace(PROFILES[name], training=training, **changes)
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Spectra of each test set."""
-
-    n_test: int
-    n_tune: int
-    n_family: int
-    n_line_free: int
-    n_correlated: int
-    n_probe: int
-    n_energies: int
-
-
-def sizes_of(settings: Profile) -> Sizes:
-    """Test sets of a profile: its locked test, and 10,000 line-free spectra where it trains for a report."""
-    n = settings.n_sets or settings.n_tune
-    return Sizes(
-        n_test=settings.n_test,
-        n_tune=n,
-        n_family=n,
-        n_line_free=20 * n,
-        n_correlated=4 * n,
-        n_probe=4 * n,
-        n_energies=n,
-    )

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nblib.project.environment import run_conditions
-from nblib.project.files import write_whole
-from nblib.project.paths import record_path, runs_dir
+from nblib.project.paths import record_path, runs_dir, write_whole
 from nblib.project.profiles import PROFILES_VARIABLE
 
 LOG = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Tables of functions that are chosen by name: one rule for registering and for asking."""
+"""Tables of functions that are chosen by name: one rule for registering, for asking, and for refusing bad input."""
 
 import functools
 import inspect
@@ -8,6 +8,12 @@ from dataclasses import fields, is_dataclass
 from typing import TypeVar
 
 Entry = TypeVar("Entry", bound=Callable)
+
+
+def refuse_if(is_wrong: object, message: str) -> None:
+    """Raise ValueError with the message where something is wrong."""
+    if is_wrong:
+        raise ValueError(message)
 
 
 def register(table: MutableMapping[str, Entry], what: str, name: str, entry: Entry) -> Entry:

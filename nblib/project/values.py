@@ -6,7 +6,7 @@ import math
 import types
 from typing import Any, Union, get_args, get_origin
 
-from nblib.project.refusal import refuse_if
+from nblib.project.registry import refuse_if
 
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 NOTHING = ("none", "null", "")

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from nblib.project.refusal import refuse_if
+from nblib.project.registry import refuse_if
 
 BOLTZMANN = 8.6e-5  # eV/K, as in the starting study
 TEMPERATURE = 300.0  # K

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from nblib.project.files import write_whole
+from nblib.project.paths import write_whole
 
 LAST, FORMER = "last.safetensors", "former.safetensors"
 BLANK = b"0" * 64  # stands where the digest comes while it is computed

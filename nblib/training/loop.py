@@ -19,9 +19,8 @@ from sklearn.metrics import average_precision_score
 
 from nblib.model import NoiseBERT, noisy_tokens
 from nblib.project.environment import available_cores, run_conditions
-from nblib.project.files import locked
 from nblib.project.parallel import map_side_by_side
-from nblib.project.paths import runs_dir
+from nblib.project.paths import locked, runs_dir
 from nblib.project.progress import planned, reporter, training_bar
 from nblib.project.records import read_json, write_json
 from nblib.project.threads import one_thread

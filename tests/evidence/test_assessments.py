@@ -15,11 +15,11 @@ from evidence.assessments import (
 )
 from evidence.calibration import calibration, combined_score
 from evidence.supervised import train_supervised
-from evidence.test_sets import STRENGTHS, at_strength, cells_above_half_maximum, noisy_cells
+from evidence.test_sets import STRENGTHS, Sizes, at_strength, cells_above_half_maximum, noisy_cells, sizes_of
 from nblib import TrainConfig, train
 from nblib.assessment import held_out
 from nblib.prediction import SCORES
-from nblib.project.profiles import PROFILES, Sizes, sizes_of
+from nblib.project.profiles import PROFILES
 from nblib.simulation.noise import FAMILIES
 from nblib.simulation.physics import PUBLISHED_FREQS
 

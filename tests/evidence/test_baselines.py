@@ -5,10 +5,9 @@ import pytest
 
 from evidence import baselines
 from evidence.baselines import assess_baselines, baseline_methods, energy_bias_by_strength, fit_in_band
-from evidence.test_sets import STRENGTHS, measured
+from evidence.test_sets import STRENGTHS, Sizes, measured
 from nblib import TrainConfig
 from nblib.assessment import held_out
-from nblib.project.profiles import Sizes
 from nblib.scoring.metrics import N_GROUPS
 
 pytestmark = pytest.mark.usefixtures("coarse_grid")

@@ -8,8 +8,8 @@ from evidence import reproduce as module
 from evidence.__main__ import main
 from evidence.reproduce import reproduce
 from evidence.tasks import Task, task_of
+from evidence.test_sets import Sizes
 from nblib import TrainConfig, train
-from nblib.project.profiles import Sizes
 from nblib.project.records import read_json, write_json
 
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16, "steps": 2, "batch_size": 4}

@@ -7,10 +7,11 @@ import pytest
 from evidence import tasks
 from evidence.tables import across_seeds
 from evidence.tasks import Task, load_or_run, load_or_run_all, published_tasks
+from evidence.test_sets import Sizes
 from evidence.trials import CLAIMED, TRIALS, kept_energies, over_trials
 from nblib import TrainConfig
 from nblib.project.paths import record_path
-from nblib.project.profiles import PROFILES, Sizes
+from nblib.project.profiles import PROFILES
 from nblib.project.records import write_json
 
 SIZES = Sizes(n_test=60, n_tune=40, n_family=30, n_line_free=60, n_correlated=30, n_probe=60, n_energies=20)

@@ -10,12 +10,12 @@ import pytest
 
 import nblib.training.loop  # noqa: F401 - where runs start
 from evidence.tasks import Task
+from evidence.test_sets import Sizes
 from nblib.losses import REGULARIZERS, regularizer
 from nblib.prediction import SCORES, score
 from nblib.project import definitions
 from nblib.project import fingerprint as fingerprint_module
 from nblib.project.fingerprint import code_behind, fingerprint
-from nblib.project.profiles import Sizes
 from nblib.simulation.noise import FAMILIES, family
 from nblib.training.config import TrainConfig
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from evidence.test_sets import Sizes, sizes_of
 from nblib import TrainConfig
-from nblib.project.profiles import PROFILES, Sizes, get_profile, sizes_of
+from nblib.project.profiles import PROFILES, get_profile
 
 
 def test_profiles_are_valid_and_ordered():

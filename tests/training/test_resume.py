@@ -11,7 +11,7 @@ import pytest
 
 from evidence.benchmarks import resume
 from nblib import TrainConfig
-from nblib.project.files import unwritable
+from nblib.project.paths import unwritable
 from nblib.training.steps import Training
 
 

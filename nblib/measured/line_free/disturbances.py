@@ -14,7 +14,7 @@ from scipy.optimize import fsolve
 from scipy.special import gammaincinv, ndtr
 
 from nblib.measured.line_free.backgrounds import Grid, log_uniform
-from nblib.project.refusal import refuse_if
+from nblib.project.registry import refuse_if
 
 SHAPES = ("bump", "lorentzian", "plateau", "skew", "comb")
 NARROWEST = 0.7  # bins, standard deviation

@@ -20,7 +20,7 @@ from nblib.measured.line_free.backgrounds import (
     log_uniform,
 )
 from nblib.measured.line_free.disturbances import ESTIMATORS, External, draw_estimate, draw_external, expected_ratio
-from nblib.project.refusal import refuse_if
+from nblib.project.registry import refuse_if
 
 BLOCK = 16  # consecutive indices with one number of bins
 SPLITS = ("train", "validation", "test")

@@ -8,7 +8,7 @@ import numpy as np
 from nblib.measured.flags import Flag
 from nblib.measured.sources.combs import Comb, best_comb, extend
 from nblib.measured.sources.harmonics import MAINS_WANDER, Lines, folded
-from nblib.project.refusal import refuse_if
+from nblib.project.registry import refuse_if
 
 THRESHOLD = 3.0  # evidence (eq. A of combs.py) from which on a comb is named
 FALSE_RATE = 0.05  # P(E >= t | unrelated lines) <= FALSE_RATE / t, simulated: tests/measured/test_sources.py

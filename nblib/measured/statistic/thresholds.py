@@ -25,10 +25,9 @@ from nblib.measured.line_free.world import WideWorld
 from nblib.measured.statistic.network import FEWEST_BINS, weights_key
 from nblib.measured.statistic.score import score_spectrum
 from nblib.measured.statistic.whitening import GROUPS, Plan
-from nblib.project.files import locked
-from nblib.project.paths import runs_dir
+from nblib.project.paths import locked, runs_dir
 from nblib.project.records import kept_array, read_json, write_json
-from nblib.project.refusal import refuse_if
+from nblib.project.registry import refuse_if
 
 LOG = logging.getLogger(__name__)
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms a spectrum that a class keeps thresholds for
