@@ -43,9 +43,16 @@ class Measurement:
         """Bins without a measurement."""
         return int(np.isnan(self.psd).sum())
 
-    def describe(self) -> str:
-        """What was read: bins, from..to Hz, median level and unit, K, missing bins."""
+    def describe(self, used: float | None = None) -> str:
+        """What was read: bins, from..to Hz, median level and unit, K, missing bins.
+
+        Parameters
+        ----------
+        used : the K that the detection went by, where that is known
+        """
         averages = f"K = {self.n_segments:.4g}" if self.n_segments else "K not stated"
+        if used is not None and f"{used:.4g}" != f"{self.n_segments or 0:.4g}":
+            averages += f" ({used:.4g} used)"
         text = (
             f"{self.label}: {len(self.freqs)} bins, {self.freqs[0]:.6g}..{self.freqs[-1]:.6g} Hz, median "
             f"{np.nanmedian(self.psd):.3g} {self.unit or '(unit not stated)'}, {averages}, "
@@ -109,9 +116,9 @@ def subtract_floor(measured: Measurement, floor: Spectra) -> Measurement:
     ValueError : the floor holds several spectra, another unit, or does not overlap the spectrum
     """
     if len(floor.psd) != 1:
-        raise ValueError(f"--floor {floor.source} holds {len(floor.psd)} spectra; give a file with one")
+        raise ValueError(f"the floor {floor.source} holds {len(floor.psd)} spectra; give a file with one")
     if floor.unit and measured.unit and floor.unit != measured.unit:
-        raise ValueError(f"--floor {floor.source} is in {floor.unit} and the spectrum in {measured.unit}; use one unit")
+        raise ValueError(f"the floor {floor.source} is in {floor.unit} and the spectrum in {measured.unit}; use one unit")
     known = floor.valid[0]
     level = np.exp(
         np.interp(
@@ -126,6 +133,6 @@ def subtract_floor(measured: Measurement, floor: Spectra) -> Measurement:
     kept = left > 0  # False where either is missing
     lost = int((np.isfinite(measured.psd) & ~kept).sum())
     if not kept.any():
-        raise ValueError(f"--floor {floor.source} leaves no bin of {measured.label} above it; is it the right file?")
-    said = f"the floor {floor.source} is subtracted; {lost} bin{'' if lost == 1 else 's'} at or below it are missing"
-    return dataclasses.replace(measured, psd=np.where(kept, left, np.nan), warnings=(*measured.warnings, said))
+        raise ValueError(f"the floor {floor.source} leaves no bin of {measured.label} above it; is it the right file?")
+    note = f"the floor {floor.source} is subtracted; {lost} bin{'' if lost == 1 else 's'} at or below it are missing"
+    return dataclasses.replace(measured, psd=np.where(kept, left, np.nan), warnings=(*measured.warnings, note))

@@ -1,5 +1,6 @@
 """Files of arrays: .npz, .npy, .mat of any version, HDF5. Nothing in a file is executed."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from nblib.spectra.columns import from_matrix
-from nblib.spectra.formats import Column, Raw, Refusal, reader
+from nblib.spectra.formats import Column, IsSeries, Raw, Refusal, reader
 from nblib.spectra.matlab_files import variables
 from nblib.spectra.named_arrays import as_header, flattened, from_arrays, pick, plain_text
 
@@ -31,6 +32,16 @@ def read_npy(path: Path, column: Column) -> Raw:
     if table.dtype.names:
         return from_arrays({name: np.asarray(table[name]) for name in table.dtype.names}, column)
     return from_matrix(table, column)
+
+
+@reader(".json")
+def read_json(path: Path, column: Column) -> Raw:
+    """JSON: an object with freq and psd as lists, or a list of rows or of records."""
+    stored = json.loads(path.read_text(encoding="utf-8-sig"))
+    if isinstance(stored, list) and stored and all(isinstance(one, dict) for one in stored):
+        stored = {key: [one.get(key) for one in stored] for key in stored[0]}
+    arrays = flattened(stored if isinstance(stored, dict) else {"rows": stored})
+    return from_arrays(arrays, column)
 
 
 @reader(".mat")
@@ -64,8 +75,8 @@ def read_hdf5(path: Path, column: Column) -> Raw:
         return from_arrays(datasets, column, attributes)
     except Refusal:
         if times:
-            raise Refusal(
-                f"it holds a time series ({', '.join(times[:5])}); read it with --series, not as a spectrum"
+            raise IsSeries(
+                f"it holds a time series ({', '.join(times[:5])}); read it with load_series, not as a spectrum"
             ) from None
         raise
 

@@ -96,7 +96,7 @@ def pick(keys, column, what):
         return keys[0]
     found = [key for key in keys if column is not None and _is_key(column, key)]
     if len(found) != 1:
-        raise Refusal(f"it holds {len(keys)} {what}: {', '.join(keys[:12])}; choose with --column NAME")
+        raise Refusal(f"it holds {len(keys)} {what}: {', '.join(keys[:12])}; choose with column=NAME")
     return found[0]
 
 
@@ -105,7 +105,7 @@ def _is_key(column, key):
 
 
 def _split_column(arrays, column):
-    """(key of the array, rows of it) that --column asks for; None where it leaves one open.
+    """(key of the array, rows of it) that `column` asks for; None where it leaves one open.
 
     "psd" is a key, 2 or "2" the second spectrum of the array that would be read without it, "psd[1]" the same by the
     name that is printed, "all" every spectrum.
@@ -179,7 +179,7 @@ def from_arrays(arrays: dict[str, ndarray], column: Column = None, attributes: d
     )
     if rows is not None:
         if not all(0 <= row < n_spectra for row in rows):
-            raise Refusal(f"--column {column}: {psd_key} holds spectra 1..{n_spectra}")
+            raise Refusal(f"column={column}: {psd_key} holds spectra 1..{n_spectra}")
         _take(raw, rows)
     return raw
 

@@ -67,8 +67,8 @@ def test_the_fast_way_reads_what_the_careful_way_reads(tmp_path, monkeypatch, na
     careful, fast = _both(monkeypatch, path)
     np.testing.assert_array_equal(fast.values, careful.values)
     np.testing.assert_array_equal(fast.lines, careful.lines)
-    assert (tuple(fast.names), tuple(fast.header), fast.said) == (
-        tuple(careful.names), tuple(careful.header), careful.said,
+    assert (tuple(fast.names), tuple(fast.header), fast.notes) == (
+        tuple(careful.names), tuple(careful.header), careful.notes,
     )  # fmt: skip
     assert len(answers) == 1 and (answers[0] is not None) == (name in REGULAR)
 

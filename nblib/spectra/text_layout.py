@@ -1,0 +1,192 @@
+"""Tables that are not laid out as rows of numbers: times of day, units in cells, text beside the numbers, rows across."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nblib.spectra.formats import Refusal
+from nblib.spectra.text_cells import Dialect
+from nblib.spectra.units import PREFIXES
+
+NUM = r"[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?"
+TIME_OF_DAY = re.compile(r"(?<![\d:])(\d{1,3}):(\d\d):(\d\d(?:[.,:]\d+)?)(?:\s*([AaPp])\.?[Mm]\.?)?(?:Z|\s?UTC|[+-]\d\d:?\d\d)?")
+DATE = re.compile(
+    r"(?<![\d.,])(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])(?:\d{1,2}|[A-Za-z]{3})\2(?:\d{4}|\d\d)|\d{4}-\d{3})(?!\d)"
+)
+STAMPED = re.compile(rf"\W*(?:\d+[,;\t ]\W*)?(?:{DATE.pattern})?[T,;\s\"]*{TIME_OF_DAY.pattern}")
+DATED = re.compile(rf"\W*(?:{DATE.pattern})")
+# a number and its unit in one cell: 1k, 2.5 kHz, -120.1 dBm; a bare prefix must follow the number directly
+WITH_UNIT = re.compile(
+    rf"(?<![\w.,^/+-])({NUM})(?:\s?((?:Meg|[kMGmuµμ])?)(Hz|hz|HZ)|((?:Meg|[kMmuµμn]))|\s?(dB[\w/√²^()]*|[fpnuµm]?[VA][\w²^]*/√?\S*Hz))"
+    r"(?=[\"']?\s*(?:$|[,;|\t]|\s{1,}[+\-.\d\"']))"
+)
+BEGINS = re.compile(rf"\s*[\"']?{NUM}")
+LISTS = re.compile(r"[\"']\s*\[\s*[-+\d.][^\"']*,")
+SHARE = 0.5  # of the rows sampled
+MOST_LINES = 64  # of a table that runs along its lines
+
+
+@dataclass
+class Layout:
+    """Lines as rows of numbers, one for each of the file's (or turned); what stood beside them; what was done.
+
+    Attributes
+    ----------
+    header : text that stood beside the numbers
+    turned : the rows ran along the lines, so that numbers of lines are lost
+    stamped : the first column holds times of day, now in seconds
+    """
+
+    lines: list[str]
+    header: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    turned: bool = False
+    stamped: bool = False
+
+
+def arranged(lines: Sequence[str]) -> Layout:
+    """The lines with one row of numbers each; what is laid out so already stays as it is.
+
+    Raises
+    ------
+    Refusal for tables in a table, whose line is named
+    """
+    layout = Layout(list(lines))
+    filled = [line for line in lines[:4000] if line.strip()]
+    for number, line in enumerate(lines[:50], start=1):
+        if LISTS.search(line):
+            raise Refusal(
+                f"line {number} holds lists of numbers in its cells, {line.strip()[:60]!r}; write one row a bin: "
+                "frequency [Hz], PSD [unit^2/Hz]"
+            )
+        if re.match(r"\s*(?:\d{4}-\d\d-\d\d|\d{8}),\s*\d+:\d\d:\d\d[^,]*(?:,\s*\d+(?:\.\d*)?){4},\s*-?\d", line):
+            raise Refusal(
+                f"line {number} is one sweep: date, time, first and last frequency, bin width, samples, levels; write "
+                "one row a bin: frequency [Hz], level [dB]"
+            )
+    body = [line for line in filled[len(filled) // 4 :] if any(map(str.isdigit, line))][:200]
+    if body and sum(bool(STAMPED.match(line)) for line in body) > SHARE * len(body):
+        _seconds(layout)
+    elif body and sum(bool(DATED.match(line)) for line in body) > SHARE * len(body):
+        raise Refusal("its rows begin with dates without a time of day; number the samples, and give rate=HZ")
+    for rule in (_text_beside, _no_axis_column, _turn):
+        if rule(layout, filled):
+            break
+    return layout
+
+
+def _seconds(layout):
+    """Times of day as seconds since the first; they go on after midnight. Dates are left out: an empty cell."""
+    first, before, day = None, -1.0, 0.0
+
+    def seconds(match):
+        nonlocal first, before, day
+        hours, minutes, rest, half = match.group(1, 2, 3, 4)
+        hour = int(hours) % 12 + 12 * (half in "pP") if half else int(hours)
+        now = 3600.0 * hour + 60 * int(minutes) + float(re.sub("[,:]", ".", rest))
+        if now < before - 43200:
+            day += 86400.0
+        before, first = now, now if first is None else first
+        return f"{now + day - first:.9f}"
+
+    for at, line in enumerate(layout.lines):
+        if STAMPED.match(line):
+            dated = DATE.search(line)
+            if dated:  # a blank or T joins it to the time; a separator keeps its cell
+                rest = line[dated.end() :]
+                line = line[: dated.start()] + (rest.lstrip("T ") if rest[:1] in ("T", " ") else "nan" + rest)
+            layout.lines[at] = TIME_OF_DAY.sub(seconds, line, count=1)
+    layout.stamped = True
+    layout.notes.append("times of day are read as seconds since the first")
+
+
+def without_units(layout: Layout) -> None:
+    """Numbers without the units that follow them in their cells; a prefix becomes an exponent."""
+    rows = [at for at, line in enumerate(layout.lines) if BEGINS.match(line)]
+    found = [at for at in rows if WITH_UNIT.search(layout.lines[at])]
+    if len(found) < max(3, 0.02 * len(rows)):
+        return
+    units, example = Counter(), WITH_UNIT.search(layout.lines[found[-1]]).group(0).strip()
+
+    def plain(match):
+        number, prefix, hertz, bare, unit = match.groups()
+        units["Hz" if hertz else unit or ""] += 1
+        factor = 1e6 if "Meg" in (prefix, bare) else PREFIXES.get(prefix or bare or "", 1e-9)
+        exponent = f"e{round(math.log10(factor))}" if factor != 1 else ""
+        if exponent and "e" in number.lower():
+            return repr(float(number.replace(",", ".")) * factor)
+        return number + exponent
+
+    for at in found:
+        layout.lines[at] = WITH_UNIT.sub(plain, layout.lines[at])
+    levels = [unit for unit in units if unit not in ("", "Hz")]
+    if len(levels) > 1:
+        raise Refusal(f"its cells hold levels in different units: {', '.join(levels[:6])}; export one unit")
+    layout.header += ["x-Unit: Hz"] * ("Hz" in units) + [f"y-Unit: {unit}" for unit in levels]
+    layout.notes.append(f"cells such as {example!r} hold a prefix or a unit: they are read as numbers times it")
+
+
+def _cells(lines):
+    """(delimiter, cells of each line) for the mark that gives all of these lines one width above 1, or None."""
+    for mark in ("\t", ";", ",", None):
+        cells = [Dialect(mark).split(line) for line in lines]
+        if len(cells[0]) > 1 and len({len(row) for row in cells}) == 1:
+            return mark, cells
+    return None
+
+
+def _is_number(cell):
+    return any(Dialect(";", decimal).number(cell) is not None for decimal in ".,") and any(map(str.isdigit, cell))
+
+
+def _text_beside(layout, filled):
+    """Numbers stand in the last columns, settings in the first ones of the same lines (Tektronix)."""
+    sample = [*filled[:20], *filled[-5:]] if len(filled) > 25 else []
+    for mark in (",", ";", "\t"):
+        cells = [Dialect(mark).split(line) for line in sample]
+        n_numbers = min((_numbers_at_end(row) for row in cells), default=0)
+        if n_numbers > 1 and any(row[0] for row in cells) and not any(_is_number(row[0]) for row in cells):
+            rows = [Dialect(mark).split(line) for line in layout.lines]
+            layout.header += [mark.join(row[:-n_numbers]).rstrip(mark) for row in rows if any(row[:-n_numbers])]
+            layout.lines = [mark.join(row[-n_numbers:]) for row in rows]
+            layout.notes.append(f"the last {n_numbers} columns are numbers; the text before them is left out")
+            return True
+    return False
+
+
+def _numbers_at_end(cells):
+    numeric = [_is_number(cell) for cell in cells]
+    return numeric[::-1].index(False) if False in numeric else 0
+
+
+def _no_axis_column(layout, filled):
+    """LabVIEW's X_Columns No: every row begins with an empty cell, the axis is X0 and Delta_X of the header."""
+    if not any(re.match(r"X_Columns\s+No\b", line) for line in filled[:40]):
+        return False
+    layout.lines = [re.sub(r"^(?:X_Value)?\t", "", line) for line in layout.lines]
+    return True
+
+
+def _turn(layout, filled):
+    """A table that runs along a few long lines, with or without a name in front of each, is turned."""
+    if len(filled) > MOST_LINES or not filled:
+        return False
+    longest = max(filled, key=len)
+    width = max(len(Dialect(mark).split(longest)) for mark in ("\t", ";", ",", None))
+    long = [line for line in filled if len(line) > 0.2 * len(longest)]
+    found = _cells(long)
+    if found is None or width < max(16, 4 * len(long)):
+        return False
+    mark, cells = found
+    named = not any(_is_number(row[0]) for row in cells)
+    body = [row[named:] for row in cells]
+    if not all(_is_number(cell) or not cell for row in body for cell in row[:40]):
+        return False
+    joint = "\t" if mark is None else mark
+    layout.header += [line for line in filled if line not in long]
+    layout.lines = [joint.join(column) for column in zip(*cells, strict=True)]
+    layout.turned = True
+    layout.notes.append(f"the table runs along {len(long)} line{'s' * (len(long) > 1)} and is turned")
+    return True
