@@ -12,7 +12,7 @@ from nblib.spectra.units import BRACKETS, HERTZ
 
 TIME = re.compile(
     r"^\W*(?:t(?:[\s_(\[/,]|$)|time|zeit|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|date|uhrzeit|clock"
-    r"|seconds?\b|secs?\b|s$|ms$|millis|micros|epoch|unix|elapsed|horodat|fecha|utc|gps)",
+    r"|seconds?\b|secs?\b|(?-i:m?s)$|millis|micros|epoch|unix|elapsed|horodat|fecha|utc|gps)",
     re.IGNORECASE,
 )
 COUNTER = re.compile(
@@ -44,6 +44,11 @@ def counts(values: ndarray) -> bool:
     return len(values) > 1 and bool(values[0] % 1 == 0 and (np.diff(values) == 1).all())
 
 
+def _counts_mostly(values):
+    """Goes up by one, with a few jumps: packets were lost, or the counter starts again."""
+    return len(values) > 8 and float((np.diff(values) == 1).mean()) > 1 - FEW_GAPS
+
+
 def names_an_axis(label: str) -> bool:
     """True for a heading with a word for frequency or a unit of it; letters such as f or x do not suffice."""
     return bool(FREQUENCY_WORD.search(label))
@@ -71,7 +76,7 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
         return None
     if lines:
         return f"its header says {lines[0].strip()[:40]!r}"
-    if counts(first) and COUNTER.match(label):
+    if _counts_mostly(first) and COUNTER.match(label):
         return f"its first column {label!r} counts the samples"
     if not label and not np.isnan(first).any() and abs(first[0]) >= 9e8 and (np.diff(first) >= 0).all():
         if first[0] >= 1e11:
@@ -100,22 +105,29 @@ def clock_of(values: ndarray, names, header, notes: list[str], rate: float | Non
     IsSeries where the times do not tell a rate, with the reason
     """
     stated, width = sampling_rate(header), values.shape[1]
-    at = next((n for n in range(width) if not np.isnan(values[:, n]).all()), 0)
+    at = next((n for n in range(width - 1) if len(np.unique(values[np.isfinite(values[:, n]), n][:100])) > 1), 0)
     label, first = names[at], values[:, at]
+    if COUNTER.match(label) and _counts_mostly(first) and not counts(first):
+        notes.append(f"column {at + 1} {label!r} counts with jumps and is left out: lost samples, or it starts again")
+        return Clock(at, stated)
     if width - at < 2 or len(first) < 2:
         return Clock(None, stated)
     steps = np.diff(first)
     rising = bool(np.isfinite(steps).all() and ((steps >= 0).all() or (steps <= 0).all()) and first[0] != first[-1])
     unit = _unit_of_time(label) or next((_unit_of_time(f"({match[1]})") for match in map(X_UNIT.search, header) if match), None)
-    is_time = bool(TIME.match(label))
-    if counts(first) and unit is None:
+    is_time = bool(TIME.match(label)) or (rising and bool(re.match(r"x[\s_-]*(?:value|axis)?\W*$", label, re.IGNORECASE)))
+    if counts(first) and unit is None and abs(first[0]) < EPOCH[-1][0]:
         if not is_time or (stated and abs(stated - 1) > 0.01):
             notes.append(f"column {at + 1} {label!r} counts the samples and is left out")
             return Clock(at, stated)
         if not rate:
             raise IsSeries(f"column {at + 1} {label!r} goes up by one: seconds, or a counter? Give rate=HZ")
-    if not (is_time or (rising and (not label or len(label.strip()) == 1))):
+    if not (is_time or (rising and not label)):
         return Clock(None, stated)
+    if not is_time and not unit and (first % 1 == 0).all() and abs(first[0]) < EPOCH[-1][0] and not stated:
+        if not rate:
+            raise IsSeries(f"column {at + 1} has no heading and goes up by {steps[0]:g}: give rate=HZ")
+        return Clock(at, 0.0)
     if rate and (steps == 0).any():
         return Clock(at, 0.0)
     found, breaks = rate_of(first)

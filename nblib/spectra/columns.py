@@ -60,10 +60,13 @@ def choose(table: Table, column: Column = None) -> Raw:
         raise Refusal(f"it holds {len(values)} bin; a spectrum has at least 2")
     given = bool(table.names)
     filled = [at for at in range(values.shape[1]) if not np.isnan(values[:, at]).all() or values.shape[1] == 2]
+    notes = list(table.notes)
+    while len(filled) > 2 and np.ptp(_there(values[:, filled[0]])) == 0:
+        notes.append(f"column {filled[0] + 1} {names[filled[0]]!r} holds one value and is left out")
+        filled = filled[1:]
     why = why_series(values, names, table.header, filled)
     if why:
         raise IsSeries(f"{why}: a time series, read with load_series, not as a spectrum")
-    notes = list(table.notes)
     axes, rest = _axes(values, names, filled, given, notes)
     chosen = _wanted(column, names, rest, axes) if column is not None else _only(names, rest, axes, values)
     owners = {max((axis for axis in axes if axis < at), default=axes[0]) for at in chosen}
@@ -123,7 +126,8 @@ def _axes(values, names, filled, given, notes):
             "a time series is read with load_series and rate=HZ"
         )
     words = [at for at in filled if given and names_an_axis(names[at]) and names_frequency(names[at])]
-    axes = words or [at for at in filled if given and names_frequency(names[at])][:1]
+    letters = [at for at in filled if given and names_frequency(names[at])]
+    axes = words or [at for at in letters if at == filled[0] or _increases(_there(values[:, at]))][:1]
     if len(filled) == 2 and not axes:
         axes = [_unnamed(values, filled, notes)]
     if not axes:

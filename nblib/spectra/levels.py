@@ -28,11 +28,12 @@ def ask_sign(values: ndarray) -> str:
     """What negative values may be, and what to give for each: samples, decibels, a difference of spectra."""
     values = values[np.isfinite(values)]
     turns = float((np.diff(np.sign(values)) != 0).mean()) if len(values) > 1 else 0.0
-    flat = np.ptp(values) < 0.2 * np.abs(values).max()
-    text = "Samples of a time series? load_series reads them. "
+    flat = np.ptp(values) < 3.0
+    samples, decibels = "Samples of a time series? load_series reads them. ", ""
     if turns < MOST_TURNS and not flat and np.abs(values).max() < MOST_DB:
-        text += "Decibels? Give db=True. "
-    return text + "A floor was subtracted? Write nan where nothing is left"
+        decibels = "Decibels? Give db=True. "
+    first, second = (decibels, samples) if (values < 0).all() else (samples, decibels)
+    return f"{first}{second}A floor was subtracted? Write nan where nothing is left"
 
 
 def split_units(unit) -> tuple[str | None, str | None]:
@@ -151,7 +152,23 @@ def to_power(raw: Raw, asd: bool | None, db: bool | None, unit: str | None, file
         raw.notes.append(
             f"the unit {level.unit} is a power, not a density: levels depend on the bin width, flags do not"
         )
+    if asd is None and db is None and level.kind is None:
+        _ask_level(raw)
     return level.unit if level.kind in ("psd", "power") else unit
+
+
+def _ask_level(raw):
+    """Values of a size that nobody's noise power has, and that vary little, may be decibels or samples."""
+    values = np.asarray(raw.values[0], float)[np.asarray(raw.valid[0])] if raw.valid is not None else np.zeros(0)
+    if len(values) <= 8 or values.min() <= 0:
+        return
+    low, high = values.min(), values.max()
+    if (low > 3 and 1.05 < high / low < 5) or (low > 1e-3 and 1 < high / low < 1.5):
+        decibels = "Decibels? Give db=True. " if high < MOST_DB else ""
+        raise Refusal(
+            f"all values lie in {low:.4g}..{high:.4g} and no heading says what they are. {decibels}Samples of a time "
+            "series? load_series reads them. Power? Give db=False"
+        )
 
 
 def _name_says_amplitude(level, raw):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy import ndarray
 
 from nblib.spectra.columns import choose, from_matrix
-from nblib.spectra.formats import Column, Raw, Refusal, Table
+from nblib.spectra.formats import Column, IsSeries, Raw, Refusal, Table
 
 FREQ_KEYS = (
     "freq",
@@ -42,6 +42,9 @@ PSD_KEYS = (
 )
 ASD_KEYS = ("asd", "amplitude_spectral_density", "lsd")
 K_KEYS = ("n_avg", "n_averages", "n_average", "navg", "n_segments", "nsegments", "k", "averages", "num_averages")
+RATE_KEYS = ("fs", "rate", "sample_rate", "sampling_rate", "samplerate", "sampling_frequency", "sr", "srate", "data_rate")
+STEP_KEYS = ("dt", "sample_interval", "sampling_interval", "ts")
+TIME_KEYS = ("t", "time", "times", "tm")
 UNIT_KEYS = ("unit", "units", "psd_unit", "psd_units", "y_unit", "yunit")
 FREQ_UNIT_KEYS = ("freq_unit", "freq_units", "x_unit", "xunit", "frequency_unit", "f_unit")
 
@@ -215,9 +218,10 @@ def _text(arrays, beside, keys):
 
 
 def _refuse_keys(arrays):
-    raise Refusal(
+    is_series = any(_short(key) in (*RATE_KEYS, *STEP_KEYS, *TIME_KEYS) for key in arrays)
+    raise (IsSeries if is_series else Refusal)(
         f"it holds {sorted(arrays)[:20]}; it needs freq (or f, frequencies) and one of psd, psd_mean, Pxx, asd, "
-        "one value per frequency"
+        "one value per frequency" + (". A time series is read with load_series" if is_series else "")
     )
 
 

@@ -37,7 +37,7 @@ from nblib.spectra.formats import (
     sniffed,
 )
 from nblib.spectra.headers import averages
-from nblib.spectra.levels import MOST_DB, ask_sign, check_span, mark_missing, split_units, to_hertz, to_power
+from nblib.spectra.levels import ask_sign, check_span, mark_missing, split_units, to_hertz, to_power
 
 __all__ = ["IsSeries", "ReadingWarning", "Series", "Spectra", "load_series", "load_spectra", "reader", "series_reader"]
 
@@ -276,6 +276,8 @@ def _valid_bins(raw) -> Bool[ndarray, "spectrum bin"]:
 
 def _refuse_negative(raw, block, there, negative, start):
     row, at = np.argwhere(negative)[0]
+    if (negative == there).all():
+        raise Refusal(f"every value is negative. {ask_sign(block[there])}")
     raise Refusal(
         f"psd is {block[row, at]:g} at {raw.freqs[at]:g} Hz ({raw.place(int(at))}, spectrum {start + row + 1}) and "
         f"{negative.sum()} of {there.sum()} values are negative: a PSD is positive. {ask_sign(block[row][there[row]])}"
@@ -306,7 +308,7 @@ def _present(raw, valid):
 
 
 def _look_odd(raw, rows, valid):
-    """Say what no spectrum does: a jump of 15 decades, or values that look like decibels."""
+    """Note what no spectrum does: a jump of 15 decades."""
     at = int(np.argmax(rows))
     psd = np.asarray(raw.values[at], float)[valid[at]]
     freqs = raw.freqs[valid[at]]
@@ -317,6 +319,3 @@ def _look_odd(raw, rows, valid):
             f"the level jumps by {steps[where]:.0f} decades between {freqs[where]:g} and {freqs[where + 1]:g} Hz: "
             "a value or a column misread?"
         )
-    from_db = any("decibels are converted" in text for text in raw.notes)
-    if not from_db and psd.size > 8 and psd.min() > 3 and psd.max() < MOST_DB and 1.05 < psd.max() / psd.min() < 5:
-        raw.notes.append(f"all values lie in {psd.min():.4g}..{psd.max():.4g} and vary little: decibels? db=True reads them so")

@@ -11,12 +11,8 @@ from nblib.spectra.array_files import load_hdf5, load_mat, regular_axis
 from nblib.spectra.clocks import rate_of
 from nblib.spectra.fills import clipped, fill_value
 from nblib.spectra.formats import Column, IsSeries, Refusal, Series, Table, series_reader
-from nblib.spectra.named_arrays import flattened
+from nblib.spectra.named_arrays import RATE_KEYS, STEP_KEYS, TIME_KEYS, flattened
 from nblib.spectra.series_tables import channel, from_table
-
-RATE_KEYS = ("fs", "rate", "sample_rate", "sampling_rate", "samplerate", "sampling_frequency", "sr", "srate", "data_rate")
-STEP_KEYS = ("dt", "sample_interval", "sampling_interval", "ts")
-TIME_KEYS = ("t", "time", "times", "tm")
 
 
 def checked(series: Series, rate: float | None) -> Series:

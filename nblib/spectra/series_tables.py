@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.spectra.clocks import clock_of, names_an_axis
+from nblib.spectra.clocks import TIME, clock_of, names_an_axis
 from nblib.spectra.formats import Column, Refusal, Series, Table, series_reader
 from nblib.spectra.text_files import read_table
 from nblib.spectra.units import BRACKETS
@@ -52,7 +52,8 @@ def from_table(table: Table, rate: float | None, column: Column) -> Series:
         notes.append(f"samples run on along the rows of {width} columns, as asked")
         samples = values.ravel()[: values.size - int(np.argmax(~np.isnan(values.ravel()[::-1])))]
         return Series(samples, clock.rate, warnings=tuple(notes))
-    channels = [at for at in range(width) if at != clock.column and not np.isnan(values[:, at]).all()]
+    clocks = [at for at in range(width) if at == clock.column or (clock.column is not None and _is_clock(values, labels, at))]
+    channels = [at for at in range(width) if at not in clocks and not np.isnan(values[:, at]).all()] or clocks
     if len(channels) > 1 and not any(labels) and clock.column is None:
         _ask_rows(channels, column)
     named = [labels[at] or f"column {at + 1}" for at in channels]
@@ -66,6 +67,12 @@ def from_table(table: Table, rate: float | None, column: Column) -> Series:
         clock.breaks,
         warnings=tuple(notes),
     )
+
+
+def _is_clock(values, labels, at):
+    """A further column of times: named so, or one that only rises."""
+    steps = np.diff(values[:, at])
+    return bool(TIME.match(labels[at])) or (len(steps) > 8 and bool((steps > 0).all()))
 
 
 def _ask_rows(channels, column):

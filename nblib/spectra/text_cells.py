@@ -43,6 +43,7 @@ class Dialect:
         if self.delimiter is None:
             return [cell.strip("\"'") for cell in line.split()]
         if '"' in line:
+            line = line.replace('="', '"')  # a spreadsheet's way to keep text as it is
             cells = next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), [])
         else:
             cells = line.split(self.delimiter)

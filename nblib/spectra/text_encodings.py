@@ -54,8 +54,7 @@ def _most_telling(content):
 
 
 def _clean(text: str) -> str:
-    text = text.removeprefix("\ufeff").split("\x1a")[0].rstrip("\0")
-    strange = len(re.findall(r"[\x00-\x08\x0e-\x19\x1b-\x1f]", text[:20000]))
+    strange = len(re.findall(r"[\x00-\x08\x0e-\x19\x1b-\x1f]", text[:20000].rstrip("\0")))
     if strange > 0.005 * min(len(text), 20000):
         raise Refusal("it is not text; save it as CSV, .npz or .npy")
-    return text
+    return text.removeprefix("\ufeff").split("\x1a")[0].rstrip("\0")

@@ -50,6 +50,8 @@ def read_table(path: Path) -> Table:
 def _laid_out(table, layout) -> Table:
     """The table with what its layout says: the unit of its first column, an axis from the header, samples in a row."""
     table.header, table.notes = (*map(latin, layout.header), *table.header), layout.notes + table.notes
+    if layout.dated:
+        table.values, table.names = table.values[:, 1:], list(table.names)[1:]
     width = table.values.shape[1]
     first = int(np.argmax(~np.isnan(table.values).all(axis=0)))
     if layout.stamped:

@@ -11,7 +11,10 @@ from nblib.spectra.text_cells import Dialect
 from nblib.spectra.units import PREFIXES
 
 NUM = r"[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?"
-TIME_OF_DAY = re.compile(r"(?<![\d:])(\d{1,3}):(\d\d):(\d\d(?:[.,:]\d+)?)(?:\s*([AaPp])\.?[Mm]\.?)?(?:Z|\s?UTC|[+-]\d\d:?\d\d)?")
+TIME_OF_DAY = re.compile(  # 10:00:59.5, 10:00:59 PM, and 00:59.5 as spreadsheets shorten it
+    r"(?<![\d:])(?:(\d{1,3}):(\d\d):(\d\d(?:[.,:]\d+)?)|(\d{1,2}):(\d\d[.,]\d+))(?:\s*([AaPp])\.?[Mm]\.?)?"
+    r"(?:Z|\s?UTC|[+-]\d\d:?\d\d)?"
+)
 DATE = re.compile(
     r"(?<![\d.,])(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])(?:\d{1,2}|[A-Za-z]{3})\2(?:\d{4}|\d\d)|\d{4}-\d{3})(?!\d)"
 )
@@ -19,11 +22,18 @@ STAMPED = re.compile(rf"\W*(?:\d+[,;\t ]\W*)?(?:{DATE.pattern})?[T,;\s\"]*{TIME_
 DATED = re.compile(rf"\W*(?:{DATE.pattern})")
 # a number and its unit in one cell: 1k, 2.5 kHz, -120.1 dBm; a bare prefix must follow the number directly
 WITH_UNIT = re.compile(
-    rf"(?<![\w.,^/+-])({NUM})(?:\s?((?:Meg|[kMGmuµμ])?)(Hz|hz|HZ)|((?:Meg|[kMmuµμn]))|\s?(dB[\w/√²^()]*|[fpnuµm]?[VA][\w²^]*/√?\S*Hz))"
+    rf"(?<![\w^/+-])({NUM})(?:\s?((?:Meg|[kMGmuµμ])?)(Hz|hz|HZ)|((?:Meg|[kMmuµμn]))|\s?(dB[\w/√²^()]*|[fpnuµm]?[VA][\w²^]*/√?\S*Hz))"
     r"(?=[\"']?\s*(?:$|[,;|\t]|\s{1,}[+\-.\d\"']))"
 )
 BEGINS = re.compile(rf"\s*[\"']?{NUM}")
-LISTS = re.compile(r"[\"']\s*\[\s*[-+\d.][^\"']*,")
+FOREIGN = (  # lines that are not rows of a table, and what they are
+    (r"[^\[]*[\"']\s*\[\s*[-+\d.][^\"']*,", "holds lists of numbers in its cells; write one row a bin"),
+    (
+        r"\s*(?:\d{4}-\d\d-\d\d|\d{8}),\s*\d+:\d\d:\d\d[^,]*(?:,\s*\d+(?:\.\d*)?){4},\s*-?\d",
+        "is one sweep: date, time, first and last frequency, bin width, samples, levels; write one row a bin",
+    ),
+    (r"#\s*[kMG]?Hz\s+[SYZGH]\s+(?:DB|MA|RI)\b", "says network parameters (Touchstone); a spectrum is noise per Hz"),
+)
 SHARE = 0.5  # of the rows sampled
 MOST_LINES = 64  # of a table that runs along its lines
 
@@ -37,6 +47,7 @@ class Layout:
     header : text that stood beside the numbers
     turned : the rows ran along the lines, so that numbers of lines are lost
     stamped : the first column holds times of day, now in seconds
+    dated : a column of dates, now 0, stands before it
     """
 
     lines: list[str]
@@ -44,6 +55,7 @@ class Layout:
     notes: list[str] = field(default_factory=list)
     turned: bool = False
     stamped: bool = False
+    dated: bool = False
 
 
 def arranged(lines: Sequence[str]) -> Layout:
@@ -56,16 +68,9 @@ def arranged(lines: Sequence[str]) -> Layout:
     layout = Layout(list(lines))
     filled = [line for line in lines[:4000] if line.strip()]
     for number, line in enumerate(lines[:50], start=1):
-        if LISTS.search(line):
-            raise Refusal(
-                f"line {number} holds lists of numbers in its cells, {line.strip()[:60]!r}; write one row a bin: "
-                "frequency [Hz], PSD [unit^2/Hz]"
-            )
-        if re.match(r"\s*(?:\d{4}-\d\d-\d\d|\d{8}),\s*\d+:\d\d:\d\d[^,]*(?:,\s*\d+(?:\.\d*)?){4},\s*-?\d", line):
-            raise Refusal(
-                f"line {number} is one sweep: date, time, first and last frequency, bin width, samples, levels; write "
-                "one row a bin: frequency [Hz], level [dB]"
-            )
+        for pattern, what in FOREIGN:
+            if re.match(pattern, line, re.IGNORECASE):
+                raise Refusal(f"line {number}, {line.strip()[:60]!r}, {what}")
     body = [line for line in filled[len(filled) // 4 :] if any(map(str.isdigit, line))][:200]
     if body and sum(bool(STAMPED.match(line)) for line in body) > SHARE * len(body):
         _seconds(layout)
@@ -78,25 +83,29 @@ def arranged(lines: Sequence[str]) -> Layout:
 
 
 def _seconds(layout):
-    """Times of day as seconds since the first; they go on after midnight. Dates are left out: an empty cell."""
-    first, before, day = None, -1.0, 0.0
+    """Times of day as seconds since the first; they go on after midnight, or after a full hour where none is written.
+
+    A date in a cell of its own becomes 0, a date before the time goes.
+    """
+    first, before, turns = None, -1.0, 0.0
 
     def seconds(match):
-        nonlocal first, before, day
-        hours, minutes, rest, half = match.group(1, 2, 3, 4)
-        hour = int(hours) % 12 + 12 * (half in "pP") if half else int(hours)
-        now = 3600.0 * hour + 60 * int(minutes) + float(re.sub("[,:]", ".", rest))
-        if now < before - 43200:
-            day += 86400.0
+        nonlocal first, before, turns
+        hours, minutes, rest, short_minutes, short_rest, half = match.groups()
+        hour = int(hours or 0) % 12 + 12 * (half in "pP") if half else int(hours or 0)
+        now = 3600.0 * hour + 60 * int(minutes or short_minutes) + float(re.sub("[,:]", ".", rest or short_rest))
+        turn = 86400.0 if hours else 3600.0
+        turns += turn * (now < before - turn / 2)
         before, first = now, now if first is None else first
-        return f"{now + day - first:.9f}"
+        return f"{now + turns - first:.9f}"
 
     for at, line in enumerate(layout.lines):
         if STAMPED.match(line):
             dated = DATE.search(line)
-            if dated:  # a blank or T joins it to the time; a separator keeps its cell
+            if dated:
                 rest = line[dated.end() :]
-                line = line[: dated.start()] + (rest.lstrip("T ") if rest[:1] in ("T", " ") else "nan" + rest)
+                layout.dated = rest[:1] not in ("T", " ")
+                line = line[: dated.start()] + ("0" + rest if layout.dated else rest.lstrip("T "))
             layout.lines[at] = TIME_OF_DAY.sub(seconds, line, count=1)
     layout.stamped = True
     layout.notes.append("times of day are read as seconds since the first")
@@ -143,7 +152,7 @@ def _is_number(cell):
 
 def _text_beside(layout, filled):
     """Numbers stand in the last columns, settings in the first ones of the same lines (Tektronix)."""
-    sample = [*filled[:20], *filled[-5:]] if len(filled) > 25 else []
+    sample = filled[len(filled) // 4 :][:25] + filled[-5:] if len(filled) > 12 else []
     for mark in (",", ";", "\t"):
         cells = [Dialect(mark).split(line) for line in sample]
         n_numbers = min((_numbers_at_end(row) for row in cells), default=0)
@@ -151,7 +160,7 @@ def _text_beside(layout, filled):
             rows = [Dialect(mark).split(line) for line in layout.lines]
             layout.header += [mark.join(row[:-n_numbers]).rstrip(mark) for row in rows if any(row[:-n_numbers])]
             layout.lines = [mark.join(row[-n_numbers:]) for row in rows]
-            layout.notes.append(f"the last {n_numbers} columns are numbers; the text before them is left out")
+            layout.notes.append(f"the last {n_numbers} columns are read; what stands before them is the header")
             return True
     return False
 

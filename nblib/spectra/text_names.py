@@ -59,20 +59,21 @@ def _heading(line, dialect, width, values):
     if re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE) or SETTING.match(bare) or is_setting(bare):
         if not START_AND_STEP.search(bare):
             return None
-    for number, cells in enumerate(splits):
-        of_table = number == 0 and dialect.delimiter is not None
-        cells = [cell.strip().strip("\"'") for cell in cells]
-        beyond = cells[width:]
-        if beyond and all(START_AND_STEP.search(cell) or re.fullmatch(r"[-+\d.eE]*", cell) for cell in beyond):
-            cells = cells[:width]  # oscilloscopes write their start and increment beside the headings
-        if any(re.fullmatch(r"[+-]?[\d.,]+(?:e[+-]?\d+)?", cell, re.IGNORECASE) for cell in cells[1:]):
-            continue
-        if len(cells) == width + 1 and REMARKS.fullmatch(cells[-1]):
-            cells = cells[:-1]
-        if of_table and 1 < len(cells) == width - 1 and width % 2 == 0:
-            cells = [*cells, ""]  # the last column has no comment
-        if len(cells) == width - 1 >= 2 and (np.diff(values[:, 0]) == 1).all() and (np.diff(values[:, 1]) > 0).all():
-            cells = ["index", *cells]  # R writes row names without a heading
-        if len(cells) == width and any(re.search(r"\w", cell) for cell in cells):
+    splits = [_trimmed([cell.strip().strip("\"'") for cell in cells], width) for cells in splits]
+    own = splits[0]
+    if dialect.delimiter is not None and 1 < len(own) == width - 1 and width % 2 == 0:
+        splits.append([*own, ""])  # the last column has no comment
+    if len(own) == width - 1 >= 2 and (np.diff(values[:, 0]) == 1).all() and (np.diff(values[:, 1]) > 0).all():
+        splits.append(["index", *own])  # R writes row names without a heading
+    for cells in splits:
+        numeric = any(re.fullmatch(r"[+-]?[\d.,]+(?:e[+-]?\d+)?", cell, re.IGNORECASE) for cell in cells[1:])
+        if len(cells) == width and not numeric and any(re.search(r"\w", cell) for cell in cells):
             return cells
     return None
+
+
+def _trimmed(cells, width):
+    """Without what stands beside the headings: remarks, or an oscilloscope's start and increment."""
+    beyond = cells[width:]
+    steps = all(START_AND_STEP.search(cell) or re.fullmatch(r"[-+\d.eE]*", cell) for cell in beyond)
+    return cells[:width] if steps or (len(beyond) == 1 and REMARKS.fullmatch(beyond[0])) else cells

@@ -24,7 +24,9 @@ def rows_of(lines, dialect, notes):
         row = [dialect.number(cell) for cell in split]
         if not "".join(split).strip():
             continue
-        if is_data(row, split) or (rows and None not in row and len(row) >= min(2, len(rows[0][0]))):
+        if not rows and COUNTED.search(line):
+            header.append(line.strip())
+        elif is_data(row, split) or (rows and None not in row and len(row) >= min(2, len(rows[0][0]))):
             if footer:
                 raise Refusal(
                     f"numbers go on at line {number} after text: line {footer[0]}, "
