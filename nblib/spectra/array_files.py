@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
+from nblib.spectra.claims import check_dataset, check_npz
 from nblib.spectra.columns import from_matrix
 from nblib.spectra.formats import Column, IsSeries, Raw, Refusal, reader
 from nblib.spectra.matlab_files import variables
@@ -16,19 +17,20 @@ from nblib.spectra.named_arrays import as_header, flattened, from_arrays, pick, 
 @reader(".npz")
 def read_npz(path: Path, column: Column) -> Raw:
     """NumPy archive: freq and psd (bin,) or (spectrum, bin), optionally valid."""
-    archive = _numpy_load(path)
-    if isinstance(archive, np.ndarray):
-        raise EOFError("it holds one bare array")
-    with archive:
-        return from_arrays({key: archive[key] for key in archive}, column)
+    return from_arrays(load_npz(path), column)
+
+
+def load_npz(path: Path) -> dict[str, ndarray]:
+    """Arrays of a NumPy archive by their names, none of them larger than the file can hold."""
+    check_npz(path)
+    with np.load(path, allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive}
 
 
 @reader(".npy")
 def read_npy(path: Path, column: Column) -> Raw:
     """One NumPy array; many spectra stay on disk."""
-    table = _numpy_load(path, mmap_mode="r")
-    if not isinstance(table, np.ndarray):
-        raise EOFError("it is an .npz archive")
+    table = load_npy(path)
     if table.dtype.names:
         return from_arrays({name: np.asarray(table[name]) for name in table.dtype.names}, column)
     return from_matrix(table, column)
@@ -97,6 +99,7 @@ def load_hdf5(path: Path) -> tuple[dict[str, ndarray], dict[str, dict]]:
                 and node.dtype.kind in "fiucbVOSU"
                 and node.shape is not None
             ):
+                check_dataset(key, node)
                 value = node[()]
                 if attributes[key].get("MATLAB_class") == "char":
                     value = np.array("".join(chr(int(code)) for code in np.ravel(value)))
@@ -124,8 +127,12 @@ def regular_axis(attributes, values):
     return None
 
 
-def _numpy_load(path, mmap_mode=None):
+def load_npy(path: Path) -> ndarray:
+    """One array, left on disk: its header claims no more than the file holds."""
     try:
-        return np.load(path, allow_pickle=False, mmap_mode=mmap_mode)
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
     except ValueError as error:  # numpy's word for a cut or foreign file, or for one that holds Python objects
         raise EOFError(str(error).splitlines()[0]) from error
+    if not isinstance(array, np.ndarray):
+        raise EOFError("it is an .npz archive")
+    return array

@@ -69,18 +69,22 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
 
+MOST_SHOWN = 1 << 25  # samples that the printed spread is taken of
+
+
 @dataclass
 class Series:
     """A time series off an instrument.
 
     Attributes
     ----------
-    samples : (n,) float64; NaN = a gap
+    samples : (n,) float64, NaN = a gap; a series larger than memory stays on disk, as it is stored
     rate : samples a second, Hz
     unit : of the samples, or None
     name : channel or column
     breaks : first samples of later sweeps: the series is not continuous there
     warnings : what was done or looks odd
+    scale : unit of a sample as it is stored
     """
 
     samples: ndarray
@@ -89,6 +93,7 @@ class Series:
     name: str = ""
     breaks: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
+    scale: float = 1.0
 
     def stretches(self) -> list[ndarray]:
         """The series cut at its gaps and breaks: each piece is finite and was recorded without a pause."""
@@ -101,7 +106,8 @@ class Series:
     def describe(self) -> str:
         """One line: what was read."""
         unit = f" {self.unit}" if self.unit else ""
-        spread = float(np.nanstd(self.samples))
+        shown = np.asarray(self.samples[:MOST_SHOWN], dtype=np.float64)
+        spread = self.scale * float(np.nanstd(shown))
         length = len(self.samples) / self.rate
         return f"{len(self.samples)} samples at {self.rate:g} Hz ({length:g} s), rms {spread:.3g}{unit}"
 

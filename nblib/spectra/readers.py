@@ -24,6 +24,7 @@ from nblib.spectra import (  # noqa: F401  they register their formats
     text_files,
 )
 from nblib.spectra.axis import one_axis
+from nblib.spectra.claims import LARGEST
 from nblib.spectra.formats import (
     READERS,
     SERIES_READERS,
@@ -44,7 +45,6 @@ __all__ = ["IsSeries", "ReadingWarning", "Series", "Spectra", "load_series", "lo
 ROWS_A_CHECK = 1000  # spectra looked at together, so that a file larger than memory can be checked
 JUMP = 1e15  # between neighbouring bins: no spectrum does that
 COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
-LARGEST = 4 << 30  # bytes after decompression
 BLOCK = 1 << 22
 
 

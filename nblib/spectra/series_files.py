@@ -3,14 +3,16 @@
 import importlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from nblib.spectra.array_files import load_hdf5, load_mat, regular_axis
+from nblib.spectra.array_files import load_hdf5, load_mat, load_npy, load_npz, regular_axis
+from nblib.spectra.claims import check_wav
 from nblib.spectra.clocks import rate_of
 from nblib.spectra.fills import clipped, fill_value
-from nblib.spectra.formats import Column, IsSeries, Refusal, Series, Table, series_reader
+from nblib.spectra.formats import MOST_SHOWN, Column, IsSeries, Refusal, Series, Table, series_reader
 from nblib.spectra.named_arrays import RATE_KEYS, STEP_KEYS, TIME_KEYS, flattened
 from nblib.spectra.series_tables import channel, from_table
 
@@ -32,7 +34,11 @@ def checked(series: Series, rate: float | None) -> Series:
         raise Refusal(
             f"samples have shape {samples.shape} and type {samples.dtype}; a series is one row of real numbers"
         )
-    samples = samples.astype(np.float64)
+    if len(samples) > MOST_SHOWN:
+        _check_in_parts(samples)
+        notes += filter(None, [clipped(np.asarray(samples[:MOST_SHOWN], dtype=np.float64))])
+        return replace(series, rate=float(found), warnings=tuple(notes))
+    samples = samples * float(series.scale)
     samples[~np.isfinite(samples) | (np.abs(samples) > 1e37)] = np.nan
     fill = fill_value(samples[np.isfinite(samples)])
     if fill is not None:
@@ -51,21 +57,32 @@ def checked(series: Series, rate: float | None) -> Series:
     return Series(samples, float(found), series.unit, series.name, series.breaks, tuple(notes))
 
 
+def _check_in_parts(samples):
+    """A series larger than memory is used as it is stored, so nothing in it may be missing."""
+    for start in range(0, len(samples), MOST_SHOWN):
+        missing = ~np.isfinite(samples[start : start + MOST_SHOWN])
+        if missing.any():
+            at = start + int(np.argmax(missing))
+            raise Refusal(f"sample {at + 1} of {len(samples)} is missing; so long a series must be whole: cut it there")
+
+
 @series_reader(".wav", ".wave")
 def read_wav(path: Path, rate: float | None, column: Column) -> Series:
     """Sound file: integers are scaled to full scale = 1."""
     import scipy.io.wavfile
 
-    found, data = scipy.io.wavfile.read(path)
-    kind = data.dtype
+    check_wav(path)
+    try:
+        found, data = scipy.io.wavfile.read(path, mmap=True)
+    except ValueError:  # samples of three bytes are unpacked
+        found, data = scipy.io.wavfile.read(path)
     data = data[:, None] if data.ndim == 1 else data
     at = channel([f"channel {n + 1}" for n in range(data.shape[1])], column)
-    samples = data[:, at].astype(np.float64)
-    if kind == np.uint8:
-        samples = (samples - 128) / 128
-    elif kind.kind == "i":
-        samples /= 2.0 ** (8 * kind.itemsize - 1)
-    return Series(samples, float(found), "full scale", f"channel {at + 1}")
+    samples, kind = data[:, at], data.dtype
+    if kind == np.uint8 and len(samples) <= MOST_SHOWN:
+        samples = samples.astype(np.float64) - 128
+    scale = 2.0 ** (1 - 8 * kind.itemsize) if kind.kind in "iu" else 1.0
+    return Series(samples, float(found), "full scale", f"channel {at + 1}", scale=scale)
 
 
 @series_reader(".h5", ".hdf5", ".hdf", ".he5")
@@ -96,7 +113,7 @@ def read_hdf5_series(path: Path, rate: float | None, column: Column) -> Series:
 @series_reader(".npy")
 def read_npy_series(path: Path, rate: float | None, column: Column) -> Series:
     """One row of samples, or columns: time and channels."""
-    values = np.load(path, allow_pickle=False)
+    values = load_npy(path)
     if values.dtype.names:
         return _from_arrays({name: values[name] for name in values.dtype.names}, rate, column)
     if values.ndim == 1:
@@ -109,8 +126,7 @@ def read_npy_series(path: Path, rate: float | None, column: Column) -> Series:
 @series_reader(".npz")
 def read_npz_series(path: Path, rate: float | None, column: Column) -> Series:
     """Named arrays: samples, with fs, dt or t beside them."""
-    with np.load(path, allow_pickle=False) as archive:
-        return _from_arrays({key: archive[key] for key in archive}, rate, column)
+    return _from_arrays(load_npz(path), rate, column)
 
 
 @series_reader(".json")

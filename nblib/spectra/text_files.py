@@ -14,7 +14,7 @@ from nblib.spectra.text_cells import COMPLEX, Dialect, dialect_of, regrouped
 from nblib.spectra.text_encodings import decoded
 from nblib.spectra.text_layout import arranged, without_units
 from nblib.spectra.text_names import names_of
-from nblib.spectra.text_rows import COMMENT, NO_NUMBERS, check_text, even, rows_of
+from nblib.spectra.text_rows import COMMENT, NO_NUMBERS, check_below, check_text, even, rows_of
 from nblib.spectra.units import HERTZ, latin
 
 LONG, HEAD = 3000, 200  # lines from which on a table is read by pandas; lines that say how it is written
@@ -40,9 +40,11 @@ def read_table(path: Path) -> Table:
         raise Refusal("it is empty; export the spectrum again")
     lines = text.splitlines() if text.isascii() and not ODD_ENDS.search(text) else re.split(r"\r\n|\n|\r", text)
     layout = arranged(lines)
-    table = _regular(layout.lines) if len(lines) > LONG else None
+    long = len(layout.lines) > LONG
+    table = _regular(layout.lines) if long else None
+    if table is None and without_units(layout) and long:
+        table = _regular(layout.lines)
     if table is None:
-        without_units(layout)
         table = _any_table(layout.lines)[0]
     return _laid_out(table, layout)
 
@@ -90,10 +92,12 @@ def _regular(lines) -> Table | None:
         return None
     first = int(head.lines[0]) - 1
     plain = len(head.lines) == min(len(lines), HEAD) - first  # rows follow one another
-    if not plain or dialect.thousands or all(GROUPED.fullmatch(row[0]) for row in cells):
+    if not plain or dialect.thousands:
         return None
     body = lines[first:]
-    while body and not body[-1].strip():
+    footer = []
+    while body and len(footer) < HEAD and not re.match(r"\W*\d", body[-1]):
+        footer += [first + len(body)] if body[-1].strip() else []
         body.pop()
     if dialect.delimiter and all(line.endswith(dialect.delimiter) for line in body[: len(cells)]):
         body = [line.removesuffix(dialect.delimiter) for line in body]
@@ -113,6 +117,9 @@ def _regular(lines) -> Table | None:
         return None
     if values.shape != (len(body), head.values.shape[1]):
         return None  # blank lines
+    if all(GROUPED.fullmatch(row[0]) for row in cells) and not (np.diff(values[:, 0]) > 0).all():
+        return None  # 1.000 may be a thousand
+    check_below([at for at in reversed(footer) if not COMMENT.match(lines[at - 1])], lines, dialect, head.notes)
     return Table(values, head.names, head.header, np.arange(first + 1, first + 1 + len(body)), head.notes)
 
 

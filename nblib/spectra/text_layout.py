@@ -111,12 +111,12 @@ def _seconds(layout):
     layout.notes.append("times of day are read as seconds since the first")
 
 
-def without_units(layout: Layout) -> None:
-    """Numbers without the units that follow them in their cells; a prefix becomes an exponent."""
+def without_units(layout: Layout) -> bool:
+    """Numbers without the units that follow them in their cells, a prefix an exponent; True where there were any."""
     rows = [at for at, line in enumerate(layout.lines) if BEGINS.match(line)]
     found = [at for at in rows if WITH_UNIT.search(layout.lines[at])]
     if len(found) < max(3, 0.02 * len(rows)):
-        return
+        return False
     units, example = Counter(), WITH_UNIT.search(layout.lines[found[-1]]).group(0).strip()
 
     def plain(match):
@@ -135,6 +135,7 @@ def without_units(layout: Layout) -> None:
         raise Refusal(f"its cells hold levels in different units: {', '.join(levels[:6])}; export one unit")
     layout.header += ["x-Unit: Hz"] * ("Hz" in units) + [f"y-Unit: {unit}" for unit in levels]
     layout.notes.append(f"cells such as {example!r} hold a prefix or a unit: they are read as numbers times it")
+    return True
 
 
 def _cells(lines):

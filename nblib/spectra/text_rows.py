@@ -49,7 +49,7 @@ def rows_of(lines, dialect, notes):
     if not rows:
         raise Refusal(NO_NUMBERS)
     _check_above(header, lines, above, dialect)
-    _check_below(footer, lines, dialect, notes)
+    check_below(footer, lines, dialect, notes)
     for row, _, number in titles:
         if len(row) == len(rows[0][0]) and None not in row:
             raise Refusal(
@@ -73,7 +73,7 @@ def _check_above(header, lines, above, dialect):
             )
 
 
-def _check_below(footer, lines, dialect, notes):
+def check_below(footer, lines, dialect, notes):
     """Text below the rows is left out with a note; what begins like a row is not text."""
     for number in footer:
         cells = dialect.split(lines[number - 1])

@@ -27,9 +27,9 @@ REGULAR = {
     "Windows": ("f,S\n" + _rows()).replace("\n", "\r\n"),
     "missing": "f,S\n" + _rows().replace(f"\n400,{PSD[799]:.8e}", "\n400,nan"),
     "byte-order mark": "\ufefff;S\n" + _rows(";"),
+    "footer": _rows() + "END\n",
 }
 CAREFUL = {
-    "footer": _rows() + "END\n",
     "blank lines": _rows().replace("\n", "\n\n"),
     "Fortran": _rows(" ").replace("e-", "D-"),
     "quotes": '"f","S"\n' + "".join(f'"{freq:g}","{psd:g}"\n' for freq, psd in zip(FREQS, PSD, strict=True)),

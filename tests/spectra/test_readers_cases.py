@@ -135,7 +135,8 @@ def test_03_decibels(read, separator, heading, unit):
     with pytest.raises(ValueError, match=r"every value is negative. Decibels\? Give db=True"):
         read(rows(FREQS, level, separator))
     assert_same(read(rows(FREQS, level, separator), db=True))
-    assert_same(read(rows(FREQS, level + 250, separator)), psd=level + 250, said=r"decibels\?")
+    with pytest.raises(ValueError, match=r"no heading says what they are. Decibels\? Give db=True.*Power\? Give db=False"):
+        read(rows(FREQS, level + 250, separator))
 
 
 MISSING = [
