@@ -16,7 +16,7 @@ READS = {
 
 
 def as_options(text: str) -> str:
-    """db=True becomes --db, db=False --no-db, column=NAME --column NAME, rate=HZ --series --rate HZ, load_series --series."""
+    """`db=True` becomes --db, `db=False` --no-db, `column=NAME` --column NAME, `load_series` --series."""
 
     def option(match):
         if match["quoted"]:

@@ -112,7 +112,11 @@ def _one_file(path, name, taken, detector, options, done: _Done):
         done.rows.append(f"{measured.label}: {_count(detection)}")
         if options.json:
             continue
-        print(measured.describe(detection.n_segments), *(f"  note: {text}" for text in measured.notes(detection)), sep="\n")
+        print(
+            measured.describe(detection.n_segments),
+            *(f"  note: {text}" for text in measured.notes(detection)),
+            sep="\n",
+        )
         print(table(detection))
         written = []
         with done.going_on(path):

@@ -118,7 +118,9 @@ def subtract_floor(measured: Measurement, floor: Spectra) -> Measurement:
     if len(floor.psd) != 1:
         raise ValueError(f"the floor {floor.source} holds {len(floor.psd)} spectra; give a file with one")
     if floor.unit and measured.unit and floor.unit != measured.unit:
-        raise ValueError(f"the floor {floor.source} is in {floor.unit} and the spectrum in {measured.unit}; use one unit")
+        raise ValueError(
+            f"the floor {floor.source} is in {floor.unit} and the spectrum in {measured.unit}; use one unit"
+        )
     known = floor.valid[0]
     level = np.exp(
         np.interp(

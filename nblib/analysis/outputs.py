@@ -65,6 +65,5 @@ def check_targets(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
             raise ValueError(f"its results would replace {target}, which this command reads; name another folder")
         if there and not is_product(target):
             raise ValueError(
-                f"its results would replace {target}, which nblib detect did not write; move it, or name "
-                "another folder"
+                f"its results would replace {target}, which nblib detect did not write; move it, or name another folder"
             )

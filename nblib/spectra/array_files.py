@@ -11,7 +11,7 @@ from nblib.spectra.claims import check_dataset, check_npz
 from nblib.spectra.columns import from_matrix
 from nblib.spectra.formats import Column, IsSeries, Raw, Refusal, reader
 from nblib.spectra.matlab_files import variables
-from nblib.spectra.named_arrays import as_header, flattened, from_arrays, pick, plain_text
+from nblib.spectra.named_arrays import RATE_KEYS, STEP_KEYS, as_header, flattened, from_arrays, pick, plain_text
 
 
 @reader(".npz")
@@ -62,6 +62,13 @@ def load_mat(path: Path) -> dict[str, ndarray]:
     return flattened(scipy.io.loadmat(path, simplify_cells=True))
 
 
+@reader(".nc", ".cdf")
+def read_netcdf(path: Path, column: Column) -> Raw:
+    """NetCDF of version 3 (version 4 is HDF5): variables freq and psd with their attributes."""
+    arrays, attributes = load_netcdf(path)
+    return from_arrays(arrays, column, attributes)
+
+
 @reader(".h5", ".hdf5", ".hdf", ".he5")
 def read_hdf5(path: Path, column: Column) -> Raw:
     """HDF5: datasets of frequencies and PSD, or one series with f0 and df (gwpy); also MATLAB 7.3."""
@@ -107,6 +114,18 @@ def load_hdf5(path: Path) -> tuple[dict[str, ndarray], dict[str, dict]]:
 
         stream.visititems(visit)
     return datasets, attributes
+
+
+def load_netcdf(path: Path) -> tuple[dict[str, ndarray], dict[str, dict]]:
+    """Variables, the sampling rate where the file states one, and attributes."""
+    import scipy.io
+
+    with scipy.io.netcdf_file(path, mmap=False) as stream:
+        arrays = {key: np.squeeze(np.array(variable.data)) for key, variable in stream.variables.items()}
+        named = {key: variable._attributes for key, variable in stream.variables.items()} | {"": stream._attributes}
+    arrays |= {key: np.asarray(value) for key, value in named[""].items() if key in (*RATE_KEYS, *STEP_KEYS)}
+    native = {key: array.astype(array.dtype.newbyteorder("=")) for key, array in arrays.items()}
+    return native, {key: {name: plain_text(value) for name, value in own.items()} for key, own in named.items()}
 
 
 def regular_axis(attributes, values):

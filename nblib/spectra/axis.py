@@ -93,7 +93,7 @@ def _fold(raw, span):
     if turns > 1 or (np.diff(freqs) <= 0).any() or len(positive) < 2 or matched.sum() < 0.8 * len(positive):
         at = int(np.argmax(raw.freqs < 0))
         raise Refusal(
-            f"{raw.place(at)} has {raw.freqs[at]:g} Hz, and the negative values do not mirror the others: column 1 is not "
+            f"{raw.place(at)} has {raw.freqs[at]:g} Hz, and the negative values do not mirror the others: is column 1 "
             "the frequency? A time series is read with load_series"
         )
     if span in ("positive", "negative"):
@@ -200,7 +200,9 @@ def _check_overlap(raw, pieces):
             piece[(raw.freqs[piece] >= raw.freqs[other[0]]) & (raw.freqs[piece] <= raw.freqs[other[-1]])]
             for piece, other in ((first, second), (second, first))
         ]
-        levels = [np.nanmedian(values[piece][values[piece] > 0]) if (values[piece] > 0).any() else np.nan for piece in inside]
+        levels = [
+            np.nanmedian(values[piece][values[piece] > 0]) if (values[piece] > 0).any() else np.nan for piece in inside
+        ]
         if min(map(len, inside)) >= 3 and max(levels) > APART * min(levels):
             raise Refusal(
                 f"the spans disagree where they overlap ({levels[0]:.3g} and {levels[1]:.3g} in the median): different "

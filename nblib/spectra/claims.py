@@ -21,7 +21,9 @@ def check_size(what: str, claimed: int, stored: int, most_times: float = 1.0) ->
     most_times : how far the stored bytes may unpack
     """
     if claimed > LARGEST or claimed > most_times * stored + (SLACK if most_times > 1 else 0):
-        raise Refusal(f"{what} claims {claimed} bytes where the file holds {stored}; it is damaged or too large: export it again")
+        raise Refusal(
+            f"{what} claims {claimed} bytes where the file holds {stored}; it is damaged or too large: export it again"
+        )
 
 
 def check_npz(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""When the samples of a table were taken: a column of times or counts, or what its header states; and what is a series."""
+"""When the samples of a table were taken: by a column of times or counts, or by its header; and what is a series."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ COUNTER = re.compile(
     re.IGNORECASE,
 )
 FREQUENCY_WORD = re.compile(
-    r"fr[eé]q|fre[ck][uvw]|frekans|周波数|频率|頻率|주파수|cz[eę]st|частот|συχν|תדר|(?:^|[\s(\[_/,])[uµμmkMGT]?Hz\W*$", re.IGNORECASE
+    r"fr[eé]q|fre[ck][uvw]|frekans|周波数|频率|頻率|주파수|cz[eę]st|частот|συχν|תדר|(?:^|[\s(\[_/,])[uµμmkMGT]?Hz\W*$",
+    re.IGNORECASE,
 )
 X_UNIT = re.compile(r"(?:horizontal|(?<!\w)x)[\s_.-]*(?:axis)?[\s_.-]*units?\W+(\w+)", re.IGNORECASE)
 EPOCH = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (9e8, 1.0))  # stamps since 1970: at least this large, unit in s
@@ -83,8 +84,8 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
             return "its first column holds stamps since 1970"
         if first[0] < 2.2e9 and first[-1] - first[0] < 1e8:
             raise Refusal(
-                f"column 1 begins with {first[0]:.10g}: seconds since 1970, or frequencies? Give it the heading 'time (s)' "
-                "or 'frequency (Hz)'"
+                f"column 1 begins with {first[0]:.10g}: seconds since 1970, or frequencies? Give it the heading "
+                "'time (s)' or 'frequency (Hz)'"
             )
     if rate and not label and first[-1] > 0.51 * rate:
         return f"its header states {rate:g} samples a second, and column 1 goes on above half of that"
@@ -114,8 +115,12 @@ def clock_of(values: ndarray, names, header, notes: list[str], rate: float | Non
         return Clock(None, stated)
     steps = np.diff(first)
     rising = bool(np.isfinite(steps).all() and ((steps >= 0).all() or (steps <= 0).all()) and first[0] != first[-1])
-    unit = _unit_of_time(label) or next((_unit_of_time(f"({match[1]})") for match in map(X_UNIT.search, header) if match), None)
-    is_time = bool(TIME.match(label)) or (rising and bool(re.match(r"x[\s_-]*(?:value|axis)?\W*$", label, re.IGNORECASE)))
+    unit = _unit_of_time(label) or next(
+        (_unit_of_time(f"({match[1]})") for match in map(X_UNIT.search, header) if match), None
+    )
+    is_time = bool(TIME.match(label)) or (
+        rising and bool(re.match(r"x[\s_-]*(?:value|axis)?\W*$", label, re.IGNORECASE))
+    )
     if counts(first) and unit is None and abs(first[0]) < EPOCH[-1][0]:
         if not is_time or (stated and abs(stated - 1) > 0.01):
             notes.append(f"column {at + 1} {label!r} counts the samples and is left out")
@@ -162,7 +167,14 @@ def _unit_of_time(label) -> float | None:
     bracket = BRACKETS.search(label)
     word = (bracket.group(1) if bracket else re.split(r"[_/,]", label)[-1]).strip()
     found = SECONDS.get(word, SECONDS.get(word.lower()))
-    if bracket and found is None and word and TIME.match(label) and not HERTZ.search(word) and not re.search("[-:%]|utc", word, re.I):
+    if (
+        bracket
+        and found is None
+        and word
+        and TIME.match(label)
+        and not HERTZ.search(word)
+        and not re.search("[-:%]|utc", word, re.I)
+    ):
         raise IsSeries(f"its times are in {word!r}, which is not known; give rate=HZ")
     return found
 
@@ -184,7 +196,7 @@ def rate_of(times: ndarray) -> tuple[float, tuple[int, ...]]:
     if repeated:
         at = int(np.argmax(steps == 0))
         raise IsSeries(
-            f"{repeated} of its times repeat, first {times[at]:g} (samples {at + 1} and {at + 2}): they were written with "
+            f"{repeated} of its times repeat, first {times[at]:g} (samples {at + 1} and {at + 2}): written with "
             "too few digits, or samples come in packets. Give rate=HZ"
         )
     width = (times[-1] - times[0]) / len(steps)

@@ -19,7 +19,8 @@ AXIS_UNIT = re.compile(
     r"(?:^|(?<!per)(?<!/)[\s(\[_,])[uµμmkMGT]?(?:Hz|Hertz)(?![A-Za-z^⁻])", re.IGNORECASE
 )  # not 5kHz, /Hz
 INDEX = re.compile(
-    r"^\W*$|^\W*(?:index|idx|no\.?|nr\.?|n|i|bin|row|point|pt|line|sample|count|sequence|unnamed.*|#)\W*$", re.IGNORECASE
+    r"^\W*$|^\W*(?:index|idx|no\.?|nr\.?|n|i|bin|row|point|pt|line|sample|count|sequence|unnamed.*|#)\W*$",
+    re.IGNORECASE,
 )
 BESIDES = re.compile(
     r"phase(?![\s_]*noise)|phi\b|deg(?:rees)?\b|coherence|\bstd|sigma|err(?:or)?\b|uncert|lower|upper|confidence|"
@@ -74,9 +75,7 @@ def choose(table: Table, column: Column = None) -> Raw:
         raise Refusal(f"columns {_listed(names, chosen)} have frequencies of their own; choose one with column=NUMBER")
     axis = owners.pop()
     if len({level_of(names[at]).kind for at in chosen}) > 1:
-        raise Refusal(
-            f"columns {_listed(names, chosen)} have different kinds of units; choose columns of one kind with column=NAME"
-        )
+        raise Refusal(f"columns {_listed(names, chosen)} have different kinds of units; choose columns of one kind")
     if not any(names):
         notes.append(f"no column has a heading: column {axis + 1} is read as the frequency")
     return Raw(
@@ -122,8 +121,8 @@ def _axes(values, names, filled, given, notes):
         filled = filled[1:]
     elif is_index and given and names[first].strip() and not any(names_frequency(names[at]) for at in filled):
         raise IsSeries(
-            f"its first column {names[first]!r} counts the rows and no column is a frequency; a spectrum needs one in Hz, "
-            "a time series is read with load_series and rate=HZ"
+            f"its first column {names[first]!r} counts the rows and no column is a frequency; a spectrum needs one in Hz. "
+            "A time series is read with load_series and rate=HZ"
         )
     words = [at for at in filled if given and names_an_axis(names[at]) and names_frequency(names[at])]
     letters = [at for at in filled if given and names_frequency(names[at])]
@@ -133,7 +132,9 @@ def _axes(values, names, filled, given, notes):
     if not axes:
         axes = [at for at in filled if not names[at] and _on_a_grid(_there(values[:, at]))]
         if len(axes) > 1:
-            notes.append(f"columns {_listed(names, axes)} increase evenly: each is the axis of the columns to its right")
+            notes.append(
+                f"columns {_listed(names, axes)} increase evenly: each is the axis of the columns to its right"
+            )
         elif not axes and not given and not _increases(_there(first_values)):
             raise Refusal(
                 f"it has {len(filled)} columns and none increases as a frequency does. Samples of a time series? "

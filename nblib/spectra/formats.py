@@ -16,7 +16,7 @@ Column = str | int | Sequence[str | int] | None
 class Refusal(ValueError):
     """A file that is not read: the text says what was found and what to do; the file's name is put before it.
 
-    Advice is written as a Python caller gives it (`db=True`, `column=NAME`, `load_series`); the command shows its options.
+    Advice is written as a Python caller gives it (`db=True`, `column=NAME`, `load_series`); the command shows options.
     """
 
 

@@ -93,7 +93,8 @@ SERIES = re.compile(  # lines that only a time series has
     re.IGNORECASE,
 )
 LEVEL_UNIT = re.compile(
-    r"(?:(?:y|vertical).?(?:unit|axis|dimension|scale)(?:_label)?|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)", re.IGNORECASE
+    r"(?:(?:y|vertical).?(?:unit|axis|dimension|scale)(?:_label)?|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)",
+    re.IGNORECASE,
 )
 
 

@@ -99,7 +99,8 @@ def to_hertz(raw: Raw, unit: str | None) -> None:
         factor = hertz_per_unit(text) if text else None
         if factor is None and names_other_unit(raw.freq_label):
             raw.notes.append(
-                f"the heading {raw.freq_label.strip()!r} names no known unit of frequency: read as Hz (unit='kHz' decides otherwise)"
+                f"the heading {raw.freq_label.strip()!r} names no known unit of frequency: read as Hz (else "
+                "give unit='kHz' or another)"
             )
     raw.freqs = np.asarray(raw.freqs, dtype=np.float64) * (factor or 1.0)
     if factor not in (None, 1.0):
@@ -121,7 +122,9 @@ def check_span(raw: Raw) -> None:
             f"the axis ends at {top:g} Hz, above half the sampling rate of {rate:g} Hz that the header states"
         )
     if top > 1e13 or top < 1e-7:
-        raw.notes.append(f"the axis ends at {top:g} Hz: does the unit of the frequency fit? unit='kHz' decides otherwise")
+        raw.notes.append(
+            f"the axis ends at {top:g} Hz: does the unit of the frequency fit? unit='kHz' decides otherwise"
+        )
 
 
 def to_power(raw: Raw, asd: bool | None, db: bool | None, unit: str | None, file: str = "") -> str | None:
@@ -203,9 +206,7 @@ def _decided(level: Level, asd, db, raw):
             return "asd"
         raw.notes.append(f"values are read as power as asked, although the file says {level.unit or raw.label!r}")
     if level.kind == "log" and asd is None and db is None:
-        raise Refusal(
-            f"the column {raw.label!r} holds logarithms; export plain values"
-        )
+        raise Refusal(f"the column {raw.label!r} holds logarithms; export plain values")
     if level.kind == "ask" and asd is None and db is None:
         raise Refusal(f"the heading {raw.label or level.unit!r} leaves open what the values are: {QUESTION}")
     return "psd"

@@ -42,7 +42,17 @@ PSD_KEYS = (
 )
 ASD_KEYS = ("asd", "amplitude_spectral_density", "lsd")
 K_KEYS = ("n_avg", "n_averages", "n_average", "navg", "n_segments", "nsegments", "k", "averages", "num_averages")
-RATE_KEYS = ("fs", "rate", "sample_rate", "sampling_rate", "samplerate", "sampling_frequency", "sr", "srate", "data_rate")
+RATE_KEYS = (
+    "fs",
+    "rate",
+    "sample_rate",
+    "sampling_rate",
+    "samplerate",
+    "sampling_frequency",
+    "sr",
+    "srate",
+    "data_rate",
+)
 STEP_KEYS = ("dt", "sample_interval", "sampling_interval", "ts")
 TIME_KEYS = ("t", "time", "times", "tm")
 UNIT_KEYS = ("unit", "units", "psd_unit", "psd_units", "y_unit", "yunit")
@@ -201,7 +211,7 @@ def _without_frequencies(arrays, column) -> Raw:
         for key in arrays
         if arrays[key].dtype.kind in "fiuc" and arrays[key].ndim == 2 and min(arrays[key].shape) > 1
     ]
-    if len(numeric) == 1:
+    if len(numeric) == 1 and not _is_series(arrays):
         return from_matrix(arrays[numeric[0]], column)
     if len(arrays) > 1 and all(array.ndim == 1 and array.dtype.kind in "fiu" for array in arrays.values()):
         same = {len(array) for array in arrays.values()}
@@ -217,8 +227,15 @@ def _text(arrays, beside, keys):
     return "" if not found else str(plain_text(np.ravel(found[0])[0]) if found[0].size else "")
 
 
+def _is_series(arrays):
+    keys = [_short(key) for key in arrays]
+    return not any(re.search("psd|asd|pxx|spect", key) for key in keys) and any(
+        key in (*RATE_KEYS, *STEP_KEYS, *TIME_KEYS) for key in keys
+    )
+
+
 def _refuse_keys(arrays):
-    is_series = any(_short(key) in (*RATE_KEYS, *STEP_KEYS, *TIME_KEYS) for key in arrays)
+    is_series = _is_series(arrays)
     raise (IsSeries if is_series else Refusal)(
         f"it holds {sorted(arrays)[:20]}; it needs freq (or f, frequencies) and one of psd, psd_mean, Pxx, asd, "
         "one value per frequency" + (". A time series is read with load_series" if is_series else "")

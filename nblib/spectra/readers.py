@@ -4,10 +4,8 @@ The formats are functions in text_files, array_files, pickle_files and series_fi
 one is one function with the decorator `@reader(".xyz")`. What numbers mean is decided in units, levels, columns, axis.
 """
 
-import contextlib
-import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +22,6 @@ from nblib.spectra import (  # noqa: F401  they register their formats
     text_files,
 )
 from nblib.spectra.axis import one_axis
-from nblib.spectra.claims import LARGEST
 from nblib.spectra.formats import (
     READERS,
     SERIES_READERS,
@@ -39,13 +36,22 @@ from nblib.spectra.formats import (
 )
 from nblib.spectra.headers import averages
 from nblib.spectra.levels import ask_sign, check_span, mark_missing, split_units, to_hertz, to_power
+from nblib.spectra.packed_files import COMPRESSED, plain_file
 
-__all__ = ["IsSeries", "ReadingWarning", "Series", "Spectra", "load_series", "load_spectra", "reader", "series_reader"]
+__all__ = [
+    "COMPRESSED",
+    "IsSeries",
+    "ReadingWarning",
+    "Series",
+    "Spectra",
+    "load_series",
+    "load_spectra",
+    "reader",
+    "series_reader",
+]
 
 ROWS_A_CHECK = 1000  # spectra looked at together, so that a file larger than memory can be checked
 JUMP = 1e15  # between neighbouring bins: no spectrum does that
-COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
-BLOCK = 1 << 22
 
 
 class ReadingWarning(UserWarning):
@@ -125,7 +131,7 @@ def load_spectra(
     """
     path = resolve_data_path(path)
     try:
-        with _plain_file(path) as plain:
+        with plain_file(path) as plain:
             raw = _raw(plain, column)
         spectra = _checked(path.name, raw, asd, db, unit, span)
     except Refusal as error:
@@ -150,7 +156,7 @@ def load_series(path: str | Path, rate: float | None = None, column: Column = No
     """
     path = resolve_data_path(path)
     try:
-        with _plain_file(path) as plain:
+        with plain_file(path) as plain:
             ending = sniffed(plain)
             if ending not in SERIES_READERS:
                 raise Refusal(f"a {ending} file holds spectra; read it with load_spectra")
@@ -161,42 +167,6 @@ def load_series(path: str | Path, rate: float | None = None, column: Column = No
     for text in series.warnings:
         warnings.warn(f"{path.name}: {text}", ReadingWarning, stacklevel=2)
     return series
-
-
-@contextlib.contextmanager
-def _plain_file(path) -> Iterator[Path]:
-    """The file, or a decompressed copy that is removed afterwards."""
-    if path.stat().st_size == 0:
-        raise Refusal("it is empty; export it again")
-    with path.open("rb") as stream:
-        start = stream.read(6)
-    magic = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz"}
-    packed = next((ending for mark, ending in magic.items() if start.startswith(mark)), None)
-    if packed is None:
-        if path.suffix.lower() in COMPRESSED:
-            raise Refusal(f"it is truncated or not a {path.suffix} file; export it again")
-        yield path
-        return
-    import importlib
-
-    name = path.name[: -len(path.suffix)] if path.suffix.lower() in COMPRESSED else path.name
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / (name or "spectrum.txt")
-        size = 0
-        try:
-            with importlib.import_module(COMPRESSED[packed]).open(path, "rb") as stream, copy.open("wb") as plain:
-                while block := stream.read(BLOCK):  # in parts: a small file may unpack to a very large one
-                    size += len(block)
-                    if size > LARGEST:
-                        raise Refusal(f"it unpacks to more than {LARGEST >> 30} GiB; export fewer spectra")
-                    plain.write(block)
-        except Refusal:
-            raise
-        except Exception as error:
-            raise Refusal(f"it is truncated or not a {packed} file ({error}); export it again") from error
-        if not size:
-            raise Refusal("it unpacks to nothing; export it again")
-        yield copy
 
 
 def _raw(path, column) -> Raw:

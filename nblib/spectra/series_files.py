@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.spectra.array_files import load_hdf5, load_mat, load_npy, load_npz, regular_axis
+from nblib.spectra.array_files import load_hdf5, load_mat, load_netcdf, load_npy, load_npz, regular_axis
 from nblib.spectra.claims import check_wav
 from nblib.spectra.clocks import rate_of
 from nblib.spectra.fills import clipped, fill_value
@@ -136,6 +136,12 @@ def read_json_series(path: Path, rate: float | None, column: Column) -> Series:
     return _from_arrays(flattened(stored if isinstance(stored, dict) else {"samples": stored}), rate, column)
 
 
+@series_reader(".nc", ".cdf")
+def read_netcdf_series(path: Path, rate: float | None, column: Column) -> Series:
+    """NetCDF variables: samples, with fs, dt or a time axis in seconds beside them."""
+    return _from_arrays(load_netcdf(path)[0], rate, column)
+
+
 @series_reader(".mat")
 def read_mat_series(path: Path, rate: float | None, column: Column) -> Series:
     """MATLAB variables: samples, with fs, dt or t beside them."""
@@ -153,7 +159,17 @@ def _from_arrays(arrays, rate, column):
                 found = found or (as_rate(value) if value > 0 else 0.0)
     time = next((short[key] for key in TIME_KEYS if key in short), None)
     rows = {key: np.squeeze(values) for key, values in arrays.items() if values.dtype.kind in "fiu" and key != time}
+    for key in [key for key, values in rows.items() if values.ndim == 2 and 1 < min(values.shape) < max(values.shape)]:
+        table = rows.pop(key)
+        for at, row in enumerate(table if table.shape[0] < table.shape[1] else table.T):
+            rows[f"{key}[{at}]"] = row
     rows = {key: values for key, values in rows.items() if values.ndim == 1 and values.size >= 16}
+    elsewhere = next(
+        (str(value) for value in arrays.values() if value.dtype.kind in "US" and str(value).lower().endswith(".fdt")),
+        None,
+    )
+    if elsewhere:
+        raise Refusal(f"its samples are in another file, {elsewhere}; save the data set as one file")
     if not rows:
         raise Refusal(f"it holds {sorted(arrays)[:20]} and no row of at least 16 samples")
     names = list(rows)

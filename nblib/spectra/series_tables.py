@@ -41,7 +41,7 @@ def read_text_series(path: Path, rate: float | None, column: Column) -> Series:
 
 
 def from_table(table: Table, rate: float | None, column: Column) -> Series:
-    """One channel of a table whose first column may be the time or a counter; column="rows" = samples along the rows."""
+    """One channel of a table whose first column may be the time or a counter; column "rows" = along the rows."""
     values, notes = table.values, list(table.notes)
     width = values.shape[1]
     labels = [str(name) for name in table.names] if len(table.names) == width else [""] * width
@@ -52,7 +52,9 @@ def from_table(table: Table, rate: float | None, column: Column) -> Series:
         notes.append(f"samples run on along the rows of {width} columns, as asked")
         samples = values.ravel()[: values.size - int(np.argmax(~np.isnan(values.ravel()[::-1])))]
         return Series(samples, clock.rate, warnings=tuple(notes))
-    clocks = [at for at in range(width) if at == clock.column or (clock.column is not None and _is_clock(values, labels, at))]
+    clocks = [
+        at for at in range(width) if at == clock.column or (clock.column is not None and _is_clock(values, labels, at))
+    ]
     channels = [at for at in range(width) if at not in clocks and not np.isnan(values[:, at]).all()] or clocks
     if len(channels) > 1 and not any(labels) and clock.column is None:
         _ask_rows(channels, column)
@@ -79,6 +81,6 @@ def _ask_rows(channels, column):
     """Columns without headings and times may be channels, or one series written along the rows."""
     if column is None:
         raise Refusal(
-            f"it has {len(channels)} columns without headings: channels? Choose with column=NUMBER, 1 to {channels[-1] + 1}. "
+            f"it has {len(channels)} columns without headings: channels? Choose with column=NUMBER, from 1 on. "
             "One series, written along the rows? Give column='rows'"
         )

@@ -37,7 +37,9 @@ def unstack(raw: Raw, span: str | None) -> bool:
     if span == "mean":
         filled = np.isfinite(values)
         total = np.where(filled, values, 0.0).sum(axis=1)
-        values = np.divide(total, filled.sum(axis=1), out=np.full_like(total, np.nan), where=filled.any(axis=1))[:, None]
+        values = np.divide(total, filled.sum(axis=1), out=np.full_like(total, np.nan), where=filled.any(axis=1))[
+            :, None
+        ]
         stated = raw.n_segments or averages(raw.header)
         raw.n_segments = stated * count if stated else None
     else:

@@ -1,4 +1,4 @@
-"""Tables that are not laid out as rows of numbers: times of day, units in cells, text beside the numbers, rows across."""
+"""Tables not laid out as rows of numbers: times of day, units in cells, text beside the numbers, rows across."""
 
 import math
 import re
@@ -66,6 +66,8 @@ def arranged(lines: Sequence[str]) -> Layout:
     Refusal for tables in a table, whose line is named
     """
     layout = Layout(list(lines))
+    if re.match(r"ATF\s", lines[0]) and len(lines) > 1:
+        layout.lines[1] = ""  # Axon's numbers of header lines and columns
     filled = [line for line in lines[:4000] if line.strip()]
     for number, line in enumerate(lines[:50], start=1):
         for pattern, what in FOREIGN:

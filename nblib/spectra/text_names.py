@@ -56,9 +56,9 @@ def _heading(line, dialect, width, values):
     splits = [dialect.split(bare), re.split(r"\t+", bare), re.split(r"\s{2,}", bare)]
     splits += [Dialect(mark).split(bare) for mark in (",", ";")]
     splits.append(re.findall(r"(?:[^\s(\[]|\([^)]*\)|\[[^\]]*\])+(?:\s+[\(\[][^)\]]*[\)\]])?", bare))
-    if re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE) or SETTING.match(bare) or is_setting(bare):
-        if not START_AND_STEP.search(bare):
-            return None
+    setting = re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE) or SETTING.match(bare)
+    if (setting or is_setting(bare)) and not START_AND_STEP.search(bare):
+        return None
     splits = [_trimmed([cell.strip().strip("\"'") for cell in cells], width) for cells in splits]
     own = splits[0]
     if dialect.delimiter is not None and 1 < len(own) == width - 1 and width % 2 == 0:

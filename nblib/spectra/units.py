@@ -27,15 +27,11 @@ PER_HERTZ = (
     r"(?!\s*(?:\^|\*\*)\s*[\({]?\s*-?\s*(?!-?1(?![\d/.])))"
 )
 POWER_HERTZ = re.compile(
-    SQUARED
-    + PER_HERTZ
-    + rf"|(?<![A-Za-z])[fpnuµm]?W(?:att)?s?\s*(?:/|_?per_?)\s*{ANY_HERTZ}(?!\s*[\^*])"
+    SQUARED + PER_HERTZ + rf"|(?<![A-Za-z])[fpnuµm]?W(?:att)?s?\s*(?:/|_?per_?)\s*{ANY_HERTZ}(?!\s*[\^*])"
     r"|(?<![\w.])1\s*/\s*Hz(?!\s*[\^*])|V\*V/Hz|A\*A/Hz",
     re.IGNORECASE,
 )
-OVER_HERTZ = re.compile(
-    r"(?:/|(?<![a-z])per(?![a-z])|_per_)[^,;\s]*\s?\S*H(?:ert)?z|\w\s*Hz\s*\^?\s*-", re.IGNORECASE
-)
+OVER_HERTZ = re.compile(r"(?:/|(?<![a-z])per(?![a-z])|_per_)[^,;\s]*\s?\S*H(?:ert)?z|\w\s*Hz\s*\^?\s*-", re.IGNORECASE)
 DECIBELS = re.compile(r"(?<![A-Za-z])(?:dB|DB|db)(?=$|[^A-Za-z]|[mVvcuµWAFiIpPr])")
 DECIBEL_WORD = re.compile(r"decibel", re.IGNORECASE)
 TEN_LOG = re.compile(r"(?<!\d)[12]0\s*[*·.×x]?\s*(?:log|lg)", re.IGNORECASE)  # 10 log10(V^2/Hz) is decibels
@@ -64,9 +60,8 @@ VAGUE = re.compile(  # words for an amplitude, of which neither a square nor "pe
     re.IGNORECASE,
 )
 BRACKETS = re.compile(r"[\(\[{]([^\(\)\[\]{}]*(?:\([^()]*\)[^\(\)\[\]{}]*)*)[\)\]}]")
-QUESTION = (
-    "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give asd=True to square the values, or asd=False to read them as power"
-)
+QUESTION = "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give asd=True to square the values, or "
+    "asd=False to read them as power"
 NO_FREQUENCIES = (  # what an axis may hold instead, and how it becomes one
     (r"rad\s*/\s*s|rad\s*s\^?-1", "is an angular frequency; divide it by 2 pi (and multiply a density by 2 pi)"),
     (
@@ -83,7 +78,10 @@ SCRIPTS = (  # units in other scripts, and as LaTeX writes them
     (r"\\(?:mu|micro)(?![a-z])\s*", "u"),
     (r"\\(?:sqrt|surd)", "sqrt"),
     (r"(?<=[\^_])\{(-?[\d.]+)\}", r"\1"),
-    (r"килогерц\w*|(?<![а-яё])[кК]Г[цЦ]|(?<![а-яё])кгц|千赫兹?|千赫茲?|キロヘルツ|킬로헤르츠|קילו-?הרץ|كيلو ?هرتز", "kHz"),
+    (
+        r"килогерц\w*|(?<![а-яё])[кК]Г[цЦ]|(?<![а-яё])кгц|千赫兹?|千赫茲?|キロヘルツ|킬로헤르츠|קילו-?הרץ|كيلو ?هرتز",
+        "kHz",
+    ),
     (r"мегагерц\w*|(?<![а-яё])МГ[цЦ]|兆赫兹?|兆赫茲?|メガヘルツ|메가헤르츠|ميغا ?هرتز", "MHz"),
     (r"миллигерц\w*|(?<![а-яё])мГц", "mHz"),
     (r"гигагерц\w*|ГГ[цЦ]|吉赫兹?|吉赫茲?|ギガヘルツ|기가헤르츠", "GHz"),
@@ -118,7 +116,7 @@ class Level:
 
 
 def latin(text: str) -> str:
-    """Units in Latin letters: Hz for Гц, 赫兹, Ｈｚ or ㎐, kHz for кГц, V for В, sqrt for LaTeX's; the rest as it is."""
+    """Units in Latin letters: Hz for Гц, 赫兹 or ㎐, kHz for кГц, V for В, sqrt for LaTeX's; the rest as it is."""
     text = re.sub("[\uff00-\uffef\u3300-\u33ff]+", lambda match: unicodedata.normalize("NFKC", match.group()), text)
     text = re.sub(r"(?<![A-Za-z])([kMGm]?)hertz(?![a-z])", r"\1Hz", text, flags=re.IGNORECASE)
     if text.isascii() and "\\" not in text and "{" not in text:

@@ -107,7 +107,9 @@ def test_02_what_cannot_be_known_is_asked(read, heading):
 def test_02_a_name_that_says_amplitude_where_nothing_in_the_file_does_is_a_question(read, name, heading):
     """Planted bug: mains_asd.csv with the heading "psd" and no unit, read as power without a word."""
     text = heading + rows(FREQS, np.sqrt(PSD))
-    with pytest.raises(ValueError, match=r"name says amplitude density.*Give asd=True .* or asd=False to read them as power"):
+    with pytest.raises(
+        ValueError, match=r"name says amplitude density.*Give asd=True .* or asd=False to read them as power"
+    ):
         read(text, name=name)
     assert_same(read(text, name=name, asd=True), said="squared")
     assert_same(read(text, name=name, asd=False), psd=np.sqrt(PSD))
@@ -135,7 +137,9 @@ def test_03_decibels(read, separator, heading, unit):
     with pytest.raises(ValueError, match=r"every value is negative. Decibels\? Give db=True"):
         read(rows(FREQS, level, separator))
     assert_same(read(rows(FREQS, level, separator), db=True))
-    with pytest.raises(ValueError, match=r"no heading says what they are. Decibels\? Give db=True.*Power\? Give db=False"):
+    with pytest.raises(
+        ValueError, match=r"no heading says what they are. Decibels\? Give db=True.*Power\? Give db=False"
+    ):
         read(rows(FREQS, level + 250, separator))
 
 
