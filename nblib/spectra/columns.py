@@ -121,7 +121,7 @@ def _axes(values, names, filled, given, notes):
         filled = filled[1:]
     elif is_index and given and names[first].strip() and not any(names_frequency(names[at]) for at in filled):
         raise IsSeries(
-            f"its first column {names[first]!r} counts the rows and no column is a frequency; a spectrum needs one in Hz. "
+            f"its first column {names[first]!r} counts the rows, no column is a frequency; a spectrum needs one in Hz. "
             "A time series is read with load_series and rate=HZ"
         )
     words = [at for at in filled if given and names_an_axis(names[at]) and names_frequency(names[at])]

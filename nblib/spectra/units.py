@@ -60,8 +60,10 @@ VAGUE = re.compile(  # words for an amplitude, of which neither a square nor "pe
     re.IGNORECASE,
 )
 BRACKETS = re.compile(r"[\(\[{]([^\(\)\[\]{}]*(?:\([^()]*\)[^\(\)\[\]{}]*)*)[\)\]}]")
-QUESTION = "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give asd=True to square the values, or "
-    "asd=False to read them as power"
+QUESTION = (
+    "amplitude (unit/sqrt(Hz)) or power (unit^2/Hz)? Give asd=True to square the values, or asd=False to read them as "
+    "power"
+)
 NO_FREQUENCIES = (  # what an axis may hold instead, and how it becomes one
     (r"rad\s*/\s*s|rad\s*s\^?-1", "is an angular frequency; divide it by 2 pi (and multiply a density by 2 pi)"),
     (
