@@ -14,7 +14,7 @@ EQUAL = 0.01  # ln: halves of a real signal's spectrum, written with two decimal
 APART = 1.5  # times: overlapping spans of one spectrum agree better than this
 
 
-def one_axis(raw: Raw, span: str | None) -> None:
+def one_axis(raw: Raw, span: str | int | None) -> None:
     """Put the bins of `raw` in order of frequency; changes raw.freqs, raw.values, raw.valid, raw.lines and raw.notes.
 
     Parameters

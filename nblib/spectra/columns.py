@@ -189,9 +189,9 @@ def _only(names, rest, axes, values):
         raise Refusal(
             f"columns {_listed(names, rest)}: real and imaginary parts; a PSD is real: export the power |V|^2/Hz"
         )
-    if len(rest) == 1 and not plain:
+    if len(rest) == 1 and not plain and level_of(names[rest[0]]).kind is None:
         raise Refusal(f"its only column beside the frequency is {names[rest[0]]!r}, which is not a spectrum")
-    for some in (plain, power):
+    for some in (plain, power, rest):
         if len(some) == 1:
             return some
     hint = "" if any(names) else f" ({HINT})"

@@ -105,7 +105,7 @@ def load_spectra(
     asd: bool | None = None,
     db: bool | None = None,
     unit: str | Sequence[str] | None = None,
-    span: str | None = None,
+    span: str | int | None = None,
 ) -> Spectra:
     """Read one file of spectra, checked; the file itself is never changed and nothing in it is executed.
 

@@ -6,7 +6,7 @@ from nblib.spectra.formats import Raw, Refusal
 from nblib.spectra.headers import averages
 
 
-def unstack(raw: Raw, span: str | None) -> bool:
+def unstack(raw: Raw, span: str | int | None) -> bool:
     """Keep of spectra that follow one another on one axis the ones that `span` names; True where there were several.
 
     Parameters
@@ -22,7 +22,9 @@ def unstack(raw: Raw, span: str | None) -> bool:
         return False
     count = len(order)
     positions = {"first": [0], "last": [count - 1], "mean": range(count), "all": range(count)}
-    wanted = positions.get(str(span)) or ([int(span) - 1] if str(span).isdigit() and 1 <= int(span) <= count else None)
+    wanted = positions.get(str(span)) or (
+        [int(str(span)) - 1] if str(span).isdigit() and 1 <= int(str(span)) <= count else None
+    )
     freqs = raw.freqs[order[0]]
     if wanted is None:
         raise Refusal(

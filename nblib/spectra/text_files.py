@@ -95,7 +95,7 @@ def _regular(lines) -> Table | None:
     if not plain or dialect.thousands:
         return None
     body = lines[first:]
-    footer = []
+    footer: list[int] = []
     while body and len(footer) < HEAD and not re.match(r"\W*\d", body[-1]):
         footer += [first + len(body)] if body[-1].strip() else []
         body.pop()

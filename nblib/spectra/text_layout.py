@@ -119,7 +119,8 @@ def without_units(layout: Layout) -> bool:
     found = [at for at in rows if WITH_UNIT.search(layout.lines[at])]
     if len(found) < max(3, 0.02 * len(rows)):
         return False
-    units, example = Counter(), WITH_UNIT.search(layout.lines[found[-1]]).group(0).strip()
+    units: Counter[str] = Counter()
+    example = next(WITH_UNIT.finditer(layout.lines[found[-1]])).group(0).strip()
 
     def plain(match):
         number, prefix, hertz, bare, unit = match.groups()
@@ -159,7 +160,8 @@ def _text_beside(layout, filled):
     for mark in (",", ";", "\t"):
         cells = [Dialect(mark).split(line) for line in sample]
         n_numbers = min((_numbers_at_end(row) for row in cells), default=0)
-        if n_numbers > 1 and any(row[0] for row in cells) and not any(_is_number(row[0]) for row in cells):
+        named = any(Dialect(mark).split(line)[0] for line in filled[:40])
+        if n_numbers > 1 and named and not any(_is_number(row[0]) for row in cells):
             rows = [Dialect(mark).split(line) for line in layout.lines]
             layout.header += [mark.join(row[:-n_numbers]).rstrip(mark) for row in rows if any(row[:-n_numbers])]
             layout.lines = [mark.join(row[-n_numbers:]) for row in rows]

@@ -6,7 +6,7 @@ import numpy as np
 
 from nblib.spectra.headers import is_setting
 from nblib.spectra.text_cells import Dialect
-from nblib.spectra.units import HERTZ
+from nblib.spectra.units import HERTZ, TIMES_TEN
 
 REMARKS = re.compile(r"comments?|remarks?|notes?|kommentar|$", re.IGNORECASE)
 UNIT_WORDS = re.compile(
@@ -57,7 +57,13 @@ def _heading(line, dialect, width, values):
     splits += [Dialect(mark).split(bare) for mark in (",", ";")]
     splits.append(re.findall(r"(?:[^\s(\[]|\([^)]*\)|\[[^\]]*\])+(?:\s+[\(\[][^)\]]*[\)\]])?", bare))
     setting = re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE) or SETTING.match(bare)
-    if (setting or is_setting(bare)) and not START_AND_STEP.search(bare):
+    factor = re.search(rf"[(\[][^)\]]*(?:{TIMES_TEN.pattern})", bare)  # "f (1000 Hz)" is asked about
+    if (
+        line.lstrip().startswith("***")
+        or (setting or is_setting(bare))
+        and not START_AND_STEP.search(bare)
+        and not factor
+    ):
         return None
     splits = [_trimmed([cell.strip().strip("\"'") for cell in cells], width) for cells in splits]
     own = splits[0]

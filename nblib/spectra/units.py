@@ -76,6 +76,8 @@ NO_FREQUENCIES = (  # what an axis may hold instead, and how it becomes one
     (r"(?<![a-z])(?:tau|lag|delay|averaging[\s_]time)s?(?![a-z])|τ", "is a lag, not a frequency axis; export a PSD"),
     (r"(?<![a-z])orders?(?![a-z])", "counts multiples of a speed; give frequencies in Hz"),
 )
+WORDS = {"kilo": "k", "mega": "M", "giga": "G", "milli": "m"}
+HERTZ_WORD = re.compile(r"(?<![A-Za-z])(kilo|mega|giga|milli|[kMGm]?)hertz(?![a-z])", re.IGNORECASE)
 SCRIPTS = (  # units in other scripts, and as LaTeX writes them
     (r"\\(?:mu|micro)(?![a-z])\s*", "u"),
     (r"\\(?:sqrt|surd)", "sqrt"),
@@ -120,7 +122,7 @@ class Level:
 def latin(text: str) -> str:
     """Units in Latin letters: Hz for Гц, 赫兹 or ㎐, kHz for кГц, V for В, sqrt for LaTeX's; the rest as it is."""
     text = re.sub("[\uff00-\uffef\u3300-\u33ff]+", lambda match: unicodedata.normalize("NFKC", match.group()), text)
-    text = re.sub(r"(?<![A-Za-z])([kMGm]?)hertz(?![a-z])", r"\1Hz", text, flags=re.IGNORECASE)
+    text = HERTZ_WORD.sub(lambda match: WORDS.get(match[1].lower(), match[1]) + "Hz", text)
     if text.isascii() and "\\" not in text and "{" not in text:
         return text
     for pattern, word in SCRIPTS:
