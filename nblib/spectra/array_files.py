@@ -39,11 +39,20 @@ def read_npy(path: Path, column: Column) -> Raw:
 @reader(".json")
 def read_json(path: Path, column: Column) -> Raw:
     """JSON: an object with freq and psd as lists, or a list of rows or of records."""
-    stored = json.loads(path.read_text(encoding="utf-8-sig"))
+    stored = load_json(path)
     if isinstance(stored, list) and stored and all(isinstance(one, dict) for one in stored):
         stored = {key: [one.get(key) for one in stored] for key in stored[0]}
     arrays = flattened(stored if isinstance(stored, dict) else {"rows": stored})
     return from_arrays(arrays, column)
+
+
+def load_json(path: Path):
+    """What a JSON file holds; one of a record a line is a list of them."""
+    text = path.read_text(encoding="utf-8-sig")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
 @reader(".mat")

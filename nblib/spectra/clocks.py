@@ -12,7 +12,7 @@ from nblib.spectra.units import BRACKETS, HERTZ
 
 TIME = re.compile(
     r"^\W*(?:t(?:[\s_(\[/,]|$)|time|zeit|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|date|uhrzeit|clock"
-    r"|seconds?\b|secs?\b|(?-i:m?s)$|millis|micros|epoch|unix|elapsed|horodat|fecha|utc|gps)",
+    r"|.*[\s_]time\W*$|seconds?\b|secs?\b|(?-i:m?s)$|millis|micros|epoch|unix|elapsed|horodat|fecha|utc|gps)",
     re.IGNORECASE,
 )
 COUNTER = re.compile(

@@ -8,10 +8,11 @@ from numpy import ndarray
 
 from nblib.spectra.clocks import counts, names_an_axis, why_series
 from nblib.spectra.formats import Column, IsSeries, Raw, Refusal, Table
+from nblib.spectra.stacks import order_of_traces
 from nblib.spectra.units import level_of
 
 FREQUENCY = re.compile(
-    r"^\W*f(?:[\s_(\[,/]|$)|^\W*f_?[kmg]?hz|fr[eé]q|fre[ck][uvw]|frekans|^\W*x(?:[\s_(\[]|$)|x_value"
+    r"^\W*f\d*(?:[\s_(\[,/]|$)|^\W*f_?[kmg]?hz|fr[eé]q|fre[ck][uvw]|frekans|^\W*x\d*(?:[\s_(\[]|$)|x_value"
     r"|周波数|cz[eę]st|частот|^\W*w(?:[\s(\[]|$)|omega|rad/s",
     re.IGNORECASE,
 )
@@ -25,7 +26,7 @@ INDEX = re.compile(
 BESIDES = re.compile(
     r"phase(?![\s_]*noise)|phi\b|deg(?:rees)?\b|coherence|\bstd|sigma|err(?:or)?\b|uncert|lower|upper|confidence|"
     r"\bcounts?\b(?!\s*(?:\^|²|\*))|"
-    r"\btime|flag|valid|mask|window",
+    r"\btime|flag|valid|mask|window|[amh]dev\b|allan|correlation|histogram",
     re.IGNORECASE,
 )
 POWER = re.compile(r"psd|spectral|pxx|density|spectrum|leistung|power", re.IGNORECASE)
@@ -76,8 +77,8 @@ def choose(table: Table, column: Column = None) -> Raw:
     axis = owners.pop()
     if len({level_of(names[at]).kind for at in chosen}) > 1:
         raise Refusal(f"columns {_listed(names, chosen)} have different kinds of units; choose columns of one kind")
-    if not any(names):
-        notes.append(f"no column has a heading: column {axis + 1} is read as the frequency")
+    if not names[axis]:
+        notes.append(f"column {axis + 1} has no heading and is read as the frequency")
     return Raw(
         values[:, axis],
         values[:, chosen].T,
@@ -113,35 +114,46 @@ def _axes(values, names, filled, given, notes):
 
     Where several columns are frequencies (x, y, x, y), each spectrum belongs to the nearest on its left.
     """
+    filled = _without_index(values, names, filled, given, notes)
+    rising = [at for at in filled if _on_a_grid(_there(values[:, at]))]
+    named = [at for at in filled if given and names_frequency(names[at])]
+    named = [at for at in named if len(named) == 1 or _increases(_there(values[:, at]))] or named[:1]
+    axes = [at for at in named if names_an_axis(names[at])] or named
+    if axes:
+        axes = sorted({*axes, *(at for at in rising if not names[at])})
+    elif len(filled) == 2:
+        axes = [_unnamed(values, filled, notes)]
+    elif not given and len(filled) == 3 and all(order_of_traces(values[:, at]) is not None for at in filled[:2]):
+        raise Refusal(
+            "columns 1 and 2 together form a grid, as of a spectrogram; give the columns headings with units, such as "
+            "time (s), frequency (Hz), PSD (V^2/Hz)"
+        )
+    elif not rising and not given and not _increases(_there(values[:, filled[0]])):
+        raise Refusal(
+            f"it has {len(filled)} columns and none increases as a frequency does. Samples of a time series? "
+            "load_series reads one channel (column=NUMBER), or samples that run on along the rows (column='rows')"
+        )
+    else:
+        axes = rising or filled[:1]
+    if len(axes) > 1:
+        notes.append(f"columns {_listed(names, axes)} are frequencies, each of the columns to its right")
+    return axes, [at for at in filled if at not in axes]
+
+
+def _without_index(values, names, filled, given, notes):
+    """The columns without one that counts the rows."""
     first, first_values = filled[0], values[:, filled[0]]
     is_index = first_values[0] in (0, 1) and counts(first_values) and (not given or INDEX.match(names[first]))
     second = values[:, filled[1]] if len(filled) > 2 else first_values
     if is_index and len(filled) > 2 and (_on_a_grid(second) or (given and _increases(second))):
         notes.append("column 1 counts the rows and is left out")
-        filled = filled[1:]
-    elif is_index and given and names[first].strip() and not any(names_frequency(names[at]) for at in filled):
+        return filled[1:]
+    if is_index and given and names[first].strip() and not any(names_frequency(names[at]) for at in filled):
         raise IsSeries(
             f"its first column {names[first]!r} counts the rows, no column is a frequency; a spectrum needs one in Hz. "
             "A time series is read with load_series and rate=HZ"
         )
-    words = [at for at in filled if given and names_an_axis(names[at]) and names_frequency(names[at])]
-    letters = [at for at in filled if given and names_frequency(names[at])]
-    axes = words or [at for at in letters if at == filled[0] or _increases(_there(values[:, at]))][:1]
-    if len(filled) == 2 and not axes:
-        axes = [_unnamed(values, filled, notes)]
-    if not axes:
-        axes = [at for at in filled if not names[at] and _on_a_grid(_there(values[:, at]))]
-        if len(axes) > 1:
-            notes.append(
-                f"columns {_listed(names, axes)} increase evenly: each is the axis of the columns to its right"
-            )
-        elif not axes and not given and not _increases(_there(first_values)):
-            raise Refusal(
-                f"it has {len(filled)} columns and none increases as a frequency does. Samples of a time series? "
-                "load_series reads one channel (column=NUMBER), or samples that run on along the rows (column='rows')"
-            )
-        axes = axes or filled[:1]
-    return axes, [at for at in filled if at not in axes]
+    return filled
 
 
 def _there(values):

@@ -4,9 +4,9 @@ import numpy as np
 from numpy import ndarray
 
 # What instruments and programs write for "overload" or "not a number": SCPI, and the largest floats
-OVERLOADS = (9.9e37, 9.91e37, 3.4028235e38, 1e38, 1.7976931e308)
+OVERLOADS = (9.9e37, 9.91e37, 3.4028235e38, 1e38, 1.7976931e308, 1.70141e38)
 # of netCDF, GeoTIFF, GRIB and integers; beside them 999, -9999.0, 99999.99 and so on
-FILLS = (9.969209968386869e36, 1e20, 1e30, 1e35, 1e36, 32767.0, 32768.0, 65535.0, 2147483647.0, 2147483648.0)
+FILLS = (999.25, 9.969209968386869e36, 1e20, 1e30, 1e35, 1e36, 32767.0, 32768.0, 65535.0, 2147483647.0, 2147483648.0)
 FAR = 3.0  # ranges of the other values: a fill value lies this far away from them
 MOST_SHARE = 0.5  # of values may be filled
 

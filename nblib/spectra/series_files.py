@@ -1,14 +1,13 @@
 """Time series: .wav, HDF5 (GWOSC, gwpy), .npy, .npz, .mat, text, and with optional packages .tdms and .abf."""
 
 import importlib
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from nblib.spectra.array_files import load_hdf5, load_mat, load_netcdf, load_npy, load_npz, regular_axis
+from nblib.spectra.array_files import load_hdf5, load_json, load_mat, load_netcdf, load_npy, load_npz, regular_axis
 from nblib.spectra.claims import check_wav
 from nblib.spectra.clocks import rate_of
 from nblib.spectra.fills import clipped, fill_value
@@ -132,7 +131,7 @@ def read_npz_series(path: Path, rate: float | None, column: Column) -> Series:
 @series_reader(".json")
 def read_json_series(path: Path, rate: float | None, column: Column) -> Series:
     """JSON object of lists: samples, with fs, dt or t beside them."""
-    stored = json.loads(path.read_text(encoding="utf-8-sig"))
+    stored = load_json(path)
     return _from_arrays(flattened(stored if isinstance(stored, dict) else {"samples": stored}), rate, column)
 
 

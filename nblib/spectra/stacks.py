@@ -17,7 +17,7 @@ def unstack(raw: Raw, span: str | int | None) -> bool:
     ------
     Refusal, an error that asks, where `span` names none of them
     """
-    order = _order(raw.freqs)
+    order = order_of_traces(raw.freqs)
     if order is None:
         return False
     count = len(order)
@@ -52,7 +52,7 @@ def unstack(raw: Raw, span: str | int | None) -> bool:
     return True
 
 
-def _order(freqs):
+def order_of_traces(freqs):
     """(trace, bin) positions of the bins of each trace, or None: blocks of one axis, or each frequency N times."""
     if len(freqs) < 4 or np.isnan(freqs).any():
         return None

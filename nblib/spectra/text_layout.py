@@ -12,7 +12,7 @@ from nblib.spectra.units import PREFIXES
 
 NUM = r"[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?"
 TIME_OF_DAY = re.compile(  # 10:00:59.5, 10:00:59 PM, and 00:59.5 as spreadsheets shorten it
-    r"(?<![\d:])(?:(\d{1,3}):(\d\d):(\d\d(?:[.,:]\d+)?)|(\d{1,2}):(\d\d[.,]\d+))(?:\s*([AaPp])\.?[Mm]\.?)?"
+    r"(?<![\d:])(?:(\d{1,3}):(\d\d):(\d\d(?:[.:]\d+)?)|(\d{1,2}):(\d\d\.\d+))(?:\s*([AaPp])\.?[Mm]\.?)?"
     r"(?:Z|\s?UTC|[+-]\d\d:?\d\d)?"
 )
 DATE = re.compile(
@@ -22,7 +22,7 @@ STAMPED = re.compile(rf"\W*(?:\d+[,;\t ]\W*)?(?:{DATE.pattern})?[T,;\s\"]*{TIME_
 DATED = re.compile(rf"\W*(?:{DATE.pattern})")
 # a number and its unit in one cell: 1k, 2.5 kHz, -120.1 dBm; a bare prefix must follow the number directly
 WITH_UNIT = re.compile(
-    rf"(?<![\w^/+-])({NUM})(?:\s?((?:Meg|[kMGmuµμ])?)(Hz|hz|HZ)|((?:Meg|[kMmuµμn]))|\s?(dB[\w/√²^()]*|[fpnuµm]?[VA][\w²^]*/√?\S*Hz))"
+    rf"(?<![\w^/+-])({NUM})(?:\s?((?:Meg|[kMGmuµμ])?)(Hz|hz|HZ)|((?:Meg|[kKMGmuµμn]))|\s?(dB[\w/√²^()]*|[fpnuµm]?[VA][\w²^]*/√?\S*Hz))"
     r"(?=[\"']?\s*(?:$|[,;|\t]|\s{1,}[+\-.\d\"']))"
 )
 BEGINS = re.compile(rf"\s*[\"']?{NUM}")
@@ -73,9 +73,12 @@ def arranged(lines: Sequence[str]) -> Layout:
         for pattern, what in FOREIGN:
             if re.match(pattern, line, re.IGNORECASE):
                 raise Refusal(f"line {number}, {line.strip()[:60]!r}, {what}")
+    if any(mark in line for line in filled[-3:] for mark in ";\t"):  # 15:00:00,25 is one cell
+        layout.lines = [re.sub(r"(?<=:\d\d),(?=\d)", ".", line) for line in layout.lines]
+        filled = [line for line in layout.lines[:4000] if line.strip()]
     body = [line for line in filled[len(filled) // 4 :] if any(map(str.isdigit, line))][:200]
     if body and sum(bool(STAMPED.match(line)) for line in body) > SHARE * len(body):
-        _seconds(layout)
+        _seconds(layout, "," if any(re.search(r"[;\t].*\d,\d", line) for line in body) else ".")
     elif body and sum(bool(DATED.match(line)) for line in body) > SHARE * len(body):
         raise Refusal("its rows begin with dates without a time of day; number the samples, and give rate=HZ")
     for rule in (_text_beside, _no_axis_column, _turn):
@@ -84,7 +87,7 @@ def arranged(lines: Sequence[str]) -> Layout:
     return layout
 
 
-def _seconds(layout):
+def _seconds(layout, decimal):
     """Times of day as seconds since the first; they go on after midnight, or after a full hour where none is written.
 
     A date in a cell of its own becomes 0, a date before the time goes.
@@ -95,11 +98,11 @@ def _seconds(layout):
         nonlocal first, before, turns
         hours, minutes, rest, short_minutes, short_rest, half = match.groups()
         hour = int(hours or 0) % 12 + 12 * (half in "pP") if half else int(hours or 0)
-        now = 3600.0 * hour + 60 * int(minutes or short_minutes) + float(re.sub("[,:]", ".", rest or short_rest))
+        now = 3600.0 * hour + 60 * int(minutes or short_minutes) + float((rest or short_rest).replace(":", "."))
         turn = 86400.0 if hours else 3600.0
         turns += turn * (now < before - turn / 2)
         before, first = now, now if first is None else first
-        return f"{now + turns - first:.9f}"
+        return f"{now + turns - first:.9f}".replace(".", decimal)
 
     for at, line in enumerate(layout.lines):
         if STAMPED.match(line):

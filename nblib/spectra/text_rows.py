@@ -94,7 +94,9 @@ def even(rows, cells, numbers, lines, count):
     """
     widths = [len(row) for row in rows]
     width = max(set(widths), key=widths.count)
-    if count == sum(widths) and widths[-1] < width:
+    starts = [row[0] for row in rows]
+    runs_on = width > 3 and len(set(widths[:-1])) == 1 and starts != sorted(starts)  # perhaps samples along the rows
+    if (count == sum(widths) or runs_on) and widths[-1] < width:
         rows[-1], cells[-1] = rows[-1] + [np.nan] * (width - widths[-1]), cells[-1] + [""] * (width - widths[-1])
     for at, row in enumerate(rows):
         if len(row) > width and all(value is not None and np.isnan(value) or value is None for value in row[width:]):

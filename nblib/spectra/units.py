@@ -76,6 +76,7 @@ NO_FREQUENCIES = (  # what an axis may hold instead, and how it becomes one
     (r"(?<![a-z])(?:tau|lag|delay|averaging[\s_]time)s?(?![a-z])|τ", "is a lag, not a frequency axis; export a PSD"),
     (r"(?<![a-z])orders?(?![a-z])", "counts multiples of a speed; give frequencies in Hz"),
 )
+SUPERSCRIPTS = {**str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹·ᐟ⁄", "-0123456789.//"), ord("½"): "1/2"}
 WORDS = {"kilo": "k", "mega": "M", "giga": "G", "milli": "m"}
 HERTZ_WORD = re.compile(r"(?<![A-Za-z])(kilo|mega|giga|milli|[kMGm]?)hertz(?![a-z])", re.IGNORECASE)
 SCRIPTS = (  # units in other scripts, and as LaTeX writes them
@@ -122,6 +123,7 @@ class Level:
 def latin(text: str) -> str:
     """Units in Latin letters: Hz for Гц, 赫兹 or ㎐, kHz for кГц, V for В, sqrt for LaTeX's; the rest as it is."""
     text = re.sub("[\uff00-\uffef\u3300-\u33ff]+", lambda match: unicodedata.normalize("NFKC", match.group()), text)
+    text = re.sub("⁻[⁰¹²³⁴⁵⁶⁷⁸⁹·ᐟ⁄½]+", lambda match: "^" + match.group().translate(SUPERSCRIPTS), text)
     text = HERTZ_WORD.sub(lambda match: WORDS.get(match[1].lower(), match[1]) + "Hz", text)
     if text.isascii() and "\\" not in text and "{" not in text:
         return text
@@ -154,7 +156,7 @@ def level_of(text: str) -> Level:
     vague = VAGUE.search(text) and not re.search(SQUARED, text)
     if SPICE.search(text) or (PLAIN_UNIT.match(inner) and (bracket or len(text.strip()) > 1)) or vague:
         return Level("ask", unit)
-    return Level(None, None)
+    return Level("ask" if re.search(ANY_HERTZ, text) else None, unit)
 
 
 def unit_of(text: str) -> str | None:

@@ -93,7 +93,7 @@ RULES = {
         )
     ],
     "numbers without any heading": [
-        spectrum(rows(FREQS, PSD, mark=mark), note="no column has a heading: column 1 is read as the frequency")
+        spectrum(rows(FREQS, PSD, mark=mark), note="column 1 has no heading and is read as the frequency")
         for mark in ",;\t "
     ],
     "values that vary little": [
