@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from numpy import ndarray
 
 from nblib.analysis.timeseries import WelchSpectrum, welch_spectrum
@@ -103,7 +103,7 @@ def from_series(path: Path, series: Series, resolution: float | None = None) -> 
     )
 
 
-def _with_breaks(series: Series) -> Float[ndarray, " sample"]:
+def _with_breaks(series: Series) -> Real[ndarray, " sample"]:
     """The samples with one missing before each later sweep, so that no segment reaches over a pause."""
     return np.insert(series.samples, list(series.breaks), np.nan) if series.breaks else series.samples
 

@@ -144,7 +144,7 @@ def _in_hertz(per_unit, times, label, unit, at, stated, notes):
     named = f"column {at + 1}{f' {label.strip()!r}' if label.strip() else ''}"
     size = next((seconds for least, seconds in EPOCH if abs(times[0]) >= least), None)
     if unit is not None and size is not None and size < unit:
-        raise IsSeries(f"{named} holds {times[0]:.10g}, too large for its unit; mend the heading, or give rate=HZ")
+        raise IsSeries(f"{named} holds {times[0]:.10g}, too large for its unit; correct the heading, or give rate=HZ")
     if unit is None:
         unit = size or 1.0
         word = {1.0: "seconds", 1e-3: "ms", 1e-6: "us", 1e-9: "ns"}[unit]

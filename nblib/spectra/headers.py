@@ -1,4 +1,4 @@
-"""What the lines above a table state: the columns' units, averages, spans; the value of a setting is no unit."""
+"""What the lines above a table state: the columns' units, averages, spans; a value with its unit is a setting."""
 
 import re
 from collections.abc import Sequence

@@ -9,37 +9,13 @@ from nblib.spectra.columns import choose, from_matrix
 from nblib.spectra.formats import Column, IsSeries, Raw, Refusal, Table
 
 FREQ_KEYS = (
-    "freq",
-    "freqs",
-    "frequency",
-    "frequencies",
-    "f",
-    "freq_hz",
-    "f_hz",
-    "fhz",
-    "fx",
-    "fxx",
-    "faxis",
-    "f_axis",
-    "freq_axis",
-    "hz",
-)
+    "freq", "freqs", "frequency", "frequencies", "f", "freq_hz", "f_hz",
+    "fhz", "fx", "fxx", "faxis", "f_axis", "freq_axis", "hz",
+)  # fmt: skip
 PSD_KEYS = (
-    "psd",
-    "psd_mean",
-    "mean_psd",
-    "pxx",
-    "psds",
-    "psdx",
-    "sxx",
-    "s",
-    "p",
-    "power_spectral_density",
-    "spectrum",
-    "spectra",
-    "power",
-    "values",
-)
+    "psd", "psd_mean", "mean_psd", "pxx", "psds", "psdx", "sxx",
+    "s", "p", "power_spectral_density", "spectrum", "spectra", "power", "values",
+)  # fmt: skip
 ASD_KEYS = ("asd", "amplitude_spectral_density", "lsd")
 K_KEYS = ("n_avg", "n_averages", "n_average", "navg", "n_segments", "nsegments", "k", "averages", "num_averages")
 RATE_KEYS = (
@@ -70,7 +46,7 @@ def as_header(attributes):
 
 
 def flattened(tree: dict, before: str = "") -> dict[str, ndarray]:
-    """Nested dictionaries as {"outer.inner": array}; what is no array, number or text is left out."""
+    """Nested dictionaries as {"outer.inner": array}; only arrays, numbers and text are kept."""
     flat: dict[str, ndarray] = {}
     for key, value in tree.items():
         if str(key).startswith("__"):

@@ -69,7 +69,7 @@ def _check_above(header, lines, above, dialect):
         if begins and len(tokens) > 1 and (all(values) or is_last) and not COUNTED.search(line):
             raise Refusal(
                 f"line {1 + [text.strip() for text in lines].index(line)}: {line[:60]!r} begins with a number "
-                "but is not written like the rows below it; mend it, or mark it with # if it is not a row"
+                "but is not written like the rows below it; fix it, or comment it out with # if it is not data"
             )
 
 
@@ -80,7 +80,7 @@ def check_below(footer, lines, dialect, notes):
         if re.match(r"[+-]?[.,]?\d", cells[0]) and len(cells) > 1:
             raise Refusal(
                 f"line {number}: {lines[number - 1].strip()[:60]!r} is not written like the rows above it; write plain "
-                "numbers, or mark it with # if it is not a row"
+                "numbers, or comment it out with # if it is not data"
             )
     if footer:
         text = lines[footer[0] - 1].strip()[:40]
@@ -107,7 +107,7 @@ def even(rows, cells, numbers, lines, count):
             raise Refusal(
                 f"line {numbers[at]} has {len(row)} columns, most have {width}: "
                 f"{lines[numbers[at] - 1].strip()[:60]!r}; "
-                "mend or remove that line (with decimal commas, separate columns by ; or tab)"
+                "fix or remove that line (with decimal commas, separate columns by ; or tab)"
             )
     return rows, cells, numbers, width
 
