@@ -76,7 +76,7 @@ NO_FREQUENCIES = (  # what an axis may hold instead, and how it becomes one
     (r"(?<![a-z])(?:tau|lag|delay|averaging[\s_]time)s?(?![a-z])|τ", "is a lag, not a frequency axis; export a PSD"),
     (r"(?<![a-z])orders?(?![a-z])", "counts multiples of a speed; give frequencies in Hz"),
 )
-SUPERSCRIPTS = {**str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹·ᐟ⁄", "-0123456789.//"), ord("½"): "1/2"}
+SUPERSCRIPTS: dict[int, str | int | None] = {**str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹·ᐟ⁄", "-0123456789.//"), ord("½"): "1/2"}
 WORDS = {"kilo": "k", "mega": "M", "giga": "G", "milli": "m"}
 HERTZ_WORD = re.compile(r"(?<![A-Za-z])(kilo|mega|giga|milli|[kMGm]?)hertz(?![a-z])", re.IGNORECASE)
 SCRIPTS = (  # units in other scripts, and as LaTeX writes them
