@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from nblib.spectra.formats import IsSeries, Refusal
 from nblib.spectra.headers import SECONDS, SERIES, axis_line, sampling_rate
-from nblib.spectra.units import BRACKETS, HERTZ
+from nblib.spectra.units import BRACKETS, HERTZ, level_of
 
 TIME = re.compile(
     r"^\W*(?:t(?:[\s_(\[/,]|$)|time|zeit|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|date|uhrzeit|clock"
@@ -21,7 +21,8 @@ COUNTER = re.compile(
     re.IGNORECASE,
 )
 FREQUENCY_WORD = re.compile(
-    r"fr[eé]q|fre[ck][uvw]|frekans|周波数|频率|頻率|주파수|cz[eę]st|частот|συχν|תדר|(?:^|[\s(\[_/,])[uµμmkMGT]?Hz\W*$",
+    r"fr[eé]q|fre[ck][uvw]|frekans|周波数|频率|頻率|주파수|cz[eę]st|частот|συχν|תדר|(?:^|[\s(\[_/,])[uµμmkMGT]?Hz\W*$"
+    r"|(?-i:^\W*f\d*(?:[\s_(\[,/]|$))",  # F is a force
     re.IGNORECASE,
 )
 X_UNIT = re.compile(r"(?:horizontal|(?<!\w)x)[\s_.-]*(?:axis)?[\s_.-]*units?\W+(\w+)", re.IGNORECASE)
@@ -51,8 +52,8 @@ def _counts_mostly(values):
 
 
 def names_an_axis(label: str) -> bool:
-    """True for a heading with a word for frequency or a unit of it; letters such as f or x do not suffice."""
-    return bool(FREQUENCY_WORD.search(label))
+    """True for a heading with a word for frequency, a unit of it, or f; x and F do not suffice."""
+    return bool(FREQUENCY_WORD.search(label)) and level_of(label).kind not in ("psd", "asd", "db")
 
 
 def why_series(values: ndarray, names, header, filled) -> str | None:

@@ -81,7 +81,7 @@ def arranged(lines: Sequence[str]) -> Layout:
         _seconds(layout, "," if any(re.search(r"[;\t].*\d,\d", line) for line in body) else ".")
     elif body and sum(bool(DATED.match(line)) for line in body) > SHARE * len(body):
         raise Refusal("its rows begin with dates without a time of day; number the samples, and give rate=HZ")
-    for rule in (_text_beside, _no_axis_column, _turn):
+    for rule in (_no_axis_column, _text_beside, _turn):
         if rule(layout, filled):
             break
     return layout

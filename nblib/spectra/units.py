@@ -192,9 +192,9 @@ def power_unit(level: Level) -> str | None:
     """Unit after the conversion to power: nV/sqrt(Hz) -> nV^2/Hz, dBm/Hz -> mW/Hz, dB re 1 uPa^2/Hz -> uPa^2/Hz."""
     unit = level.unit
     if level.kind == "asd" and unit:
-        base = re.split(r"/?[·*]?(?:sqrt|√|rt|root|\(?Hz|/r(?=Hz))", unit, maxsplit=1, flags=re.IGNORECASE)[0].strip(
-            "_/([·* "
-        )
+        base = re.split(r"(?:per)?/?[·*]?(?:sqrt|√|rt|root|\(?Hz|/r(?=Hz))", unit, maxsplit=1, flags=re.IGNORECASE)[
+            0
+        ].strip("_/([·* ")
         if base in ("", "1"):
             return "1/Hz" if base else None
         return f"({base})^2/Hz" if "/" in base else f"{base}^2/Hz"

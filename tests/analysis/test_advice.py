@@ -1,6 +1,7 @@
 """The library's messages name Python arguments, the command's its options; followed, they lead nowhere wrong."""
 
 import ast
+import dataclasses
 import io
 import re
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from nblib.__main__ import main
 from nblib.analysis.advice import as_options
+from nblib.analysis.measurement import Measurement
 from nblib.project.paths import ROOT
 
 READING = sorted((ROOT / "nblib").rglob("*.py"))
@@ -108,6 +110,13 @@ class _Nothing:
     """What a detection that flags nothing says."""
 
     false_alarm, n_segments, flags, warnings = 0.01, 1.0, (), ()
+
+
+def test_the_first_line_says_which_averages_are_used():
+    measured = Measurement("a.csv", "a", FREQS, PSD, n_segments=16.0)
+    assert "K = 16," in measured.describe(16.0)
+    assert "K = 16 (12.5 used)," in measured.describe(12.5)
+    assert "K not stated (12.5 used)," in dataclasses.replace(measured, n_segments=None).describe(12.5)
 
 
 def test_standard_input_is_read(tmp_path, capsys, monkeypatch):

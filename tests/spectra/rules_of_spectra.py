@@ -188,9 +188,15 @@ RULES = {
     "settings in the columns": [spectrum(tektronix("Hz", FREQS, PSD), note="the last 2 columns are read")],
     "an axis stated": [
         spectrum(
+            LABVIEW.replace("\tA\t", "\tA\tB\t").format("Frequency", "1.0E+0", "1.0")
+            + "".join(f"\t{psd:.7g}\t{psd / 2:.7g}\n" for psd in PSD),
+            note="X0 and Delta_X",
+            column="A",
+        ),
+        spectrum(
             LABVIEW.format("Frequency", "1.0E+0", "1.0") + "".join(f"\t{psd:.7g}\n" for psd in PSD),
             note="X0 and Delta_X",
-        )
+        ),
     ],
     "a heading repeated": [
         spectrum(
