@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 WORKFLOW := $(BIN)/python workflow/run.py
 IMPORTED := ipykernel.kernelapp, ipywidgets, nbconvert, papermill, pytest, seaborn, snakemake.cli, \
   fontTools.subset, matplotlib.backends.backend_pdf, torch._dynamo, torch.onnx, \
-  nblib.analysis, nblib.evaluation.unknown_backgrounds, nblib.reporting.publish
+  nblib.measured.command, evidence.unknown.unknown_backgrounds, evidence.pages.publish
 TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy shapes energies erase
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -26,17 +26,17 @@ help: ## this menu
 	@echo 'variables: PROFILE=smoke|brief|quick|full, CORES=2, GRID=workflow/grid.yaml, DATA="file of your own spectrum.csv"'
 
 # byte code of what is imported (the line before the last), not of all that is installed: half a minute less
-$(READY): requirements.txt constraints.txt pyproject.toml
+$(READY): requirements.txt constraints.txt pyproject.toml evidence/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e evidence
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import $(IMPORTED)'
 	@touch $(READY)
 
 setup: $(READY) ## create the environment and install (about two minutes)
 
-run: $(READY) ## notebooks 00-04, short, to runs/brief (resumable); PROFILE=quick: as published; DATA=FILE: 00 and 08 on your spectrum
+run: $(READY) ## notebooks 00-04, short, to runs/brief (resumable); PROFILE=quick: as published; DATA=FILE: 08 on your spectrum
 	@$(WORKFLOW) report --profile "$$PROFILE" --cores "$$CORES" --data "$$DATA"
 
 evidence: $(READY) ## notebooks 05 to 07: the sweep, the benchmark over seeds, unknown backgrounds (hours, resumable)
@@ -49,12 +49,12 @@ lab: $(READY) ## JupyterLab on copies of the notebooks, in runs/lab
 	@$(BIN)/python workflow/lab.py
 
 publish: $(READY) ## records/, figures/ and the generated pages from runs/quick, or PROFILE=full (nothing else writes there)
-	@$(BIN)/python -m nblib publish $$PROFILE
+	@$(BIN)/python -m evidence publish $$PROFILE
 
 figures: $(READY) ## the figures of 05, 06 and the benchmarks drawn again from records/ into runs/, nothing trained
 	for name in 05_lambda_sweep 06_benchmark; do \
 	  $(BIN)/python -m nblib run $$name -o build/figures/$$name.ipynb profile=quick from_record=true || exit 1; done
-	for name in attention growth throughput time_to_quality; do $(BIN)/python benchmarks/$$name.py --redraw || exit 1; done
+	for name in attention growth throughput time_to_quality; do $(BIN)/python -m evidence.benchmarks.$$name --redraw || exit 1; done
 
 test: $(READY) ## the whole test suite, notebooks included
 	$(BIN)/ruff check .
@@ -77,10 +77,10 @@ lint: $(READY) ## ruff, its formatter, and mypy
 	$(BIN)/mypy
 
 notebooks: $(READY) ## run the notebooks with smoke defaults and store their outputs in notebooks/ (what the tests compare)
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	OMP_NUM_THREADS=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 bench: $(READY) ## the benchmarks, to runs/benchmarks (about an hour; leave the machine alone)
-	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in $(BENCHMARKS); do $(BIN)/python -m evidence.benchmarks.$$name || exit 1; done
 
 clean: ## remove runs/ (trained models and edited copies of notebooks too) and build/; the environment stays
 	rm -rf runs build

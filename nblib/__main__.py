@@ -7,14 +7,17 @@ import os
 import sys
 from importlib import import_module
 
+import nblib
+from nblib.project.extras import what_to_install
+from nblib.project.threads import use_one_thread
+
 # name -> (module, function, what it does); `nblib NAME --help` explains the rest
 COMMANDS = {
-    "detect": ("nblib.analysis.command", "detect_command", "flag what is contaminated in spectra of your own"),
+    "detect": ("nblib.measured.command", "detect_command", "flag what is contaminated in spectra of your own"),
     "train": ("nblib.training.command", "train_command", "train one model, alone or under torchrun"),
-    "run": ("nblib.reporting.commands", "run_command", "execute a notebook with parameters"),
-    "grid-table": ("nblib.reporting.commands", "grid_table_command", "join the records of a grid of runs as CSV"),
-    "outputs": ("nblib.reporting.commands", "outputs_command", "list what runs wrote"),
-    "publish": ("nblib.reporting.commands", "publish_command", "renew records/, figures/ and pages from runs/"),
+    "run": ("nblib.notebook.commands", "run_command", "execute a notebook with parameters"),
+    "grid-table": ("nblib.notebook.commands", "grid_table_command", "join the records of a grid of runs as CSV"),
+    "outputs": ("nblib.notebook.commands", "outputs_command", "list what runs wrote"),
 }
 RESUMED = ("train", "run")  # what they had done when they were interrupted is kept
 
@@ -23,28 +26,48 @@ def usage() -> str:
     """The menu of subcommands."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}s}  {summary}" for name, (_, _, summary) in COMMANDS.items()]
-    return "\n".join(["usage: nblib SUBCOMMAND ...", "", *lines, "", "nblib SUBCOMMAND --help explains its arguments."])
+    return "\n".join(
+        [
+            "usage: nblib SUBCOMMAND ...",
+            "",
+            *lines,
+            "",
+            "nblib SUBCOMMAND --help explains its arguments; nblib --version.",
+        ]
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a subcommand; exit status 0, 1 when it fails, 2 for input that is refused, 130 when interrupted."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage())
-        return 0 if arguments else 2
-    name, *rest = arguments
+    """Run a subcommand; exit status 0, 1 when it fails, 2 when it is refused or not installed, 130 interrupted."""
+    use_one_thread()  # before torch is imported
+    try:
+        try:
+            return _run(*(sys.argv[1:] if arguments is None else arguments))
+        finally:
+            sys.stdout.flush()  # so that a pipe nobody reads is met here, and not when the interpreter ends
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(name: str = "", *rest: str) -> int:
+    if name in ("", "-h", "--help", "--version"):
+        print(f"nblib {nblib.__version__}" if name == "--version" else usage())
+        return 0 if name else 2
     if name not in COMMANDS:
         print(f"refused: no subcommand {name!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     module, function, _ = COMMANDS[name]
     try:
-        return getattr(import_module(module), function)(rest)
+        return getattr(import_module(module), function)(list(rest))
     except ValueError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except ModuleNotFoundError as error:
+        if line := what_to_install(f"nblib {name}", error):
+            print(line, file=sys.stderr)
+            return 2
+        raise
     except KeyboardInterrupt:
         print("interrupted" + ("; the same command goes on from here" if name in RESUMED else ""), file=sys.stderr)
         return 130

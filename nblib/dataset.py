@@ -1,7 +1,6 @@
 """Spectra with noise, labels and masks, drawn so that spectrum i is the same in every batch, worker and restart."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,12 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
+from nblib.cells import NOISY_RATIO, noise_interval
 from nblib.project.extensions import load_extensions, loaded_extensions
-from nblib.spectra.cells import N_INTERVALS, NOISY_RATIO, noise_interval
-from nblib.spectra.intrinsic import check_intrinsic, draw_intrinsic, log_bias, log_variance
-from nblib.spectra.noise import FAMILIES, check_family, draw_external
-from nblib.spectra.physics import (
+from nblib.project.paths import resolve_data_path
+from nblib.simulation.estimation import check_intrinsic, draw_intrinsic, log_bias, log_variance
+from nblib.simulation.noise import FAMILIES, check_family, draw_external
+from nblib.simulation.physics import (
     E_ALPHA_GRID,
     E_BETA_GRID,
     FLOOR,
@@ -21,48 +21,27 @@ from nblib.spectra.physics import (
     LN_STD,
     PUBLISHED_FREQS,
     published_tables,
-    wide_log_psd,
 )
-from nblib.spectra.readers import Spectra, load_spectra
+from nblib.stored import read_stored
 
-__all__ = ["NoiseBERTDataset", "Spectra", "load_spectra", "PRESETS", "SPLITS"]
-
-PRESETS = ("published", "wide", "measured")
 SPLITS = {"train": (0.0, 0.7), "validation": (0.7, 0.8), "test": (0.8, 1.0)}  # shares of the 32,000 pairs
 MASK_POLICIES = ("clean", "any")
 N_PUBLISHED = 32_000
-DEFAULT_WIDE_SPECTRA = 32_000
 PAIR_SEED = 20  # which 32,000 of the 40,000 energy pairs, and their split: the same for every seed
-BACKGROUND, EXTERNAL, INTRINSIC, MASK = range(4)  # independent random streams of one spectrum
-
-
-@dataclass(frozen=True)
-class Scale:
-    """z = (ln S - centre) / spread; centre is one number (`global`) or the spectrum's median (`per_spectrum`)."""
-
-    centre: float | None
-    spread: float
-
-    def centres(self, log_psd: ndarray, valid: ndarray) -> ndarray:
-        """(batch,) ln units."""
-        if self.centre is not None:
-            return np.full(len(log_psd), self.centre)
-        return np.nanmedian(np.where(valid, log_psd, np.nan), axis=1)
+EXTERNAL, INTRINSIC, MASK = 1, 2, 3  # independent random streams of one spectrum
 
 
 class NoiseBERTDataset(torch.utils.data.Dataset):
-    """Spectra for masked prediction, with the truth about their external noise.
+    """Spectra of the starting study's generator for masked prediction, with the truth about their external noise.
 
-    dataset[i] returns a dict of tensors, bins along the last axis: "input" float32 (masked bins and bins without a
-    measurement are 0), "target" float32, "mask" bool (to be predicted), "freq" Hz, "noise_interval" int64 (-1 for
-    none), "noisy" bool, "background" float32 (NaN if measured), "energies" (2,) meV (NaN if unknown), "family" int64
-    (index into `families`, -1 for none), "valid" bool, "level" (the centre of the standardisation, ln units).
+    dataset[i] returns a dict of tensors, bins along the last axis: "input" float32 (masked bins are 0), "target"
+    float32, "mask" bool (to be predicted), "freq" Hz, "noise_interval" int64 (-1 for none), "noisy" bool, "background"
+    float32, "energies" (2,) meV (NaN where a file does not say), "family" int64 (index into `families`, -1 for none).
+    Levels are standardised: (ln PSD - LN_MEAN) / LN_STD.
 
     Parameters
     ----------
-    preset : "published" (the starting study's generator), "wide" (domain randomisation, any scale) or "measured" (a
-        file's spectra as they are, nothing added)
-    split : "train", "validation" or "test", disjoint in (Ea, Eb); a measured file is not split
+    split : "train", "validation" or "test", disjoint in (Ea, Eb)
     n_spectra : how many; None for all of the split. More than the split's pairs: pairs return with new noise
     seed : >= 0; every draw is keyed by (seed, split, epoch, index)
     families : noise families drawn with equal odds; names in noise.FAMILIES
@@ -71,10 +50,7 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
     intrinsic, n_segments : estimation noise, "welch", "welch_hann" or "soft_clipped", and K
     mask_width, mask_fraction, mask_policy, patch_size : blocks of mask_width bins (a multiple of patch_size), this
         share of the bins, "clean" = only blocks without a noisy bin, "any" = anywhere
-    data_path : a file for load_spectra: with "measured" the spectra themselves, with "published" noise-free spectra
-        that stand in for the generator's (the starting study's pickle), with "wide" the frequencies and gaps that its
-        spectra are drawn with, so that a model fits the file
-    freqs : Hz, the grid of the "wide" preset where there is no file; 1..3000 Hz if None
+    data_path : .npz of nblib.stored with noise-free spectra at 1..3000 Hz that stand in for the generator's; None: none
 
     Raises
     ------
@@ -83,7 +59,6 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
 
     def __init__(
         self,
-        preset: str = "published",
         split: str = "train",
         n_spectra: int | None = None,
         seed: int = 0,
@@ -98,10 +73,8 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         mask_policy: str = "clean",
         patch_size: int = 20,
         data_path: str | Path | None = None,
-        freqs: ndarray | None = None,
     ):
         load_extensions()  # installed packages may bring families
-        _check_choice("preset", preset, PRESETS)
         _check_choice("split", split, SPLITS)
         _check_choice("mask_policy", mask_policy, MASK_POLICIES)
         check_intrinsic(intrinsic, n_segments)
@@ -111,59 +84,27 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
             check_family(name)
         if not self.families:
             raise ValueError(f"families is empty; name at least one of {', '.join(FAMILIES)}")
-        if preset == "measured" and data_path is None:
-            raise ValueError("preset 'measured' needs data_path, a file with your spectra")
-        if freqs is not None and (preset != "wide" or data_path is not None):
-            raise ValueError("freqs goes with preset 'wide' and no data_path; the others bring their own frequencies")
-        self.preset, self.split, self.seed = preset, split, int(seed)
+        self.split, self.seed = split, int(seed)
         self.none_share, self.amplitude = none_share, tuple(amplitude)
         self.intrinsic, self.n_segments = intrinsic, int(n_segments)
         self.mask_width, self.mask_fraction, self.mask_policy = int(mask_width), mask_fraction, mask_policy
-        self.scale = Scale(LN_MEAN, LN_STD) if preset == "published" else Scale(None, 1.0)
         self.epoch = 0
-        self.stored = load_spectra(data_path) if data_path is not None else None
-        self.freqs = self._grid(freqs)
-        if len(self.freqs) < max(self.mask_width, N_INTERVALS):
-            raise ValueError(
-                f"the grid has {len(self.freqs)} bins; at least {max(self.mask_width, N_INTERVALS)} are needed (one "
-                f"mask of {self.mask_width} bins, {N_INTERVALS} intervals): use a finer frequency resolution"
-            )
+        self.freqs = PUBLISHED_FREQS
+        self.stored = None if data_path is None else read_stored(resolve_data_path(data_path))
+        if self.stored is not None and not np.array_equal(self.stored.freqs, PUBLISHED_FREQS):
+            raise ValueError(f"{data_path} must have bins at 1..3000 Hz, as the generator; its own axis is another")
         self.sources = self._sources()
         self.n_spectra = len(self.sources) if n_spectra is None else int(n_spectra)
 
-    # ---- what there is ----
-
-    def _grid(self, freqs):
-        if self.stored is not None:
-            return self.stored.freqs
-        if freqs is None:
-            return PUBLISHED_FREQS
-        freqs = np.asarray(freqs, dtype=np.float64)
-        if freqs.ndim != 1 or not np.isfinite(freqs).all() or freqs[0] <= 0 or (np.diff(freqs) <= 0).any():
-            raise ValueError("freqs must be a one-dimensional array of positive, increasing frequencies in Hz")
-        return freqs
-
     def _sources(self):
         """Which stored spectrum or energy pair each index reads, as indices."""
-        if self.preset == "measured":
-            return np.arange(len(self.stored.psd))
         low, high = SPLITS[self.split]
-        n_stored = {"published": N_PUBLISHED, "wide": DEFAULT_WIDE_SPECTRA}[self.preset]
-        order = np.random.default_rng(PAIR_SEED).permutation(len(E_ALPHA_GRID) * len(E_BETA_GRID))[:N_PUBLISHED]
-        if self.preset == "published" and self.stored is not None:
-            self._check_stored_background()
-            n_stored = len(self.stored.psd)
-            order = np.random.default_rng(PAIR_SEED).permutation(n_stored)
-        sources = order[round(low * n_stored) : round(high * n_stored)]
+        n_pairs = len(E_ALPHA_GRID) * len(E_BETA_GRID) if self.stored is None else len(self.stored.psd)
+        order = np.random.default_rng(PAIR_SEED).permutation(n_pairs)[:N_PUBLISHED]
+        sources = order[round(low * len(order)) : round(high * len(order))]
         if not len(sources):
-            raise ValueError(f"{n_stored} stored spectra leave none for split {self.split!r}; store more spectra")
+            raise ValueError(f"{n_pairs} stored spectra leave none for split {self.split!r}; store more spectra")
         return sources
-
-    def _check_stored_background(self):
-        if not np.array_equal(self.stored.freqs, PUBLISHED_FREQS):
-            raise ValueError("preset 'published' has bins at 1..3000 Hz; read this file with preset 'measured'")
-        if not self.stored.valid.all():
-            raise ValueError("preset 'published' needs noise-free spectra without gaps; use preset 'measured'")
 
     def __len__(self) -> int:
         return self.n_spectra
@@ -189,22 +130,15 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
     def _backgrounds(self, indices):
-        """ln of the noise-free spectra (batch, bin), energies (batch, 2) in meV and validity (batch, bin)."""
+        """ln of the noise-free spectra (batch, bin) and energies (batch, 2) in meV."""
         source = self.sources[indices % len(self.sources)]
-        unknown = np.full((len(indices), 2), np.nan)
-        valid = np.ones((len(indices), len(self.freqs)), dtype=bool)
-        if self.preset == "wide":
-            if self.stored is not None:
-                valid = self.stored.valid[indices % len(self.stored.valid)]
-            return np.stack([wide_log_psd(self._generator(BACKGROUND, i), self.freqs) for i in indices]), unknown, valid
         if self.stored is not None:
-            energies = unknown if self.stored.energies is None else self.stored.energies[source]
-            valid = self.stored.valid[source]
-            return np.log(np.where(valid, self.stored.psd[source], 1.0)), energies, valid
+            energies = self.stored.energies
+            unknown = np.full((len(indices), 2), np.nan)
+            return np.log(self.stored.psd[source]), unknown if energies is None else energies[source]
         row, column = source // len(E_BETA_GRID), source % len(E_BETA_GRID)
         alpha, beta = published_tables()
-        energies = np.stack([E_ALPHA_GRID[row], E_BETA_GRID[column]], axis=1)
-        return np.log(alpha[row] + beta[column] + FLOOR), energies, valid
+        return np.log(alpha[row] + beta[column] + FLOOR), np.stack([E_ALPHA_GRID[row], E_BETA_GRID[column]], axis=1)
 
     def _noise(self, indices):
         """External ratio and intrinsic factor (batch, bin), and the family drawn (batch,)."""
@@ -245,21 +179,11 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         chosen = np.asarray(indices, dtype=np.int64)
         if chosen.size and (chosen.min() < 0 or chosen.max() >= self.n_spectra):
             raise IndexError(f"index {chosen.min()}..{chosen.max()} is outside 0..{self.n_spectra - 1}")
-        log_background, energies, valid = self._backgrounds(chosen)
-        if self.preset == "measured":
-            ratio, family = np.zeros_like(log_background), np.full(len(chosen), -1)
-            log_psd = log_background
-        else:
-            ratio, factor, family = self._noise(chosen)
-            log_psd = log_background + np.log1p(ratio) + np.log(factor)
-            ratio = np.where(valid, ratio, 0.0)
+        log_background, energies = self._backgrounds(chosen)
+        ratio, factor, family = self._noise(chosen)
         noisy = ratio > NOISY_RATIO
-        masked = self._masks(chosen, ~valid | noisy if self.mask_policy == "clean" else ~valid)
-        level = self.scale.centres(log_psd, valid)
-        target = np.where(valid, (log_psd - level[:, None]) / self.scale.spread, 0.0).astype(np.float32)
-        background = (log_background - level[:, None]) / self.scale.spread
-        if self.preset == "measured":
-            background = np.full_like(background, np.nan)
+        masked = self._masks(chosen, noisy if self.mask_policy == "clean" else np.zeros_like(noisy))
+        target = _standardised(log_background + np.log1p(ratio) + np.log(factor))
         return {
             "input": torch.from_numpy(np.where(masked, np.float32(0), target)),
             "target": torch.from_numpy(target),
@@ -267,11 +191,9 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
             "freq": torch.from_numpy(np.array(self.freqs)).expand(len(chosen), -1),
             "noise_interval": torch.from_numpy(noise_interval(ratio)),
             "noisy": torch.from_numpy(noisy),
-            "background": torch.from_numpy(background.astype(np.float32)),
+            "background": torch.from_numpy(_standardised(log_background)),
             "energies": torch.from_numpy(energies.astype(np.float32)),
             "family": torch.from_numpy(family),
-            "valid": torch.from_numpy(valid),
-            "level": torch.from_numpy(level.astype(np.float32)),
         }
 
     def __getitem__(self, index: int | np.integer) -> dict[str, Tensor]:
@@ -286,17 +208,22 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
 
     @property
     def log_bias(self) -> ndarray:
-        """E[standardised ln x - background] per bin: what a perfect mean prediction lies below the background."""
-        return log_bias(self.freqs, self.intrinsic, self.n_segments) / self.scale.spread
+        """E[standardised ln x - background] in each bin: what a perfect mean prediction lies below the background."""
+        return log_bias(self.freqs, self.intrinsic, self.n_segments) / LN_STD
 
     @property
     def error_floor(self) -> float:
-        """Smallest masked mean squared error of a perfect prediction, standardised units: trigamma(K) / spread^2."""
-        return float(log_variance(self.freqs, self.intrinsic, self.n_segments).mean()) / self.scale.spread**2
+        """Smallest masked mean squared error of a perfect prediction, standardised: trigamma(K) / LN_STD^2."""
+        return float(log_variance(self.freqs, self.intrinsic, self.n_segments).mean()) / LN_STD**2
 
-    def to_log_psd(self, standardised: ndarray, level: ndarray) -> ndarray:
-        """ln PSD (unit^2/Hz) from standardised values; level as returned with the spectrum."""
-        return np.asarray(standardised, np.float64) * self.scale.spread + np.asarray(level, np.float64)[..., None]
+
+def to_log_psd(standardised: ndarray | Tensor) -> ndarray:
+    """ln PSD (ln A^2/Hz) from standardised values."""
+    return np.asarray(standardised, np.float64) * LN_STD + LN_MEAN
+
+
+def _standardised(log_psd):
+    return ((log_psd - LN_MEAN) / LN_STD).astype(np.float32)
 
 
 def _check_choice(what, value, known):

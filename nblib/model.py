@@ -9,6 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from nblib.attention import EncoderLayer, ReadoutAttention
+from nblib.smoothing import gaussian
 
 READOUTS = ("token", "cls")
 ATTENTION_MODES = (False, "cls", True)
@@ -30,8 +31,6 @@ class NoiseBERT(nn.Module):
     patch_size : bins per token; 1 = the starting study's point tokens, 20 = the CPU default
     readout : "token" = each token predicts itself; "cls" = all bins are decoded from the CLS vector alone
     freqs : (seq_len,) Hz, the grid the model is made for; 1, 2, ..., seq_len if None
-    any_grid : True for models of the `wide` preset: positions come from ln f alone, freqs and level are given at each
-        call, and any grid of at most max_len bins is taken
     masked_error : what it is trained with: a squared error fits E[ln x], which lies below ln S
     contrasts : True gives the encoder, beside a token's bins, how far it stands out of what is near at five widths, so
         that narrow lines are found as well; the values that CLS collects know nothing of it
@@ -40,6 +39,8 @@ class NoiseBERT(nn.Module):
     ------
     ValueError that names the value, the rule and the fix
     """
+
+    freqs: Tensor
 
     def __init__(
         self,
@@ -54,7 +55,6 @@ class NoiseBERT(nn.Module):
         readout: str = "token",
         *,
         freqs: np.ndarray | None = None,
-        any_grid: bool = False,
         contrasts: bool = True,
         masked_error: str = "squared",
     ):
@@ -68,7 +68,7 @@ class NoiseBERT(nn.Module):
                 "bins and at most max_len"
             )
         self.seq_len, self.max_len, self.patch_size = seq_len, max_len, patch_size
-        self.readout, self.any_grid, self.masked_error = readout, any_grid, masked_error
+        self.readout, self.masked_error = readout, masked_error
         grid = torch.arange(1, seq_len + 1, dtype=torch.float64) if freqs is None else torch.as_tensor(np.array(freqs))
         if grid.shape != (seq_len,):
             raise ValueError(f"freqs has shape {tuple(grid.shape)}; the model's seq_len={seq_len} needs as many")
@@ -79,10 +79,7 @@ class NoiseBERT(nn.Module):
         self.mask_token = nn.Parameter(torch.randn(d_model) * 0.02)
         self.cls_token = nn.Parameter(torch.randn(d_model) * 0.02)
         self.frequency = nn.Linear(2 * N_FOURIER, d_model)
-        if any_grid:
-            self.level = nn.Linear(1, d_model)
-        else:
-            self.position = nn.Parameter(torch.randn(-(-max_len // patch_size), d_model) * 0.02)
+        self.position = nn.Parameter(torch.randn(-(-max_len // patch_size), d_model) * 0.02)
         sizes = (d_model, n_heads, dim_feedforward, dropout)
         n_mixing = num_layers - 1 if readout == "cls" else num_layers
         self.layers = nn.ModuleList(EncoderLayer(*sizes) for _ in range(n_mixing))
@@ -103,15 +100,7 @@ class NoiseBERT(nn.Module):
         """Tokens of a spectrum of seq_len bins, CLS not counted."""
         return -(-self.seq_len // self.patch_size)
 
-    def forward(
-        self,
-        x: Tensor,
-        mask_positions: Tensor,
-        return_attention: bool | str = False,
-        *,
-        freqs: Tensor | None = None,
-        level: Tensor | None = None,
-    ):
+    def forward(self, x: Tensor, mask_positions: Tensor, return_attention: bool | str = False):
         """Fill in a spectrum.
 
         Parameters
@@ -120,8 +109,6 @@ class NoiseBERT(nn.Module):
         mask_positions : (batch, bin) bool, True = hidden; a token with any masked bin is hidden whole
         return_attention : "cls" for cls_attn (layer, batch, head, token), CLS's own key removed, rows sum to 1; True
             for the last layer's weights (batch, head, L+1, L+1); False for neither
-        freqs : (batch, bin) or (bin,) Hz. any_grid models need it; the others check it against their own grid
-        level : (batch,) ln units, used by any_grid models
 
         Returns
         -------
@@ -129,24 +116,18 @@ class NoiseBERT(nn.Module):
 
         Raises
         ------
-        ValueError for shapes, masks, grids or modes that do not fit
+        ValueError for shapes, masks or modes that do not fit
         """
         self._check(x, mask_positions, return_attention)
-        grid = self._grid(x, freqs)
-        n_bins = x.shape[1]
         hidden = patches(mask_positions, self.patch_size).any(dim=-1, keepdim=True)
         tokens = patches(x, self.patch_size).masked_fill(hidden, 0.0)  # (batch, token, patch)
-        where = _frequency_features(self.token_freqs(grid), FASTEST_TOKEN, x.dtype)  # (batch or 1, token, 2N)
+        where = _frequency_features(self.token_freqs(self.freqs), FASTEST_TOKEN, x.dtype)  # (token, 2N)
         embedded = self.embed(tokens)
         if hasattr(self, "embed_contrasts"):
             embedded = embedded + self.embed_contrasts(contrasts(x, ~mask_positions, self.patch_size))
         embedded = torch.where(hidden, self.mask_token.to(x.dtype), embedded) + self.frequency(where)
+        embedded = embedded + self.position[: embedded.shape[1]]
         cls = self.cls_token.expand(len(x), 1, -1)
-        if self.any_grid:
-            level = x.new_zeros(len(x)) if level is None else level.to(x.dtype)
-            cls = cls + self.level(level[:, None, None] / 100)  # ln levels of real spectra reach -100
-        else:
-            embedded = embedded + self.position[: embedded.shape[1]]
         sequence, attention = torch.cat([cls, embedded], dim=1), []
         for number, layer in enumerate(self.layers[: -1 if self.readout == "cls" else None], start=1):
             wanted = return_attention if return_attention == "cls" or number == len(self.layers) else False
@@ -156,10 +137,10 @@ class NoiseBERT(nn.Module):
             values = self._own_values(tokens, where)
             cls_out, attn = self.layers[-1](sequence, values, hidden[..., 0], return_attention)
             attention.append(attn)
-            out = self._decode(cls_out, _frequency_features(grid, FASTEST_BIN, x.dtype))
+            out = self._decode(cls_out, _frequency_features(self.freqs, FASTEST_BIN, x.dtype))
         else:
             encoded = self.norm(sequence)
-            cls_out, out = encoded[:, 0], self.head(encoded[:, 1:]).flatten(1)[:, :n_bins]
+            cls_out, out = encoded[:, 0], self.head(encoded[:, 1:]).flatten(1)[:, : x.shape[1]]
         if return_attention == "cls":
             return out, cls_out, torch.stack(attention)
         return (out, cls_out, attention[-1]) if return_attention else (out, cls_out)
@@ -170,32 +151,13 @@ class NoiseBERT(nn.Module):
 
     def _decode(self, cls_out, where):
         """The spectrum as d_model smooth functions of frequency, their coefficients read from CLS: (batch, bin)."""
-        basis = self.basis(where)  # (batch or 1, bin, d_model)
+        basis = self.basis(where)  # (bin, d_model)
         weights = self.coefficients(self.norm(cls_out)) / math.sqrt(basis.shape[-1])  # (batch, d_model)
-        shapes = weights @ basis[0].T if len(basis) == 1 else torch.einsum("bd,bnd->bn", weights, basis)
-        return shapes + self.mean_shape(where)[..., 0]
+        return weights @ basis.T + self.mean_shape(where)[:, 0]
 
     def token_freqs(self, freqs: Tensor) -> Tensor:
         """Geometric centre of each token, (..., bin) Hz -> (..., token) Hz."""
         return patches(freqs.log(), self.patch_size).mean(dim=-1).exp()
-
-    def _grid(self, x, freqs):
-        if self.any_grid:
-            if freqs is None:
-                raise ValueError("a model made with any_grid=True needs freqs (Hz) at each call")
-            freqs = torch.as_tensor(freqs, dtype=torch.float64, device=x.device)
-            if freqs.shape[-1] != x.shape[1]:
-                raise ValueError(f"freqs has {freqs.shape[-1]} bins and x has {x.shape[1]}; give one frequency a bin")
-            return freqs if freqs.ndim == 2 else freqs[None]
-        if freqs is not None:
-            given = torch.as_tensor(freqs, dtype=torch.float64, device=x.device)
-            if given.shape[-1] != self.seq_len or not torch.allclose(given, self.freqs.expand_as(given), rtol=1e-6):
-                raise ValueError(
-                    f"this model was made for {self.seq_len} bins at {self.freqs[0]:g}..{self.freqs[-1]:g} Hz, the "
-                    f"spectrum has {given.shape[-1]} at {given.min():g}..{given.max():g} Hz; train a model with "
-                    "preset='wide' for other grids, or resample the spectrum"
-                )
-        return self.freqs[None]
 
     def _check(self, x, mask_positions, return_attention):
         if return_attention not in ATTENTION_MODES:
@@ -206,12 +168,10 @@ class NoiseBERT(nn.Module):
             )
         if mask_positions.dtype != torch.bool:
             raise ValueError(f"mask_positions is {mask_positions.dtype}; give bool, True = hidden")
-        if self.any_grid and not self.patch_size <= x.shape[1] <= self.max_len:
-            raise ValueError(f"x has {x.shape[1]} bins; this model takes {self.patch_size}..{self.max_len}")
-        if not self.any_grid and x.shape[1] != self.seq_len:
+        if x.shape[1] != self.seq_len:
             raise ValueError(
-                f"x has {x.shape[1]} bins and the model was made for seq_len={self.seq_len}; use preset='wide' or "
-                "resample the spectrum"
+                f"x has {x.shape[1]} bins and the model was made for seq_len={self.seq_len}; resample the spectrum, or "
+                "train a model for its grid"
             )
 
 
@@ -234,7 +194,18 @@ def patches(values: Tensor, patch_size: int) -> Tensor:
     return values.unflatten(-1, (-1, patch_size))
 
 
-# ---- what the penalties share ----
+# ---- what training, penalties and predictions share ----
+
+
+def on_device(batch: dict[str, Tensor], device: torch.device | str) -> dict[str, Tensor]:
+    """A batch where the model is; energies are for judging and stay."""
+    return {name: value if name == "energies" else value.to(device) for name, value in batch.items()}
+
+
+def model_inputs(batch: dict[str, Tensor], hide: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Arguments of NoiseBERT.forward: the batch's target with the bins `hide` hidden; with its masks if None."""
+    hide = batch["mask"] if hide is None else hide
+    return batch["target"].masked_fill(hide, 0.0), hide
 
 
 def noisy_tokens(noisy: Bool[Tensor, "batch bin"], patch_size: int) -> Bool[Tensor, "batch token"]:
@@ -261,10 +232,9 @@ def contrasts(x: Tensor, shown: Tensor, patch_size: int) -> Tensor:
         pooled = F.avg_pool1d(stacked, pool, ceil_mode=True) if pool > 1 else stacked
         means = []
         for width in CONTRAST_WIDTHS:
-            half = math.ceil(3 * width)
-            steps = torch.arange(-half, half + 1, dtype=x.dtype, device=x.device)
-            kernel = torch.exp(-0.5 * (steps / width) ** 2)[None, None]
-            total, norm = F.conv1d(pooled, kernel, padding=half)[:, 0].unflatten(0, (-1, 2)).unbind(dim=1)
+            kernel = torch.as_tensor(gaussian(width, 3.0), dtype=x.dtype, device=x.device)[None, None]
+            smooth = F.conv1d(pooled, kernel, padding="same")[:, 0]
+            total, norm = smooth.unflatten(0, (-1, 2)).unbind(dim=1)
             means.append(total / norm.clamp(min=1e-3))
         contrast = (means[0] - means[1]) * math.sqrt(CONTRAST_WIDTHS[0] * pool)  # (batch, pool)
         found.append(patches(contrast.repeat_interleave(pool, dim=1)[:, :n_bins], patch_size).amax(dim=-1))

@@ -12,13 +12,14 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
-from nblib.dataset import NoiseBERTDataset
-from nblib.detection.likelihood import BROAD_LINES, line_posterior
-from nblib.detection.scores import attention_score
-from nblib.model import NoiseBERT, patches
+from nblib.cells import cell_labels
+from nblib.dataset import NoiseBERTDataset, to_log_psd
+from nblib.model import NoiseBERT, model_inputs, on_device, patches
 from nblib.project.extensions import modules_of
 from nblib.project.registry import functions_of, register
-from nblib.spectra.cells import cell_labels
+from nblib.project.threads import one_thread
+from nblib.scoring.attention_score import attention_score
+from nblib.scoring.likelihood import BROAD_LINES, line_posterior
 
 READ_BATCH = 40  # spectra a forward pass; larger ones leave the cache
 SWEEP_GROUPS = 7  # a restoration hides every seventh mask block at a time, about the training share
@@ -30,7 +31,7 @@ class Predictions:
 
     Attributes
     ----------
-    log_psd, background : (n, bin) measured and true noise-free ln PSD (NaN where not known)
+    log_psd, background : (n, bin) measured and true noise-free ln PSD
     noisy : (n, bin) truth
     masked : (n, bin) the data set's masks
     filled : (n, bin) model's ln background with the data set's masks hidden
@@ -39,7 +40,6 @@ class Predictions:
     cls_attn : (layer, n, head, token), nothing hidden
     cls_out : (n, d_model), nothing hidden
     energies : (n, 2) meV
-    valid : (n, bin) False where there is no measurement
     """
 
     freqs: Float[ndarray, " bin"]
@@ -52,7 +52,6 @@ class Predictions:
     cls_attn: Float[ndarray, "layer n head token"]
     cls_out: Float[ndarray, "n d_model"]
     energies: Float[ndarray, "n 2"]
-    valid: Bool[ndarray, "n bin"]
     n_segments: int
     patch_size: int
 
@@ -80,6 +79,15 @@ class Predictions:
         return line_posterior(self.log_psd - self.restored, self.n_segments, BROAD_LINES)
 
 
+def _batches(model, dataset):
+    """A data set's batches on the model's device, READ_BATCH spectra each; the model in eval mode."""
+    model.eval()
+    device = next(model.parameters()).device
+    for start in range(0, len(dataset), READ_BATCH):
+        yield on_device(dataset.batch(range(start, min(start + READ_BATCH, len(dataset)))), device)
+
+
+@one_thread()
 @torch.no_grad()
 def predict(model: NoiseBERT, dataset: NoiseBERTDataset, sweep: bool = True) -> Predictions:
     """Run a model over a data set.
@@ -88,24 +96,16 @@ def predict(model: NoiseBERT, dataset: NoiseBERTDataset, sweep: bool = True) -> 
     ----------
     sweep : False leaves `restored` of a token readout NaN and saves four fifths of the time
     """
-    model.eval()
-    device = next(model.parameters()).device
     bias = dataset.log_bias if model.masked_error == "squared" else np.zeros(len(dataset.freqs))
     parts = []
-    for start in range(0, len(dataset), READ_BATCH):
-        batch = dataset.batch(range(start, min(start + READ_BATCH, len(dataset))))
-        batch = {name: value.to(device) for name, value in batch.items() if name != "energies"} | {
-            "energies": batch["energies"]
-        }
-        inputs, extra = model_inputs(batch, model.any_grid)
-        filled = model(*inputs, **extra)[0]
-        inputs, extra = model_inputs(batch, model.any_grid, hide=torch.zeros_like(batch["mask"]))
-        restored, cls_out, cls_attn = model(*inputs, return_attention="cls", **extra)
+    for batch in _batches(model, dataset):
+        filled = model(*model_inputs(batch))[0]
+        nothing = torch.zeros_like(batch["mask"])
+        restored, cls_out, cls_attn = model(*model_inputs(batch, nothing), return_attention="cls")
         if model.readout == "token":  # such a model copies what it is shown
             restored = restore(model, batch, dataset.mask_width) if sweep else torch.full_like(filled, torch.nan)
-        level = batch["level"].cpu().numpy()
         log_psds = {
-            name: dataset.to_log_psd(value.cpu().numpy() - shift, level)
+            name: to_log_psd(value.cpu().numpy() - shift)
             for name, value, shift in (
                 ("log_psd", batch["target"], 0.0),
                 ("background", batch["background"], 0.0),
@@ -113,50 +113,34 @@ def predict(model: NoiseBERT, dataset: NoiseBERTDataset, sweep: bool = True) -> 
                 ("restored", restored, bias),
             )
         }
-        truth = {"noisy": batch["noisy"], "masked": batch["mask"], "valid": batch["valid"]}
-        rest = {**truth, "energies": batch["energies"], "cls_out": cls_out}
+        rest = {"noisy": batch["noisy"], "masked": batch["mask"], "energies": batch["energies"], "cls_out": cls_out}
         parts.append(log_psds | {name: value.cpu().numpy() for name, value in rest.items()})
         parts[-1]["cls_attn"] = cls_attn.float().cpu().numpy()
     joined = {name: np.concatenate([part[name] for part in parts], axis=int(name == "cls_attn")) for name in parts[0]}
     return Predictions(freqs=dataset.freqs, n_segments=dataset.n_segments, patch_size=model.patch_size, **joined)
 
 
+@one_thread()
 @torch.no_grad()
 def attention_of(model: NoiseBERT, dataset: NoiseBERTDataset) -> Float[ndarray, "n cell"]:
     """The attention score alone, nothing hidden: one pass."""
-    model.eval()
-    device, parts = next(model.parameters()).device, []
-    for start in range(0, len(dataset), READ_BATCH):
-        batch = dataset.batch(range(start, min(start + READ_BATCH, len(dataset))))
-        batch = {name: value.to(device) for name, value in batch.items() if name != "energies"}
-        inputs, extra = model_inputs(batch, model.any_grid, hide=torch.zeros_like(batch["mask"]))
-        rows = model(*inputs, return_attention="cls", **extra)[2][-1]
+    parts = []
+    for batch in _batches(model, dataset):
+        inputs = model_inputs(batch, torch.zeros_like(batch["mask"]))
+        rows = model(*inputs, return_attention="cls")[2][-1]
         parts.append(attention_score(rows.float().cpu().numpy(), len(dataset.freqs)))
     return np.concatenate(parts)
 
 
 @torch.no_grad()
-def restore(model: NoiseBERT, batch: dict[str, Tensor], mask_width: int) -> Tensor:
-    """Every bin predicted while its block was hidden, SWEEP_GROUPS interleaved groups in turn: (batch, bin)."""
+def restore(model: NoiseBERT, batch: dict[str, Tensor], mask_width: int) -> Float[Tensor, "n bin"]:
+    """Every bin predicted while its block was hidden, SWEEP_GROUPS interleaved groups in turn."""
     block = torch.arange(batch["target"].shape[1], device=batch["target"].device) // mask_width
     restored = torch.zeros_like(batch["target"])
     for group in range(SWEEP_GROUPS):
         hide = (block % SWEEP_GROUPS == group).expand_as(batch["mask"])
-        inputs, extra = model_inputs(batch, model.any_grid, hide=hide)
-        restored = torch.where(hide, model(*inputs, **extra)[0].float(), restored)
+        restored = torch.where(hide, model(*model_inputs(batch, hide))[0].float(), restored)
     return restored
-
-
-def model_inputs(batch: dict[str, Tensor], any_grid: bool, hide: Tensor | None = None) -> tuple[tuple, dict]:
-    """Arguments of NoiseBERT.forward: the batch's masked input, or its target with the bins `hide` hidden.
-
-    Parameters
-    ----------
-    any_grid : the model's; such a model is told frequencies and level at each call
-    """
-    hide = batch["mask"] if hide is None else hide
-    extra = {"freqs": batch["freq"][0], "level": batch["level"]} if any_grid else {}
-    return (batch["target"].masked_fill(hide, 0.0), hide | ~batch["valid"]), extra
 
 
 # ---- scores: what a trained model says about each cell, by name in SCORES ----
@@ -165,10 +149,10 @@ SCORES: dict[str, Callable] = {}
 
 
 def score(function: Callable) -> Callable:
-    """Decorator: register a score under its function's name, `(reading, widths) -> (n, cell)`, high where noisy.
+    """Decorator: register a score under its function's name, `(predictions, widths) -> (n, cell)`, high where noisy.
 
-    `reading` are Predictions; their truth, background and energies are for judging, and a score does not look at them.
-    `widths` are standard deviations (bins) of the matched filters that suit the noise family.
+    `predictions` are Predictions; their truth, background and energies are for judging only: a score does not look at
+    them. `widths` are standard deviations (bins) of the matched filters that suit the noise family.
 
     Raises
     ------
@@ -177,20 +161,29 @@ def score(function: Callable) -> Callable:
     return register(SCORES, "score", function.__name__, function)
 
 
-def scores_judged(extensions: Sequence[str] = ()) -> tuple[str, ...]:
-    """Names of the scores that a model is judged by: the package's own, and those of the extensions its run names."""
+PUBLISHED_SCORES = ("attention", "residual")  # of the published evidence; a new score does not join it by itself
+
+
+def scores_judged(extensions: Sequence[str] = (), published: bool = False) -> tuple[str, ...]:
+    """Names of the scores that a model is judged by: the package's own, and those of the extensions its run names.
+
+    Parameters
+    ----------
+    published : of the package's own only PUBLISHED_SCORES, so that adding a score leaves published tasks valid
+    """
     modules = modules_of(extensions)
     homes = {name: functions_of(function)[-1].__module__ for name, function in SCORES.items()}
-    return tuple(name for name, home in homes.items() if home.split(".")[0] == "nblib" or home in modules)
+    own = PUBLISHED_SCORES if published else [name for name, home in homes.items() if home == __name__]
+    return tuple(name for name, home in homes.items() if name in own or home in modules)
 
 
 @score
-def attention(reading: Predictions, widths: Sequence[float]) -> Float[ndarray, "n cell"]:
+def attention(predictions: Predictions, widths: Sequence[float]) -> Float[ndarray, "n cell"]:
     """Where CLS of the last layer looks away, eq. 9."""
-    return reading.attention()
+    return predictions.attention()
 
 
 @score
-def residual(reading: Predictions, widths: Sequence[float]) -> Float[ndarray, "n cell"]:
+def residual(predictions: Predictions, widths: Sequence[float]) -> Float[ndarray, "n cell"]:
     """Posterior of a line, of which nothing is known, in what the restored background leaves over."""
-    return reading.residual()
+    return predictions.residual()

@@ -1,21 +1,42 @@
-"""Shared set-up: shapes in signatures are checked, figures need no screen, nothing is written into the project."""
+"""Shared set-up: one thread, shapes in signatures are checked, figures need no screen, nothing is written here.
+
+Where nblib is installed without its extras, the tests of what needs none are collected; shapes need beartype.
+"""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib
 import pytest
-from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
 
+from nblib.project.extras import EXTRAS
+from nblib.project.threads import use_one_thread
+
+use_one_thread()  # before torch; kernels of nbval inherit the variables
 matplotlib.use("Agg")
-checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
+if find_spec("beartype"):
+    from beartype import BeartypeConf, beartype
+
+    checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
+LIGHT = ("measured", "test_public.py", "test_entry_points.py")
+HEAVY = ("statistic_network", "readers_mutations", "spectrum_explorer")  # of measured/
+if any(find_spec(package) is None for package in EXTRAS["train"]):
+    collect_ignore = [path.name for path in Path(__file__).parent.iterdir() if path.name not in LIGHT]
+    collect_ignore += [f"measured/test_{name}.py" for name in HEAVY]
 # these take what users, JSON and papermill give (lists for tuples, complex numbers) and refuse the rest themselves
-UNCHECKED = {"nblib.training.config", "nblib.analysis.result", "nblib.analysis.detector", "nblib.analysis.timeseries"}
+UNCHECKED = {"nblib.training.config", "nblib.measured.result", "nblib.measured.detector", "nblib.measured.welch"}
 NOTEBOOKS_FIRST = ("06", "03", "05")  # the longest of them
-PACKAGE = Path(__file__).resolve().parent.parent / "nblib"
-MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in PACKAGE.rglob("[!_]*.py")}
-install_import_hook(sorted(MODULES - UNCHECKED), "conftest.checked")
+CLONE = Path(__file__).resolve().parent.parent
+MODULES = {
+    ".".join(path.relative_to(CLONE).with_suffix("").parts)
+    for room in ("nblib", "evidence")
+    for path in (CLONE / room).rglob("[!_]*.py")
+    if "benchmarks" not in path.parts
+}
+if find_spec("beartype"):
+    install_import_hook(sorted(MODULES - UNCHECKED), "conftest.checked")
 
 
 def pytest_configure(config):
@@ -50,7 +71,7 @@ def _own_folders(tmp_path_factory):
 @pytest.fixture(scope="module")
 def coarse_grid():
     """The search for energies begins on a twenty-fifth of the pairs, and takes as much of the time."""
-    from nblib.evaluation import energies
+    from evidence import energies
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(energies, "GRID_STEP", 5 * energies.GRID_STEP)

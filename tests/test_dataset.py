@@ -6,8 +6,10 @@ import torch
 from scipy.special import digamma, polygamma
 
 from nblib import NoiseBERTDataset
-from nblib.spectra.cells import NOISY_RATIO
-from nblib.spectra.physics import E_ALPHA_GRID, E_BETA_GRID, PUBLISHED_FREQS, published_psd
+from nblib.cells import NOISY_RATIO
+from nblib.dataset import to_log_psd
+from nblib.measured.files.readers import load_spectra
+from nblib.simulation.physics import E_ALPHA_GRID, E_BETA_GRID, LN_STD, published_psd
 
 FAMILIES = ("single_line", "vibration", "power_supply", "interference", "clock_leakage")
 
@@ -23,10 +25,9 @@ def data():
     return NoiseBERTDataset(families=FAMILIES)
 
 
-@pytest.mark.parametrize("preset", ["published", "wide"])
-def test_a_spectrum_is_the_same_alone_in_a_batch_and_from_a_worker(preset):
+def test_a_spectrum_is_the_same_alone_in_a_batch_and_from_a_worker():
     """Planted bug: one generator for the whole batch."""
-    data = NoiseBERTDataset(preset, families=FAMILIES, n_spectra=12)
+    data = NoiseBERTDataset(families=FAMILIES, n_spectra=12)
     alone = [data[index] for index in (5, 0, 11)]
     together = data.batch([11, 5, 3, 0])
     for item, row in zip(alone, (1, 3, 0), strict=True):
@@ -82,7 +83,7 @@ def test_documented_statistics_of_all_spectra():
 
 def test_background_is_the_noise_free_spectrum_in_standardised_units(data):
     batch = data.batch(range(6))
-    found = data.to_log_psd(batch["background"].numpy(), batch["level"].numpy())
+    found = to_log_psd(batch["background"].numpy())
     expected = np.log(published_psd(*batch["energies"].double().numpy().T))
     np.testing.assert_allclose(found, expected, atol=2e-5)  # energies in float32
 
@@ -91,8 +92,8 @@ def test_estimation_noise_has_the_documented_floor_and_bias():
     data = NoiseBERTDataset(families=("none",), n_segments=8)
     batch = data.batch(range(100))
     scatter = (batch["target"] - batch["background"]).double()
-    assert data.error_floor == pytest.approx(polygamma(1, 8) / data.scale.spread**2)
-    assert data.log_bias[0] == pytest.approx((digamma(8) - np.log(8)) / data.scale.spread)
+    assert data.error_floor == pytest.approx(polygamma(1, 8) / LN_STD**2)
+    assert data.log_bias[0] == pytest.approx((digamma(8) - np.log(8)) / LN_STD)
     error = np.sqrt(data.error_floor / scatter.numel())
     assert scatter.mean().item() == pytest.approx(data.log_bias[0], abs=5 * error)
     assert scatter.var().item() == pytest.approx(data.error_floor, rel=0.02)
@@ -102,7 +103,7 @@ def test_the_no_line_control_has_the_same_scatter():
     """Planted bug: external and estimation noise drawn from one stream."""
     noisy, control = (NoiseBERTDataset(families=(name,), split="test") for name in ("single_line", "none"))
     one, other = noisy.batch(range(20)), control.batch(range(20))
-    difference = (one["target"] - other["target"]).double() * noisy.scale.spread
+    difference = (one["target"] - other["target"]).double() * LN_STD
     assert (difference > -1e-5).all()
     above = difference > np.log1p(NOISY_RATIO)
     # float32 standardised values round at the threshold
@@ -137,58 +138,24 @@ def test_labels_say_where_noise_is_and_minus_one_where_there_is_none(data):
     assert set(labels.tolist()) == set(range(-1, 30))
 
 
-@pytest.fixture
-def measured(tmp_path):
-    freqs = np.geomspace(2, 5000, 301)
-    psd, valid = 1e-14 / freqs, np.ones(301, bool)
-    valid[50:60] = False
-    np.savez(tmp_path / "device.npz", freq=freqs, psd=np.where(valid, psd, np.nan), valid=valid)
-    return tmp_path / "device.npz"
-
-
-def test_a_measured_file_comes_back_unchanged(measured):
-    data = NoiseBERTDataset("measured", data_path=measured)
-    item = data[0]
-    assert len(data) == 1
-    assert (item["valid"].sum(), int(item["noise_interval"])) == (291, -1)
-    assert item["background"].isnan().all()
-    assert item["input"][50:60].abs().max() == 0
-    found = np.exp(data.to_log_psd(item["target"].numpy(), item["level"].numpy()))[item["valid"]]
-    np.testing.assert_allclose(found, (1e-14 / data.freqs)[item["valid"]], rtol=1e-5)
-
-
-def test_wide_spectra_take_a_files_grid_and_gaps(measured):
-    data = NoiseBERTDataset("wide", data_path=measured, families=FAMILIES)
-    batch = data.batch(range(10))
-    np.testing.assert_array_equal(batch["freq"][0], np.geomspace(2, 5000, 301))
-    assert not batch["valid"][:, 50:60].any()
-    assert not (batch["mask"] | batch["noisy"])[:, 50:60].any()
-    assert batch["target"].isfinite().all()
-    assert batch["level"].std() > 5  # any scale
-
-
 def test_the_starting_studys_file_stands_in_for_the_generator(tmp_path):
+    """Its pickle is converted once, by the reader of measured files, and read as any stored spectra are."""
     import pickle
 
     energies = np.stack([E_ALPHA_GRID[:20], E_BETA_GRID[:20]], axis=1)
     table = {"x": published_psd(*energies.T)[:, None].astype(np.float32), "y": (energies / 10).astype(np.float32)}
     (tmp_path / "study.pkl").write_bytes(pickle.dumps(table))
-    data = NoiseBERTDataset(data_path=tmp_path / "study.pkl", families=("none",))
+    stored = load_spectra(tmp_path / "study.pkl").store(tmp_path / "study.npz")
+    data = NoiseBERTDataset(data_path=stored, families=("none",))
     assert len(data) == 14
     batch = data.batch(range(14))
     expected = np.log(published_psd(*batch["energies"].double().numpy().T))
-    np.testing.assert_allclose(
-        data.to_log_psd(batch["background"].numpy(), batch["level"].numpy()), expected, atol=1e-4
-    )
-    np.savez(tmp_path / "other.npz", freq=np.arange(1.0, 101), psd=np.ones(100))
-    with pytest.raises(ValueError, match="'published' has bins at 1..3000 Hz; read this file with preset 'measured'"):
-        NoiseBERTDataset(data_path=tmp_path / "other.npz")
+    np.testing.assert_allclose(to_log_psd(batch["background"].numpy()), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"preset": "publishd"}, "unknown preset 'publishd'; known: published, wide, measured"),
         ({"split": "dev"}, "unknown split 'dev'"),
         ({"families": ("thunder",)}, "unknown noise family 'thunder'"),
         ({"families": ()}, "families is empty"),
@@ -201,10 +168,6 @@ def test_the_starting_studys_file_stands_in_for_the_generator(tmp_path):
         ({"amplitude": (3.0, 1.0)}, "0 <= low <= high"),
         ({"mask_fraction": 1.0}, "mask_fraction=1.0"),
         ({"mask_width": 30}, "mask_width=30 must be a multiple of patch_size=20"),
-        ({"preset": "measured"}, "needs data_path"),
-        ({"freqs": PUBLISHED_FREQS}, "freqs goes with preset 'wide'"),
-        ({"preset": "wide", "freqs": PUBLISHED_FREQS[::-1]}, "positive, increasing"),
-        ({"preset": "wide", "freqs": np.arange(1.0, 20.0)}, "the grid has 19 bins; at least 30"),
     ],
 )
 def test_bad_arguments_are_refused(options, message):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nblib.__main__ import main
+from nblib.notebook.notebooks import run_notebook
+from nblib.notebook.parameters import RULES, known_parameters, typed_parameters
 from nblib.project.paths import NOTEBOOKS
-from nblib.reporting.notebooks import run_notebook
-from nblib.reporting.parameters import RULES, known_parameters, typed_parameters
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 MACHINE_PATH = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)")
@@ -109,18 +109,6 @@ def _run(notebook, tmp_path, monkeypatch, **parameters):
     figures = tmp_path / "runs" / "smoke" / "figures" / "tiny"
     assert all(path.with_suffix(".pdf").exists() for path in figures.glob("*.png"))
     return record, {path.stem for path in figures.glob("*.png")}
-
-
-@pytest.mark.slow
-def test_00_reads_a_measured_file(tmp_path, monkeypatch, measured_file):
-    """The cells that name the file, after the imports: the others do the same with a file as without."""
-    whole = nbformat.read(NOTEBOOKS / "00_data.ipynb", as_version=4)
-    whole.cells = [cell for cell in _code(whole) if "data_path" in cell.source]
-    assert len(whole.cells) == 4  # parameters, imports, the file, the record
-    nbformat.write(whole, tmp_path / "00_data.ipynb")
-    record, figures = _run(tmp_path / "00_data.ipynb", tmp_path, monkeypatch, data_path=str(measured_file))
-    assert record["metrics"] == {"file": {"bins": 405, "spectra": 1, "valid": 1.0}}
-    assert figures == {"00_measured"}
 
 
 @pytest.mark.slow

@@ -9,12 +9,19 @@ from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
 
 from nblib import TrainConfig
-from nblib.detection.metrics import attended_tokens, bootstrap_interval, detection, top1_rate
-from nblib.evaluation.assessments import assess, in_band_error, masked_prediction
-from nblib.evaluation.baselines import MEDIAN_WINDOWS, baseline_scores, tune_window
-from nblib.evaluation.test_sets import held_out
+from nblib.assessment import (
+    MEDIAN_WINDOWS,
+    assess,
+    baseline_scores,
+    held_out,
+    in_band_error,
+    masked_prediction,
+    tune_window,
+)
+from nblib.dataset import to_log_psd
 from nblib.prediction import predict, restore
-from nblib.spectra.physics import published_psd
+from nblib.scoring.metrics import attended_tokens, bootstrap_interval, detection, top1_rate
+from nblib.simulation.physics import LN_STD, published_psd
 from nblib.training.loop import TrainResult
 
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 1, "dim_feedforward": 16}
@@ -122,7 +129,7 @@ def test_only_a_token_readout_is_swept():
     found = predict(model, data, sweep=False)
     with torch.no_grad():
         out = model(batch["target"], torch.zeros_like(batch["mask"]))[0].numpy()
-    whole = data.to_log_psd(out - data.log_bias, batch["level"].numpy())
+    whole = to_log_psd(out - data.log_bias)
     np.testing.assert_allclose(found.restored, whole, atol=1e-5)
     token = TrainConfig(**TINY | {"readout": "token"})
     assert np.isnan(predict(token.build_model(data.freqs), data, sweep=False).restored).all()
@@ -150,7 +157,7 @@ def test_predictions_of_the_mean_logarithm_are_corrected_and_others_are_not(untr
     model.masked_error = "whittle"
     whittle = predict(model, data)
     model.masked_error = "squared"
-    shift = data.log_bias[0] * data.scale.spread
+    shift = data.log_bias[0] * LN_STD
     np.testing.assert_allclose(reading.filled - whittle.filled, -shift, atol=1e-5)
     np.testing.assert_allclose(reading.restored - whittle.restored, -shift, atol=1e-5)
 
@@ -173,7 +180,7 @@ def test_errors_by_hand(untrained):
     assert masked["floor"] == pytest.approx(0.1331, abs=1e-4)
     deviations = (reading.filled - reading.background)[reading.masked]
     assert masked["background_rms"] == pytest.approx(np.sqrt((deviations**2).mean()))
-    bias = data.log_bias[0] * data.scale.spread
+    bias = data.log_bias[0] * LN_STD
     assert masked["mse"] == pytest.approx(((reading.filled + bias - reading.log_psd)[reading.masked] ** 2).mean())
 
 

@@ -3,12 +3,14 @@
 import os
 import sys
 
+from nblib.notebook.lab import copy_notebooks, lab_command
 from nblib.project.paths import from_root
-from nblib.reporting.lab import copy_notebooks, lab_command
+from nblib.project.threads import use_one_thread
 
 
 def main() -> None:
     """Copy the notebooks, say what stays, and become JupyterLab."""
+    use_one_thread()  # its kernels inherit the variables
     folder, said = copy_notebooks()
     as_root = hasattr(os, "geteuid") and os.geteuid() == 0
     lines = [f"JupyterLab on copies in {from_root(folder)}; notebooks/ stays as it is. Ctrl-C twice ends it.", *said]

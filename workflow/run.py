@@ -12,11 +12,11 @@ import sys
 import time
 from pathlib import Path
 
+from nblib.notebook.commands import JOBS_VARIABLE
+from nblib.notebook.outputs import full_table, list_outputs, show_table
+from nblib.notebook.progress import Watcher
 from nblib.project.paths import ROOT, from_root, resolve_data_path, runs_dir
 from nblib.project.records import write_json
-from nblib.reporting.commands import JOBS_VARIABLE
-from nblib.reporting.outputs import full_table, list_outputs, show_table
-from nblib.reporting.progress import Watcher
 
 PROFILE_OF = {"report": "brief", "evidence": "quick", "grid": ""}
 

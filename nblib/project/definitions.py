@@ -12,8 +12,8 @@ from pathlib import Path
 from nblib.project.extensions import is_extension
 from nblib.project.registry import functions_of
 
-PACKAGE = __name__.split(".")[0]
-NEVER_COUNT = (f"{PACKAGE}.project", f"{PACKAGE}.reporting")
+COUNTED = ("nblib", "evidence")  # packages whose code a run is made of, beside loaded extensions
+NEVER_COUNT = ("nblib.project", "nblib.notebook", "evidence.pages")  # paths, bars, plots and prose decide no number
 LOOSE = "<statements>"  # of a module, beside its definitions
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SIMPLE = (ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom, ast.ClassDef, *FUNCTIONS)
@@ -113,7 +113,7 @@ def source_of(name: str) -> Path | None:
 def _counts(module: str) -> bool:
     if any(module == name or module.startswith(f"{name}.") for name in NEVER_COUNT):
         return False
-    return module.split(".")[0] == PACKAGE or is_extension(module)
+    return module.split(".")[0] in COUNTED or is_extension(module)
 
 
 # ---- what names mean ----
@@ -124,7 +124,7 @@ def named(text: str) -> Place:
     module, _, name = text.partition(":")
     place = _place(module, (name,)) if name and source_of(module) else None
     if place is None:
-        raise ValueError(f"{text!r} is not a definition; write module:name, e.g. {PACKAGE}.losses:REGULARIZERS")
+        raise ValueError(f"{text!r} is not a definition; write module:name, e.g. nblib.losses:REGULARIZERS")
     return place
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nblib.project.paths import IN_CLONE, ROOT
 
-CODE = ("nblib", "notebooks", "workflow", "benchmarks")  # a record names the commit of these
+CODE = ("nblib", "evidence", "notebooks", "workflow")  # a record names the commit of these; never of records/
 HEADLESS_VARIABLE = "NBLIB_HEADLESS"  # set for kernels whose output ends in a file
 CORES_VARIABLE = "NBLIB_CORES"  # fewer cores than the system grants, where runs stand side by side already
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "accelerate")

@@ -1,9 +1,10 @@
 """Fingerprints of code: what a run executes, found by following names from where it starts.
 
 What counts is a definition: a function, a class or a constant at the top of a module. From the ones a run starts with,
-every name that they use is followed, statically, through the imports of this package and of loaded extensions; other
-packages are not followed (a record names their versions). nblib/project/ and nblib/reporting/ never count: where files
-lie, bars and plots decide no number. Comments, docstrings, layout and the type hints of functions do not count.
+every name that they use is followed, statically, through the imports of nblib, of the evidence and of loaded
+extensions; other packages are not followed (a record names their versions). nblib/project/, nblib/notebook/ and
+evidence/pages/ never count: where files lie, bars, plots and prose decide no number. Comments, docstrings, layout and
+the type hints of functions do not count.
 
 A table is a dict of functions at the top of a module (losses.REGULARIZERS, noise.FAMILIES, ...). Of a table only those
 entries count that the run is told to use (`choices`) or that its code names (`TABLE["mass"]`): each with all it uses.

@@ -1,4 +1,4 @@
-"""Which files of the package a notebook or a program runs, found by following its imports."""
+"""Which files of nblib and of the evidence a notebook or a program runs, found by following its imports."""
 
 import ast
 import json
@@ -8,11 +8,12 @@ from pathlib import Path
 
 import nblib
 
-PACKAGE = Path(__file__).resolve().parent.parent
+CLONE = Path(__file__).resolve().parents[2]
+PACKAGES = ("nblib", "evidence")
 
 
 def files_behind(path: Path) -> list[Path]:
-    """Files of the package that a notebook (.ipynb) or a Python file imports, directly or not, sorted.
+    """Files of PACKAGES that a notebook (.ipynb) or a Python file imports, directly or not, sorted.
 
     Imports inside functions count; what is only registered by name does not.
     """
@@ -50,9 +51,9 @@ def _imported(source: str) -> Iterator[Path]:
 def _files(module: str) -> Iterator[Path]:
     """The files of a dotted name: its packages' __init__.py, and the module where a part of the name is one."""
     parts = module.split(".")
-    if parts[0] != PACKAGE.name:
+    if parts[0] not in PACKAGES:
         return
-    place = PACKAGE
+    place = CLONE / parts[0]
     yield place / "__init__.py"
     for part in parts[1:]:
         place = place / part

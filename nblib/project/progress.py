@@ -9,6 +9,9 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
+
+from nblib.project.environment import is_live
 
 PROGRESS_VARIABLE = "NBLIB_PROGRESS"
 PERIOD = 0.5  # s between two lines of one training
@@ -69,3 +72,16 @@ def _append(entry):
     if path:
         with Path(path).open("a", encoding="utf-8") as stream:  # short lines appended by several processes stay whole
             stream.write(json.dumps(entry | {"time": time.time()}) + "\n")
+
+
+def training_bar(steps: Iterable, total: int, initial: int, description: str, shown: bool | None) -> Any:
+    """A tqdm bar of plain text over the steps of a training: a notebook that stores it can be read without its kernel.
+
+    Parameters
+    ----------
+    shown : None = where output is interactive (a terminal, JupyterLab), unless a line that covers all runs is shown
+    """
+    from tqdm import tqdm
+
+    shown = is_live() and not is_followed() if shown is None else shown
+    return tqdm(steps, total=total, initial=initial, desc=description, disable=not shown)

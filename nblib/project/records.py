@@ -12,8 +12,6 @@ from nblib.project.environment import run_conditions
 from nblib.project.paths import record_path, runs_dir
 from nblib.project.profiles import PROFILES_VARIABLE
 
-# what older records call their metrics, and what they are called here; records themselves are never rewritten
-ALIASES = {"references": "baselines", "references by noise": "baselines by noise", "harm": "energy bias"}
 STARTED = time.perf_counter()  # of the notebook or program that imports this
 
 
@@ -63,8 +61,7 @@ def committed_result(notebook: str, profile: str = "quick") -> dict:
     ------
     ValueError when there is none
     """
-    record = read_json(record_path(profile, notebook))
-    return record | {"metrics": {ALIASES.get(name, name): value for name, value in record["metrics"].items()}}
+    return read_json(record_path(profile, notebook))
 
 
 def provenance(record: dict) -> str:

@@ -1,13 +1,41 @@
-"""Values that people type, read as the type of the parameter they are for."""
+"""Values that people type - NAME=VALUE, `-p NAME VALUE` - read as the type of the parameter they are for."""
 
+import argparse
 import ast
 import math
 import types
 from typing import Any, Union, get_args, get_origin
 
+from nblib.project.refusal import refuse_if
+
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 NOTHING = ("none", "null", "")
 NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def add_parameters(parser: argparse.ArgumentParser) -> None:
+    """Let a parser take `-p NAME VALUE`, as often as wanted, and NAME=VALUE."""
+    parser.add_argument(
+        "-p", dest="pairs", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter"
+    )
+    parser.add_argument("assignments", nargs="*", metavar="NAME=VALUE", help="the same, in one word")
+
+
+def given_parameters(options: argparse.Namespace) -> dict[str, str]:
+    """The parameters given, by name, as typed.
+
+    Raises
+    ------
+    ValueError for a word that is not NAME=VALUE, and for a parameter given twice
+    """
+    malformed = [text for text in options.assignments if "=" not in text]
+    if malformed:
+        raise ValueError(f"{malformed[0]!r} is not NAME=VALUE; write e.g. reg_weight=3, or -p reg_weight 3")
+    pairs = [*options.pairs, *(text.split("=", 1) for text in options.assignments)]
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    refuse_if(twice, f"{', '.join(twice)} is given twice; give each parameter once")
+    return dict(pairs)
 
 
 def read_value(name: str, text: str, kind: Any) -> Any:
@@ -36,8 +64,10 @@ def fit_value(name: str, value: Any, kind: Any) -> Any:
     ------
     ValueError also where YAML took a word such as `no` for false and the parameter is a text
     """
-    if isinstance(value, bool) and kind not in (bool, Any):
-        raise ValueError(f"{name}={value!r} does not fit: {name} is {describe(kind)}; put words like no into quotes")
+    refuse_if(
+        isinstance(value, bool) and kind not in (bool, Any),
+        f"{name}={value!r} does not fit: {name} is {describe(kind)}; put words like no into quotes",
+    )
     return read_value(name, repr(value) if isinstance(value, (list, tuple)) else str(value), kind)
 
 
@@ -99,35 +129,23 @@ def _literal(text):
 
 
 def _read_list(text, origin, inner):
-    entries = [_unquoted(entry) for entry in _split(text)]
+    entries = _entries(text) if isinstance(text, str) else text
     if origin is tuple and Ellipsis not in inner and len(entries) != len(inner):
         raise ValueError
     kinds = inner if origin is tuple and Ellipsis not in inner else inner[:1] * len(entries)
     return origin(_read(entry, kind) for entry, kind in zip(entries, kinds, strict=True))
 
 
-def _split(text):
-    """The entries of [a, b], (a, b) or a, b as texts; commas inside brackets or quotes do not part them."""
+def _entries(text):
+    """The entries of [a, b], (a, b) or a, b as texts, quotes taken off: YAML's grammar without its types."""
+    import yaml  # of the extra `train`; papermill brings it as well
+
     text = text.strip()
-    if text[:1] in "[(" and text[-1:] == {"[": "]", "(": ")"}.get(text[:1]):
-        text = text[1:-1]
-    entries, depth, quote = [""], 0, ""
-    for letter in text:
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"" and not entries[-1].strip():
-            quote = letter
-        elif letter == "," and depth == 0:
-            entries.append("")
-            continue
-        else:
-            depth += (letter in "[(") - (letter in "])")
-        entries[-1] += letter
-    if depth or quote:
+    bare = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
+    try:
+        entries = yaml.load(f"[{bare}]", yaml.BaseLoader)
+    except yaml.YAMLError:
+        raise ValueError from None
+    if any(isinstance(entry, dict) for entry in entries):  # a colon and a space
         raise ValueError
-    entries = [entry.strip() for entry in entries]
-    return entries[:-1] if entries[-1] == "" else entries  # (a,) and an empty list
-
-
-def _unquoted(text):
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+    return entries

@@ -4,9 +4,8 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import fields
 
-from nblib.project.arguments import add_parameters, given_parameters
 from nblib.project.profiles import PROFILES, get_profile
-from nblib.project.values import read_value
+from nblib.project.values import add_parameters, given_parameters, read_value
 from nblib.training.config import TrainConfig
 
 

@@ -15,8 +15,6 @@ from nblib.model import NoiseBERT
 from nblib.project.extensions import load_extensions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.paths import resolve_data_path
-from nblib.spectra.formats import sniffed
-from nblib.spectra.readers import COMPRESSED
 
 LAYER_CHOICES = ("last", "all")
 LABELS = ("simulated", "pseudo")
@@ -27,7 +25,7 @@ PRECISIONS = ("no", "bf16", "fp16")
 class TrainConfig:
     """Everything that decides a training run; two equal configs are one run.
 
-    Data (see NoiseBERTDataset): preset, families, none_share, amplitude, intrinsic, n_segments, mask_policy,
+    Data (see NoiseBERTDataset): families, none_share, amplitude, intrinsic, n_segments, mask_policy,
     mask_fraction, mask_width, n_spectra, data_path, seed. Model (see NoiseBERT): patch_size, readout, d_model, n_heads,
     num_layers, dim_feedforward, dropout. Loss: masked_error ("squared" or "whittle"), regularizer (name in
     losses.REGULARIZERS), reg_weight (lambda >= 0), reg_layers ("last" or "all"), labels ("simulated": the truth of the
@@ -43,7 +41,6 @@ class TrainConfig:
     ValueError that names the value, the rule and the fix, before anything is trained
     """
 
-    preset: str = "published"
     families: tuple[str, ...] = ("single_line",)
     none_share: float = 0.2
     amplitude: tuple[float, float] = (0.5, 3.0)
@@ -150,36 +147,27 @@ class TrainConfig:
         return {
             "nblib.losses:REGULARIZERS": (self.regularizer,),
             "nblib.losses:MASKED_ERRORS": (self.masked_error,),
-            "nblib.spectra.noise:FAMILIES": self.families,
-            "nblib.spectra.intrinsic:INTRINSIC": (self.intrinsic,),
-            "nblib.spectra.formats:READERS": self._format(),
-            "nblib.spectra.formats:SERIES_READERS": (),
+            "nblib.simulation.noise:FAMILIES": self.families,
+            "nblib.simulation.estimation:INTRINSIC": (self.intrinsic,),
         }
-
-    def _format(self):
-        """The reader of the data file; of a compressed one it is not known before it is unpacked: all count."""
-        if self.data_path is None:
-            return ()
-        path = resolve_data_path(self.data_path)
-        return (path.suffix,) if path.suffix.lower() in COMPRESSED else (sniffed(path),)
 
     def without(self) -> tuple[str, ...]:
         """Definitions that its parameters keep the run from reaching."""
         return (
             *(() if self.labels == "pseudo" else ("nblib.training.objective:pseudo_labels",)),
-            *(() if self.data_path else ("nblib.spectra.readers:load_spectra", "nblib.spectra.formats:sniffed")),
+            *(() if self.data_path else ("nblib.stored:read_stored",)),
         )
 
     def dataset(self, split: str, n_spectra: int | None = None, **changes) -> NoiseBERTDataset:
         """The run's data; changes replace arguments of NoiseBERTDataset (families, n_segments, ...)."""
         names = ("families", "none_share", "amplitude", "intrinsic", "n_segments", "mask_policy", "mask_fraction")
         arguments = {name: getattr(self, name) for name in (*names, "mask_width", "patch_size", "data_path", "seed")}
-        arguments |= {"preset": self.preset, "split": split, "n_spectra": n_spectra}
+        arguments |= {"split": split, "n_spectra": n_spectra}
         return NoiseBERTDataset(**(arguments | changes))
 
     def build_model(self, freqs: np.ndarray) -> NoiseBERT:
         """A fresh model for spectra on freqs (Hz), its weights drawn from the run's seed alone."""
-        names = (
+        sizes = (
             "d_model",
             "n_heads",
             "num_layers",
@@ -188,9 +176,8 @@ class TrainConfig:
             "patch_size",
             "readout",
             "masked_error",
-            "contrasts",
         )
-        arguments = {name: getattr(self, name) for name in names}
+        arguments = {name: getattr(self, name) for name in (*sizes, "contrasts")}
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            return NoiseBERT(len(freqs), freqs=freqs, any_grid=self.preset != "published", **arguments)
+            return NoiseBERT(len(freqs), freqs=freqs, **arguments)

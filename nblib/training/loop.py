@@ -4,6 +4,7 @@ A run lives in runs/models/<key>/, the key made of its parameters and of the cod
 run that is complete loads it; one that was cut off goes on where its last checkpoint stands.
 """
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -20,16 +21,18 @@ from filelock import FileLock
 from sklearn.metrics import average_precision_score
 
 from nblib.model import NoiseBERT, noisy_tokens
-from nblib.project.bars import training_bar
 from nblib.project.environment import available_cores, run_conditions
+from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import runs_dir
-from nblib.project.progress import planned, reporter
+from nblib.project.progress import planned, reporter, training_bar
 from nblib.project.records import read_json, write_json
+from nblib.project.threads import one_thread
 from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history, save_checkpoint, write_history
 from nblib.training.config import TrainConfig
 from nblib.training.objective import loss_terms, total_loss
 from nblib.training.optimizer import MuonAdamW
-from nblib.training.parallel import side_by_side
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def rate_share_at(step: int, config: TrainConfig) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))
 
 
+@one_thread()
 def train(config: TrainConfig, progress: bool | None = None, n_workers: int | None = None) -> TrainResult:
     """Train, resume or load the run of a config.
 
@@ -109,7 +113,8 @@ def train_many(configs: Sequence[TrainConfig]) -> list[TrainResult]:
     """
     waiting = [config for config in dict.fromkeys(configs) if not (_folder(config) / "record.json").exists()]
     planned("run", [config.key for config in waiting])
-    side_by_side(_train_alone, waiting)
+    if len(waiting) > 1:
+        map_side_by_side(_train_alone, waiting)
     return [train(config) for config in configs]
 
 
@@ -163,6 +168,7 @@ class _Run:
         metadata = load_checkpoint(self.folder / "last.safetensors", model, optimizer)
         self.step, self.best, self.seconds = (metadata[name] for name in ("step", "best", "seconds"))
         self.rows = read_history(self.folder / "history.csv", self.step)
+        LOG.info("%s goes on from step %d of %d", self.folder, self.step, self.config.steps)
 
     def finish(self, n_workers):
         """Train from where the run stands to its last step and write the record."""
@@ -196,7 +202,7 @@ class _Run:
     def _loss(self, batch, step):
         batch = {name: value.to(self.accelerator.device) for name, value in batch.items() if name != "energies"}
         with self.accelerator.autocast():
-            return loss_terms(self.model, batch, self.config, self.data.scale.spread, step)
+            return loss_terms(self.model, batch, self.config, step)
 
     def _train_step(self, batch):
         config, accelerator = self.config, self.accelerator
@@ -225,7 +231,7 @@ class _Run:
             terms, attention = self._loss(batch, step)
             entries.append(total_loss(terms, self.config, self.accelerator)[1])
             shown, noisy = (
-                ~noisy_tokens(batch["mask"] | ~batch["valid"], self.config.patch_size),
+                ~noisy_tokens(batch["mask"], self.config.patch_size),
                 noisy_tokens(batch["noisy"], self.config.patch_size),
             )
             tiny = torch.finfo(attention.dtype).tiny

@@ -3,24 +3,21 @@
 import torch
 from torch import Tensor
 
-from nblib.detection.posterior import noise_probability
 from nblib.losses import MASKED_ERRORS, REGULARIZERS, TRUTH
-from nblib.model import noisy_tokens
-from nblib.prediction import model_inputs
+from nblib.model import model_inputs, noisy_tokens
+from nblib.scoring.posterior import noise_probability
+from nblib.simulation.physics import LN_STD
 from nblib.training.config import TrainConfig
 
 LEAST_BLOCK = 10  # bins of a pseudo-label
 MAX_COMMON_SHARE, MAX_COMMON_SPECTRA = 0.3, 3  # of a batch; noise that more of them show at one token is not believed
 
 
-def loss_terms(
-    model, batch, config: TrainConfig, spread: float, step: int = 0
-) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
+def loss_terms(model, batch, config: TrainConfig, step: int = 0) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
     """Sums and counts of the loss terms over a batch; a term is its sum over its count, across all processes.
 
     Parameters
     ----------
-    spread : ln units of one standardised unit (the dataset's scale)
     step : keys the draws of the `random` control, and says in training whether "pseudo" labels count yet
 
     Returns
@@ -29,10 +26,10 @@ def loss_terms(
     the spectra that define it, their number), "noisy_mass" (last layer, for the record only); and the last layer's CLS
     attention (batch, token), heads averaged, without gradient
     """
-    inputs, extra = model_inputs(batch, config.preset != "published")
-    out, _, cls_attn = model(*inputs, return_attention="cls", **extra)
-    errors = MASKED_ERRORS[config.masked_error](out.float(), batch["target"], spread)
-    weights = (batch["mask"] & batch["valid"]).float()
+    inputs = model_inputs(batch)
+    out, _, cls_attn = model(*inputs, return_attention="cls")
+    errors = MASKED_ERRORS[config.masked_error](out.float(), batch["target"], LN_STD)
+    weights = batch["mask"].float()
     truth = noisy_tokens(batch["noisy"], config.patch_size)
     context = {
         "prediction": out.float(),
@@ -47,7 +44,7 @@ def loss_terms(
     if config.labels == "pseudo" and model.training and step < config.labels_after * config.steps:
         noisy = torch.ones_like(truth)  # no label yet: without a clean token there is no penalty
     elif config.labels == "pseudo":
-        noise = pseudo_labels(out.detach().float(), batch, config, spread)
+        noise = pseudo_labels(out.detach().float(), batch, config)
         noisy = noise > 0.5
         weights = weights * (1 - noise).repeat_interleave(config.patch_size, dim=1)[:, : weights.shape[1]]
     layers = cls_attn if config.reg_layers == "all" else cls_attn[-1:]
@@ -64,15 +61,15 @@ def loss_terms(
     return terms, cls_attn[-1].detach().float().mean(dim=1)
 
 
-def pseudo_labels(prediction: Tensor, batch: dict[str, Tensor], config: TrainConfig, spread: float) -> Tensor:
+def pseudo_labels(prediction: Tensor, batch: dict[str, Tensor], config: TrainConfig) -> Tensor:
     """Probability that a token holds a noisy bin, by the model's own residual, no truth used: (batch, token).
 
     A CLS readout draws smooth spectra, so that a line stays in the residual, where the line posterior finds it. What
-    many spectra of a batch show at the same place is taken for a wrong background, not for noise: without that, places
-    that are predicted badly flag themselves, lose their weight and are never learnt.
+    many spectra of a batch show at the same frequencies is taken for a wrong background, not for noise: otherwise
+    poorly predicted regions would flag and down-weight themselves, and never be learnt.
     Source of the idea, in speech: Lee et al., Interspeech 2022, 10.21437/Interspeech.2022-362.
     """
-    log_ratio = ((batch["target"] - prediction) * spread).masked_fill(~batch["valid"], 0.0)
+    log_ratio = (batch["target"] - prediction) * LN_STD
     tokens_a_block = -(-LEAST_BLOCK // config.patch_size)  # small tokens share a label, or it would take too long
     noise = noise_probability(log_ratio, config.n_segments, tokens_a_block * config.patch_size).float()
     n_tokens = -(-prediction.shape[1] // config.patch_size)

@@ -1,5 +1,6 @@
 """Extensions outside the package: found, refused with reasons, carried to other processes, and part of the key."""
 
+import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import EntryPoint
@@ -9,49 +10,20 @@ import numpy as np
 import pytest
 
 from nblib import NoiseBERTDataset, TrainConfig, train
-from nblib.dataset import load_spectra
-from nblib.evaluation.assessments import assess
+from nblib.assessment import assess
 from nblib.losses import REGULARIZERS
+from nblib.measured.files.readers import READERS, load_spectra
 from nblib.prediction import SCORES, scores_judged
 from nblib.project import definitions, extensions
 from nblib.project.extensions import load_extensions
-from nblib.spectra.noise import FAMILIES, filter_widths
-from nblib.spectra.readers import READERS
+from nblib.project.paths import ROOT
+from nblib.simulation.noise import FAMILIES, filter_widths
 
-SOURCE = '''
-"""An extension of the tests."""
-
-import numpy as np
-
-from helper_of_tests import HEIGHT
-from nblib.losses import regularizer
-from nblib.prediction import score
-from nblib.spectra.noise import family
-from nblib.spectra.formats import Raw, reader
-
-
-@family(widths=(4, 8))
-def box_of_tests(rng, freqs, amplitude):
-    start = rng.integers(0, len(freqs) - 40)
-    return np.where(abs(np.arange(len(freqs)) - start - 20) < 20, HEIGHT * rng.uniform(*amplitude), 0.0)
-
-
-@regularizer
-def squared_mass_of_tests(cls_attn, noisy, *arguments, **context):
-    return (cls_attn * noisy[:, None]).sum(dim=-1).square().mean(dim=1), noisy.any(dim=-1) & ~noisy.all(dim=-1)
-
-
-@score
-def level_of_tests(reading, widths):
-    cells = np.arange(0, reading.log_psd.shape[1], 20)
-    return np.maximum.reduceat(reading.log_psd - reading.restored, cells, axis=1) + len(widths)
-
-
-@reader(".two")
-def read_two(path, column):
-    freqs, values = np.loadtxt(path, delimiter="|").T
-    return Raw(freqs, values[None])
-'''
+RECIPES = re.search(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL).group(1)
+SOURCE = RECIPES.replace("import numpy as np\n", "import numpy as np\n\nfrom helper_of_tests import HEIGHT\n", 1)
+SOURCE = SOURCE.replace("rng.uniform(*amplitude)", "HEIGHT * rng.uniform(*amplitude)")
+for _name in ("box", "squared_mass", "excess", "read_two"):
+    SOURCE = SOURCE.replace(f"def {_name}(", f"def {_name}_of_tests(")
 TINY = {"steps": 2, "batch_size": 4, "validate_every": 2, "n_validation": 4, "d_model": 8, "dim_feedforward": 8}
 TINY |= {"n_heads": 2, "num_layers": 1}
 OWN = {"families": ("box_of_tests",), "regularizer": "squared_mass_of_tests"}
@@ -80,18 +52,21 @@ def extension(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_family_penalty_score_and_format_from_outside_go_through_training_and_evaluation(extension, tmp_path):
-    """Planted bug: a second table of filter widths, in which a family of one's own is missing."""
+    """The four recipes of CONTRIBUTING.md, as they stand there.
+
+    Planted bugs: a second table of filter widths, in which a family of one's own is missing; readers that ask only
+    the package's own formats.
+    """
     config = TrainConfig(extensions=str(extension), **OWN, **TINY)
     result = train(config)
     assert result.record["config"]["regularizer"] == "squared_mass_of_tests"
     _, metrics = assess(result, "box_of_tests", 20)
-    assert 0 < metrics["level_of_tests"]["ap"] <= 1
+    assert 0 < metrics["excess_of_tests"]["ap"] <= 1
     assert filter_widths("box_of_tests") == (4, 8)
     file = tmp_path / "device.two"
     np.savetxt(file, np.stack([np.arange(1.0, 61.0), np.ones(60)], axis=1), delimiter="|")
     assert load_spectra(file).psd.shape == (1, 60)
-    measured = TrainConfig(preset="wide", data_path=str(file), extensions=str(extension), **OWN, **TINY)
-    assert train(measured).model.max_len == 60
+    assert (load_spectra(file).unit, load_spectra(file).psd[0, 0]) == ("V^2/Hz", 1.0)
 
 
 @pytest.mark.slow
@@ -119,8 +94,8 @@ def test_the_key_has_what_the_run_uses_of_an_extension_and_not_its_path(extensio
 
     before, others = key(), key(families=("vibration",), regularizer="mass")
     assert others == TrainConfig(families=("vibration",), regularizer="mass").key
-    assert key(SOURCE.replace("< 20", "< 19")) != before
-    assert key(SOURCE.replace("+ len(widths)", "- len(widths)")) == before
+    assert key(SOURCE.replace("start + 40)", "start + 39)")) != before
+    assert key(SOURCE.replace("log_psd - predictions", "log_psd + predictions")) == before
     helper = tmp_path / "helper_of_tests.py"
     helper.write_text("HEIGHT = 2.0\n")
     assert key() != before
@@ -128,7 +103,7 @@ def test_the_key_has_what_the_run_uses_of_an_extension_and_not_its_path(extensio
 
 def test_only_a_run_that_names_an_extension_is_judged_by_its_scores(extension):
     config = TrainConfig(extensions=str(extension))
-    assert scores_judged(config.extensions) == ("attention", "residual", "level_of_tests")
+    assert scores_judged(config.extensions) == ("attention", "residual", "excess_of_tests")
     assert scores_judged() == ("attention", "residual")
 
 
@@ -162,8 +137,8 @@ def test_modules_and_entry_points_are_extensions_too(extension, tmp_path, monkey
         ("lacking.py", "import no_such_module", "lacking.py cannot be imported .No module named 'no_such_module'"),
         (
             "again.py",
-            "from nblib.spectra.noise import family\n@family\ndef vibration(rng, freqs, amplitude): ...",
-            "noise family 'vibration' of again is taken by that of nblib.spectra.noise; give it another name",
+            "from nblib.simulation.noise import family\n@family\ndef vibration(rng, freqs, amplitude): ...",
+            "noise family 'vibration' of again is taken by that of nblib.simulation.noise; give it another name",
         ),
         (
             "untrue.py",
@@ -173,7 +148,7 @@ def test_modules_and_entry_points_are_extensions_too(extension, tmp_path, monkey
         ),
         (
             "narrow.py",
-            "from nblib.spectra.noise import family\n@family(widths=(0,))\ndef thin(rng, freqs, amplitude): ...",
+            "from nblib.simulation.noise import family\n@family(widths=(0,))\ndef thin(rng, freqs, amplitude): ...",
             "noise family 'thin': widths=.0,. must be positive",
         ),
     ],
@@ -201,7 +176,7 @@ def test_a_file_that_was_mended_is_loaded_and_counts_once(extension):
 
 def test_a_penalty_that_reads_the_truth_is_refused_with_pseudo_labels_before_training(extension):
     """Planted bug: a list kept by hand, which lacks every penalty of a user."""
-    extension.write_text(SOURCE.replace("*arguments, **context", "*arguments, noise_interval, **context"))
+    extension.write_text(SOURCE.replace("clean, **context", "clean, noise_interval, **context"))
     with pytest.raises(ValueError, match="'squared_mass_of_tests' takes simulated labels"):
         TrainConfig(extensions=str(extension), labels="pseudo", mask_policy="any", **OWN)
 

@@ -6,21 +6,20 @@ import sys
 import types
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import nblib.training.loop  # noqa: F401 - where runs start
-from nblib.evaluation.tasks import Task
+from evidence.tasks import Task
 from nblib.losses import REGULARIZERS, regularizer
+from nblib.prediction import SCORES, score
 from nblib.project import definitions
 from nblib.project import fingerprint as fingerprint_module
 from nblib.project.fingerprint import code_behind, fingerprint
 from nblib.project.profiles import Sizes
-from nblib.spectra.noise import FAMILIES, family
-from nblib.spectra.readers import READERS
+from nblib.simulation.noise import FAMILIES, family
 from nblib.training.config import TrainConfig
 
-PACKAGE = Path(definitions.__file__).parent.parent
+CLONE = Path(definitions.__file__).parents[2]
 SIZES = Sizes(n_test=60, n_tune=40, n_family=30, n_line_free=60, n_correlated=30, n_probe=60, n_energies=20)
 PLAIN = TrainConfig(regularizer="mass", families=("vibration",))
 LABEL_FREE = TrainConfig(regularizer="mass", families=("vibration",), labels="pseudo", mask_policy="any")
@@ -37,17 +36,18 @@ PARSED = {}  # (module, text) -> its definitions: tests share what none of them 
 
 
 class Copy:
-    """The package's sources, copied to be edited and read instead of its own."""
+    """The sources of both packages, copied to be edited and read instead of its own."""
 
     def __init__(self, folder, monkeypatch):
         self.folder, self.known = folder, {}
-        shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in definitions.COUNTED:
+            shutil.copytree(CLONE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         read, own = definitions.module_of.__wrapped__, definitions.source_of
 
         def source_of(name):
             path = own(name)
-            inside = path is not None and path.is_relative_to(PACKAGE)
-            return folder / path.relative_to(PACKAGE) if inside else path
+            inside = path is not None and path.is_relative_to(CLONE)
+            return folder / path.relative_to(CLONE) if inside else path
 
         def module_of(name):
             if name not in self.known:
@@ -64,7 +64,7 @@ class Copy:
 
     def write(self, file, text):
         (self.folder / file).write_text(text)
-        self.known.pop("nblib." + file.removesuffix(".py").replace("/", "."), None)
+        self.known.pop(file.removesuffix(".py").replace("/", "."), None)
 
     def edit(self, file, old, new):
         text = self.read(file)
@@ -93,12 +93,12 @@ class Copy:
 
 
 def file_of(name):
-    return "/".join(name.split(":")[0].split(".")[1:]) + ".py"
+    return name.split(":")[0].replace(".", "/") + ".py"
 
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    return Copy(tmp_path / "nblib", monkeypatch)
+    return Copy(tmp_path / "copy", monkeypatch)
 
 
 def key(config=PLAIN):
@@ -125,10 +125,12 @@ def test_editing_each_module_that_a_run_depends_on_changes_its_key(module, copy)
 
 def test_the_package_is_followed_where_training_goes():
     """Rooms that decide a training are all there, so that the test above tests something."""
-    expected = {"dataset", "losses", "model", "prediction", "spectra.noise", "detection.posterior"}
+    expected = {"dataset", "losses", "model", "simulation.noise", "scoring.posterior"}
     expected |= {"training.objective"}
     assert {f"nblib.{name}" for name in expected} <= set(MODULES)
-    assert not [name for name in MODULES if name.startswith(("nblib.project", "nblib.reporting", "nblib.evaluation"))]
+    assert not [
+        name for name in MODULES if name.startswith(("nblib.project", "nblib.notebook", "nblib.measured", "evidence"))
+    ]
 
 
 def test_label_free_training_counts_what_makes_its_labels_and_other_training_does_not(copy):
@@ -157,7 +159,7 @@ def test_prose_layout_and_hints_do_not_count(copy):
     assert key(LABEL_FREE) == before
 
 
-@pytest.mark.parametrize("room", ["project", "reporting"])
+@pytest.mark.parametrize("room", ["nblib/project", "nblib/notebook", "evidence/pages"])
 def test_records_bars_and_plots_do_not_count(room, copy):
     before = key()
     for path in (copy.folder / room).glob("*.py"):
@@ -172,11 +174,13 @@ def test_a_family_or_penalty_counts_only_where_it_is_used(copy):
     """Planted bug: whole modules counted."""
     before, other = key(), TrainConfig(regularizer="mean", families=("single_line",))
     before_other = key(other)
-    copy.edit("spectra/noise.py", "np.log(5.0)", "np.log(6.0)")  # vibration's
+    copy.edit("nblib/simulation/noise.py", "np.log(5.0)", "np.log(6.0)")  # vibration's
     assert key() != before
     assert key(other) == before_other
     before = key()
-    copy.edit("losses.py", "_mass(cls_attn, noisy) / noisy.sum", "_mass(cls_attn, noisy) / 2 / noisy.sum")  # mean's
+    copy.edit(
+        "nblib/losses.py", "_mass(cls_attn, noisy) / noisy.sum", "_mass(cls_attn, noisy) / 2 / noisy.sum"
+    )  # mean's
     assert key() == before
     assert key(other) != before_other
 
@@ -184,7 +188,7 @@ def test_a_family_or_penalty_counts_only_where_it_is_used(copy):
 def test_a_function_that_the_used_penalty_calls_counts_and_a_neighbour_does_not(copy):
     barrier, uniform = (TrainConfig(regularizer=name) for name in ("log_barrier", "uniform_clean"))
     before = key(barrier), key(uniform)
-    copy.edit("losses.py", "-logs.mean(dim=1)", "-2 * logs.mean(dim=1)")  # _uniform_over
+    copy.edit("nblib/losses.py", "-logs.mean(dim=1)", "-2 * logs.mean(dim=1)")  # _uniform_over
     assert key(barrier) == before[0]
     assert key(uniform) != before[1]
 
@@ -195,8 +199,8 @@ def test_adding_a_family_or_a_penalty_changes_no_other_run(copy):
     try:
         _with(family, "comb_of_tests")
         _with(regularizer, "penalty_of_tests")
-        copy.append("spectra/noise.py", "\n\n@family\ndef comb_of_tests(rng, freqs, amplitude):\n    ...\n")
-        copy.append("losses.py", "\n\n@regularizer\ndef penalty_of_tests(cls_attn, noisy):\n    ...\n")
+        copy.append("nblib/simulation/noise.py", "\n\n@family\ndef comb_of_tests(rng, freqs, amplitude):\n    ...\n")
+        copy.append("nblib/losses.py", "\n\n@regularizer\ndef penalty_of_tests(cls_attn, noisy):\n    ...\n")
         assert key() == before
     finally:
         FAMILIES.pop("comb_of_tests", None)
@@ -217,25 +221,11 @@ def test_an_entry_of_a_literal_table_counts_where_it_is_used(copy):
         TrainConfig(masked_error="squared"),
     )
     before = key(whittle), key(squared)
-    copy.edit("losses.py", "return log_ratio.exp() - log_ratio - 1", "return log_ratio.exp() - log_ratio - 2")
+    copy.edit("nblib/losses.py", "return log_ratio.exp() - log_ratio - 1", "return log_ratio.exp() - log_ratio - 2")
     assert key(whittle) != before[0]
     assert key(squared) == before[1]
-    copy.edit("losses.py", '{"squared": squared_error,', '{"huber": squared_error, "squared": squared_error,')
+    copy.edit("nblib/losses.py", '{"squared": squared_error,', '{"huber": squared_error, "squared": squared_error,')
     assert key(squared) == before[1]
-
-
-def test_a_format_counts_where_the_data_file_ends_so(copy, tmp_path):
-    """Planted bug: every reader counted for every file."""
-    file = tmp_path / "device.npy"
-    np.save(file, np.ones((2, 60)))
-    config = TrainConfig(preset="wide", data_path=str(file))
-    before = key(config), key()
-    used, other = (f"{READERS[ending].__module__}:{READERS[ending].__name__}" for ending in (".npy", ".npz"))
-    copy.change(other)
-    assert (key(config), key()) == before
-    copy.change(used)
-    assert key(config) != before[0]
-    assert key() == before[1]
 
 
 def test_a_table_of_which_nothing_is_told_counts_whole():
@@ -256,11 +246,33 @@ def test_judging_code_is_part_of_a_tasks_name_and_training_code_of_its_training(
         return [task.path.name for task in tasks]
 
     before = paths()
-    copy.edit("evaluation/faithfulness.py", "BATCH = 50", "BATCH = 51")
+    copy.edit("evidence/faithfulness.py", "BATCH = 50", "BATCH = 51")
     after = paths()
     assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True]
-    copy.edit("evaluation/supervised.py", "channels: int = 32", "channels: int = 33")
+    copy.edit("evidence/supervised.py", "channels: int = 32", "channels: int = 33")
     assert [one == other for one, other in zip(after, paths(), strict=True)] == [True, True, False]
+
+
+def test_the_evidences_code_counts_where_it_judges(copy):
+    """Planted bug: only nblib followed, so that a changed assessment left old results valid."""
+    task = Task("quick", PLAIN, "vibration", SIZES)
+    before = task.path.name
+    copy.edit("evidence/assessments.py", '"masked": masked_prediction', '"hidden": masked_prediction')
+    assert task.path.name != before
+    assert any(name.startswith("evidence.assessments:") for name in code_behind("evidence.assessments:assess_model"))
+
+
+def test_adding_a_score_leaves_published_tasks_valid(copy):
+    """Planted bug: every registered score part of every task's name."""
+    task = Task("whole", PLAIN, "vibration", SIZES)
+    before = task.path.name
+    try:
+        _with(score, "score_of_tests")
+        SCORES["score_of_tests"].__module__ = "nblib.prediction"
+        copy.append("nblib/prediction.py", "\n\n@score\ndef score_of_tests(predictions, widths):\n    ...\n")
+        assert task.path.name == before
+    finally:
+        SCORES.pop("score_of_tests", None)
 
 
 # ---- names ----
@@ -297,13 +309,13 @@ def test_names_are_followed_as_python_finds_them(module):
         "@decorate\n"
         "def start(value=DEFAULT):\n"
         "    hidden = [LIMIT for LIMIT in range(value)]\n"
-        "    from nblib.spectra.cells import clean_cells\n"
+        "    from nblib.cells import clean_cells\n"
         "    class Inner(Base): ...\n"
         "    return lambda: (renamed, losses.MARGIN, FALLBACK, clean_cells, hidden)\n",
     )
     found = {place.removeprefix("nblib.") for place in code_behind(f"{name}:start")}
     expected = {"two_of_tests:" + place for place in ("start", "DEFAULT", "decorate", "Base", "FALLBACK")}
-    expected |= {"one_of_tests:found", "one_of_tests:VALUE", "losses:MARGIN", "spectra.cells:clean_cells"}
+    expected |= {"one_of_tests:found", "one_of_tests:VALUE", "losses:MARGIN", "cells:clean_cells"}
     assert expected <= found
     assert not found & {"one_of_tests:hidden", "one_of_tests:OTHER", "losses:mass", "losses:REGULARIZERS"}
 

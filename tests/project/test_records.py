@@ -48,14 +48,6 @@ def test_a_run_writes_its_record_below_runs_and_nowhere_else(tmp_path, monkeypat
     assert f"profile {profile}, seed 3, commit {record['commit']}" in records.provenance(record)
 
 
-def test_a_published_record_is_read_under_todays_names(tmp_path, monkeypatch):
-    monkeypatch.setenv("NBLIB_RECORDS", str(tmp_path))
-    (tmp_path / "quick").mkdir()
-    old = records.write_json(tmp_path / "quick" / "06_benchmark.json", {"metrics": {"references": 1, "trials": 2}})
-    assert records.committed_result("06_benchmark")["metrics"] == {"baselines": 1, "trials": 2}
-    assert "references" in old.read_text()
-
-
 def test_the_commit_says_whether_files_differ_from_it(tmp_path, monkeypatch):
     """Planted bug: the short hash alone."""
     monkeypatch.setattr(environment, "ROOT", tmp_path)

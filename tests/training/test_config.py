@@ -9,7 +9,6 @@ import torch
 from nblib.training.config import TrainConfig
 
 OTHER = {
-    "preset": "wide",
     "families": ("vibration",),
     "amplitude": (1.0, 2.0),
     "intrinsic": "welch_hann",
@@ -39,14 +38,14 @@ def test_every_parameter_is_part_of_the_key(name):
 
 
 def test_the_data_files_bytes_are_part_of_the_key(tmp_path):
-    path = tmp_path / "device.csv"
+    path = tmp_path / "stored.npz"
     keys = []
-    for text in ("1,2\n2,1\n", "1,2\n2,3\n"):
-        path.write_text(text)
-        keys.append(TrainConfig(preset="wide", data_path=str(path)).key)
+    for level in (1.0, 2.0):
+        np.savez(path, freqs=np.arange(1.0, 3001.0), psd=np.full((10, 3000), level))
+        keys.append(TrainConfig(data_path=str(path)).key)
     assert keys[0] != keys[1]
     with pytest.raises(ValueError, match="is not a file"):
-        TrainConfig(data_path=str(tmp_path / "none.csv")).key  # noqa: B018 - computing it is the test
+        TrainConfig(data_path=str(tmp_path / "none.npz")).key  # noqa: B018 - computing it is the test
 
 
 def test_equal_configs_are_one_run():
@@ -73,7 +72,7 @@ def test_lists_from_json_are_tuples():
         ({"reg_weight": float("nan")}, "reg_weight=nan"),
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be a finite number above 0"),
         ({"adam_beta2": 1.0}, "adam_beta2=1.0"),
-        ({"lambda_reg": 1.0}, "unknown training parameter lambda_reg; known: preset, families"),
+        ({"lambda_reg": 1.0}, "unknown training parameter lambda_reg; known: families"),
     ],
 )
 def test_bad_parameters_are_refused_by_name(changes, message):

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from nblib import TrainConfig
-from nblib.model import noisy_tokens
-from nblib.prediction import model_inputs
+from nblib.model import model_inputs, noisy_tokens
 from nblib.training.objective import loss_terms, pseudo_labels, total_loss
 
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 16, "families": ("single_line", "vibration")}
@@ -20,17 +19,13 @@ def setting(**changes):
     return config, data, config.build_model(data.freqs), data.batch(range(8))
 
 
-def test_masked_bins_and_gaps_are_hidden_and_gaps_never_counted():
-    """Planted bug: masked bins counted whether valid or not."""
+def test_masked_bins_are_hidden_and_counted():
+    """Planted bug: the target given to the model as it is."""
     config, data, model, batch = setting()
-    batch["valid"] = batch["valid"].clone()
-    batch["valid"][:, :1500] = False
-    (values, hidden), _ = model_inputs(batch, any_grid=False)
-    assert hidden[:, :1500].all()
-    assert torch.equal(hidden[:, 1500:], batch["mask"][:, 1500:])
+    values, hidden = model_inputs(batch)
+    assert torch.equal(hidden, batch["mask"])
     assert values[batch["mask"]].abs().max() == 0
-    terms, _ = loss_terms(model, batch, config, data.scale.spread)
-    assert terms["mask"][1] == batch["mask"][:, 1500:].sum()
+    assert loss_terms(model, batch, config)[0]["mask"][1] == batch["mask"].sum()
 
 
 @pytest.mark.parametrize("regularizer", ["uniform_clean", "mean", "simple", "log_odds"])
@@ -38,9 +33,9 @@ def test_masked_bins_and_gaps_are_hidden_and_gaps_never_counted():
 def test_half_batches_add_up_to_the_whole(regularizer, reg_layers):
     """What makes several processes train the model that one would. Planted bug: means instead of sums in a term."""
     config, data, model, batch = setting(regularizer=regularizer, reg_layers=reg_layers)
-    whole, _ = loss_terms(model, batch, config, data.scale.spread)
+    whole, _ = loss_terms(model, batch, config)
     halves = [{name: value[part] for name, value in batch.items()} for part in (slice(0, 3), slice(3, 8))]
-    parts = [loss_terms(model, half, config, data.scale.spread)[0] for half in halves]
+    parts = [loss_terms(model, half, config)[0] for half in halves]
     for name, (total, count) in whole.items():
         assert count == sum(part[name][1] for part in parts)
         torch.testing.assert_close(sum(part[name][0] for part in parts), total, rtol=1e-5, atol=1e-6)
@@ -48,7 +43,7 @@ def test_half_batches_add_up_to_the_whole(regularizer, reg_layers):
 
 def test_the_loss_is_masked_error_plus_lambda_times_the_penalty():
     config, data, model, batch = setting(regularizer="uniform_clean", reg_weight=3.0)
-    terms, _ = loss_terms(model, batch, config, data.scale.spread)
+    terms, _ = loss_terms(model, batch, config)
     loss, values = total_loss(terms, config, ALONE)
     means = {name: (total / count).item() for name, (total, count) in terms.items()}
     assert loss.item() == pytest.approx(means["mask"] + 3 * means["reg"], rel=1e-6)
@@ -58,12 +53,12 @@ def test_the_loss_is_masked_error_plus_lambda_times_the_penalty():
 def test_all_layers_means_their_mean():
     config, data, model, batch = setting(regularizer="uniform_clean", reg_layers="all")
     last = TrainConfig(**TINY, regularizer="uniform_clean")
-    together = loss_terms(model, batch, config, data.scale.spread)[0]["reg"][0]
-    top = loss_terms(model, batch, last, data.scale.spread)[0]["reg"][0]
+    together = loss_terms(model, batch, config)[0]["reg"][0]
+    top = loss_terms(model, batch, last)[0]["reg"][0]
     model.layers = model.layers[:1]
     model.readout = "token"  # the first layer as it stands inside
     model.head = torch.nn.Linear(16, 20)
-    first = loss_terms(model, batch, last, data.scale.spread)[0]["reg"][0]
+    first = loss_terms(model, batch, last)[0]["reg"][0]
     torch.testing.assert_close(together, (top + first) / 2)
 
 
@@ -72,7 +67,7 @@ def test_one_step_lowers_every_part_that_it_weighs():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     losses = []
     for _ in range(2):
-        loss, values = total_loss(loss_terms(model, batch, config, data.scale.spread)[0], config, ALONE)
+        loss, values = total_loss(loss_terms(model, batch, config)[0], config, ALONE)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -82,7 +77,7 @@ def test_one_step_lowers_every_part_that_it_weighs():
 
 def test_the_mass_that_is_recorded_does_not_push():
     config, data, model, batch = setting()
-    terms, attention = loss_terms(model, batch, config, data.scale.spread)
+    terms, attention = loss_terms(model, batch, config)
     assert not terms["noisy_mass"][0].requires_grad
     assert not attention.requires_grad
     torch.testing.assert_close(attention.sum(dim=-1), torch.ones(8))
@@ -95,9 +90,9 @@ LABEL_FREE = {"labels": "pseudo", "mask_policy": "any", "regularizer": "uniform_
 def test_label_free_training_never_reads_the_truth():
     """Planted bug: the penalty's noisy tokens taken from batch["noisy"]."""
     config, data, model, batch = setting(**LABEL_FREE)
-    told = loss_terms(model, batch, config, data.scale.spread, step=50)[0]
+    told = loss_terms(model, batch, config, step=50)[0]
     blind = batch | {"noisy": torch.zeros_like(batch["noisy"]), "noise_interval": torch.full((8,), -1)}
-    untold = loss_terms(model, blind, config, data.scale.spread, step=50)[0]
+    untold = loss_terms(model, blind, config, step=50)[0]
     for name in ("mask", "reg"):
         assert torch.equal(told[name][0], untold[name][0])
         assert told[name][1] == untold[name][1]
@@ -114,7 +109,7 @@ def drawing(prediction, **changes):
 def test_pseudo_labels_start_when_told_and_always_count_in_validation():
     config, data, model, batch = drawing(lambda batch: batch["background"])
     counts = {
-        (mode, step): loss_terms(model.train(mode), batch, config, data.scale.spread, step)[0]["reg"][1].item()
+        (mode, step): loss_terms(model.train(mode), batch, config, step)[0]["reg"][1].item()
         for mode in (True, False)
         for step in (9, 10)
     }
@@ -124,7 +119,7 @@ def test_pseudo_labels_start_when_told_and_always_count_in_validation():
 def test_masked_errors_count_less_where_noise_is_probable():
     """Planted bug: the error weighted by the probability of noise instead of cleanness."""
     config, data, model, batch = drawing(lambda batch: batch["background"], mask_fraction=0.9, none_share=0.0)
-    late, early = (loss_terms(model.train(), batch, config, data.scale.spread, step)[0]["mask"] for step in (10, 9))
+    late, early = (loss_terms(model.train(), batch, config, step)[0]["mask"] for step in (10, 9))
     assert early[1] == batch["mask"].sum()
     assert 0.8 < late[1] / early[1] < 1
     assert late[0] / late[1] < 0.97 * early[0] / early[1]
@@ -137,7 +132,7 @@ def test_pseudo_labels_find_the_lines_whatever_the_level_of_the_prediction():
     batch = data.batch(range(200))
     truth = noisy_tokens(batch["noisy"], 20)
     for offset in (0.0, 0.5):
-        found = pseudo_labels(batch["background"] + offset, batch, config, data.scale.spread) > 0.5
+        found = pseudo_labels(batch["background"] + offset, batch, config) > 0.5
         assert (found & truth).sum() / truth.sum() > 0.9
         assert (found & truth).sum() / found.sum() > 0.9
 
@@ -148,7 +143,7 @@ def test_what_all_spectra_show_at_one_place_is_a_wrong_background():
     batch = data.batch(range(40))
     wrong = batch["background"].clone()
     wrong[:, :40] -= 2.0
-    found, right = (pseudo_labels(value, batch, config, data.scale.spread) for value in (wrong, batch["background"]))
+    found, right = (pseudo_labels(value, batch, config) for value in (wrong, batch["background"]))
     assert (found[:, :2] == 0).all()
     elsewhere = slice(30, None)
     assert right[:, :2].mean() < 0.1

@@ -1,0 +1,66 @@
+"""Time and memory of the detector against the number of bins, one thread: runs/benchmarks/detector_costs.json.
+
+Processor time, the best of a few repetitions, and the peak of what numpy allocates (tracemalloc), by part: the filter
+bank on its backgrounds (K known), the network's inputs, and the network itself. Exponents are slopes in ln-ln.
+"""
+
+import time
+import tracemalloc
+
+import numpy as np
+
+from evidence.benchmarks.script import options, seconds_of, write_record
+from nblib.measured.statistic.network import forward
+from nblib.measured.statistic.network_inputs import network_inputs
+from nblib.measured.statistic.whitening import Plan, whiten
+
+SIZES = (1000, 3000, 10_000, 30_000, 100_000)
+SEGMENTS = 16
+
+
+def parts(n_bins):
+    """Callables of one spectrum, by name."""
+    freqs, valid = np.arange(1.0, n_bins + 1), np.ones(n_bins, dtype=bool)
+    psd = np.random.default_rng(0).gamma(SEGMENTS, 1 / SEGMENTS, n_bins) * (1 + 100 / freqs)
+    plan, inputs = Plan.of(freqs, valid), network_inputs(freqs, psd, valid, SEGMENTS)
+    return {
+        "classical": lambda: whiten(psd, plan, SEGMENTS),
+        "network inputs": lambda: network_inputs(freqs, psd, valid, SEGMENTS),
+        "network": lambda: forward(inputs),
+    }
+
+
+def cost(run, repetitions):
+    """Milliseconds of processor time and peak memory in MiB."""
+    run()
+    times = [seconds_of(run, time.process_time) for _ in range(repetitions)]
+    tracemalloc.start()
+    run()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return {"milliseconds": min(times) * 1e3, "peak_mib": peak / 2**20}
+
+
+def main() -> None:
+    """Measure and write the record."""
+    asked = options(__file__, __doc__, repetitions=(7, "up to 10,000 bins; beyond, one"))
+    costs: dict = {}
+    for n_bins in SIZES:
+        for name, run in parts(n_bins).items():
+            found = cost(run, asked.repetitions if n_bins <= 10_000 else 1)
+            costs.setdefault(name, {})[str(n_bins)] = found
+            print(n_bins, name, found, flush=True)
+    logs = np.log(SIZES)
+    exponents = {
+        name: {
+            key: float(np.polyfit(logs[1:], np.log([rows[str(size)][key] for size in SIZES[1:]]), 1)[0])
+            for key in ("milliseconds", "peak_mib")
+        }
+        for name, rows in costs.items()
+    }
+    print(exponents)
+    write_record(__file__, {"costs": costs, "exponents": exponents})
+
+
+if __name__ == "__main__":
+    main()

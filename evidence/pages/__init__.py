@@ -1,0 +1,1 @@
+"""Published pages and answers, rendered from records."""

@@ -1,0 +1,95 @@
+"""Runs become the repository's: records/, figures/ and the generated pages, renewed by one command and nothing else."""
+
+import shutil
+from pathlib import Path
+
+from evidence.pages.pages import renew_pages
+from nblib.notebook.figures import read_index, write_index
+from nblib.project.paths import (
+    IN_CLONE,
+    NOTEBOOKS,
+    ROOT,
+    figures_dir,
+    from_root,
+    published_figures,
+    record_path,
+    runs_dir,
+)
+from nblib.project.profiles import PUBLISHED, get_profile
+from nblib.project.records import read_json
+
+
+def publish(profile: str = "quick") -> list[str]:
+    """Copy plain records and figures of runs/ (and of benchmarks, where there are any), then renew the pages.
+
+    Parameters
+    ----------
+    profile : "quick" or "full"
+
+    Returns
+    -------
+    one line a file that changed, and one a run that was left out, with why
+
+    Raises
+    ------
+    ValueError for profiles that are too short to prove anything, and outside a clone
+    """
+    get_profile(profile)
+    if profile not in PUBLISHED:
+        raise ValueError(f"profile={profile!r} is refused: its runs prove nothing; publish {' or '.join(PUBLISHED)}")
+    if not IN_CLONE:
+        raise ValueError(f"{ROOT} is no clone of the repository; publish there, where records/ and figures/ are")
+    said, left_out = [], []
+    for name in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")):
+        path = runs_dir(profile) / name / "result.json"
+        reason = _reason_against(read_json(path), profile) if path.exists() else ""
+        if reason:
+            said.append(f"left out: {from_root(path)} ({reason})")
+            left_out.append(name[:3])
+        elif path.exists():
+            said += _copy(path, record_path(profile, name))
+    for path in sorted(runs_dir("benchmarks").glob("*.json")):
+        said += _copy(path, record_path("benchmarks", path.stem))
+    for folder in (figures_dir(profile), figures_dir("benchmarks")):
+        said += _publish_figures(folder, tuple(left_out))
+    return said + [f"renewed: {from_root(path)}" for path in renew_pages()]
+
+
+def _reason_against(record, profile):
+    if record["profile"] != profile:
+        return f"its profile is {record['profile']}"
+    if record.get("profiles_from"):
+        return f"sizes from {record['profiles_from']}"
+    return f"reads {record['parameters']['data_path']}" if record["parameters"].get("data_path") else ""
+
+
+def _publish_figures(folder: Path, left_out: tuple[str, ...]) -> list[str]:
+    """Copy a folder's figures, but for names that begin with what is left out; returns what changed.
+
+    A published figure that its notebook no longer draws is removed.
+    """
+    target, said = published_figures(), []
+    entries = read_index(target)
+    drawn = {name: entry for name, entry in read_index(folder).items() if not (left_out and name.startswith(left_out))}
+    prefixes = tuple({name[:3] for name in drawn if name[:2].isdigit()})
+    stale = [name for name in entries if name not in drawn and prefixes and name.startswith(prefixes)]
+    for ending in (".png", ".pdf"):
+        for name in drawn:
+            said += _copy(folder / f"{name}{ending}", target / f"{name}{ending}")
+        for name in stale:
+            (target / f"{name}{ending}").unlink(missing_ok=True)
+            said.append(f"removed: {from_root(target / f'{name}{ending}')}")
+    after = {name: entry for name, entry in (entries | drawn).items() if name not in stale}
+    if after != entries:
+        write_index(target, after)
+        said.append(f"changed: {from_root(target / 'README.md')}")
+    return said
+
+
+def _copy(source: Path, target: Path) -> list[str]:
+    if target.exists() and target.read_bytes() == source.read_bytes():
+        return []
+    verb = "changed" if target.exists() else "new"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    return [f"{verb}: {from_root(target)}"]

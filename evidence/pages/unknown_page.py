@@ -1,0 +1,138 @@
+"""The numbers of docs/unknown.md's generated parts: simulated and measured unknown backgrounds, from the benchmarks."""
+
+from typing import Any
+
+from evidence.pages.rendering import interval
+from evidence.unknown.alarm_rates import pooled_rate
+from nblib.project.paths import benchmark_record
+from nblib.project.records import read_json
+
+BENCHMARKS = ("wide", "network_injections", "injections", "false_alarms", "detector_costs", "wide_cnn", "multitaper")
+TESTS, AREAS = ("wide", "second"), ("1%", "5%")
+CLASSICAL, BOTH = "classical detector", "classical detector + 1 x real stretch: head"
+
+
+def numbers() -> dict[str, Any]:
+    """Numbers and rows by the names that the page's templates ask for.
+
+    Raises
+    ------
+    ValueError where a record is missing
+    """
+    records = {name: read_json(benchmark_record(name)) for name in BENCHMARKS}
+    return {
+        **_simulated(records["wide"]),
+        **_measured(records["network_injections"], records["injections"]),
+        **_alarms(records["false_alarms"]["alarms"]),
+        **_costs(records["detector_costs"]),
+        "cnn": records["wide_cnn"],
+        "cnn_differences": _by_seed(records["wide_cnn"]),
+        "multitaper": records["multitaper"],
+        **_multitaper(records["multitaper"]["found"]),
+    }
+
+
+def _simulated(record):
+    """Average precision on both simulated worlds, attention over the best classical setting, and networks tried."""
+    best = record["best"]
+    names = ("simulated: attention", "network, attention")
+    return {
+        "best": best,
+        "best_tuning": record["tuning"][best],
+        "chance": record["prevalence"],
+        "ap": {test: {key: (row["ap"], *row["interval"]) for key, row in record[test].items()} for test in TESTS},
+        "gains": {test: {name: record["differences"][test][f"{name} - {best}"] for name in names} for test in TESTS},
+        "networks": dict(sorted(record["tried"].items(), key=lambda item: item[1]["head"])),
+    }
+
+
+def _measured(record, detector):
+    """Lines injected into measured spectra: records of `network_injections` and of `injections`."""
+    weights = record["first stretch"]["weights"]["real stretch: head"]
+    by_width = {name: [rows[width] for width in sorted(rows, key=float)] for name, rows in record["by width"].items()}
+    return {
+        "shares": record["held out"],
+        "single": record["first stretch"]["best single setting"],
+        "adds": {
+            pair: _cells(record, pair) for pair in record["differences"] if pair.split(" - ")[0] in record["by stretch"]
+        },
+        "weight": max(weights, key=lambda weight: weights[weight]),
+        "spectra": record["by stretch"][BOTH],
+        "by_width": by_width,
+        "without_sites": [
+            f"{width} bins on {name}" for name, row in record["places"].items() for width, n in row.items() if not n
+        ],
+        "detector_adds": {pair: _cells(detector, pair) for pair in detector["differences"]},
+        "detector_shares": detector["held out"],
+        "detector_single": detector["best single setting"],
+    }
+
+
+def _cells(record, pair):
+    """Cells of a table's row: at each area a difference with its interval, and what it is on each spectrum."""
+    one, other = (record["by stretch"][name] for name in pair.split(" - "))
+    return " | ".join(
+        f"{interval(record['differences'][pair][area])} | "
+        + ", ".join(f"{row[area] - other[name][area]:+.3f}" for name, row in one.items())
+        for area in AREAS
+    )
+
+
+def _alarms(alarms):
+    """Line-free spectra with a flag: pooled by K known and statistic, and by estimator and grid."""
+    return {
+        "pooled": {
+            known: {
+                statistic: [_times(pooled_rate(alarms, known, area, statistic), area) for area in AREAS]
+                for statistic in ("combined", "classical")
+            }
+            for known in (True, False)
+        },
+        "by_grid": {name: [_times(row["combined"][area], area) for area in AREAS] for name, row in alarms.items()},
+    }
+
+
+def _times(share, area):
+    """Spectra with a flag, and how many times as many as asked that is."""
+    times = [share[key] / (float(area[:-1]) / 100) for key in ("share", "low", "high")]
+    return f"{round(share['share'] * share['of'])} of {share['of']}: " + interval(times, 2).replace(" [", " times [")
+
+
+def _costs(record):
+    """Time of the detector's parts for 3,000 bins and, of the classical part, for 100,000."""
+    parts = {name: rows["3000"]["milliseconds"] for name, rows in record["costs"].items()}
+    return {
+        "milliseconds": parts,
+        "total_milliseconds": sum(parts.values()),
+        "exponents": record["exponents"],
+        "longest_seconds": record["costs"]["classical"]["100000"]["milliseconds"] / 1e3,
+        "processor": record["hardware"]["processor"],
+    }
+
+
+def _by_seed(record):
+    """Attention less the head of the convolutions, by seed, readout and test."""
+    return [
+        {
+            kind: {
+                test: record[test]["differences"][f"attention, seed {seed}: {kind} - cnn, seed {seed}: head"]
+                for test in TESTS
+            }
+            for kind in ("head", "attention")
+        }
+        for seed in range(record["seeds"])
+    ]
+
+
+def _multitaper(disturbances):
+    """The largest share that chance finds in any row, and the largest that both tests together lose to the detector."""
+    methods = alone, _, both = "detector", "F test", "detector or F test"
+    return {
+        "most_by_chance": {
+            area: {name: max(row[area][name]["chance"] for row in disturbances.values()) for name in methods}
+            for area in AREAS
+        },
+        "most_lost": max(
+            row[area][alone]["share"] - row[area][both]["share"] for row in disturbances.values() for area in AREAS
+        ),
+    }

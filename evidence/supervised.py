@@ -1,0 +1,129 @@
+"""Detectors trained on the labels directly: what a user with labels would pick instead of reading attention."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from filelock import FileLock
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor, nn
+
+from nblib.dataset import NoiseBERTDataset
+from nblib.model import noisy_tokens, patches
+from nblib.project.paths import runs_dir
+from nblib.training.checkpoints import load_checkpoint, save_checkpoint
+from nblib.training.config import TrainConfig
+from nblib.training.loop import StepData, rate_share_at
+from nblib.training.optimizer import MuonAdamW
+
+READ_BATCH = 100
+
+
+class LineCNN(nn.Module):
+    """1-D convolutional network: standardised ln PSD (batch, bin) to one logit a token (batch, token).
+
+    Residual convolutions over 9 steps of `stride` bins at dilations 1 to 8, so that a token sees 500 bins around it;
+    the largest logit within a token decides.
+
+    Raises
+    ------
+    ValueError when patch_size is no multiple of stride
+    """
+
+    def __init__(self, patch_size: int, channels: int = 32, dilations: Sequence[int] = (1, 2, 4, 8), stride: int = 4):
+        super().__init__()
+        if patch_size % stride:
+            raise ValueError(f"patch_size={patch_size} must be a multiple of stride={stride}")
+        self.steps_per_token = patch_size // stride
+        self.first = nn.Conv1d(1, channels, 9, padding=4, stride=stride)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(channels, channels, 9, padding="same", dilation=dilation) for dilation in dilations
+        )
+        self.head = nn.Conv1d(channels, 1, 1)
+
+    def forward(self, x: Float[Tensor, "batch bin"]) -> Float[Tensor, "batch token"]:
+        """Logits."""
+        hidden = self.first(x[:, None])
+        for layer in self.layers:
+            hidden = hidden + layer(F.gelu(hidden))
+        return patches(self.head(F.gelu(hidden))[:, 0], self.steps_per_token).amax(dim=-1)
+
+
+class TokenHead(nn.Module):
+    """The encoder of `config` with a logit read from each token: the same network, told the labels."""
+
+    def __init__(self, config: TrainConfig, freqs: ndarray):
+        super().__init__()
+        self.encoder = config.build_model(freqs)
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The encoder's, whose matrices MuonAdamW gives to Muon."""
+        return self.encoder.layers
+
+    def forward(self, x: Float[Tensor, "batch bin"]) -> Float[Tensor, "batch token"]:
+        """Logits."""
+        out, _ = self.encoder(x, torch.zeros_like(x, dtype=torch.bool))
+        return patches(out, self.encoder.patch_size).mean(dim=-1)
+
+
+def _build(kind, config, freqs):
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        return LineCNN(config.patch_size) if kind == "cnn" else TokenHead(config, freqs)
+
+
+KINDS = ("cnn", "token_head")
+
+
+def train_supervised(kind: str, config: TrainConfig) -> nn.Module:
+    """Train, or load, a detector on simulated labels: cross-entropy per token, the data and steps of `config`.
+
+    Parameters
+    ----------
+    kind : "cnn" or "token_head"
+    config : its data, sizes, rates and steps count; readout must be "token", and losses do not matter
+
+    Raises
+    ------
+    ValueError for another kind or readout
+    """
+    if kind not in KINDS or config.readout != "token":
+        raise ValueError(f"kind={kind!r}, readout={config.readout!r}: give one of {', '.join(KINDS)}, readout 'token'")
+    folder = runs_dir("supervised", f"{kind}-{config.digest('evidence.supervised:train_supervised')}")
+    data = config.dataset("train", config.n_spectra)
+    model = _build(kind, config, data.freqs)
+    with FileLock(folder / ".lock"):
+        if not (folder / "last.safetensors").exists():
+            _fit(model, StepData(data, config.batch_size), config)
+            save_checkpoint(folder / "last.safetensors", model, config=json.dumps(asdict(config)))
+        load_checkpoint(folder / "last.safetensors", model)
+    return model.eval()
+
+
+def _fit(model, batches, config):
+    optimizer = MuonAdamW(model, config)
+    model.train()
+    for step in range(config.steps):
+        batch = batches[step]
+        optimizer.set_rate(rate_share_at(step, config))
+        truth = noisy_tokens(batch["noisy"], config.patch_size).float()
+        loss = F.binary_cross_entropy_with_logits(model(batch["target"]), truth)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+        optimizer.step()
+
+
+@torch.no_grad()
+def supervised_score(model: nn.Module, dataset: NoiseBERTDataset) -> Float[ndarray, "n token"]:
+    """Logits of every spectrum of a data set; a score per cell where a token is a cell of 20 bins."""
+    parts = []
+    for start in range(0, len(dataset), READ_BATCH):
+        batch = dataset.batch(range(start, min(start + READ_BATCH, len(dataset))))
+        parts.append(model(batch["target"]).numpy())
+    return np.concatenate(parts)

@@ -1,0 +1,122 @@
+"""Measurements done once and kept, side by side."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from evidence.assessments import (
+    assess_elsewhere,
+    assess_energies,
+    assess_model,
+    assess_supervised,
+    quick_assessment,
+)
+from evidence.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
+from evidence.supervised import KINDS, train_supervised
+from nblib.prediction import scores_judged
+from nblib.project.environment import git_commit
+from nblib.project.fingerprint import fingerprint
+from nblib.project.parallel import map_side_by_side
+from nblib.project.paths import record_path, runs_dir
+from nblib.project.profiles import Sizes
+from nblib.project.progress import planned, reached
+from nblib.project.records import read_json, write_json
+from nblib.simulation.noise import families_judged
+from nblib.training.config import TrainConfig
+from nblib.training.loop import train
+
+OF_A_MODEL: dict[str, Callable[..., dict]] = {
+    "quick": quick_assessment,
+    "elsewhere": assess_elsewhere,
+    "whole": assess_model,
+    "energies": assess_energies,
+}
+SOURCES = ("05_lambda_sweep", "06_benchmark")  # notebooks whose published records are made of tasks
+WITHOUT_A_MODEL = {"baselines": assess_baselines, "methods": baseline_methods, "energy bias": energy_bias_by_strength}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One measurement, and where it is kept.
+
+    Attributes
+    ----------
+    judged : key of OF_A_MODEL or of WITHOUT_A_MODEL
+    kind : as in Trial
+    """
+
+    judged: str
+    config: TrainConfig
+    family: str
+    sizes: Sizes
+    kind: str = "attention"
+
+    @property
+    def path(self) -> Path:
+        """A file of runs/evidence/, named by training, parameters and the code that judges."""
+        parts = [self.judged, self.kind, self.config.key, self.family, asdict(self.sizes), self._judging_code()]
+        digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+        return runs_dir("evidence") / f"{self.judged}-{self.kind}-seed{self.config.seed}-{digest}.json"
+
+    def _judging_code(self) -> str:
+        """Fingerprint of the assessment, with the training of a supervised detector."""
+        families = {*self.config.families, *families_judged(self.family), "none"}
+        choices = self.config.choices() | {
+            "nblib.simulation.noise:FAMILIES": sorted(families),
+            "nblib.simulation.estimation:INTRINSIC": sorted({self.config.intrinsic, "welch", "welch_hann"}),
+            "nblib.prediction:SCORES": scores_judged(self.config.extensions, published=True),
+        }
+        if self.kind in KINDS:
+            entries = ["evidence.assessments:assess_supervised", "evidence.supervised:train_supervised"]
+        else:
+            table = OF_A_MODEL if self.judged in OF_A_MODEL else WITHOUT_A_MODEL
+            entries = [f"{table[self.judged].__module__}:{table[self.judged].__name__}"]
+        return fingerprint(*entries, choices=choices, without=self.config.without())
+
+    def measure(self) -> dict:
+        """Train if need be, and judge."""
+        arguments = (self.family, self.sizes)
+        if self.judged in WITHOUT_A_MODEL:
+            return WITHOUT_A_MODEL[self.judged](self.config, *arguments)
+        if self.kind in KINDS:
+            return assess_supervised(train_supervised(self.kind, self.config), self.config, *arguments)
+        return OF_A_MODEL[self.judged](train(self.config, progress=False), *arguments)
+
+
+def load_or_run(task: Task) -> dict:
+    """What a task found: measured now, kept from before, or published by a run of the same parameters and code."""
+    if not task.path.exists():
+        name = task.path.stem
+        write_json(task.path, published_tasks().get(name) or task.measure() | {"task": name, "commit": git_commit()})
+        reached(name, 1, 1)
+    return read_json(task.path)
+
+
+@cache
+def published_tasks() -> dict[str, dict]:
+    """What the published records of the sweep and the benchmark hold, by the name of the task that found it."""
+    found: dict[str, dict] = {}
+
+    def collect(value):
+        if isinstance(value, dict) and "task" in value:
+            found[value["task"]] = value
+        elif isinstance(value, dict):
+            for entry in value.values():
+                collect(entry)
+
+    for profile in ("quick", "full"):
+        for notebook in SOURCES:
+            path = record_path(profile, notebook)
+            collect(read_json(path) if path.exists() else {})
+    return found
+
+
+def load_or_run_all(tasks: Sequence[Task]) -> list[dict]:
+    """What every task found, in order; those not kept yet are done side by side, one core each."""
+    waiting = [task for task in tasks if not task.path.exists() and task.path.stem not in published_tasks()]
+    planned("measurement", [task.path.stem for task in waiting])
+    map_side_by_side(load_or_run, waiting)
+    return [load_or_run(task) for task in tasks]

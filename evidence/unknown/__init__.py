@@ -1,0 +1,1 @@
+"""Unknown backgrounds: the network's training, injections, a second generator, rivals, alarm rates."""

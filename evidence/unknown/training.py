@@ -1,0 +1,237 @@
+"""Train the network for unknown backgrounds: one short loop, keyed draws, resumable, one record a run."""
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy import ndarray
+from torch import Tensor
+
+from evidence.unknown.network import WideNetwork, WideOutput
+from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
+from nblib.measured.line_free.backgrounds import log_uniform
+from nblib.measured.line_free.disturbances import SHAPES, shape
+from nblib.measured.line_free.world import BLOCK, WideWorld
+from nblib.measured.statistic.network_inputs import network_inputs
+from nblib.training.checkpoints import load_checkpoint, save_checkpoint
+from nblib.training.config import TrainConfig
+from nblib.training.optimizer import MuonAdamW
+
+UNKNOWN_SHARE = 0.3  # of the training spectra: K is not told but measured
+REAL_AMPLITUDE = (0.3, 6.0)  # peaks of what is injected into real spectra, over the background
+
+
+@dataclass(frozen=True)
+class RealSpectrum:
+    """A measured spectrum to go on training with, its own contamination unknown.
+
+    Attributes
+    ----------
+    psd, valid : (bin,), a linear grid
+    n_segments : K
+    trusted : (cell,) True where nothing stands out, so that a cell counts as clean unless something is injected there
+    """
+
+    psd: ndarray
+    valid: ndarray
+    n_segments: float
+    trusted: ndarray
+
+
+@dataclass(frozen=True)
+class WideTraining:
+    """What decides a run. rates : of AdamW and Muon; roughness : see WideWorld; real_share : of the batches made of
+    injections into measured spectra; start : name of the run whose weights are gone on with ("" = from nothing);
+    attends : False trains the rival of convolutions only."""
+
+    seed: int = 0
+    steps: int = 1000
+    batch_size: int = BLOCK
+    sizes: tuple[int, int] = (300, 1500)
+    learning_rate: float = 4e-3
+    muon_learning_rate: float = 1e-2
+    weight_decay: float = 0.01
+    adam_beta2: float = 0.95
+    attention_weight: float = 1.0
+    strength_weight: float = 0.3
+    roughness: float = 0.0
+    real_share: float = 0.0
+    start: str = ""
+    attends: bool = True
+    checkpoint_every: int = 100
+
+
+def simulated_batch(world: WideWorld, step: int, batch_size: int) -> dict[str, Tensor]:
+    """Inputs and targets of one step: spectra step * batch_size onwards, all of one length."""
+    rows = [world[step * batch_size + place] for place in range(batch_size)]
+    told = np.random.default_rng([world.seed, 7, step]).random(batch_size) >= UNKNOWN_SHARE
+    inputs = [
+        network_inputs(row.freqs, row.psd, row.valid, row.n_segments if known else None)
+        for row, known in zip(rows, told, strict=True)
+    ]
+    measured = np.stack([cell_labels(row.valid, WIDE_CELL) for row in rows])
+    return _targets(np.stack(inputs), np.stack([row.ratio * row.valid for row in rows]), measured, measured)
+
+
+def real_batch(spectra: list[RealSpectrum], seed: int, step: int, batch_size: int) -> dict[str, Tensor]:
+    """Shapes injected into parts of measured spectra; only trusted cells and injected ones carry a label.
+
+    The parts are tilted, moved along the axis and half of them mirrored, so that places on the axis of one instrument
+    cannot be learnt by heart.
+    """
+    rng = np.random.default_rng([seed, 8, step])
+    source = spectra[rng.integers(len(spectra))]
+    length = WIDE_CELL * int(rng.integers(60, len(source.psd) // WIDE_CELL + 1))
+    inputs, ratios, known = [], [], []
+    for _ in range(batch_size):
+        first = WIDE_CELL * int(rng.integers(0, (len(source.psd) - length) // WIDE_CELL + 1))
+        part = slice(first, first + length)
+        valid = source.valid[part]
+        ratio = np.zeros(length)
+        for _ in range(rng.integers(0, 4)):
+            ratio += shape(rng, str(rng.choice(SHAPES[:4])), length, REAL_AMPLITUDE)
+        if (ratio > NOISY_RATIO).mean() > 0.6 or valid.sum() < length / 2:
+            ratio[:] = 0
+        told = source.n_segments if rng.random() >= UNKNOWN_SHARE else None
+        level = np.where(valid, source.psd[part], 1.0)
+        trusted = source.trusted[first // WIDE_CELL : (first + length) // WIDE_CELL]
+        if rng.random() < 0.5:
+            level, valid, trusted = level[::-1], valid[::-1], trusted[::-1]
+        freqs = np.arange(length) + log_uniform(rng, 1, 3 * length)
+        level = level * (freqs / freqs[-1]) ** rng.uniform(-1.5, 1.5) * (1 + ratio)
+        enough = valid if valid.sum() >= 30 else np.ones(length, dtype=bool)
+        inputs.append(network_inputs(freqs, level, enough, told))
+        ratios.append(ratio * valid)
+        noisy = cell_labels(ratio * valid > NOISY_RATIO, WIDE_CELL)
+        known.append((trusted | noisy) & cell_labels(valid, WIDE_CELL))
+    measured = np.stack([cell_labels(row[-1] > 0, WIDE_CELL) for row in inputs])
+    return _targets(np.stack(inputs), np.stack(ratios), measured, np.stack(known))
+
+
+def _targets(inputs, ratio, measured, known):
+    return {
+        "inputs": torch.from_numpy(inputs),
+        "noisy": torch.from_numpy(cell_labels(ratio > NOISY_RATIO, WIDE_CELL)),
+        "strength": torch.from_numpy(np.log1p(cell_scores(ratio, WIDE_CELL) / NOISY_RATIO).astype(np.float32)),
+        "known": torch.from_numpy(known & measured),
+    }
+
+
+class WideSteps(torch.utils.data.Dataset):
+    """Item t is the t-th batch of a run, whatever came before: simulated spectra, or injections into measured ones."""
+
+    def __init__(self, config: WideTraining, real: list[RealSpectrum] | None):
+        self.config, self.real = config, real
+        self.world = WideWorld(config.seed, "train", sizes=config.sizes, roughness=config.roughness)
+        self.offset = 1_000_000 if config.start else 0  # a run that goes on sees new spectra
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        config = self.config
+        if self.real and np.random.default_rng([config.seed, 9, step]).random() < config.real_share:
+            return real_batch(self.real, config.seed, step, config.batch_size)
+        return simulated_batch(self.world, step + self.offset, config.batch_size)
+
+
+def wide_loss(output: WideOutput, batch: dict[str, Tensor], config: WideTraining) -> tuple[Tensor, dict[str, float]]:
+    """Cross-entropy of the head, divergence of the CLS row from uniform over clean tokens, error of the strength.
+
+    A token whose label is not known is in none of the terms; attention may go there at no cost. A network without
+    attention has two terms.
+    """
+    noisy, known = batch["noisy"], batch["known"]
+    head = F.binary_cross_entropy_with_logits(output.logit, noisy.float(), reduction="none")[known].mean()
+    strength = F.smooth_l1_loss(output.strength, batch["strength"], reduction="none")[known].mean()
+    loss = head + config.strength_weight * strength
+    terms = {"head": head.item(), "strength": strength.item()}
+    if output.cls_attn is not None:
+        attention = _attention_loss(output.cls_attn, known & ~noisy)
+        loss, terms = loss + config.attention_weight * attention, terms | {"attention": attention.item()}
+    return loss, terms
+
+
+def _attention_loss(cls_attn, clean):
+    """Divergence of the CLS rows from uniform over clean tokens, mean over the spectra that have any."""
+    n_clean = clean.sum(dim=-1)
+    logs = cls_attn.clamp(min=torch.finfo(torch.float32).tiny).log()
+    rows = -torch.where(clean[:, None], logs, 0).sum(dim=-1) / n_clean.clamp(min=1)[:, None]
+    rows = rows.mean(dim=1) - n_clean.clamp(min=1).log()
+    return rows[n_clean > 0].mean() if (n_clean > 0).any() else rows.sum() * 0
+
+
+def train_wide(
+    config: WideTraining,
+    folder: Path,
+    real: list[RealSpectrum] | None = None,
+    start: Path | None = None,
+    log=None,
+    n_workers: int = 0,
+) -> WideNetwork:
+    """Train, go on with, or load the run that lives in a folder.
+
+    Parameters
+    ----------
+    folder : gets last.safetensors (weights, optimizer, step, history)
+    real : needed where config.real_share > 0
+    start : weights to begin with
+    log : called with one line of text at each checkpoint
+    n_workers : processes that draw the spectra meanwhile, on cores of their own; the result is the same
+
+    Raises
+    ------
+    ValueError where real spectra are asked for and none are given, and for weights to begin with that config.start
+    does not name, or the other way round
+    """
+    if config.real_share > 0 and not real:
+        raise ValueError(f"real_share={config.real_share} needs measured spectra; give `real`")
+    if bool(config.start) != (start is not None):
+        raise ValueError(f"config.start={config.start!r} and start={start} must both be given, or neither")
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        model = WideNetwork(attends=config.attends)
+    if start is not None:
+        load_checkpoint(start, model)
+    optimizer, path, step, history = MuonAdamW(model, _rates(config)), folder / "last.safetensors", 0, []
+    if path.exists():
+        metadata = load_checkpoint(path, model, optimizer)
+        step, history = metadata["step"], metadata["history"]
+    steps = range(step, config.steps)  # goes on where the checkpoint stands
+    batches = torch.utils.data.DataLoader(
+        WideSteps(config, real), batch_size=None, sampler=steps, num_workers=n_workers if steps else 0
+    )
+    recent, begun = [], time.perf_counter()
+    model.train()
+    for step, batch in zip(steps, batches, strict=True):
+        loss, terms = wide_loss(model(batch["inputs"]), batch, config)
+        optimizer.set_rate(_rate_share(step, config))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        recent.append(terms)
+        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
+            means = {name: round(float(np.mean([row[name] for row in recent])), 5) for name in terms}
+            seconds, begun, recent = time.perf_counter() - begun, time.perf_counter(), []
+            history.append({"step": step + 1, "seconds": round(seconds, 1), **means})
+            save_checkpoint(path, model, optimizer, step=step + 1, history=history, config=json.dumps(asdict(config)))
+            if log:
+                log(f"{history[-1]}")
+    return model.eval()
+
+
+def _rates(config):
+    """The optimizer's part of the parameters."""
+    names = ("learning_rate", "muon_learning_rate", "weight_decay", "adam_beta2")
+    return TrainConfig(**{name: getattr(config, name) for name in names})
+
+
+def _rate_share(step, config):
+    """Warm-up over a twentieth of the steps, then a cosine to zero."""
+    warmup = max(1, config.steps // 20)
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))

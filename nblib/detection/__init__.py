@@ -1,1 +1,0 @@
-"""Scores of contamination, the likelihood of a line, thresholds and metrics."""

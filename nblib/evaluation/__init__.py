@@ -1,1 +1,0 @@
-"""Evidence: test sets, baselines, assessments, trials and the tables made of them."""

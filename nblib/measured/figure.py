@@ -1,0 +1,53 @@
+"""A detection as a figure: the spectrum, its restored background and the flagged ranges."""
+
+import re
+
+import numpy as np
+
+from nblib.style import BACKGROUND, BY_HAND, FLAGGED, SPECTRUM
+
+HAND = "by hand"  # the cause of a flag that a person set
+
+
+def plot_detection(detection, ax=None, unit: str | None = None):
+    """Spectrum, background and flagged ranges against frequency.
+
+    Parameters
+    ----------
+    detection : analysis.detector.Detection
+    ax : matplotlib axes; those of a new figure if None
+    unit : of the PSD, for the axis, as a file states it ("V^2/Hz")
+
+    Returns
+    -------
+    the axes; flags set by hand have a colour of their own
+    """
+    import matplotlib.pyplot as plt
+
+    ax = ax or plt.subplots(figsize=(8, 3.5), layout="constrained")[1]
+    positive = detection.freqs[detection.freqs > 0]
+    scale = "log" if positive[-1] > 100 * positive[0] else "linear"
+    ax.plot(detection.freqs, detection.psd, lw=0.7, ls="-", color=SPECTRUM, label="spectrum")
+    ax.plot(detection.freqs, np.exp(detection.background), lw=1.3, ls="-", color=BACKGROUND, label="background")
+    draw_flags(ax, detection)
+    ax.set(xscale=scale, yscale="log", xlabel="Frequency [Hz]", ylabel=f"PSD [{readable_unit(unit)}]")
+    ax.legend(frameon=False, loc="best")
+    return ax
+
+
+def draw_flags(ax, detection) -> list:
+    """Bands over the flagged ranges, half a bin wider on either side; returns them."""
+    half_step, known, bands = np.median(np.diff(detection.freqs)) / 2, set(), []
+    for flag in detection.flags:
+        colour, label = (BY_HAND, HAND) if flag.cause == HAND else (FLAGGED, "flagged")
+        # the edge has a width, so that a band narrower than a pixel is seen
+        style = {"color": colour, "alpha": 0.22, "lw": 1, "label": "_" + label if label in known else label}
+        bands.append(ax.axvspan(flag.fmin - half_step, flag.fmax + half_step, **style))
+        known.add(label)
+    return bands
+
+
+def readable_unit(unit: str | None) -> str:
+    """A unit with its powers raised: "A^2/Hz" as matplotlib's text; "unit^2/Hz" where none is known."""
+    plain = (unit or "unit^2/Hz").replace("$", r"\$")
+    return re.sub(r"(?:\^|\*\*)\(?([-+]?\d+(?:\.\d+)?)\)?", r"$^{\1}$", plain)

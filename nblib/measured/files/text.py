@@ -1,0 +1,220 @@
+"""Tables in text of any ending: header block, comments, units row, data, footer."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+
+from nblib.measured.files.columns import choose
+from nblib.measured.files.formats import Column, Raw, Refusal, Table, reader
+from nblib.measured.files.headers import labview_axis, sample_count
+from nblib.measured.files.text_cells import COMPLEX, Dialect, dialect_of, regrouped
+from nblib.measured.files.text_encodings import decoded
+from nblib.measured.files.text_layout import arranged, without_units
+from nblib.measured.files.text_names import names_of
+from nblib.measured.files.text_rows import COMMENT, NO_NUMBERS, check_below, check_text, even, rows_of
+from nblib.measured.files.units import HERTZ, latin
+
+LONG, HEAD = 3000, 200  # lines from which on a table is read by pandas; lines that say how it is written
+GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})*")  # perhaps with thousands separators
+ODD_ENDS = re.compile(r"[\x0b\x0c\x1c-\x1e]")  # str.splitlines ends a line there, a table does not
+
+
+@reader("")
+def read_text(path: Path, column: Column) -> Raw:
+    """Text of any ending: columns of frequency and level."""
+    return choose(read_table(path), column)
+
+
+def read_table(path: Path) -> Table:
+    """The numbers of a text file and what stands above them.
+
+    Raises
+    ------
+    Refusal that names the line
+    """
+    text = decoded(path.read_bytes())
+    if not text.strip():
+        raise Refusal("it is empty; export the spectrum again")
+    lines = text.splitlines() if text.isascii() and not ODD_ENDS.search(text) else re.split(r"\r\n|\n|\r", text)
+    layout = arranged(lines)
+    long = len(layout.lines) > LONG
+    table = _regular(layout.lines) if long else None
+    if table is None and without_units(layout) and long:
+        table = _regular(layout.lines)
+    if table is None:
+        table = _any_table(layout.lines)[0]
+    return _laid_out(table, layout)
+
+
+def _laid_out(table, layout) -> Table:
+    """The table with what its layout says: the unit of its first column, an axis from the header, samples in a row."""
+    table.header, table.notes = (*map(latin, layout.header), *table.header), layout.notes + table.notes
+    if layout.dated:
+        table.values, table.names = table.values[:, 1:], list(table.names)[1:]
+    width = table.values.shape[1]
+    first = int(np.argmax(~np.isnan(table.values).all(axis=0)))
+    if layout.stamped:
+        table.names = ["time (s)" if at == first else (*table.names, *[""] * width)[at] for at in range(width)]
+    elif "x-Unit: Hz" in layout.header and table.names:
+        table.names = [HERTZ.sub("Hz", table.names[0]), *table.names[1:]]
+    if layout.turned:
+        table.lines = None
+    count = sample_count(table.header)
+    there = int((~np.isnan(table.values)).sum())
+    if width > 1 and count and count == there > len(table.values) + 1:
+        table.values, table.names, table.lines = table.values.ravel()[:there, None], (), None
+        table.notes.append(f"the header states {count} samples: they run on along the rows of {width}")
+    steps = labview_axis(table.header)
+    if steps is not None:
+        name, start, step = steps
+        axis = start + step * np.arange(len(table.values))
+        table.values = np.column_stack([axis, table.values])
+        table.names = (name, *(table.names or [""] * width))
+        table.notes.append(f"the axis is X0 and Delta_X of the header: {start:g}, {start + step:g}, ...")
+    return table
+
+
+def _regular(lines) -> Table | None:
+    """A long table whose rows are plain numbers, by pandas' C parser; None where the careful way must look.
+
+    What stands above it, the way of writing and the names come from its first lines, read in the careful way.
+    """
+    import pandas as pd
+
+    try:
+        head, dialect, cells = _any_table(lines[:HEAD])
+    except Refusal:
+        return None
+    if head.lines is None:
+        return None
+    first = int(head.lines[0]) - 1
+    plain = len(head.lines) == min(len(lines), HEAD) - first  # rows follow one another
+    if not plain or dialect.thousands:
+        return None
+    body = lines[first:]
+    footer: list[int] = []
+    while body and len(footer) < HEAD and not re.match(r"\W*\d", body[-1]):
+        footer += [first + len(body)] if body[-1].strip() else []
+        body.pop()
+    if dialect.delimiter and all(line.endswith(dialect.delimiter) for line in body[: len(cells)]):
+        body = [line.removesuffix(dialect.delimiter) for line in body]
+    try:
+        values = pd.read_csv(
+            io.StringIO("\n".join(body)),
+            sep=dialect.delimiter or r"\s+",
+            decimal=dialect.decimal,
+            header=None,
+            dtype=np.float64,
+            keep_default_na=False,  # an empty cell is for the careful way
+            na_values=["nan", "NaN", "NAN", "NA", "N/A", "null"],
+            quoting=csv.QUOTE_NONE,
+            skipinitialspace=True,
+        ).to_numpy()
+    except (ValueError, pd.errors.ParserError):
+        return None
+    if values.shape != (len(body), head.values.shape[1]):
+        return None  # blank lines
+    if all(GROUPED.fullmatch(row[0]) for row in cells) and not (np.diff(values[:, 0]) > 0).all():
+        return None  # 1.000 may be a thousand
+    check_below([at for at in reversed(footer) if not COMMENT.match(lines[at - 1])], lines, dialect, head.notes)
+    return Table(values, head.names, head.header, np.arange(first + 1, first + 1 + len(body)), head.notes)
+
+
+def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
+    """The table of any text, how it is written, and its cells."""
+    dialect = dialect_of(lines, *_stated_dialect(lines))
+    if dialect is None:
+        dialect = _single_column(lines)
+    notes: list[str] = []
+    lines = _without_column_numbers(lines, dialect, notes)
+    rows, cells, numbers, header = rows_of(lines, dialect, notes)
+    width = max(len(row) for row in rows)
+    header = [latin(line) for line in header]
+    if len({len(row) for row in rows}) > 1:
+        rows, cells, numbers, width = even(rows, cells, numbers, lines, sample_count(header))
+    values = np.array([[np.nan if value is None else value for value in row] for row in rows])
+    is_text = np.array([[value is None for value in row] for row in rows])
+    check_text(is_text, numbers, lines)
+    _thousands(values, cells, dialect, header, notes)
+    names = names_of(header, dialect, width, values)
+    return Table(values, tuple(names), tuple(header), np.array(numbers), notes), dialect, cells
+
+
+def _without_column_numbers(lines, dialect, notes):
+    """The lines, blank where pandas wrote 0, 1, ... as headings above columns without names."""
+    filled = [at for at, line in enumerate(lines[:HEAD]) if line.strip()][:2]
+    if len(filled) < 2:
+        return lines
+    cells, below = dialect.split(lines[filled[0]]), dialect.row(lines[filled[1]])
+    names = cells[1:] if cells[0] == "" else cells
+    counts = len(names) > 1 and names == [str(number) for number in range(len(names))]
+    if not counts or len(below) != len(cells) or all(value is None or value % 1 == 0 for value in below[1:]):
+        return lines
+    notes.append(f"line {filled[0] + 1}, {lines[filled[0]].strip()[:60]!r}, numbers the columns and is not a row")
+    return [*lines[: filled[0]], "", *lines[filled[0] + 1 :]]
+
+
+def _stated_dialect(lines):
+    """Delimiter and decimal mark where the file names them: Excel's "sep=;", LabVIEW's "Separator"."""
+    delimiter, decimal = "", ""
+    words = {"tab": "\t", "comma": ",", "semicolon": ";", "space": None}
+    for line in lines[:40]:
+        excel = re.fullmatch(r"\s*\"?sep=(.)\"?\s*", line, re.IGNORECASE)
+        labview = re.match(r"Separator\s+(Tab|Comma|Semicolon|Space)\b", line, re.IGNORECASE)
+        mark = re.match(r"Decimal[_ ]Separator\W*([.,])\s*$", line, re.IGNORECASE)
+        if excel:
+            delimiter = excel.group(1)
+        if labview:
+            delimiter = words[labview.group(1).lower()]
+        if mark:
+            decimal = mark.group(1)
+    return delimiter, decimal
+
+
+def _single_column(lines):
+    """A file whose rows hold one number: a series, or nothing that is read here."""
+    numbers = [line for line in lines if line.strip()][:2000]
+    if any(COMPLEX.search(line.split("\t")[-1].strip()) and line.strip()[:1].isdigit() for line in numbers):
+        raise Refusal(
+            "it holds complex values (real and imaginary part, or dB and phase); a PSD is real: export |V|^2/Hz"
+        )
+    for decimal in (".", ","):
+        dialect = Dialect(None, decimal)
+        single = [dialect.row(line) for line in numbers if not COMMENT.match(line)]
+        if sum(len(row) == 1 and row[0] is not None for row in single) >= 2:
+            return dialect
+    for number, line in enumerate(lines, start=1):
+        if re.match(r"\s*[+-]?\d", line) and len(line.split()) > 1:
+            raise Refusal(
+                f"line {number}: {line.strip()[:60]!r} is not two numbers: frequency [Hz] and PSD [unit^2/Hz]"
+            )
+    raise Refusal(NO_NUMBERS)
+
+
+def _thousands(values, cells, dialect, header, notes):
+    """Frequencies such as 1.000 for a thousand: corrected where the axis shows it, else warned about."""
+    first = [row[0] for row in cells]
+    found = regrouped(first, values[:, 0])
+    if found is not None:
+        values[:, 0] = found
+        notes.append(
+            "the mark in frequencies such as 1.000 was read as a thousands separator: only so the axis increases"
+        )
+        return
+    foreign = dialect.delimiter == ";" or any(
+        re.search(r"frequenz|fr[eé]quence|frecuencia|frequenza|częst", line, re.I) for line in header
+    )
+    if (
+        (foreign or dialect.decimal == ",")
+        and len(first) > 2
+        and all(re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", cell) for cell in first)
+    ):
+        notes.append(
+            f"every frequency is written like {first[1]}: read as {values[0, 0]:g}..{values[-1, 0]:g}; if the "
+            "mark separates "
+            f"thousands it is {values[0, 0] * 1e3:g}..{values[-1, 0] * 1e3:g}: export without thousands "
+            "separators, or give unit='kHz'"
+        )

@@ -1,0 +1,194 @@
+"""From scores per bin to flagged ranges: where each begins and ends and how strong it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+EDGE = 2.0  # standard deviations of the mean excess: a flag ends where it falls below
+LEAST_EXCESS = 0.05  # of the background; a flag's edge is never drawn below it
+FAR = 4.0  # standard deviations that one bin counts at most, so that one line does not carry a flag to the next
+SUPPORT = 3.0  # standard deviations that a range must have of its own, beside stronger ranges already flagged
+LINE_BINS = 8  # bins; up to this many a range is a line
+JOIN = 1  # bins; ranges that are closer are one
+GROWTH = 1.0  # times its bins that a hump may grow on either side
+BRIDGE = 3  # missing bins in a row that a range goes on over
+FLAG_COLUMNS = ("fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability")  # of tables and JSON
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One contaminated range.
+
+    Attributes
+    ----------
+    fmin, fmax : Hz, first and last flagged bin
+    centre : Hz, of a line; where the level jumps, of a step; the bin of the largest excess, of a hump
+    excess : power over the background at the peak, x/S - 1
+    probability : of a score this high anywhere in a line-free spectrum
+    kind : "line", "hump" or "step" (sources.lines.describe_range); "" where nobody has looked
+    cause : likely source, "" where none was looked for
+    uncertainty : of the centre of a line, Hz; None: half a bin
+    """
+
+    fmin: float
+    fmax: float
+    centre: float
+    excess: float = 0.0
+    probability: float = 1.0
+    kind: str = ""
+    cause: str = ""
+    uncertainty: float | None = None
+
+    @property
+    def excess_db(self) -> float:
+        """Spectrum over background at the peak, dB."""
+        return float(10 * np.log10(1 + self.excess))
+
+    def as_row(self) -> dict[str, float | str]:
+        """What tables and JSON say of it, by FLAG_COLUMNS."""
+        return {name: getattr(self, name) for name in FLAG_COLUMNS}
+
+
+def flagged_ranges(
+    scores: Float[ndarray, " bin"],
+    widths: Float[ndarray, " bin"],
+    excess: Float[ndarray, " bin"],
+    scatter: Float[ndarray, " bin"],
+    threshold: float,
+) -> list[tuple[int, int]]:
+    """First and last bin of each flagged range, in order.
+
+    The strongest bin comes first; its range reaches as far as the excess stands out of the noise. A range goes on over
+    a few missing bins, and stops where more are missing. Bins that a broad filter flagged only because a strong line
+    stands beside them are left out.
+
+    Parameters
+    ----------
+    scores, widths : of the filter bank, NaN where a bin is missing
+    excess : x/S - 1
+    scatter : 1/sqrt(K)
+    """
+    measured = np.flatnonzero(~np.isnan(scores))
+    found = []
+    for part in np.split(measured, np.flatnonzero(np.diff(measured) > BRIDGE + 1) + 1):
+        claimed = _claimed(scores[part], widths[part], excess[part], scatter[part], threshold)
+        found += [(int(part[low]), int(part[high])) for low, high in _joined(claimed)]
+    return found
+
+
+def grown(
+    ranges: list[tuple[int, int]],
+    excess: Float[ndarray, " bin"],
+    scatter: Float[ndarray, " bin"],
+) -> list[tuple[int, int]]:
+    """The ranges again, humps as far as they stand out of a background that was fitted without them.
+
+    A hump about as wide as the background bends lifts the first background with it, and only its top is flagged.
+
+    Parameters
+    ----------
+    excess : over the newer background, NaN where a bin is missing
+    scatter : 1/sqrt(K)
+
+    Returns
+    -------
+    first and last bin; a hump grows to GROWTH times its bins at most, on either side
+    """
+    measured = np.flatnonzero(np.isfinite(excess))
+    flagged = np.zeros(len(measured), dtype=bool)
+    for low, high in ranges:
+        first, last = np.searchsorted(measured, [low, high])
+        if last - first >= LINE_BINS:
+            reach = int(GROWTH * (last - first))
+            start = max(first - reach, 0)
+            part = measured[start : last + reach + 1]
+            top = int(np.argmax(excess[measured[first : last + 1]])) + first - start
+            left, right = _extent(excess[part], scatter[part], top, (last - first) // 8)
+            first, last = min(first, start + left), max(last, start + right)
+        elif not _stands(excess[measured[first : last + 1]], scatter[measured[first]]):
+            continue  # the foot of a hump
+        flagged[first : last + 1] = True
+    cuts = np.flatnonzero(np.diff(measured) > BRIDGE + 1) + 1
+    pieces = zip(np.split(measured, cuts), np.split(flagged, cuts), strict=True)
+    return [(int(part[low]), int(part[high])) for part, piece in pieces for low, high in _joined(piece)]
+
+
+def _claimed(scores, widths, excess, scatter, threshold):
+    """True where a bin of one stretch belongs to a flag; missing bins are gone."""
+    candidates = np.flatnonzero(scores > threshold)
+    claimed = np.zeros(len(scores), dtype=bool)
+    for peak in candidates[np.argsort(-scores[candidates], kind="stable")]:
+        if claimed[peak]:
+            continue
+        half = max(int(widths[peak]), 0)
+        near = slice(max(peak - half, 0), peak + half + 1)
+        free = ~claimed[near]
+        if half and not _stands(excess[near][free], scatter[peak]):
+            continue
+        top = near.start + int(np.argmax(np.where(free, excess[near], -np.inf)))
+        low, high = _extent(excess, scatter, top, max(half // 2, 0))
+        claimed[low : high + 1] = True
+    return claimed
+
+
+def _stands(own, scatter):
+    """Has a range an excess of its own, beside stronger ones?"""
+    return own.mean() * np.sqrt(len(own)) >= SUPPORT * scatter
+
+
+def _extent(values, scatter, top, half):
+    """First and last bin around `top` from which on the mean of the next 2 half + 1 bins outwards does not stand out.
+
+    Looking outwards only, a strong line does not lift the mean beyond its own end.
+    """
+    high = top + _reach(values[top:], scatter[top:], half)
+    low = top - _reach(values[: top + 1][::-1], scatter[: top + 1][::-1], half)
+    return low, high
+
+
+def _reach(values, scatter, half):
+    """Bins behind the first one that belong to it."""
+    reach, size = 64 * (half + 1), 2 * half + 1
+    near, own = values[: reach + size], scatter[: reach + size]
+    level = np.minimum(near, FAR * own)
+    sums = np.cumsum(np.concatenate([[0.0], level]))
+    first = np.arange(min(reach, len(level)))
+    last = np.minimum(first + size, len(level))
+    mean = (sums[last] - sums[first]) / (last - first)
+    limit = np.maximum(EDGE * own[first] / np.sqrt(last - first), LEAST_EXCESS)
+    stands = (mean > limit) | (near[first] > np.maximum(EDGE * own[first], LEAST_EXCESS))
+    stands[0] = True
+    ends = np.flatnonzero(~stands)
+    end = int(ends[0]) - 1 if len(ends) else len(stands) - 1
+    while end > 0 and values[end] <= limit[end]:  # the mean looks ahead; its own bin may be none
+        end -= 1
+    return end
+
+
+def _joined(flagged):
+    """Runs of flagged bins; gaps of JOIN bins are closed."""
+    gaps = np.flatnonzero(flagged[:-2] & ~flagged[1:-1] & flagged[2:]) + 1 if JOIN else []
+    flagged = flagged.copy()
+    flagged[gaps] = True
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flagged.astype(np.int8), [0]])))
+    return [(int(low), int(high) - 1) for low, high in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def describe(
+    ranges: list[tuple[int, int]],
+    freqs: Float[ndarray, " bin"],
+    log_psd: Float[ndarray, " bin"],
+    background: Float[ndarray, " bin"],
+    probabilities: Float[ndarray, " bin"],
+) -> list[Flag]:
+    """The ranges as flags, their kinds left to causes.with_causes; background : ln, restored beside and under them."""
+    found = []
+    for low, high in ranges:
+        part = slice(low, high + 1)
+        peak = low + int(np.nanargmax(log_psd[part] - background[part]))
+        excess = float(np.expm1(min(log_psd[peak] - background[peak], 700.0)))
+        place = float(freqs[low]), float(freqs[high]), float(freqs[peak])
+        found.append(Flag(*place, excess, float(np.nanmin(probabilities[part]))))
+    return found

@@ -1,0 +1,1 @@
+"""Simulated backgrounds of unknown form, with and without noise: what thresholds are drawn from."""

@@ -1,0 +1,66 @@
+"""What was found in one spectrum, with its tables and its figure."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from nblib.measured.figure import plot_detection
+from nblib.measured.flags import FLAG_COLUMNS, Flag
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What was found in one spectrum; bins along the last axis, NaN where a bin is missing.
+
+    Scores rise with noise (scikit-learn's outlier scores fall).
+
+    Attributes
+    ----------
+    freqs, psd : Hz and unit^2/Hz as given
+    scores : -ln p of the strongest filter at each bin, one test, the network's evidence added; broad filters on the
+        scale of the narrow ones, so that one threshold serves both
+    ranks : ranking score of bins within one spectrum: background uncertainty excluded, so uncalibrated; the network's
+        evidence added
+    probabilities : that a line-free spectrum has such a score anywhere
+    threshold : of the scores, at the false alarms a spectrum that were asked
+    background : ln of the background, restored under the flags
+    flags : contaminated ranges, by frequency
+    flagged : (bin,) bool
+    n_segments : K used, the median over bins
+    estimated : was it measured on the spectrum itself
+    attention : (cell,) of 10 bins: the network's CLS attention over a clean cell's, below 1 where it looks away; NaN
+        where nothing was measured, and everywhere where the network was not asked
+    """
+
+    freqs: Float[ndarray, " bin"]
+    psd: Float[ndarray, " bin"]
+    scores: Float[ndarray, " bin"]
+    ranks: Float[ndarray, " bin"]
+    probabilities: Float[ndarray, " bin"]
+    threshold: float
+    false_alarm: float
+    background: Float[ndarray, " bin"]
+    flags: list[Flag]
+    flagged: Bool[ndarray, " bin"]
+    n_segments: float
+    estimated: bool
+    warnings: list[str] = field(default_factory=list)
+    attention: Float[ndarray, " cell"] = field(default_factory=lambda: np.full(0, np.nan))
+
+    def to_frame(self):
+        """Flags as a pandas table, a row a flag, its columns FLAG_COLUMNS of nblib.measured.flags: Hz, ratio and dB."""
+        import pandas as pd
+
+        return pd.DataFrame([flag.as_row() for flag in self.flags], columns=list(FLAG_COLUMNS))
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write the flags as a table; its first columns are fmin, fmax, cause."""
+        self.to_frame().to_csv(path, index=False)
+        return Path(path)
+
+    def plot(self, ax=None, unit: str | None = None):
+        """Spectrum, restored background and flagged ranges against frequency; unit : of psd, for the axis."""
+        return plot_detection(self, ax, unit)

@@ -1,0 +1,1 @@
+"""Lines, combs and likely sources of what is flagged."""

@@ -1,0 +1,1 @@
+"""The detector's statistic: background, whitening, filter bank, network, thresholds."""

@@ -1,0 +1,97 @@
+"""A bank of matched filters on the whitened residual, each scale turned into a calibrated -ln p.
+
+The residual is in units of the estimator's scatter, so the statistics know neither scale nor background.
+"""
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.special import log_ndtr
+
+from nblib.smoothing import correlator, gaussian
+
+WIDTHS = (0.5, 1.2, 2.5, 5.0, 10.0)  # standard deviation of the Gaussian templates, bins; 0.5 = a single bin
+REACH = 3.5  # standard deviations at which a template ends
+MIN_SPECTRUM = 25  # a template is used where the spectrum has this many of its standard deviations
+ALLOWANCE = 0.04  # of the background: its own shape may differ this much from any smooth curve
+CLIP_NARROW, CLIP_BROAD = 10.0, 6.0  # standard deviations: a strong line must not set off broad filters far away
+BROAD = 2.0  # bins
+OVERFLOW = 40.0  # ln units; exp of more is not needed
+
+
+def _template(width):
+    """A Gaussian of height 1; a single bin stands for a narrower one."""
+    return gaussian(width, REACH) if width >= 1 else np.ones(1)
+
+
+def _correlator(values, widths):
+    """template -> correlation with the values; for a single bin the values themselves."""
+    correlate = correlator(values, len(_template(max(widths))))
+    return lambda template: correlate(template) if len(template) > 1 else values
+
+
+def bank_widths(n_bins: int, widths=WIDTHS) -> tuple[float, ...]:
+    """The templates that fit into a spectrum."""
+    return tuple(width for width in widths if width < 1 or n_bins >= MIN_SPECTRUM * width)
+
+
+def template_norms(measured: Float[ndarray, " bin"], widths) -> Float[ndarray, "width bin"]:
+    """Root of the summed squared template over the measured bins, by width; for scores of many spectra of one grid."""
+    summed = _correlator(measured, widths)
+    return np.sqrt(np.maximum([summed(_template(width) ** 2) for width in widths], 0.0))
+
+
+def filter_scores(
+    residual: Float[ndarray, " bin"],
+    n_segments: Float[ndarray, " bin"],
+    measured: Float[ndarray, " bin"],
+    correlation: tuple[float, float],
+    widths,
+    norms: Float[ndarray, "width bin"],
+    allowances: list,
+) -> tuple[Float[ndarray, "width bin"], Float[ndarray, "width bin"]]:
+    """How far every template stands out at every bin.
+
+    Parameters
+    ----------
+    residual : x/S - 1, 0 where a bin is missing
+    n_segments : K per bin; one standard deviation is 1/sqrt(K)
+    measured : 1 where there is a measurement, else 0
+    correlation : of bins one and two apart
+    allowances : two, strict and lenient: how far the background itself may be off, of its value, per bin
+
+    Returns
+    -------
+    standard deviations with the strict one, and with the lenient one; log_tail makes scores of them. The Gamma's
+    skewness is taken into account (Wilson and Hilferty 1931), and the allowance for the background's own shape
+    """
+    scaled = residual * np.sqrt(n_segments)
+    strict, lenient = np.empty((2, len(widths), len(residual)))
+    narrow, broad = (_correlator(np.minimum(scaled, limit), widths) for limit in (CLIP_NARROW, CLIP_BROAD))
+    for row, width in enumerate(widths):
+        template, norm = _template(width), np.maximum(norms[row], 1e-3)
+        single = len(template) == 1
+        response = (scaled if single else (narrow if width < BROAD else broad)(template)) / norm
+        lags = np.zeros(2) if single else np.exp(-0.25 * np.array([1.0, 4.0]) / width**2)
+        variance = 1 + 2 * float(np.dot(lags, correlation))
+        # of the Gamma with the response's skewness
+        shape = n_segments * (template**2).sum() ** 3 / (template**3).sum() ** 2 / variance
+        root, offset, power = np.sqrt(shape), 1 - 1 / (9 * shape), n_segments * norm**2
+        for deviations, allowance in zip((strict, lenient), allowances, strict=True):
+            deviations[row] = _standardised(response / np.sqrt(variance + allowance**2 * power), root, offset)
+    missing = measured == 0
+    strict[:, missing], lenient[:, missing] = -np.inf, -np.inf
+    return strict, lenient
+
+
+def _standardised(response, root, offset):
+    """The normal deviate that is as rare as a standardised Gamma of shape root^2 beyond the response.
+
+    offset : 1 - 1 / (9 shape)
+    """
+    return 3 * root * (np.cbrt(np.maximum(1 + response / root, 0.0)) - offset)
+
+
+def log_tail(deviations: Float[ndarray, "*n bin"]) -> Float[ndarray, "*n bin"]:
+    """-ln of the chance that a standard normal number is larger."""
+    return -log_ndtr(-deviations)

@@ -1,0 +1,242 @@
+"""False alarms a spectrum: thresholds of the detector's statistic from line-free draws, by the rank rule.
+
+The statistic is a -ln p that does not know the scale. Its largest value in a line-free spectrum hangs on the number of
+bins (by its logarithm), K, the estimator's correlation, whether K is known - and on the background, which no smooth
+curve follows everywhere. So the draws have the backgrounds and grids of the `wide` world, not flat ones: the rate holds
+on average over such backgrounds. What follows no curve is mostly broad, so narrow and broad filters have thresholds of
+their own, each for half of the false alarms: lines need not pay for humps. Draws are made for each class once, kept,
+and the usual classes come with the package.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from nblib.measured.line_free.world import WideWorld
+from nblib.measured.statistic.network import FEWEST_BINS, weights_key
+from nblib.measured.statistic.score import score_spectrum
+from nblib.measured.statistic.whitening import GROUPS, Plan
+from nblib.project.paths import runs_dir
+from nblib.project.records import read_json, write_json
+from nblib.project.refusal import refuse_if
+
+LOG = logging.getLogger(__name__)
+RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms a spectrum that a class keeps thresholds for
+BINS = (100, 400, 1500, 6000)  # of the grids that are drawn; between them interpolated in ln n, beyond by ln(n / end)
+SEGMENTS = (4, 16, 100)  # K that are drawn; between them interpolated in ln K, beyond as at the end
+N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail is heavy
+SHIPPED = "thresholds.json"
+LOG_RATES = np.log(RATES)
+STATISTICS = ("classical", "combined")  # without and with the network's evidence
+DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
+VERSION = 6  # of the statistic: a change of the filters or the background makes old thresholds void
+
+
+def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
+    """Threshold that a line-free spectrum exceeds with at most probability `rate`: the k-th smallest maximum.
+
+    k = ceil((n + 1)(1 - rate)) of n draws (split conformal rank; exact for exchangeable draws).
+
+    Raises
+    ------
+    ValueError when n is too small for the rate
+    """
+    n_draws = len(maxima)
+    rank = int(np.ceil((n_draws + 1) * (1 - rate)))
+    refuse_if(
+        not 0 < rate < 1 or rank > n_draws,
+        f"rate={rate} with {n_draws} draws: give a rate in (0, 1) and at least 1/rate - 1 draws",
+    )
+    return float(np.sort(maxima)[rank - 1])
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Thresholds of one class and group of filters at falling rates, for a spectrum of `bins` bins.
+
+    Attributes
+    ----------
+    levels : -ln p by rate, rising as RATES fall
+    bins : number of bins that the levels hold for; others shift them by ln(n / bins)
+    """
+
+    levels: tuple[float, ...]
+    bins: int
+
+    def threshold(self, rate: float, n_bins: int) -> float:
+        """Score that a line-free spectrum of n_bins bins exceeds with probability `rate`.
+
+        Between the drawn rates ln(rate) is interpolated; beyond them it goes on as the last three do.
+
+        Raises
+        ------
+        ValueError for a rate outside (0, 0.5]
+        """
+        refuse_if(
+            not 0 < rate <= RATES[0],
+            f"false_alarm={rate} must lie in (0, {RATES[0]}]: expected false alarms a spectrum",
+        )
+        shift = np.log(n_bins / self.bins)
+        if rate >= RATES[-1]:
+            return float(np.interp(-np.log(rate), -LOG_RATES, self.levels)) + shift
+        return self.levels[-1] + self._slope() * np.log(RATES[-1] / rate) + shift
+
+    def _slope(self):
+        return max(1.0, (self.levels[-1] - self.levels[-3]) / np.log(RATES[-3] / RATES[-1]))
+
+    def probability(self, scores: ndarray, n_bins: int) -> ndarray:
+        """Probability that a line-free spectrum has a score this high anywhere; 1 where the draws cannot tell."""
+        scores = np.asarray(scores, dtype=np.float64) - np.log(n_bins / self.bins)
+        inside = np.exp(np.interp(scores, self.levels, LOG_RATES, left=0.0))
+        beyond = np.exp(LOG_RATES[-1] - (np.maximum(scores, self.levels[-1]) - self.levels[-1]) / self._slope())
+        found = np.where(scores > self.levels[-1], beyond, inside)
+        return np.where(np.isnan(scores), np.nan, found)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Thresholds of the groups of filters of one class; each is asked for half of the false alarms."""
+
+    narrow: Thresholds
+    broad: Thresholds
+
+    def scores(self, by_group: Float[ndarray, "2 bin"], rate: float, n_bins: int) -> tuple[ndarray, float]:
+        """Both groups on the narrow one's scale, (bin,), and the threshold that a share `rate` of spectra exceeds."""
+        narrow, broad = (group.threshold(rate / 2, n_bins) for group in (self.narrow, self.broad))
+        return np.maximum(by_group[0], by_group[1] - broad + narrow), narrow
+
+    def probability(self, by_group: Float[ndarray, "2 bin"], n_bins: int) -> Float[ndarray, " bin"]:
+        """Probability that a line-free spectrum has a score this rare anywhere, at most 1."""
+        pairs = zip((self.narrow, self.broad), by_group, strict=True)
+        return np.minimum(1.0, 2 * np.min([group.probability(row, n_bins) for group, row in pairs], axis=0))
+
+
+def class_name(bins: int, n_segments: int, estimator: str, known: bool, statistic: str) -> str:
+    """Key of a class in the files of thresholds."""
+    return f"{bins} bins, K {n_segments} {'known' if known else 'estimated'}, {estimator}, {statistic}, v{VERSION}"
+
+
+def draw_maxima(
+    bins: int,
+    n_segments: int,
+    estimator: str,
+    n_draws: int = N_DRAWS,
+    progress: Callable[[float], None] | None = None,
+    weights: dict[str, ndarray] | None = None,
+) -> dict[tuple[bool, str], Float[ndarray, "draw 2"]]:
+    """Largest score of each group of filters in each of n_draws line-free spectra, by (is K known, statistic).
+
+    All come from the same spectra; "combined" is absent where the network is not asked about most of them.
+    progress(share done) is called between them.
+    """
+    world = WideWorld(
+        DRAW_SEED, "train", n_bins=bins, none_share=1.0, estimator=estimator, n_segments=n_segments, gaps=False
+    )
+    maxima: dict[tuple[bool, str], list[ndarray]] = {}
+    for draw in range(n_draws):
+        spectrum = world[draw]
+        plan = Plan.of(spectrum.freqs, spectrum.valid)
+        for known in (True, False):
+            scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments if known else None, weights=weights)
+            maxima.setdefault((known, "classical"), []).append(np.nanmax(scored.white.by_group, axis=1))
+            if scored.combined:
+                maxima.setdefault((known, "combined"), []).append(np.nanmax(scored.by_group, axis=1))
+        if progress and draw % 20 == 19:
+            progress((draw + 1) / n_draws)
+    return {name: np.array(values) for name, values in maxima.items() if 2 * len(values) > n_draws}
+
+
+def levels_of(maxima: Float[ndarray, "draw 2"]) -> dict[str, list[float]]:
+    """Thresholds at RATES by group of filters."""
+    return {
+        group: [round(rank_threshold(column, rate), 3) for rate in RATES]
+        for group, column in zip(GROUPS, maxima.T, strict=True)
+    }
+
+
+@cache
+def _shipped():
+    path = files("nblib.measured.statistic") / SHIPPED
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def thresholds_for(
+    n_bins: int,
+    n_segments: float,
+    correlated: bool,
+    known: bool,
+    statistic: str = "classical",
+    progress: Callable[[float], None] | None = None,
+    n_draws: int = N_DRAWS,
+    weights: dict[str, ndarray] | None = None,
+) -> Limits:
+    """Thresholds between the classes that a spectrum lies among: shipped, kept from an earlier call, or drawn now.
+
+    What the network adds hangs on its weights: those of weights that are not shipped (None: they are) are drawn, for
+    the nearest class only.
+
+    Parameters
+    ----------
+    n_segments : K, typical
+    correlated : do neighbouring bins correlate as Hann's do
+    known : was K given
+    statistic : one of STATISTICS
+    """
+    sizes = [size for size in BINS if statistic == "classical" or size >= FEWEST_BINS]
+    corners = _corners(n_bins, n_segments, sizes)
+    own = statistic != "classical" and weights is not None
+    if own:
+        nearest = max(corners, key=lambda corner: corners[corner])
+        corners, bins = {nearest: 1.0}, nearest[0]
+    else:
+        bins = int(np.clip(n_bins, sizes[0], sizes[-1]))
+    levels = np.zeros((len(GROUPS), len(RATES)))
+    for (size, segments), share in corners.items():
+        settings = (size, segments, "welch_hann" if correlated else "welch")
+        name = class_name(*settings, known, statistic)
+        found = None if own else _shipped().get(name)
+        found = found or drawn_classes(settings, progress, n_draws, weights if own else None)[name]
+        levels += share * np.array([found[group] for group in GROUPS])
+    return Limits(*(Thresholds(tuple(row.tolist()), bins) for row in levels))
+
+
+def _corners(n_bins, n_segments, sizes):
+    """Classes (bins, K) around a spectrum and their shares, linear in ln n and in ln K: at most four."""
+    axes = [_neighbours(n_bins, sizes), _neighbours(max(n_segments, 1e-3), SEGMENTS)]
+    return {(size, segments): one * other for size, one in axes[0] for segments, other in axes[1]}
+
+
+def _neighbours(value, grid):
+    """The grid's numbers on both sides and their shares, linear in the logarithm; the end alone beyond it."""
+    place = float(np.interp(np.log(value), np.log(grid), np.arange(len(grid))))
+    low = int(place)
+    pairs = [(grid[low], 1 - (place - low)), (grid[min(low + 1, len(grid) - 1)], place - low)]
+    return [(number, share) for number, share in pairs if share > 0]
+
+
+def drawn_classes(
+    settings: tuple[int, int, str],
+    progress: Callable[[float], None] | None = None,
+    n_draws: int = N_DRAWS,
+    weights: dict[str, ndarray] | None = None,
+) -> dict[str, dict]:
+    """Thresholds at RATES of the classes of (bins, K, estimator), and how many draws, by class_name; drawn once."""
+    network = "" if weights is None else f", {weights_key(weights)}"
+    name = f"{settings[0]} bins, K {settings[1]}, {settings[2]}, v{VERSION}, {n_draws}{network}"
+    path = runs_dir("thresholds") / f"{name}.json"
+    if not path.exists():
+        LOG.info("drawing thresholds of %s, once; kept in %s", name, path)
+        maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress, weights=weights)
+        found = {
+            class_name(*settings, *which): levels_of(values) | {"draws": len(values)}
+            for which, values in maxima.items()
+        }
+        write_json(path, found)
+    return read_json(path)

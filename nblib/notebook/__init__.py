@@ -1,0 +1,1 @@
+"""What notebooks use: figures, plots, parameters, progress, runs without a screen. Decides no number."""

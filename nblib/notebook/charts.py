@@ -1,0 +1,192 @@
+"""Methods, penalties and models compared. Every function takes `ax=None`, labels its units and returns the axes."""
+
+import numpy as np
+import seaborn as sns
+from numpy import ndarray
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from nblib.notebook.plots import new_axes
+from nblib.style import ACCENT, GREY, INK, MAIN
+
+
+def plot_mass(histories: dict, uniform: float, ax=None):
+    """Share of CLS attention on noisy tokens during training, by penalty; dotted: spread evenly."""
+    ax = new_axes(ax)
+    for label, history in histories.items():
+        ax.plot(history["step"], np.maximum(history["val_noisy_mass"], 1e-9), label=label)
+    ax.axhline(uniform, color=GREY, ls=":", lw=1.5, label="even attention")
+    ax.set(xlabel="Training step", ylabel="CLS attention on noisy tokens", yscale="log")
+    ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax
+
+
+def plot_roc(scores: dict[str, ndarray], truth: ndarray, ax=None):
+    """ROC per cell by method, on a logarithmic false-alarm axis where the methods differ."""
+    ax, line = new_axes(ax, (4, 3.5)), np.logspace(-4, 0)
+    for name, values in scores.items():
+        false_alarms, hits, _ = roc_curve(truth.ravel(), values.ravel())
+        ax.plot(np.maximum(false_alarms, 1e-5), hits, label=name)
+    ax.plot(line, line, color=INK, ls=":", lw=0.8, label="chance")
+    ax.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="False-alarm rate per cell", ylabel="Detection rate")
+    ax.legend(fontsize=7)
+    return ax
+
+
+def plot_precision_recall(scores: dict[str, ndarray], truth: ndarray, ax=None):
+    """Precision against recall per cell by method; dotted: the prevalence."""
+    ax = new_axes(ax, (4, 3.5))
+    for name, values in scores.items():
+        ax.plot(*precision_recall_curve(truth.ravel(), values.ravel())[1::-1], label=name)
+    ax.axhline(truth.mean(), color=INK, ls=":", lw=0.8, label="chance (prevalence)")
+    ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision")
+    ax.legend(fontsize=7)
+    return ax
+
+
+def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
+    """Detection against masked error: a line a penalty with lambda growing along it, single points for other choices.
+
+    Parameters
+    ----------
+    lines : penalty -> entries in order of reg_weights; none, others' values : one entry each. An entry holds "ap" and
+        "masked", each {"iqm", "low", "high"}
+    """
+    ax = new_axes(ax, (7, 4))
+    drawn = []
+    for (name, entries), marker in zip(lines.items(), "osv^DP", strict=False):
+        x, y = ([entry[key]["iqm"] for entry in entries] for key in ("masked", "ap"))
+        drawn += ax.plot(x, y, marker=marker, lw=1, label=name, zorder=3)
+        for weight, *place in zip(reg_weights, x, y, strict=True):
+            ax.annotate(f"{weight:g}", place, xytext=(4, 4), textcoords="offset points", fontsize=7)
+    for line, entries in zip(drawn, lines.values(), strict=False):  # after the lines: each takes a turn of the colours
+        spans = {"yerr": _spans(entries, "ap"), "xerr": _spans(entries, "masked")}
+        ax.errorbar(*line.get_data(), **spans, fmt="none", ecolor=line.get_color(), elinewidth=0.8, alpha=0.4)
+    for (name, entry), marker in zip(({"none": none} | others).items(), "x+*1234h<>", strict=False):
+        ax.scatter(entry["masked"]["iqm"], entry["ap"]["iqm"], marker=marker, color=INK, s=40, label=name, zorder=3)
+    ax.set(xlabel="Masked error against the background [ln]", ylabel="Average precision by attention")
+    ticks = (0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95)
+    ax.set(yscale="logit", ylim=(0.01, 0.97))  # apart at both ends
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
+    ax.legend(fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax
+
+
+def _spans(entries, key):
+    """Distances of intervals from their middle, (2, n), for errorbar; 0 where there is no interval."""
+    found = [[entry[key][bound] for bound in ("low", "iqm", "high")] for entry in entries]
+    return np.nan_to_num(np.abs(np.diff(np.array(found, dtype=np.float64), axis=1)).T)  # JSON says None for NaN
+
+
+def plot_gradients(shares: ndarray, pushes: dict[str, ndarray], even: float, ax=None):
+    """Push of penalties, the sum over noisy tokens of |dR / d logit|, against the attention on them; dotted: even."""
+    ax = new_axes(ax)
+    for number, (name, push) in enumerate(pushes.items()):
+        ax.plot(shares, push, lw=1 + 0.6 * (len(pushes) - number), alpha=0.8, label=name)  # coinciding ones show
+    ax.axvline(even, color=INK, ls=":", lw=0.8, label="even attention")
+    ax.set(xscale="log", yscale="log", xlabel="CLS attention on noisy tokens", ylabel="Push on their logits")
+    ax.set(ylim=(1e-6, 3))
+    ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax
+
+
+def plot_spans(rows: dict[str, dict], marks: dict[str, float] | None = None, label="", ours=(), ax=None):
+    """Points with intervals by label, the first on top; vertical lines mark reference values.
+
+    Parameters
+    ----------
+    rows : label -> {"iqm", "low", "high"}, NaN or None where there is no interval
+    marks : name -> value
+    ours : labels drawn in another colour
+    """
+    ax = new_axes(ax, (6, 0.6 + 0.24 * len(rows)))
+    entries = list(rows.values())
+    values = [entry["iqm"] for entry in entries]
+    spans = _spans([{"row": entry} for entry in entries], "row")
+    is_ours = np.array([name in ours for name in rows])
+    for chosen, colour in ((~is_ours, MAIN), (is_ours, ACCENT)):
+        if chosen.any():
+            places = np.flatnonzero(chosen)
+            style = {"fmt": "o", "ms": 4, "capsize": 2, "lw": 1, "color": colour}
+            ax.errorbar(np.array(values)[chosen], places, xerr=spans[:, chosen], **style)
+    for (name, value), dashes in zip((marks or {}).items(), ("--", ":", "-."), strict=False):
+        ax.axvline(value, color=INK, ls=dashes, lw=0.9, label=name)
+    if marks:
+        ax.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(marks))
+    ax.set_yticks(np.arange(len(rows)), list(rows))
+    if not ax.yaxis_inverted():  # a shared axis may be already
+        ax.invert_yaxis()
+    ax.set(xlabel=label)
+    return ax
+
+
+def plot_distances(rows: dict[str, dict], limit: float, label="", ours=(), ax=None):
+    """How far below a limit each method stays, on a logarithmic axis: left is better, the limit itself is left out.
+
+    Parameters
+    ----------
+    rows : label -> {"iqm", "low", "high"}
+    limit : the largest value that can be reached
+    """
+    below = {}
+    for name, row in rows.items():
+        if row["iqm"] < limit:
+            low, high = (limit - row[key] if row[key] is not None else np.nan for key in ("high", "low"))
+            below[name] = {"iqm": limit - row["iqm"], "low": max(low, 1e-4), "high": high}
+    ax = plot_spans(below, None, label, ours, ax)
+    ax.set(xscale="log")
+    return ax
+
+
+def plot_curves(curves: dict[str, dict[float, dict]], xlabel="", ylabel="", marks=None, ax=None):
+    """Spans against a positive number on a logarithmic axis, a line a label; horizontal lines mark reference values.
+
+    Parameters
+    ----------
+    curves : label -> {x: {"iqm", "low", "high"}}
+    marks : name -> value
+    """
+    ax = new_axes(ax)
+    for (name, points), marker in zip(curves.items(), "osv^DPX*", strict=False):
+        spans = _spans([{"row": entry} for entry in points.values()], "row")
+        values = [entry["iqm"] for entry in points.values()]
+        ax.errorbar(list(points), values, yerr=spans, marker=marker, ms=3.5, capsize=2, lw=1, label=name)
+    for (name, value), style in zip((marks or {}).items(), ("--", ":"), strict=False):
+        ax.axhline(value, color=INK, ls=style, lw=0.9, label=name)
+    ticks = sorted({x for points in curves.values() for x in points})
+    ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.xaxis.minorticks_off()
+    ax.legend(fontsize=7)
+    return ax
+
+
+def plot_shares(rows: dict[str, dict[str, float]], label="", ax=None):
+    """A ratio for every pair as a table (seaborn), blue above 1 and red below: rows down, their keys to the right."""
+    columns = list(next(iter(rows.values())))
+    ax = new_axes(ax, (1.4 + 1.1 * len(columns), 0.8 + 0.32 * len(rows)))
+    values = np.array([[row[column] for column in columns] for row in rows.values()])
+    names = [column.replace("_", " ") for column in columns]
+    style = {"cmap": "RdBu", "vmin": 0.4, "vmax": 1.6, "annot": True, "fmt": ".2f", "linewidths": 0.5}
+    sns.heatmap(values, ax=ax, xticklabels=names, yticklabels=list(rows), cbar_kws={"label": label}, **style)
+    ax.tick_params(labelsize=8, rotation=0)
+    ax.grid(visible=False)
+    return ax
+
+
+def plot_groups(groups: dict[str, dict[str, float]], ylabel="", ax=None):
+    """A number in 0..1 for every method in every group, as points side by side: groups to the right.
+
+    Parameters
+    ----------
+    groups : group -> {method: value}
+    """
+    ax = new_axes(ax, (8, 3))
+    methods = list(next(iter(groups.values())))
+    for number, (method, marker) in enumerate(zip(methods, "osD^v<>", strict=False)):
+        places = np.arange(len(groups)) + 0.12 * (number - (len(methods) - 1) / 2)
+        ax.plot(places, [row[method] for row in groups.values()], marker=marker, ls="", ms=7, label=method)
+    ax.set_xticks(np.arange(len(groups)), [name.replace("_", " ") for name in groups])
+    ax.set(ylabel=ylabel, ylim=(0, 1.02))
+    ax.legend(ncols=len(methods), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return ax

@@ -1,1 +1,0 @@
-"""What people look at: figures, notebooks, lists of outputs and generated pages."""

@@ -1,1 +1,0 @@
-"""Spectra: physics, noise, cells, filters and the files they are read from."""

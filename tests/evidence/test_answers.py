@@ -1,0 +1,72 @@
+"""The notebooks' answers hold what their published records hold."""
+
+import pytest
+
+from evidence.claims import claims
+from evidence.pages import answers, evidence_answers
+from evidence.pages.answers import published_answer
+from evidence.pages.rendering import ENDING, TEMPLATES
+from nblib.project.paths import NOTEBOOKS
+from nblib.project.records import committed_result
+
+ANSWERED = sorted(path.name.split(".")[1] for path in TEMPLATES.glob(f"answer.*{ENDING}"))
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_every_answer_names_its_record(name):
+    assert (NOTEBOOKS / f"{name}.ipynb").exists()
+    text = published_answer(name)
+    assert text.startswith("**Answer** (published run: ")
+    assert f"commit {committed_result(name)['commit']}" in text
+    assert "nan" not in text.lower().split() and "None" not in text
+
+
+def test_a_notebook_without_an_answer_is_refused():
+    with pytest.raises(ValueError, match="no answer is written for '09_more'; known: 00_data"):
+        published_answer("09_more")
+
+
+def test_the_share_of_smoothing_is_that_of_the_control():
+    """Planted bug: the fall of the lines over that of the control."""
+    metrics = {name: {"masked": {"mse": 1.0, "floor": 0.5}} for name in ("cls", "token")}
+    metrics["cls"] |= {"in_band": {"before": 0.6, "after": 0.1}, "no_line": {"before": 0.3, "after": 0.2}}
+    found = answers.NUMBERS["01_baseline_mask_prediction"](metrics)
+    assert (found["smoothing"], found["excess"]) == (pytest.approx(0.2), {"cls": 1.0, "token": 1.0})
+    change = committed_result("01_baseline_mask_prediction")["metrics"]["cls"]["in_band"]
+    text = published_answer("01_baseline_mask_prediction")
+    assert f"the measurement: {change['before']:.3f} to {change['after']:.3f} ln" in text
+
+
+def test_the_best_of_the_other_penalties_is_named():
+    """Planted bug: `uniform_clean` among the others."""
+    rows = {"mean 1": 0.3, "none 0": 0.2, "uniform_clean 1": 0.9, "uniform_clean 10": 0.95}
+    short = {name: {"attention": {"ap": ap}} for name, ap in rows.items()}
+    found = answers.NUMBERS["03_full_attention_regularizer"]({"short": short})
+    assert found == {"uniform_clean": 0.95, "others": 0.3}
+
+
+def test_full_runs_of_the_sweep_are_the_record():
+    """Planted bug: `ranking`, which detects, among those that do not."""
+    rows = committed_result("05_lambda_sweep")["metrics"]["full table"]
+    text = published_answer("05_lambda_sweep")
+    assert all(f"{rows[name]['ap']['iqm']:.3f}" in text for name in ("uniform_clean 10", "ranking"))
+    others = [row["ap"]["iqm"] for name, row in rows.items() if row["ap"]["iqm"] < 0.5]
+    assert f"do not detect: AP up to {max(others):.2f}." in text and len(others) == 7
+
+
+def test_an_older_record_is_called_so(monkeypatch):
+    """Planted bug: a notebook that asks for more stopped, so that its record could not be renewed."""
+    for name in ("04_attention_heatmaps", "01_baseline_mask_prediction"):
+        record = committed_result(name) | {"metrics": {}}
+        monkeypatch.setattr(answers, "committed_result", lambda *_, record=record: record)
+        assert "is of an earlier form of this notebook (" in published_answer(name)
+
+
+def test_missed_aims_are_counted():
+    """Planted bug: controls counted as aims."""
+    asked = [row for row in claims(committed_result("06_benchmark")["metrics"]) if row["met"] is not None]
+    met = sum(row["met"] for row in asked)
+    text = published_answer("06_benchmark")
+    assert f"{met} of {len(asked)} aims are met" in text
+    assert text.count("\n- ") == len(asked) - met
+    assert evidence_answers.show_published is answers.show_published

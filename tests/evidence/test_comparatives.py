@@ -1,0 +1,290 @@
+"""What templates and pages say in comparatives ("better", "fewer", ...) is what the records support.
+
+CLAIMS lists each comparative with the intervals that support it. A claim fails when its record no longer supports it;
+a comparative that no claim quotes fails too.
+"""
+
+import copy
+import re
+
+import intervals as of
+import pytest
+from intervals import RECORDS
+
+from evidence.pages.pages import PAGES
+from evidence.pages.rendering import ENDING, PLACE, TEMPLATES
+from evidence.trials import CLAIMED, LIMIT, LONGER, MEDIAN, REFIT
+from nblib.project.paths import ROOT
+
+WRITTEN = {path.name.removesuffix(ENDING): path.read_text(encoding="utf-8") for path in TEMPLATES.glob(f"*{ENDING}")}
+PARTS = {name: PLACE.sub("", (ROOT / name).read_text(encoding="utf-8")) for name in PAGES}  # outside the marked places
+TEXTS = WRITTEN | PARTS
+COMPARATIVES = re.compile(
+    r"\b(?:better|worse|more|less|fewer|lower(?:s|ed)?|raise[sd]?|higher|smaller|larger|greater|finer|coarser|faster|"
+    r"slower|nearer|closer|stronger|weaker|narrower|wider|exceed(?:s|ed)?|beats?|outperforms?|improve[sd]?|drop(?:s|ped)?|"
+    r"gains?|longer|shorter|easier|harder|cheaper|lowest|highest|smallest|largest|nearest|worst|indistinguishable|"
+    r"significant(?:ly)?|as (?:good|well|bad) as)\b",
+    re.IGNORECASE,
+)
+NAMES = (  # words that name or define something and compare no results
+    "smallest possible error",
+    "the lowest of # seeds",
+    "means that the prediction depends less on the noisy bins than on clean ones",
+    "moves by less than 0.1 ln",
+    "with a simple background, more than # bins",
+    "the setting with the highest AP among those whose masked error is within a tenth of the smallest",
+    "share of spectra whose highest-scored interval",
+    "a bin is noisy where external power exceeds 0.25 of the background",
+    "covers a little more than 95 %",
+    "otherwise they are called statistically indistinguishable",
+    "No detector of single lines can do better on average",
+    "They are references and may be exceeded",
+    "1 % is the highest of them",
+    "Spectra of fewer than 300 or more than 10,000 bins",
+    "It counts less for flags",
+    "the largest of 120 is not a 1 % quantile",
+    "filters of more than 1.2 bins",
+    "to see more of them",
+    "they are fitted as well as the energies",
+    "for row in longer",
+    "the largest loss in a row of the table is #",
+    "More training on simulated roughness of the background made injections worse, not better (a run that was not "
+    "recorded)",
+)
+
+ATTENTION, FREE, CNN = "simulated labels, attention", "label-free, attention", "supervised CNN"
+POOR = ("first_bin", "log_barrier", "log_odds", "mass", "mean", "simple")
+STEADY = ("steady, 0.25 x", "steady, 0.5 x")
+HUMPS = ("hump, 1 x, 2 bins", "hump, 1 x, 20 bins")
+WANDERING = ("wandering, 3 x, 0.03 bins", "wandering, 3 x, 0.3 bins", "wandering, 3 x, 3 bins")
+CLASSICAL = "classical detector"
+BOTH = f"{CLASSICAL} + 1 x real stretch: head"
+IN_SWEEP = ("uniform_clean 1", "uniform_clean 10", "uniform_clean 100", "ranking", "all layers", "label-free")
+
+# template -> (its words, sign of the intervals that support them (0: they hold 0), the intervals, what they are of)
+CLAIMS = {
+    "README.answer": [
+        ("finds single lines better than a tuned running median", 1, of.ap, ATTENTION, MEDIAN),
+        ("and worse than a supervised CNN", -1, of.ap, ATTENTION, CNN),
+        ("a pattern of positions hides what it finds", 1, of.over_chance, "no penalty layer 1"),
+        (
+            *("The residual does not need the penalty", 0),
+            *(of.ap, "simulated labels, residual", "no penalty, residual"),
+        ),
+        ("lowers the error of both fitted trap energies", -1, of.energies_kept),
+        ("but less than it uses clean bins", -1, of.faithful, "erase", "simulated labels"),
+        ("but less than it uses clean bins", -1, of.faithful, "erase elsewhere", "simulated labels"),
+        ("noise better than the best classical setting", 1, of.gain, "network, attention", 0.0, 0.0),
+        (
+            *("finds fewer cells of an injected line than our classical detector", -1),
+            *(of.value, "network_injections", "differences", f"real stretch: attention - {CLASSICAL}", "1%"),
+        ),
+        (
+            *("gives no significant gain, whichever way", 0),
+            *(of.value, "network_injections", "differences", f"{BOTH} - {CLASSICAL}", "1%"),
+        ),
+        (
+            *("gives no significant gain, whichever way", 0),
+            *(of.value, "injections", "differences", "shipped detector - its classical part", "1%"),
+        ),
+    ],
+    "README.setbacks": [
+        ("do not turn attention into a detector", -1, of.full_detects, *POOR),
+        ("Use `uniform_clean`.", 1, of.full_detects, "uniform_clean"),
+        ("finds clock leakage worse than a running median tuned on it", -1, of.over_median, "clock_leakage"),
+        ("or train on that noise", 1, of.alone_over_median, "clock_leakage"),
+        (
+            *("Detection drops on noise types absent from training", -1),
+            *(of.shapes_over_alone, "clock_leakage", "interference", "power_supply", "vibration"),
+        ),
+        ("The penalty does not improve the restoration of noisy bins", 0, of.in_band, "simulated labels"),
+        ("The penalty does not improve the restoration of noisy bins", 1, of.in_band, "label-free"),
+        ("Where the formula is known, fit it.", 1, of.in_band_over_fit),
+    ],
+    "docs/unknown.md": [
+        ("and a fit does as well as any network", 0, of.ap, "simulated labels, residual", REFIT),
+        (
+            *("All of the gain over the best single setting at 1 % comes from the patch clamp", -1),
+            *(of.by_spectrum, BOTH, "best single setting", "H1 1128678884", "H1 1135136334"),
+        ),
+        (
+            *("the one that the first stretch would choose loses more", -1),
+            *(of.other_weight, f"{CLASSICAL} + real stretch: head - {CLASSICAL}", f"{BOTH} - {CLASSICAL}"),
+        ),
+        (
+            *("on simulated backgrounds the network helps", 1),
+            *(of.value, "wide", "differences", "wide", "shipped detector - its classical part"),
+        ),
+        (
+            *("no gain over the classical detector is established", 0),
+            *(of.value, "injections", "differences", "shipped detector - its classical part", "1%"),
+        ),
+        ("## What made the network better", 1, of.larger_over_longer),
+        ("training spectra as large as the tested ones help more", 1, of.larger_over_longer),
+    ],
+    "evidence.evidence": [
+        ("is statistically indistinguishable from the limit", 0, of.ap, "token readout, attention", LIMIT),
+        ("Every row above `true background` is better than the matched filter", 1, of.above_true_background),
+        (
+            *("more than erasing the same bins without noise for `token readout`", 1),
+            *(of.faithful, "erase", "token readout"),
+        ),
+        (
+            *("and less for simulated labels and label-free, with one and with twice the steps", -1),
+            *(of.faithful, "erase", *CLAIMED, *LONGER.values()),
+        ),
+    ],
+    "remedies.shapes": [("None of them reaches # times the AP", -1, of.shapes_reached)],
+    "remedies.energies": [
+        (
+            *("The smallest errors are those of `combined` at 10%", -1),
+            *(of.ea_error, "label-free", "combined", "10%"),
+        ),
+        ("and of `residual` at 1% (simulated labels", -1, of.ea_error, "simulated labels", "residual", "1%"),
+    ],
+    "costs.costs": [
+        ("Run two trainings side by side, one thread each", 1, of.apart_over_threads),
+        ("as even ones, and detect worse", -1, of.wide_tokens),
+    ],
+    "unknown.simulated_worlds": [
+        (
+            *("trained on simulation only exceeds the best classical setting by", 1),
+            *(of.gain, "simulated: attention", 0.0, 0.0),
+        ),
+        ("Attention as shipped exceeds it by", 1, of.gain, "network, attention", 0.0, 0.0),
+        ("The aims, 0.12 and 0.08, are met by both", 1, of.gain, "simulated: attention", 0.12, 0.08),
+        ("The aims, 0.12 and 0.08, are met by both", 1, of.gain, "network, attention", 0.12, 0.08),
+    ],
+    "unknown.convolutions": [
+        ("is better than convolutions on the locked test and on the second generator", 1, of.convolutions),
+    ],
+    "unknown.multitaper": [
+        (
+            *("finds more steady lines of 0.25 and 0.5 times the background than the detector", 1),
+            *(of.multitaper, "F test - detector", *STEADY),
+        ),
+        (
+            *("fewer humps and fewer lines whose frequency wanders by 0.03 to 3 bins", -1),
+            *(of.multitaper, "F test - detector", *HUMPS, *WANDERING),
+        ),
+        (
+            *("find more steady lines of 0.25 to 1 times the background than the detector alone", 1),
+            *(of.multitaper, "detector or F test - detector", *STEADY, "steady, 1 x"),
+        ),
+    ],
+    "answer.01_baseline_mask_prediction": [
+        ("restored spectrum is closer to the true background than the measurement", -1, of.restored),
+        ("no better than a random score in the CLS readout", -1, of.over_random, "cls"),
+        ("and better in the token readout", 1, of.over_random, "token"),
+    ],
+    "answer.02_simple_regularizer": [
+        ("no lambda restores the noisy bins better than none", 1, of.simple_restored),
+        ("The penalty does not turn attention into a detector", -1, of.simple_detects),
+    ],
+    "answer.03_full_attention_regularizer": [
+        ("makes CLS attention a detector", 1, of.short_detects, True),
+        ("and no penalty do not", -1, of.short_detects, False),
+    ],
+    "answer.04_attention_heatmaps": [
+        ("the first one looks at the noise", -1, of.first_layer),
+        ("The spectra that are missed have narrow noise", -1, of.missed_noise),
+    ],
+    "answer.05_lambda_sweep": [
+        ("In short runs attention detects (AP above 0.5)", 1, of.sweep_detects, *IN_SWEEP, "token readout"),
+        ("and `random` do not detect", -1, of.full_detects, *POOR, "random"),
+    ],
+    "answer.06_benchmark": [
+        ("better than a running median (#)", 1, of.ap, ATTENTION, MEDIAN),
+        ("worse than a supervised CNN (#)", -1, of.ap, ATTENTION, CNN),
+        ("also better than the median and worse than the CNN", 1, of.ap, FREE, MEDIAN),
+        ("also better than the median and worse than the CNN", -1, of.ap, FREE, CNN),
+        ("refitted without the cells it flags, is better than attention", 1, of.ap, REFIT, ATTENTION),
+    ],
+}
+ALL = [(template, *claim) for template, claims in CLAIMS.items() for claim in claims]
+
+
+def plain(text):
+    """A template's words in one line; a placeholder is #."""
+    return " ".join(re.sub(r"\{\{.*?\}\}", "#", text, flags=re.DOTALL).split())
+
+
+def sign(interval):
+    low, high = interval
+    return 1 if low > 0 else -1 if high < 0 else 0
+
+
+def unsupported(records, claims=ALL):
+    """(template, words) of the claims whose intervals do not all have the sign that is claimed."""
+    found = [
+        (template, words, expected, intervals(records, *what)) for template, words, expected, intervals, *what in claims
+    ]
+    return [(template, words) for template, words, expected, row in found if {sign(span) for span in row} != {expected}]
+
+
+def uncovered(name, text, claims=ALL):
+    """Comparatives of a template that no claim on it quotes, each with the words around it."""
+    text = plain(text)
+    for words in [*NAMES, *(words for template, words, *_ in claims if template == name)]:
+        text = text.replace(words, "|" * len(words))
+    return [text[max(found.start() - 40, 0) : found.end() + 40] for found in COMPARATIVES.finditer(text)]
+
+
+@pytest.mark.parametrize("claim", ALL, ids=lambda claim: f"{claim[0]}: {claim[1]}")
+def test_a_claim_is_what_its_record_supports(claim):
+    _, _, expected, intervals, *what = claim
+    assert unsupported(RECORDS, [claim]) == [], f"sign {expected} expected of {intervals(RECORDS, *what)}"
+
+
+@pytest.mark.parametrize(("name", "words"), sorted({claim[:2] for claim in ALL}))
+def test_a_claim_quotes_its_template_once(name, words):
+    """Planted bugs: a sentence rewritten, its claim left behind; words so few that they cover other sentences."""
+    assert plain(TEXTS[name]).count(words) == 1
+    assert len(words.split()) >= 4 or not COMPARATIVES.search(words)
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_every_comparative_is_held_by_a_claim(name):
+    assert uncovered(name, TEXTS[name]) == []
+
+
+def test_a_record_that_says_otherwise_is_caught():
+    """Planted: attention as good as the CNN on every seed and spectrum; no restoration lost by label-free training."""
+    records = RECORDS | {"06_benchmark": copy.deepcopy(RECORDS["06_benchmark"])}
+    trials = records["06_benchmark"]["trials"]
+    for seed, cnn in trials[CNN].items():
+        trials["simulated labels"][seed]["attention"] |= {key: cnn["logit"][key] for key in ("ap", "ap_left_out")}
+    for seed, plain_row in trials["no penalty"].items():
+        trials["label-free"][seed]["in_band"] = plain_row["in_band"]
+    claims = [claim for claim in ALL if claim[0] in ("README.answer", "README.setbacks", "answer.06_benchmark")]
+    assert unsupported(RECORDS, claims) == []
+    assert unsupported(records, claims) == [
+        ("README.answer", "and worse than a supervised CNN"),
+        ("README.setbacks", "The penalty does not improve the restoration of noisy bins"),
+        ("answer.06_benchmark", "worse than a supervised CNN (#)"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Attention is better than the CNN.",
+        "It finds single lines better than a tuned running median and finer lines too.",
+        "Label-free training exceeds {{ limit | interval }}.",
+    ],
+)
+def test_a_comparative_without_a_claim_is_caught(sentence):
+    assert len(uncovered("README.answer", TEXTS["README.answer"] + sentence)) == 1
+
+
+def test_a_claim_taken_away_leaves_its_comparative_uncovered():
+    for name, words in {claim[:2] for claim in ALL if COMPARATIVES.search(claim[1])}:
+        assert uncovered(name, TEXTS[name], [claim for claim in ALL if claim[:2] != (name, words)]), words
+
+
+@pytest.mark.parametrize("name", sorted(WRITTEN))
+def test_templates_hold_loops_and_placeholders_alone(name):
+    """Planted bug: {% if gain.low > 0 %}better{% else %}worse{% endif %}."""
+    assert set(re.findall(r"\{%[-+]? *(\w+)", WRITTEN[name])) <= {"for", "endfor"}
+    placeholders = re.findall(r"\{\{(.*?)\}\}", WRITTEN[name], re.DOTALL)
+    assert [words for words in placeholders if re.search(r" if | else ", words)] == []

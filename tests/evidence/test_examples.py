@@ -1,0 +1,41 @@
+import csv
+
+import numpy as np
+
+from evidence.examples import ENERGIES, N_AVERAGES, example_spectrum, write_example
+from nblib.measured.sources.lines import describe_range
+from nblib.measured.sources.names import likely_sources
+from nblib.project.paths import ROOT
+from nblib.simulation.physics import published_psd
+
+
+def test_the_tracked_example_is_what_the_function_writes(tmp_path):
+    for written in write_example(tmp_path):
+        assert written.read_bytes() == (ROOT / "data" / written.name).read_bytes()
+        assert written.stat().st_size < 150_000
+
+
+def test_the_truth_is_where_the_spectrum_stands_out_and_nowhere_else(tmp_path):
+    freqs, psd, truth = example_spectrum()
+    ratio = psd / published_psd(*ENERGIES)[0]
+    noisy = np.zeros(len(freqs), dtype=bool)
+    for low, high, _ in truth:
+        inside = (freqs >= low) & (freqs <= high)
+        noisy |= inside
+        assert ratio[inside].max() > 1.5
+    clean = ratio[~noisy]
+    assert abs(clean.mean() - 1) < 0.02 and ratio[~noisy].max() < 1.25 + 5 / np.sqrt(N_AVERAGES)
+    _, answer = write_example(tmp_path)
+    with answer.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(float(row["fmin"]), float(row["fmax"]), row["cause"]) for row in rows] == truth
+
+
+def test_its_true_ranges_are_given_their_true_causes():
+    freqs, psd, truth = example_spectrum()
+    background = published_psd(*ENERGIES)[0]
+    flags = [describe_range(freqs, psd, background, low, high, N_AVERAGES) for low, high, _ in truth]
+    causes = likely_sources(flags, 1.0, (freqs[0], freqs[-1]))
+    for (_, _, true_cause), cause in zip(truth, causes, strict=True):
+        expected = {"49.98": "50 Hz mains", "clock": "unknown clock, 312.4", "switc": "hump"}[true_cause[:5]]
+        assert cause.name.startswith(expected), (true_cause, cause.name)

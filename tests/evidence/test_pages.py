@@ -1,0 +1,148 @@
+"""The pages with generated parts: the records' numbers, and all pages renewed at once."""
+
+import re
+import statistics
+
+import pytest
+
+from evidence import tables
+from evidence.claims import claims, claims_of_longer
+from evidence.pages import costs_page, own_page, pages
+from evidence.pages.rendering import fill_places
+from evidence.tables import format_interval
+from nblib.project.paths import ROOT, benchmark_record
+from nblib.project.records import committed_result, read_json
+
+TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in pages.PAGES}
+
+
+@pytest.fixture(params=pages.PAGES)
+def page(request):
+    return request.param
+
+
+def row_of(name, start):
+    """Cells of the first row of a page that starts with these words."""
+    row = next(line for line in TEXTS[name].splitlines() if line.startswith(f"| {start} |"))
+    return [cell.strip() for cell in row.strip("|").split("|")][1:]
+
+
+def record_of(name):
+    return read_json(benchmark_record(name))
+
+
+def test_pages_quote_the_committed_records(page):
+    """Planted bug: one digit of a figure in the README changed by hand."""
+    path = ROOT / page
+    assert fill_places(TEXTS[page], path.stem, pages.PAGES[page]()) == TEXTS[page]
+
+
+def test_evidence_is_the_record():
+    """Planted bug: the after-value of the control printed for the restoration."""
+    records = [committed_result(name) for name in ("06_benchmark", "03_full_attention_regularizer")]
+    text, metrics = TEXTS["docs/evidence.md"], records[0]["metrics"]
+    ap, limit = (tables.detection_table(metrics)[name]["ap"] for name in ("label-free, residual", tables.LIMIT))
+    cells = row_of("docs/evidence.md", "label-free, residual")
+    assert cells[:2] == [str(ap["n"]), format_interval(ap)]
+    assert f"{ap['iqm'] / limit['iqm']:.3f}" == cells[3]
+    judged = [*claims(metrics), *claims_of_longer(metrics)]
+    assert text.count("| MISSED") == sum(claim["met"] is False for claim in judged)
+    assert text.count("? |") == sum(claim["sure"] is False for claim in judged)
+    asked = [claim for claim in claims(metrics) if claim["met"] is not None]
+    met = sum(claim["met"] for claim in asked)
+    assert f"Of {len(asked)} aims {met} are met and {len(asked) - met} are missed." in text
+    unsure = [sum(row["met"] is met and row["sure"] is False for row in asked) for met in (True, False)]
+    assert f"of {unsure[0]} of those met and {unsure[1]} of those missed" in text
+    full = records[1]["metrics"]["full"]["simulated labels"]
+    assert f"falls from {full['in_band']['before']:.3f} to {full['in_band']['after']:.3f}, by" in text
+    assert f"it falls from {full['no_line']['before']:.3f} to {full['no_line']['after']:.3f}, by" in text
+    assert all(f"commit {record['commit']}" in text for record in records)
+
+
+def test_remedies_are_the_records():
+    """Planted bugs: the error of Eb instead of that of Ea; the error in noisy bins not over the fit's."""
+    shapes = record_of("shapes")
+    found = [f"{entry['ap']:.3f}" for entry in shapes["rows"]["twice the steps"].values()]
+    assert row_of("docs/remedies.md", "twice the steps") == [*found, f"{shapes['steps']['twice the steps']:,}"]
+    tried = record_of("energies")["rows"]["label-free"]["residual"]
+    rates = ("1%", "5%", "10%", "20%", "50%")
+    means = [f"{statistics.mean(row['Ea'] for row in tried[rate].values()):.3f}" for rate in rates]
+    assert row_of("docs/remedies.md", "residual") == means
+    record = record_of("erase")
+    seeds = record["rows"]["label-free"]["values twice as wide"].values()
+    over = statistics.mean(row["in_band"] for row in seeds) / record["fit in-band"]
+    assert row_of("docs/remedies.md", "values twice as wide")[2] == f"{over:.2f}"
+    assert f"mean of {len(seeds)} seeds" in TEXTS["docs/remedies.md"]
+
+
+def test_costs_are_the_records():
+    """Planted bug: memory's ratio printed as time's."""
+    records = {name: record_of(name) for name in costs_page.BENCHMARKS}
+    row = records["attention"]["summary"]["3000 tokens"]
+    ratios = [row[f"need_weights / CLS rows, {what}"] for what in ("time", "memory above start")]
+    cells = row_of("docs/costs.md", "need_weights=True / CLS rows, 3000 tokens: time, memory")
+    assert cells == [">= 2.5, >= 6", ", ".join(f"{ratio:.1f}" for ratio in ratios)]
+    ratio = records["scaling"]["global batch 512"]["two processes / one"]["median"]
+    measured = row_of("docs/costs.md", "two processes of one core / one, global batch 512")[1]
+    assert measured.startswith(f"{ratio:.2f}; ")
+    assert all(record["commit"] in TEXTS["docs/costs.md"] for record in records.values())
+    sizes = [int(name.split()[2]) for name in records["scaling"] if name.startswith("global batch")]
+    assert sorted(sizes) == list(costs_page.BATCHES)
+
+
+def test_unknown_backgrounds_are_the_records():
+    """Planted bugs: the second generator in the locked test's column; the network that saw simulation only."""
+    wide, injected, detector = (record_of(name) for name in ("wide", "network_injections", "injections"))
+    cells = [cell.split()[0] for cell in row_of("docs/unknown.md", "network as shipped, attention")]
+    assert cells == [f"{wide[test]['network, attention']['ap']:.3f}" for test in ("wide", "second")]
+    rows = re.findall(r"\| `nblib detect` - classical detector: .*", TEXTS["docs/unknown.md"])
+    pair = "classical detector + 1 x real stretch: head - classical detector"
+    assert rows[0].split("|")[2].strip() == "{:.3f} [{:.3f}, {:.3f}]".format(*injected["differences"][pair]["1%"])
+    adds = detector["differences"]["shipped detector - its classical part"]["5%"]["mean"]
+    assert rows[1].split("|")[4].split()[0] == f"{adds:.3f}"
+    found = detector["by stretch"]
+    parts = [found["shipped detector"][name]["5%"] - row["5%"] for name, row in found["its classical part"].items()]
+    assert rows[1].split("|")[5].strip() == ", ".join(f"{part:+.3f}" for part in parts)
+
+
+def test_rivals_of_the_detector_are_the_records():
+    """Planted bug: the token head's difference printed as attention's."""
+    cnn, series = record_of("wide_cnn"), record_of("multitaper")
+    for kind, words in (("head", "token head of the network with attention"), ("attention", "its attention")):
+        pair = f"attention, seed 0: {kind} - cnn, seed 0: head"
+        cells = row_of("docs/unknown.md", f"{words} - head of the convolutions, seed 0")
+        found = [cnn[test]["differences"][pair]["difference"] for test in ("wide", "second")]
+        assert [cell.split()[0] for cell in cells] == [f"{number:.3f}" for number in found]
+    assert (
+        row_of("docs/unknown.md", "steady, 1 x")[1] == f"{series['found']['steady, 1 x']['1%']['F test']['share']:.3f}"
+    )
+
+
+def test_false_alarms_of_classes_are_pooled_by_their_draws():
+    """Planted bug: shares of classes of different sizes averaged."""
+    classes = (("1/f, 100 bins, K known", 10, 0.5), ("flat, 400 bins, K known", 90, 0.0))
+    rows = {name: {rate: {"draws": n, "share": share} for rate in ("0.01", "0.05")} for name, n, share in classes}
+    assert own_page.together(rows)["0.05"] == {"draws": 100, "share": 0.05}
+
+
+def test_own_spectra_are_the_record():
+    """Planted bug: large spectra counted with the small ones."""
+    record = record_of("own_spectra")
+    same, quiet = record["invariance"]["found"], record["false alarms"]["found"]
+    counts = [round(same[f"log grid, {kind}"]["share"] * 200) for kind in ("averaged", "interpolated")]
+    assert f"| {counts[0]} of 200; {counts[1]} of 200 |" in TEXTS["docs/own_spectra.md"]
+    large = [row["0.01"]["draws"] for name, row in quiet.items() if int(re.findall(r"(\d+) bins", name)[0]) > 400]
+    row = next(line for line in TEXTS["docs/own_spectra.md"].splitlines() if "more than 400 bins" in line)
+    assert re.search(r"of (\d+);", row)[1] == str(sum(large))
+
+
+@pytest.mark.slow
+def test_all_pages_are_renewed_and_said(tmp_path):
+    for name in pages.PAGES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(TEXTS[name], encoding="utf-8")
+    assert pages.renew_pages(tmp_path) == []
+    costs = tmp_path / "docs" / "costs.md"
+    costs.write_text(re.sub(r"\d+ ms", "0 ms", costs.read_text(encoding="utf-8")), encoding="utf-8")
+    assert pages.renew_pages(tmp_path) == [costs]
+    assert costs.read_text(encoding="utf-8") == TEXTS["docs/costs.md"]

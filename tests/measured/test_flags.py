@@ -1,0 +1,65 @@
+"""Where a flagged range begins and ends: strong lines, missing bins, humps that the background followed."""
+
+import numpy as np
+import pytest
+
+from nblib.measured.flags import flagged_ranges, grown
+
+N_BINS, SCATTER = 400, 0.25  # K = 16
+
+
+def _excess(lines=(), seed=0):
+    """x/S - 1 of line-free bins with Gaussian lines of (centre, standard deviation in bins, height)."""
+    bins = np.arange(N_BINS)
+    ratio = 1 + sum(height * np.exp(-0.5 * ((bins - centre) / width) ** 2) for centre, width, height in lines)
+    return ratio * np.random.default_rng(seed).gamma(16, 1 / 16, N_BINS) - 1
+
+
+def _ranges(excess, width=0, threshold=5.0):
+    scores = np.where(np.isnan(excess), np.nan, np.clip(excess / SCATTER, 0, None))
+    return flagged_ranges(scores, np.full(N_BINS, float(width)), excess, np.full(N_BINS, SCATTER), threshold)
+
+
+@pytest.mark.parametrize("hole", [[200], [199, 201], [198], [199, 200, 201]])
+def test_a_line_goes_on_over_missing_bins(hole):
+    """Planted bug: a flag cut in two by one missing bin."""
+    excess = _excess([(200, 2.0, 20.0)])
+    (whole,) = _ranges(excess)
+    excess[hole] = np.nan
+    (low, high), *others = _ranges(excess)
+    assert not others
+    assert abs(low - whole[0]) <= 1 and abs(high - whole[1]) <= 1
+
+
+def test_a_flag_stops_where_many_bins_are_missing():
+    excess = _excess([(200, 6.0, 20.0)])
+    excess[200:206] = np.nan
+    (_, high), (low, _) = _ranges(excess)
+    assert (high, low) == (199, 206)
+
+
+@pytest.mark.parametrize("width", [0, 2, 8, 30])
+def test_a_strong_line_is_no_wider_for_a_wide_filter(width):
+    """Planted bug: the mean over the filter's width carried the flag as far as the filter reaches."""
+    ((low, high),) = _ranges(_excess([(200, 1.5, 1000.0)]), width)
+    assert 192 <= low <= 196 and 204 <= high <= 208
+
+
+def test_two_lines_within_a_filter_stay_two():
+    found = _ranges(_excess([(190, 1.0, 50.0), (210, 1.0, 50.0)]), 12)
+    assert len(found) == 2 and found[0][1] < 197 and found[1][0] > 203
+
+
+def test_a_hump_grows_over_the_background_that_was_fitted_without_it():
+    bins = np.arange(N_BINS)
+    excess = _excess([(200, 25.0, 3.0)])
+    (low, high), *others = grown([(185, 215)], excess, np.full(N_BINS, SCATTER))
+    assert not others and 135 <= low <= 165 and 235 <= high <= 265
+    excess[(bins > 218) & (bins < 230)] = np.nan
+    assert grown([(185, 215)], excess, np.full(N_BINS, SCATTER))[0][1] == 218
+
+
+def test_a_narrow_flag_keeps_its_bins_and_the_foot_of_a_hump_goes():
+    excess = _excess([(100, 1.0, 20.0)])
+    excess[300] = 0.6  # 2.4 standard deviations: once flagged over a background that a hump had lifted
+    assert grown([(98, 102), (300, 300)], excess, np.full(N_BINS, SCATTER)) == [(98, 102)]

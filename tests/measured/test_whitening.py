@@ -1,0 +1,103 @@
+"""The whitened statistic: free of scale, blind to gaps, right about K and about Hann's correlation."""
+
+import numpy as np
+import pytest
+
+from nblib.measured.statistic.scatter import HANN_CORRELATION, LOWER, lower_spread, rounding_step, segments_of_spread
+from nblib.measured.statistic.whitening import Plan, whiten
+from nblib.simulation.estimation import draw_intrinsic
+
+FREQS = np.arange(1.0, 601.0)
+PLAN = Plan.of(FREQS, np.ones(600, dtype=bool))
+
+
+def _spectrum(seed=0, kind="welch", n_segments=16):
+    return draw_intrinsic(np.random.default_rng(seed), FREQS, kind, n_segments).astype(np.float64) / FREQS
+
+
+@pytest.mark.parametrize("factor", [2.0**-130, 2.0**130])
+def test_a_factor_changes_nothing(factor):
+    plain, scaled = (whiten(_spectrum() * by, PLAN).scores for by in (1.0, factor))
+    assert np.allclose(plain, scaled, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["welch", "welch_hann"])
+@pytest.mark.parametrize("n_segments", [8, 64])
+def test_k_and_the_estimator_are_read_off_the_spectrum(kind, n_segments):
+    found = whiten(_spectrum(1, kind, n_segments), PLAN)
+    assert found.estimated
+    assert np.nanmedian(found.n_segments) == pytest.approx(n_segments, rel=0.3)
+    assert found.correlation == (HANN_CORRELATION if kind == "welch_hann" else (0.0, 0.0))
+
+
+def test_lines_on_a_tenth_of_the_bins_do_not_inflate_the_scatter():
+    psd = _spectrum(2)
+    quiet = np.nanmedian(whiten(psd, PLAN).n_segments)
+    psd[::10] *= 30.0
+    assert np.nanmedian(whiten(psd, PLAN).n_segments) == pytest.approx(quiet, rel=0.3)
+
+
+def test_a_line_scores_highest_where_it_is_and_gaps_score_nan():
+    psd, valid = _spectrum(3), np.ones(600, dtype=bool)
+    valid[[10, 11, 300, 301, 302]] = False
+    psd[400] *= 8.0
+    scores = whiten(psd, Plan.of(FREQS, valid), 16).scores
+    assert np.nanargmax(scores) == 400
+    assert (np.isnan(scores) == ~valid).all()
+
+
+def test_a_spectrum_that_scatters_more_than_k_says_is_believed():
+    found = whiten(_spectrum(4, n_segments=8), PLAN, 100)
+    assert found.estimated and np.nanmedian(found.n_segments) < 12
+    assert not whiten(_spectrum(4, n_segments=8), PLAN, 8).estimated
+
+
+def test_too_few_bins_are_refused_with_the_smallest_number():
+    with pytest.raises(ValueError, match="29 measured bins.*at least 30"):
+        Plan.of(FREQS[:29], np.ones(29, dtype=bool))
+
+
+@pytest.mark.parametrize("n_segments", [2.0, 8.0, 100.0])
+def test_k_of_a_spread_inverts_the_spread(n_segments):
+    draws = np.log(np.random.default_rng(0).gamma(n_segments, 1 / n_segments, 200_000))
+    assert lower_spread(draws) == pytest.approx(np.median(draws) - np.quantile(draws, LOWER), abs=1e-12)
+    assert segments_of_spread(lower_spread(draws)) == pytest.approx(n_segments, rel=0.03)
+
+
+def test_rounding_is_seen():
+    psd = _spectrum()
+    assert rounding_step(psd) == 0.0
+    assert rounding_step(np.array([float(f"{x:.2e}") for x in psd])) == pytest.approx(1e-2)
+    assert rounding_step(10 ** (np.round(10 * np.log10(psd), 1) / 10)) == pytest.approx(0.1 * np.log(10) / 10)
+
+
+def test_lines_and_humps_answer_to_filters_of_their_own_group():
+    """Planted bug: the groups swapped."""
+    noise = draw_intrinsic(np.random.default_rng(3), FREQS, "welch", 64).astype(np.float64)
+    line, hump = (noise * (1 + np.exp(-0.5 * ((FREQS - FREQS[400]) / width) ** 2)) for width in (0.7, 8.0))
+    narrow, broad = whiten(line, PLAN, 64).by_group[:, 390:410].max(axis=1)
+    assert narrow > broad + 3
+    found = whiten(hump, PLAN, 64)
+    narrow, broad = found.by_group[:, 390:410].max(axis=1)
+    assert broad > narrow + 3 and found.widths[1, 390:410].max() > 1.2 >= found.widths[0].max()
+
+
+@pytest.mark.parametrize("line", [False, True])
+def test_a_broad_resonance_is_background_and_a_line_on_it_is_not(line):
+    """Planted bug: without the doubt about what is broad the resonance scores 400."""
+    freqs = np.arange(1.0, 801.0)
+    psd = np.random.default_rng(0).gamma(300, 1 / 300, 800) * (1 + 2.5 * np.exp(-0.5 * ((freqs - 60) / 20) ** 2))
+    psd[70] *= 1 + 1.5 * line
+    scores = whiten(psd, Plan.of(freqs, np.ones(800, dtype=bool)), 300).scores
+    assert (np.nanmax(scores) > 20) == line
+    assert np.nanargmax(scores) == 70 or not line
+
+
+def test_where_merged_bins_were_correlated_their_own_scatter_counts():
+    """Given K is 4 times too large on the upper half, as where bins of Hann's estimator were merged."""
+    true = np.where(np.arange(600) < 300, 16.0, 100.0)
+    psd = np.random.default_rng(1).gamma(true, 1 / true)
+    found = whiten(psd, PLAN, np.where(np.arange(600) < 300, 16.0, 400.0))
+    assert found.estimated
+    assert np.nanmedian(found.n_segments[350:]) == pytest.approx(100, rel=0.4)
+    assert np.nanmedian(found.n_segments[:250]) == pytest.approx(16, rel=0.1)

@@ -1,0 +1,117 @@
+"""The explorer: live controls where somebody watches, a static panel elsewhere."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from nblib import TrainConfig
+from nblib.assessment import held_out
+from nblib.notebook import explorer
+from nblib.notebook.explorer import AttentionControls
+from nblib.prediction import predict
+
+
+@pytest.fixture(scope="module")
+def readings():
+    config = TrainConfig(d_model=16, n_heads=2, num_layers=2, dim_feedforward=16)
+    data = held_out(config, "single_line", 6)
+    reading = predict(config.build_model(data.freqs), data)
+    return {"0": reading, "3": reading}
+
+
+def test_headless_it_is_one_figure_with_a_column_a_lambda(readings):
+    plt.close("all")
+    panel = explorer.explore(readings)
+    assert isinstance(panel, Figure)
+    assert len(panel.axes) == 4
+    assert "lambda$ = 3" in panel.axes[1].get_title()
+    assert plt.get_fignums() == []  # or JupyterLab would show it twice
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    calls = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: calls.append(bundle))
+    return calls
+
+
+@pytest.mark.slow
+def test_live_every_control_redraws(readings, shown):
+    """Planted bug: the head control not passed on."""
+    controls = AttentionControls(readings)
+    controls.show()
+    assert [bundle["text/plain"] for bundle in shown[1:]] == ["spectrum 0, layer 1, head mean, lambda 3"]
+    for name, value in (("spectrum", 2), ("layer", 0), ("head", 1), ("weight", "0"), ("number", 4)):
+        getattr(controls, name).value = value
+    assert shown[-1]["text/plain"] == "spectrum 4, layer 0, head 1, lambda 0"
+    assert controls.number.value == controls.spectrum.value == 4
+    pictures = [bundle["image/png"] for bundle in shown[1:]]
+    assert len(pictures) == 6  # one a change
+    assert len(set(pictures[:4])) == 4  # weights are those of one model here, so lambda changes the title alone
+
+
+@pytest.mark.slow
+def test_scales_do_not_jump_between_spectra(readings):
+    """Planted bug: each spectrum's attention on its own scale."""
+    picture = explorer.AttentionPicture(readings)
+    found = set()
+    for index in range(6):
+        picture.png(index, 1, "mean", "3")
+        upper, lower = picture.axes
+        found.add((upper.get_xlim(), upper.get_ylim(), lower.get_ylim(), upper.get_position().bounds))
+        assert upper.get_xlim() == lower.get_xlim()
+        assert upper.get_position().x0 == lower.get_position().x0  # the panels line up
+        assert upper.get_position().x1 == lower.get_position().x1
+    assert len(found) == 1
+
+
+@pytest.mark.slow
+def test_only_noisy_ones_are_offered(readings, shown):
+    """Planted bug: a step to the right that fell back to the noisy spectrum it came from."""
+    noisy = np.flatnonzero(readings["0"].noisy.any(axis=1)).tolist()
+    controls = AttentionControls(readings)
+    controls.show()
+    controls.only_noisy.value = True
+    assert list(controls.spectrum.options) == noisy
+    for position in range(len(noisy)):
+        controls.spectrum.index = position
+        assert shown[-1]["text/plain"].startswith(f"spectrum {noisy[position]},")
+    clean = next(index for index in range(6) if index not in noisy)
+    controls.number.value = clean
+    assert controls.number.value == controls.spectrum.value in noisy
+    controls.only_noisy.value = False
+    controls.number.value = clean
+    assert controls.spectrum.value == clean
+
+
+@pytest.mark.slow
+def test_live_it_shows_controls_and_one_picture(readings, monkeypatch, shown):
+    monkeypatch.setattr(explorer, "is_live", lambda: True)
+    plt.close("all")
+    assert explorer.explore(readings) is None
+    assert ["image/png" in bundle for bundle in shown] == [False, True]
+    assert plt.get_fignums() == []
+
+
+def test_a_miss_is_shown_from_near(readings):
+    reading = readings["3"]
+    index = int(np.flatnonzero(reading.noisy.any(axis=1))[0])
+    axes = plt.subplots(2, 1, sharex=True)[1]
+    explorer.draw_panel(reading, index, 1, "mean", axes)
+    explorer.zoom_to_noise(reading, index, axes)
+    low, high = axes[0].get_xlim()
+    noisy = reading.freqs[reading.noisy[index]]
+    assert low <= noisy.min() and noisy.max() <= high
+    assert high - low < 15 * max(10, np.ptp(noisy) + 1)
+    plt.close("all")
+
+
+def test_one_head_or_their_mean(readings):
+    reading = readings["3"]
+    for head, expected in ((1, reading.cls_attn[0, 2, 1]), ("mean", reading.cls_attn[0, 2].mean(axis=0))):
+        axes = plt.subplots(2, 1)[1]
+        explorer.draw_panel(reading, 2, 0, head, axes)
+        assert axes[1].get_lines()[0].get_ydata() == pytest.approx(expected * 150)
+    assert {"measured", "restored", "true"} <= {line.get_label() for line in axes[0].get_lines()}
+    plt.close("all")

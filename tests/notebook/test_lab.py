@@ -1,0 +1,76 @@
+"""Copies of notebooks for JupyterLab: renewed while untouched, kept once edited."""
+
+import pytest
+
+from nblib.notebook import lab
+
+
+@pytest.fixture
+def originals(tmp_path, monkeypatch):
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(lab, "NOTEBOOKS", tmp_path / "notebooks")
+    (tmp_path / "notebooks").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "notebooks" / f"{name}.ipynb").write_text(f"{name} 1")
+    return tmp_path / "notebooks"
+
+
+def test_an_edited_copy_stays_and_an_untouched_one_is_renewed(originals):
+    """Planted bug: every start of JupyterLab copied over what was tried there."""
+    folder, said = lab.copy_notebooks()
+    assert sorted(path.name for path in folder.glob("*.ipynb")) == ["a.ipynb", "b.ipynb"]
+    assert said == []
+    (folder / "a.ipynb").write_text("mine")
+    assert lab.copy_notebooks() == (folder, [])  # its original is the same: nothing to say
+    for name in ("a", "b"):
+        (originals / f"{name}.ipynb").write_text(f"{name} 2")
+    _, said = lab.copy_notebooks()
+    assert (folder / "a.ipynb").read_text() == "mine"
+    assert (folder / "b.ipynb").read_text() == "b 2"
+    assert len(said) == 1
+    assert "a.ipynb is yours and stays" in said[0]
+    assert (originals / "a.ipynb").read_text() == "a 2"
+
+
+def test_the_clone_is_served_and_the_copies_are_shown_first(monkeypatch, tmp_path):
+    """Planted bug: the folder as JupyterLab's own argument, which was served instead of the clone."""
+    monkeypatch.setattr(lab, "ROOT", tmp_path)
+    command = lab.lab_command(tmp_path / "runs" / "my lab")
+    assert f"--ServerApp.root_dir={tmp_path}" in command
+    assert "--LabApp.default_url=/lab/tree/runs/my%20lab" in command
+    assert all(word.startswith("--") for word in command)
+    assert "--allow-root" not in command
+    assert "--allow-root" in lab.lab_command(tmp_path / "runs", as_root=True)
+
+
+def test_copies_outside_the_clone_are_served_themselves(tmp_path):
+    assert f"--ServerApp.root_dir={tmp_path}" in lab.lab_command(tmp_path)
+
+
+@pytest.mark.slow
+def test_jupyterlab_takes_every_argument(tmp_path):
+    """Planted bug: a hook that the server cannot import, told only when a notebook is first stored."""
+    from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+    from jupyterlab.labapp import LabApp
+
+    app = LabApp()
+    app.parse_command_line(lab.lab_command(tmp_path))
+    assert app.extra_args == []
+    manager = AsyncLargeFileManager(root_dir=str(tmp_path), config=app.config)
+    assert manager.pre_save_hook is lab.without_widgets
+
+
+def test_a_stored_notebook_holds_no_widget():
+    """Planted bug: a notebook opened again showed "Loading widget..."."""
+    widget = {"output_type": "display_data", "data": {lab.WIDGET: {"model_id": "1"}, "text/plain": "controls"}}
+    figure = {"output_type": "display_data", "data": {"image/png": "aGk="}}
+    only = {"output_type": "display_data", "data": {lab.WIDGET: {"model_id": "2"}}}
+    stream = {"output_type": "stream", "name": "stdout", "text": "hello"}
+    cells = [{"cell_type": "markdown", "source": ""}, {"cell_type": "code", "outputs": [widget, figure, only, stream]}]
+    content = {"metadata": {"widgets": {"state": {}}, "kernelspec": {}}, "cells": cells}
+    lab.without_widgets({"type": "notebook", "content": content}, path="a.ipynb", contents_manager=None)
+    assert widget["data"] == {"text/plain": "controls"}
+    assert figure["data"] == {"image/png": "aGk="}
+    assert only["data"] == {lab.WIDGET: {"model_id": "2"}}  # nothing else would be left of it
+    assert content["metadata"] == {"kernelspec": {}}
+    lab.without_widgets({"type": "file", "content": "text"}, path="a.txt", contents_manager=None)

@@ -1,0 +1,127 @@
+"""Reports: tables of records, quotations of them, lists of what there is."""
+
+import csv
+
+import pytest
+import yaml
+
+from nblib.__main__ import main
+from nblib.notebook.outputs import neutral, show_table
+from nblib.notebook.parameters import typed_parameters
+from nblib.project.paths import NOTEBOOKS, ROOT
+from nblib.project.records import committed_result, flatten, quote, write_json
+
+RECORD = {
+    "notebook": "03_full_attention_regularizer",
+    "profile": "quick",
+    "parameters": {"regularizer": "mass", "seed": 0},
+    "commit": "abc1234567",
+    "hardware": {"processor": "two cores", "cores": 2, "accelerator": "none"},
+    "versions": {"torch": "2.13.0"},
+    "wall_seconds": 90.0,
+    "metrics": {"masked ratio": 0.98, "test": {"simulated labels, attention": {"ap": 0.91234}}},
+}
+
+
+def test_nested_metrics_become_columns():
+    assert flatten({"a": {"b": 1, "c": {"d": 2}}, "e": 3}) == {"a.b": 1, "a.c.d": 2, "e": 3}
+
+
+def test_the_grid_that_comes_along_asks_for_what_its_notebook_records():
+    """Planted bug: columns under the names of an earlier notebook, refused after the last of its runs."""
+    grid = yaml.safe_load((ROOT / "workflow" / "grid.yaml").read_text())
+    record = committed_result(grid["grid_notebook"])
+    known = {neutral(key, record["parameters"]) for key in flatten(record["metrics"])}
+    assert set(grid["columns"]) <= known
+    for name, values in grid["grid"].items():
+        for value in values:
+            typed_parameters(NOTEBOOKS / f"{grid['grid_notebook']}.ipynb", {name: value})
+
+
+def grid(tmp_path):
+    """Two runs of a grid: another penalty each, the same metrics under that penalty's name."""
+    paths = []
+    for number, (penalty, weight) in enumerate((("mass", 1.0), ("log_odds", 5.0))):
+        metrics = {
+            "test": {"simulated labels, attention": {"ap": 0.5 + number, "note": 1}},
+            "full": {f"cls {penalty}": {"in_band": {"after": 0.1}}, "cls baseline": {"masked": {"mse": 0.2}}},
+            "short": {f"{penalty} {weight:g}": {"tokens": 3}},
+        }
+        metrics |= {"more": {"top1": 1}} if number else {}
+        parameters = {"regularizer": penalty, "reg_weight": weight, "profile": "smoke", "seed": 0}
+        folder = tmp_path / f"regularizer={penalty}"
+        folder.mkdir()
+        record = {"parameters": parameters, "metrics": metrics, "commit": "abc"}
+        paths.append(str(write_json(folder / "result.json", record)))
+    return paths
+
+
+def read_csv(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_grid_is_two_tables_one_to_read_and_one_that_holds_all(tmp_path, capsys):
+    """Planted bug: AP under another column for each penalty, most of them empty."""
+    table = tmp_path / "new" / "my_grid.csv"
+    assert main(["grid-table", str(table), *grid(tmp_path)]) == 0
+    rows = read_csv(table)
+    assert list(rows[0]) == [
+        *("reg_weight", "regularizer", "full.cls regularizer.in_band.after", "test.simulated labels, attention.ap")
+    ]
+    assert [row["test.simulated labels, attention.ap"] for row in rows] == ["0.5", "1.5"]
+    everything = read_csv(table.with_name("my_grid_all.csv"))
+    assert [row["short.regularizer.tokens"] for row in everything] == ["3", "3"]
+    assert [row["more.top1"] for row in everything] == ["", "1"]
+    assert [row["run"] for row in everything] == ["regularizer=mass", "regularizer=log_odds"]
+    said = capsys.readouterr().out
+    assert "5           log_odds" in said
+    assert said.rstrip().endswith(f"{table}; everything: {table.with_name('my_grid_all.csv')}")
+
+
+def test_a_table_is_shown_with_four_digits_and_without_what_is_missing(tmp_path):
+    """Planted bug: an empty field shown as nan."""
+    path = tmp_path / "table.csv"
+    path.write_text("a,b,c\n0.123456,True,\n2,False,word\n")
+    assert show_table(path).splitlines() == ["a       b      c", "0.1235  True", "2       False  word"]
+
+
+def test_a_grids_columns_can_be_chosen(tmp_path, capsys):
+    paths, table = grid(tmp_path), tmp_path / "grid.csv"
+    assert main(["grid-table", "--column", "more.top1", "--", str(table), *paths]) == 0
+    assert list(read_csv(table)[0]) == ["reg_weight", "regularizer", "more.top1"]
+    assert main(["grid-table", "--column", "app", "--", str(table), *paths]) == 2
+    assert "no run recorded app; known: full.cls baseline.masked.mse" in capsys.readouterr().err
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("NBLIB_RECORDS", str(tmp_path))
+    (tmp_path / "quick").mkdir()
+    write_json(tmp_path / "quick" / f"{RECORD['notebook']}.json", RECORD)
+    return RECORD["notebook"]
+
+
+def test_a_quotation_names_its_source_and_what_is_not_there(kept):
+    text = quote(kept, "masked ratio", "test.simulated labels, attention.ap", "test.nothing.ap")
+    assert text.splitlines()[0].startswith(f"{kept}, profile quick, seed 0, commit abc1234567")
+    assert text.splitlines()[1].split() == ["masked", "ratio", "0.98"]
+    assert text.splitlines()[3].endswith("not recorded")
+    with pytest.raises(ValueError, match="no record at"):
+        quote("05_nothing", "a")
+
+
+def test_the_list_of_outputs_counts_what_is_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
+    files = ["00_data/00_data.ipynb", "00_data/00_data.failed.ipynb", "00_data/result.json"]
+    for path in (*files, "figures/00_a.png", "figures/03_answer.png"):
+        (tmp_path / "runs" / "brief" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "runs" / "brief" / path).touch()
+    assert main(["outputs"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not line.startswith("  ")] == [
+        "1 executed notebooks",
+        "1 records",
+        "2 figures (each also as .pdf)",
+        f"open first: {tmp_path / 'runs/brief/figures/03_answer.png'}",
+    ]
