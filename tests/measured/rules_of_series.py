@@ -27,6 +27,7 @@ RULES = {
                 ("Zeit [ms]", 1e3, ""),
                 ("t_us", 1e6, ""),
                 ("时间", 1, "states no unit"),
+                ("trace_time", 1, "states no unit"),
             )
         ),
         series(headed("Time (s),x", TIMES[::-1], SAMPLES)),
@@ -34,6 +35,7 @@ RULES = {
     ],
     "times of day": [
         series("time,x\n" + _iso("{},{:.7g}"), note="times of day"),
+        series("Zeit;x\n" + _iso("{};{:.7g}").replace("T", " ").replace(".", ","), note="times of day"),
         series("Date;Time;x\n" + _iso("{};{:.7g}").replace("T", ";"), note="times of day"),
         series(
             "".join(

@@ -56,7 +56,17 @@ RULES = {
     ],
     "a heading with a word": [
         asks(headed(f"Frequency (Hz),{word}", FREQS, np.sqrt(PSD)), amplitude=({"asd": True}, spectrum("")))
-        for word in ("Channel 1 (Volts)", "Mag", "RMS", "Ampl", "Spannung", "振幅", "Magnitude (counts)")
+        for word in (
+            "Channel 1 (Volts)",
+            "Mag",
+            "RMS",
+            "Ampl",
+            "Spannung",
+            "振幅",
+            "Magnitude (counts)",
+            "|H| (V/V)",
+            "Δf (Hz)",
+        )
     ],
     "decibels": [
         spectrum(headed(f"Frequency (Hz);{unit}", FREQS, 10 * np.log10(PSD), mark=";"), note="decibels are converted")
@@ -79,18 +89,21 @@ RULES = {
         for unit in (" (blips)", " [ш]")
     ],
     "another quantity": [
-        headed(f"{name},PSD", FREQS, PSD)
-        for name in (
-            "tau",
-            "lag",
-            "Period (s)",
-            "Order",
-            "Voltage (V)",
-            "Temperature (K)",
-            "wavelength (nm)",
-            "log10(f)",
-            "w (rad/s)",
-        )
+        headed("x,ADEV", FREQS, PSD),
+        *(
+            headed(f"{name},PSD", FREQS, PSD)
+            for name in (
+                "tau",
+                "lag",
+                "Period (s)",
+                "Order",
+                "Voltage (V)",
+                "Temperature (K)",
+                "wavelength (nm)",
+                "log10(f)",
+                "w (rad/s)",
+            )
+        ),
     ],
     "numbers without any heading": [
         spectrum(rows(FREQS, PSD, mark=mark), note="column 1 has no heading and is read as the frequency")
@@ -132,6 +145,9 @@ RULES = {
                 3 * PSD,
             ),
             rows(FREQS, PSD, 2 * FREQS, 3 * PSD, mark="\t"),
+            headed("f1,S1,f2,S2", FREQS, PSD, 2 * FREQS, 3 * PSD),
+            headed("X1;Y1;X2;Y2", FREQS, PSD, 2 * FREQS, 3 * PSD, mark=";"),
+            headed("Frequency (Hz),A,,B", FREQS, PSD, 2 * FREQS, 3 * PSD),
             headed(
                 "Freq\tNoise\tFreq\tNoise\nHz\tV^2/Hz\tHz\tV^2/Hz\n300 K\t\t77 K\t",
                 FREQS,
@@ -224,6 +240,7 @@ RULES = {
         SAMPLES.astype("<f4").tobytes(),
     ],
     "a JSON object": [
+        spectrum("\n".join(json.dumps({"f": f, "psd": p}) for f, p in zip(FREQS.tolist(), PSD.tolist(), strict=True))),
         spectrum(json.dumps({"freqs": FREQS.tolist(), "psd": PSD.tolist()}, indent=1)),
         spectrum(json.dumps([{"f": f, "psd": p} for f, p in zip(FREQS.tolist(), PSD.tolist(), strict=True)])),
     ],

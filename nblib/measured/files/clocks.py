@@ -11,7 +11,7 @@ from nblib.measured.files.headers import SECONDS, SERIES, axis_line, sampling_ra
 from nblib.measured.files.units import BRACKETS, HERTZ, level_of
 
 TIME = re.compile(
-    r"^\W*(?:t(?:[\s_(\[/,]|$)|time|zeit|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|date|uhrzeit|clock"
+    r"^\W*(?:(?-i:t)(?:[\s_(\[/,]|$)|t\W*[(\[][mun]?s[)\]]|time|zeit|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|date|uhrzeit|clock"
     r"|.*[\s_]time\W*$|seconds?\b|secs?\b|(?-i:m?s)$|millis|micros|epoch|unix|elapsed|horodat|fecha|utc|gps)",
     re.IGNORECASE,
 )
@@ -29,7 +29,7 @@ X_UNIT = re.compile(r"(?:horizontal|(?<!\w)x)[\s_.-]*(?:axis)?[\s_.-]*units?\W+(
 EPOCH = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (9e8, 1.0))  # stamps since 1970: at least this large, unit in s
 JITTER = 0.5  # of the sampling interval: more is not regular sampling
 FEW_GAPS = 0.1  # of the steps may be pauses
-SLOWEST, FASTEST = 1e-3, 1e10  # Hz; other rates are noted as implausible
+SLOWEST, FASTEST, FASTEST_UNSTATED = 1e-3, 1e10, 1e6  # Hz; other rates are noted as implausible
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,7 @@ def _in_hertz(per_unit, times, label, unit, at, stated, notes):
     size = next((seconds for least, seconds in EPOCH if abs(times[0]) >= least), None)
     if unit is not None and size is not None and size < unit:
         raise IsSeries(f"{named} holds {times[0]:.10g}, too large for its unit; correct the heading, or give rate=HZ")
+    fastest = FASTEST if unit or size else FASTEST_UNSTATED
     if unit is None:
         unit = size or 1.0
         word = {1.0: "seconds", 1e-3: "ms", 1e-6: "us", 1e-9: "ns"}[unit]
@@ -153,7 +154,7 @@ def _in_hertz(per_unit, times, label, unit, at, stated, notes):
     rate = per_unit / unit
     if stated and abs(stated / rate - 1) > 0.01:
         notes.append(f"the header states {stated:g} samples a second, the times {rate:g}; the times are used")
-    if not SLOWEST < rate < FASTEST:
+    if not SLOWEST < rate < fastest:
         notes.append(f"{rate:g} samples a second are implausible: does the unit of the times fit? rate=HZ decides")
     return rate
 

@@ -117,7 +117,8 @@ def _axes(values, names, filled, given, notes):
     filled = _without_index(values, names, filled, given, notes)
     rising = [at for at in filled if _on_a_grid(_there(values[:, at]))]
     named = [at for at in filled if given and names_frequency(names[at])]
-    named = [at for at in named if len(named) == 1 or _increases(_there(values[:, at]))] or named[:1]
+    steady = [at for at in named if _increases(_there(values[:, at]))]
+    named = steady or [at for at in named if names_an_axis(names[at]) or at == filled[0]][:1]
     axes = [at for at in named if names_an_axis(names[at])] or named
     if axes:
         axes = sorted({*axes, *(at for at in rising if not names[at])})

@@ -93,7 +93,7 @@ SERIES = re.compile(  # lines that only a time series has
     re.IGNORECASE,
 )
 LEVEL_UNIT = re.compile(
-    r"(?:(?:y|vertical).?(?:unit|axis|dimension|scale)(?:_label)?|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)",
+    r"(?:(?:(?<![a-z])y|vertical).?(?:unit|axis|dimension|scale)(?:_label)?|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)",
     re.IGNORECASE,
 )
 

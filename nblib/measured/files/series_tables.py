@@ -74,7 +74,7 @@ def from_table(table: Table, rate: float | None, column: Column) -> Series:
 def _is_clock(values, labels, at):
     """A further column of times: named so, or one that only rises."""
     steps = np.diff(values[:, at])
-    return bool(TIME.match(labels[at])) or (len(steps) > 8 and bool((steps > 0).all()))
+    return bool((steps >= 0).all() and (TIME.match(labels[at]) or (len(steps) > 8 and (steps > 0).all())))
 
 
 def _ask_rows(channels, column):

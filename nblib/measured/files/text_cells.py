@@ -20,7 +20,7 @@ NO_EXPONENT_LETTER = re.compile(r"([+-]?\d*[.,]\d+)([+-]\d{2,3})")  # Fortran dr
 SPACES = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3}(?!\d))")  # thousands: 1 094, 1'094
 COMPLEX = re.compile(
     r"\d[eE]?[+-]?\d*\s*[+-]\s*[\d.]+(?:[eE][+-]?\d+)?\s*[ij](?![A-Za-z])"
-    r"|\(?-?[\d.]+(?:[eE][+-]?\d+)?(?:dB)?,-?[\d.]+(?:[eE][+-]?\d+)?(?:°|\ufffd)?\)?$"
+    r"|^\(?-?[\d.]+(?:[eE][+-]?\d+)?(?:dB)?,-?[\d.]+(?:[eE][+-]?\d+)?(?:°|\ufffd)?\)?$"
 )
 INLINE = re.compile(
     r"\s(?:#(?!N/?A|NUM|DIV|VALUE|REF|NAME|NULL|NV|ZAHL|WERT)|//|!\s).*$", re.IGNORECASE

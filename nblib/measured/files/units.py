@@ -56,7 +56,8 @@ PLAIN_POWER = re.compile(r"^\s*[fpnuµμmkM]?(?:W|V(?:rms)?(?:\^2|²|2)|A(?:rms)
 VAGUE = re.compile(  # words for an amplitude, of which neither a square nor "per Hz" is stated
     r"amplitud|magnitud|noise[\s_]+density|linear[\s_]+spectrum|амплитуд|напряж|振幅|幅值|电压|電圧|spannung|voltage|tension"
     r"|(?<![a-z])(?:ampls?|magn?|rms|volts?|vrms|arms|vpp|vpk|amps?|amperes?|currents?|strom|courant|pascals?|tesla|gauss"
-    r"|accel(?:eration)?|veloc(?:ity)?|displ(?:acement)?|counts?|lsb|adu)(?![a-z])",
+    r"|accel(?:eration)?|veloc(?:ity)?|displ(?:acement)?|counts?|lsb|adu)(?![a-z])"
+    r"|\|[^|]+\||[VA]/[VA](?![a-z])",  # a transfer function
     re.IGNORECASE,
 )
 BRACKETS = re.compile(r"[\(\[{]([^\(\)\[\]{}]*(?:\([^()]*\)[^\(\)\[\]{}]*)*)[\)\]}]")
