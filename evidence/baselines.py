@@ -203,7 +203,7 @@ def energy_bias_by_strength(config: TrainConfig, name: str, sizes: Sizes) -> dic
 
 
 def fit_scores(reading: Predictions) -> dict[str, Float[ndarray, "n cell"]]:
-    """What who knows the form of the background can do: line posterior (broad prior) on a fit of all bins, and again.
+    """Baselines that know the background's functional form: line posterior (broad prior) on a fit, and on a refit.
 
     Returns
     -------

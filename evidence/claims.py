@@ -51,19 +51,13 @@ def _claim(what, span, least=-math.inf, most=math.inf, target=None):
     known = math.isfinite(lowest) and math.isfinite(highest)
     inside = least <= lowest and highest <= most
     outside = highest < least or lowest > most
-    target = target or (f">= {least:g}" if most == math.inf else f"<= {most:g}")
-    met = bool(least <= span["iqm"] <= most)
     return {
         "what": what,
-        "target": target,
+        "target": target or (f">= {least:g}" if most == math.inf else f"<= {most:g}"),
         "span": span,
-        "met": met,
+        "met": bool(least <= span["iqm"] <= most),
         "sure": bool(inside or outside) if known else None,
     }
-
-
-def _control(what, span):
-    return {"what": what, "target": "", "span": span, "met": None, "sure": None}
 
 
 def _detection_claims(metrics):
@@ -93,16 +87,12 @@ def _use_claims(metrics):
     if UNPENALISED in trials:
         pairs = over_pairs(trials["simulated labels"], trials[UNPENALISED], "masked", "background_rms")
         rows.append(_claim("masked error against the background, with / without the penalty", pairs, most=1.1))
-    energies = baselines["energies"]
-    for trial in CLAIMED:
+    kept = [(trial, "attention", trials[trial], ("energies", "kept bins")) for trial in CLAIMED]
+    kept += [(trial, "the residual", found, ("kept bins",)) for trial, found in metrics[BY_RESIDUAL].items()]
+    for trial, by, found, path in kept:
         for i, energy in enumerate(ENERGIES):
-            span = across_seeds(trials[trial], "energies", "kept bins", i, over=energies["truly clean bins"][i])
-            rows.append(_claim(f"{trial}, {energy}: kept by attention / truly clean bins", span, most=MOST_ENERGY[i]))
-    for trial, found in metrics[BY_RESIDUAL].items():
-        for i, energy in enumerate(ENERGIES):
-            span = across_seeds(found, "kept bins", i, over=energies["truly clean bins"][i])
-            what = f"{trial}, {energy}: kept by the residual / truly clean bins"
-            rows.append(_claim(what, span, most=MOST_ENERGY[i]))
+            span = across_seeds(found, *path, i, over=baselines["energies"]["truly clean bins"][i])
+            rows.append(_claim(f"{trial}, {energy}: kept by {by} / truly clean bins", span, most=MOST_ENERGY[i]))
     return rows
 
 
@@ -112,8 +102,7 @@ def _family_claims(metrics):
     if SHAPES not in trials:
         return rows
     for name in PUBLISHED_FAMILIES:
-        alone = trained_on(metrics, name)
-        if alone:
+        if alone := trained_on(metrics, name):
             span = over_pairs(trials[SHAPES], alone, "families", name, "ap")
             rows.append(_claim(f"{name}: AP trained on shapes / on the family alone", span, SHAPES_AIM))
     for name in ("interference", "clock_leakage"):
@@ -131,11 +120,17 @@ def _faithfulness_claims(metrics):
             ("even", "error in noisy bins with even attention forced / own", {"least": 2.0}),
         ):
             rows.append(_claim(f"{trial}: {what}", across_seeds(trials[trial], "faithfulness", test), **limit))
-    for trial in [trial for trial in (UNPENALISED, "token readout") if trial in trials]:
-        span = across_seeds(trials[trial], "faithfulness", "erase")
-        what = f"{trial}: change elsewhere when the noise is erased / without its line"
-        rows.append(_control(what, span))
-    return rows
+    return rows + [
+        {
+            "what": f"{trial}: change elsewhere when the noise is erased / without its line",
+            "target": "",
+            "span": across_seeds(trials[trial], "faithfulness", "erase"),
+            "met": None,
+            "sure": None,
+        }
+        for trial in (UNPENALISED, "token readout")
+        if trial in trials
+    ]
 
 
 def verdict(row: dict) -> str:

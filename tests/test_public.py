@@ -26,7 +26,6 @@ OPTIONS = "asd column db false-alarm floor help json network out rate resolution
 COLUMNS = ["fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability"]
 KEYS = {"schema", "file", "read", "false_alarm", "segments_used", "flags", "warnings"}
 READ = {"bins", "fmin", "fmax", "missing", "unit", "segments", "median", "sampling_rate"}
-needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is an extra")
 WITHOUT_EXTRAS = f"""
 import sys
 from importlib.machinery import PathFinder

@@ -5,18 +5,15 @@ beside them.
 """
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import as_file, files
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from nblib.cells import WIDE_CELL, cell_labels
-from nblib.measured.statistic.network import CLEAN_QUANTILE, TINY, WEIGHTS
+from nblib.measured.statistic.network import CLEAN_QUANTILE, TINY
 from nblib.measured.statistic.network_inputs import CHANNELS, network_inputs
 
 
@@ -131,15 +128,6 @@ class WideNetwork(nn.Module):
         key = self.cls_key(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)  # (batch, head, token, head_dim)
         logits = (query * key).sum(dim=-1) / key.shape[-1] ** 0.5
         return logits.masked_fill(~there[:, None], -torch.inf).softmax(dim=-1)
-
-
-@cache
-def shipped_network() -> WideNetwork:
-    """The network with its shipped weights, in eval mode; read once a process."""
-    model = WideNetwork()
-    with as_file(files("nblib.measured.statistic") / WEIGHTS) as path:
-        model.load_state_dict(load_file(path))
-    return model.eval()
 
 
 CELL_SCORES = ("attention", "head", "strength")

@@ -100,7 +100,7 @@ def clipping_score(window: int, widths: Sequence[float]) -> Score:
 
 
 def bank_score(freqs, psd, valid, n_segments=None):
-    """-ln p of the calibrated filter bank on two robust backgrounds: detection/whitening.py."""
+    """-ln p of the calibrated filter bank on two robust backgrounds: nblib/measured/statistic/whitening.py."""
     return whiten(psd, Plan.of(freqs, valid), n_segments).scores
 
 

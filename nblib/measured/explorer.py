@@ -175,7 +175,7 @@ class SpectrumControls:
             self.buttons[text].on_click(lambda _, action=action: self._act(action))
 
     def _act(self, action: Callable[[], str]):
-        """Do what a control asks for and show what it made; a refusal is said and changes nothing."""
+        """Do what a control asks for and show what it made; an error is shown and changes nothing."""
         try:
             self.message.value = action()
         except (ValueError, OSError) as error:

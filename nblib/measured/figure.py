@@ -14,7 +14,7 @@ def plot_detection(detection, ax=None, unit: str | None = None):
 
     Parameters
     ----------
-    detection : analysis.detector.Detection
+    detection : result.Detection
     ax : matplotlib axes; those of a new figure if None
     unit : of the PSD, for the axis, as a file states it ("V^2/Hz")
 

@@ -27,25 +27,20 @@ def files_behind(path: Path) -> list[Path]:
         file = waiting.pop()
         if file not in found:
             found.add(file)
-            waiting += _imported_by(file)
+            waiting += _imported(file.read_text(encoding="utf-8"))
     return sorted(found)
 
 
 @cache
-def _imported_by(file: Path) -> tuple[Path, ...]:
-    return tuple(_imported(file.read_text(encoding="utf-8")))
-
-
-def _imported(source: str) -> Iterator[Path]:
+def _imported(source: str) -> tuple[Path, ...]:
+    modules: list[str] = []
     for node in ast.walk(ast.parse(source)):
-        modules = []
         if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
+            modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             homes = nblib.HOMES if node.module == "nblib" else {}
-            modules = [homes.get(alias.name, f"{node.module}.{alias.name}") for alias in node.names]
-        for module in modules:
-            yield from _files(module)
+            modules += [homes.get(alias.name, f"{node.module}.{alias.name}") for alias in node.names]
+    return tuple(file for module in modules for file in _files(module))
 
 
 def _files(module: str) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """External noise families, all on the spectrum's own frequency axis.
 
 External noise is given as its ratio r(f) to the local background, so that a measured spectrum is
-x = S (1 + r) g with g the factor of intrinsic.py. A bin is noisy where r > NOISY_RATIO.
+x = S (1 + r) g with g the factor of estimation.py. A bin is noisy where r > NOISY_RATIO.
 Adding a family is one function under `@family` or `@family(widths=...)`.
 
 Equation numbers are those of docs/method.md.
@@ -99,7 +99,7 @@ SINGLE_LINE_WIDTHS = (3, 5, 8, 12, 18, 26, 36)
 
 @family(widths=SINGLE_LINE_WIDTHS)
 def single_line(rng, freqs, amplitude):
-    """One Gaussian line anywhere, sigma uniform in 3..36 Hz: the plain yardstick."""
+    """One Gaussian line anywhere, sigma uniform in 3..36 Hz: the reference family."""
     centre = rng.uniform(freqs[0], freqs[-1])
     sigma = max(rng.uniform(3.0, 36.0), _bin_width(freqs, centre))
     return rng.uniform(*amplitude) * _gaussian(freqs, centre, sigma)

@@ -1,17 +1,21 @@
 """The network for unknown backgrounds: scale, missing bins, rows that sum to 1, one step that learns."""
 
+from importlib.resources import files
+
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
 from sklearn.metrics import average_precision_score
 
-from evidence.unknown.network import WideNetwork, WideOutput, cell_score, network_cells, shipped_network
+from evidence.benchmarks.wide import read_networks
+from evidence.unknown.network import WideNetwork, WideOutput, cell_score, network_cells
 from evidence.unknown.second_world import SecondWorld
 from evidence.unknown.training import RealSpectrum, WideTraining, real_batch, simulated_batch, train_wide, wide_loss
 from nblib.cells import WIDE_CELL, cell_labels
 from nblib.measured.line_free.world import WideWorld
 from nblib.measured.statistic import network_inputs as network_inputs_module
+from nblib.measured.statistic.network import WEIGHTS
 from nblib.measured.statistic.network_inputs import CHANNELS, CLIP, network_inputs
 from nblib.measured.statistic.score import add_evidence
 
@@ -146,7 +150,8 @@ def test_injections_into_measured_spectra_label_only_what_is_known(tmp_path):
 @pytest.mark.slow
 def test_the_shipped_network_finds_noise_on_unknown_backgrounds():
     """On spectra of the second generator, which it was not trained on; chance is the prevalence, 0.1."""
-    model, world = shipped_network(), SecondWorld(7, sizes=(300, 900))
+    weights = files("nblib.measured.statistic") / WEIGHTS
+    model, world = read_networks([f"shipped={weights}"])["shipped"], SecondWorld(7, sizes=(300, 900))
     rows = [world[index] for index in range(40)]
     truth = np.concatenate([cell_labels(row.noisy, WIDE_CELL) for row in rows])
     for kind in ("attention", "head"):

@@ -64,7 +64,7 @@ def test_a_detector_is_loaded_with_other_weights(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("none", "is not there"), ("text", "is no safetensors file"), ("other", "another network")]
+    ("name", "message"), [("none", "is not there"), ("text", "is not a safetensors file"), ("other", "another network")]
 )
 def test_what_is_no_network_is_not_loaded(tmp_path, name, message):
     (tmp_path / "text").write_text("no weights", encoding="utf-8")

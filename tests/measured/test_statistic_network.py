@@ -1,10 +1,12 @@
 """The shipped network without torch: the same numbers as its torch twin, and the sum that the detector uses."""
 
+from importlib.resources import files
+
 import numpy as np
 import pytest
 import torch
 
-from evidence.unknown.network import shipped_network
+from evidence.benchmarks.wide import read_networks
 from nblib.cells import WIDE_CELL
 from nblib.measured.statistic import network as evidence
 from nblib.measured.statistic.network import forward, network_evidence, relative_attention
@@ -27,7 +29,8 @@ def test_it_is_the_network_that_was_trained(n_bins):
     valid[50:80] = False
     inputs = network_inputs(freqs, np.where(valid, psd, np.nan), valid, 16)
     with torch.no_grad():
-        expected = shipped_network()(torch.from_numpy(inputs)[None])
+        weights = files("nblib.measured.statistic") / evidence.WEIGHTS
+        expected = read_networks([f"shipped={weights}"])["shipped"](torch.from_numpy(inputs)[None])
     rows, logit, strength = forward(inputs)
     np.testing.assert_allclose(rows, expected.cls_attn[0].numpy(), atol=1e-6)
     np.testing.assert_allclose(logit, expected.logit[0].numpy(), atol=2e-5)

@@ -11,7 +11,7 @@ uniform and the log-uniform density, and pi the prior of the spacing: Normal(50 
 for an unknown clock. The integral over s is Gaussian and done in closed form. Everything in front of the product is the
 look-elsewhere correction: many lines, many harmonics and many spacings make E small. The sum of E over all assignments
 has mean <= 1 under the null hypothesis, so P(E >= t) <= 1/t (Markov's inequality) whatever the axis, its bins and N.
-The bound is loose: sources.py replaces it by FALSE_RATE / t, from simulation.
+The bound is loose: names.py replaces it by FALSE_RATE / t, from simulation.
 
 References
 ----------

@@ -24,7 +24,7 @@ def describe_range(
     high: float,
     n_segments: float = 8,
 ) -> Flag:
-    """Kind, centre and excess of one flagged range; nothing is said of its probability and its cause.
+    """Kind, centre and excess of one flagged range; its probability and its cause are left at their defaults.
 
     Parameters
     ----------

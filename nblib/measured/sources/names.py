@@ -11,7 +11,7 @@ from nblib.measured.sources.harmonics import MAINS_WANDER, Lines, folded
 from nblib.project.refusal import refuse_if
 
 THRESHOLD = 3.0  # evidence (eq. A of combs.py) from which on a comb is named
-FALSE_RATE = 0.05  # P(E >= t | unrelated lines) <= FALSE_RATE / t, simulated: tests/analysis/test_sources.py
+FALSE_RATE = 0.05  # P(E >= t | unrelated lines) <= FALSE_RATE / t, simulated: tests/measured/test_sources.py
 SINGLE_CHANCE = 0.01  # a line alone is named mains where fewer spectra of unrelated lines would have one there
 ALIAS_CHANCE = 0.05  # the same for an alias of mains, where mains itself cannot be on the axis
 WINDOW = 2.0  # standard deviations on each side

@@ -1,7 +1,7 @@
 """The shipped network for unknown backgrounds, scored with numpy alone: a detector must start without torch.
 
-The same function as detection.network.WideNetwork in eval mode (tests compare them); attention is computed in blocks of
-queries, so that memory grows with the number of bins and not with its square.
+The same function as evidence.unknown.network.WideNetwork in eval mode (tests compare them); attention is computed in
+blocks of queries, so that memory grows with the number of bins and not with its square.
 """
 
 import hashlib
@@ -85,7 +85,7 @@ def load_weights(path: str | Path) -> dict[str, ndarray]:
 
     Raises
     ------
-    ValueError for a file that is not there, is no safetensors file, or holds another network
+    ValueError for a file that is missing, is not a safetensors file, or holds another network
     """
     try:
         tensors = load_file(path)
@@ -94,7 +94,7 @@ def load_weights(path: str | Path) -> dict[str, ndarray]:
             f"{str(path)!r} is not there; name a .safetensors file of evidence/benchmarks/train_wide.py"
         ) from None
     except SafetensorError as error:
-        raise ValueError(f"{str(path)!r} is no safetensors file: {error}") from None
+        raise ValueError(f"{str(path)!r} is not a safetensors file: {error}") from None
     found = {name.removeprefix("model."): row for name, row in tensors.items() if not name.startswith("optimizer.")}
     shapes, asked = ({name: row.shape for name, row in part.items()} for part in (found, _weights()))
     if shapes != asked:

@@ -1,6 +1,6 @@
 """False alarms a spectrum: thresholds of the detector's statistic from line-free draws, by the rank rule.
 
-The statistic is a -ln p that does not know the scale. Its largest value in a line-free spectrum hangs on the number of
+The statistic is a scale-invariant -ln p. Its largest value in a line-free spectrum depends on the number of
 bins (by its logarithm), K, the estimator's correlation, whether K is known - and on the background, which no smooth
 curve follows everywhere. So the draws have the backgrounds and grids of the `wide` world, not flat ones: the rate holds
 on average over such backgrounds. What follows no curve is mostly broad, so narrow and broad filters have thresholds of
@@ -179,8 +179,8 @@ def thresholds_for(
 ) -> Limits:
     """Thresholds between the classes that a spectrum lies among: shipped, kept from an earlier call, or drawn now.
 
-    What the network adds hangs on its weights: those of weights that are not shipped (None: they are) are drawn, for
-    the nearest class only.
+    What the network adds depends on its weights: for custom weights, thresholds are simulated, and for the nearest
+    class only.
 
     Parameters
     ----------

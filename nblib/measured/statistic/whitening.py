@@ -40,9 +40,10 @@ class Whitened:
     Attributes
     ----------
     by_group : -ln p of a single test, the largest over backgrounds and the filters of each of GROUPS; where the soft
-        and the stiff background disagree, the stiff one is doubted by as much, so that knees and roll-offs are no
-        humps; beside notches, in broad excess and in one that goes on to an end of the axis both are doubted
-    ranks : the largest over groups without that doubt: the better order of bins within one spectrum, no alarm
+        and the stiff background disagree, their difference is added to the stiff one's uncertainty, so that knees and
+        roll-offs are not flagged as humps; beside notches, in broad excess and in excess that goes on to an end of the
+        axis both are less certain
+    ranks : the largest over groups with that uncertainty left out: a ranking score, uncalibrated
     widths : of the template that gave by_group, bins
     log_psd : ln x
     background : ln of the soft background, at the level of the mean
