@@ -9,6 +9,7 @@ from nblib.measured.files.fills import fill_value, overloads
 from nblib.measured.files.formats import Raw, Refusal
 from nblib.measured.files.headers import axis_line, level_line, sampling_rate, stated
 from nblib.measured.files.units import (
+    BRACKETS,
     HERTZ,
     NAMED_AMPLITUDE,
     QUESTION,
