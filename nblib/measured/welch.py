@@ -196,7 +196,7 @@ def _checked(samples, rate, overlap, detrend) -> tuple[ndarray, ndarray]:
         samples = samples if len(samples) > CHUNK and samples.dtype.kind in "iuf" else samples.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"samples of type {samples.dtype} are not numbers; give numbers") from error
-    if not (np.isfinite(rate) and rate > 0):
+    if not (isinstance(rate, (int, float, np.number)) and np.isfinite(rate) and rate > 0):
         raise ValueError(f"rate={rate} must be the sampling rate in Hz, positive and finite")
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap={overlap} must be a share of a segment, 0 <= overlap < 1; Hann: 0.5")

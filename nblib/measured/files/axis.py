@@ -173,7 +173,7 @@ def _spans(raw, starts, span):
         at = int(starts[0])
         raise Refusal(
             f"frequencies must increase, but {freqs[at]:g} Hz follows {freqs[at - 1]:g} Hz ({raw.place(int(at))}). Is "
-            "column 1 the frequency? Of several spectra write each to its own file"
+            "column 1 the frequency? A time series is read with load_series; several spectra belong in a file each"
         )
     place = raw.place(int(starts[0]))
     kind = f"{len(pieces)} spans" + (" of different resolution" if np.ptp(steps) > 0.01 * max(steps) else "")

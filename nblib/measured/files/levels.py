@@ -22,6 +22,7 @@ from nblib.measured.files.units import (
 
 MOST_TURNS = 0.1  # share of neighbours of different sign: decibels change sign less often than samples
 MOST_DB = 400.0
+MOST_SAMPLE = 1e9  # larger samples than a converter gives
 LARGEST_DB = 1e-3  # decibels that all lie this close to 0 are not decibels
 
 
@@ -169,7 +170,7 @@ def _ask_level(raw):
     if len(values) <= 8 or values.min() <= 0:
         return
     low, high = values.min(), values.max()
-    if (low > 3 and 1.05 < high / low < 5) or (low > 1e-3 and 1 < high / low < 1.5):
+    if high < MOST_SAMPLE and ((low > 3 and 1.05 < high / low < 5) or (low > 1e-3 and 1 < high / low < 1.5)):
         decibels = "Decibels? Give db=True. " if high < MOST_DB else ""
         raise Refusal(
             f"all values lie in {low:.4g}..{high:.4g} and no heading says what they are. {decibels}Samples of a time "

@@ -135,8 +135,10 @@ def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
     header = [latin(line) for line in header]
     if len({len(row) for row in rows}) > 1:
         rows, cells, numbers, width = even(rows, cells, numbers, lines, sample_count(header))
-    values = np.array([[np.nan if value is None else value for value in row] for row in rows])
-    is_text = np.array([[value is None for value in row] for row in rows])
+    values = np.array(rows, dtype=np.float64)  # None, a word, becomes NaN
+    is_text = np.isnan(values)
+    for row, at in np.argwhere(is_text):
+        is_text[row, at] = rows[row][at] is None
     check_text(is_text, numbers, lines)
     _thousands(values, cells, dialect, header, notes)
     names = names_of(header, dialect, width, values)
