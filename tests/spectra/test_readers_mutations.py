@@ -17,7 +17,7 @@ from nblib.spectra.readers import load_series, load_spectra
 
 FREQS = np.arange(1.0, 31.0)
 PSD = 2.9e-14 / FREQS + 3e-16
-ROUNDS = 200  # inputs a format
+ROUNDS = 100  # inputs a format
 
 
 def _table(separator=",", head="Frequency (Hz),PSD (V^2/Hz)\n", decimal="."):
@@ -156,6 +156,7 @@ def test_a_damaged_spectrum_is_refused_or_makes_sense(tmp_path, name):
     assert refused < ROUNDS or name.endswith(".gz")  # its checksum finds every change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERIES)
 def test_a_damaged_series_is_refused_or_makes_sense(tmp_path, name):
     content, rng = SERIES[name](), np.random.default_rng(list(name.encode()))
