@@ -6,6 +6,8 @@ PROFILE ?=
 CORES ?= 2
 GRID ?= workflow/grid.yaml
 DATA ?=
+RECORD ?=
+TASK ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKFLOW := $(BIN)/python workflow/run.py
@@ -13,13 +15,13 @@ IMPORTED := ipykernel.kernelapp, ipywidgets, nbconvert, papermill, pytest, seabo
   fontTools.subset, matplotlib.backends.backend_pdf, torch._dynamo, torch.onnx, \
   nblib.measured.command, evidence.unknown.unknown_backgrounds, evidence.pages.publish
 TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
-BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy shapes energies erase
+BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy shapes energies erase resume
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
-export PROFILE CORES GRID DATA
+export PROFILE CORES GRID DATA RECORD TASK
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run evidence grid lab publish figures test types suite test-fast lint notebooks bench clean
+.PHONY: help setup run evidence grid lab publish reproduce figures test types suite test-fast lint notebooks bench clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +52,9 @@ lab: $(READY) ## JupyterLab on copies of the notebooks, in runs/lab
 
 publish: $(READY) ## records/, figures/ and the generated pages from runs/quick, or PROFILE=full (nothing else writes there)
 	@$(BIN)/python -m evidence publish $$PROFILE
+
+reproduce: $(READY) ## run again what a record says and name every number that differs (RECORD=runs/models/KEY/record.json)
+	@$(BIN)/python -m evidence reproduce "$$RECORD" --task "$$TASK"
 
 figures: $(READY) ## the figures of 05, 06 and the benchmarks drawn again from records/ into runs/, nothing trained
 	for name in 05_lambda_sweep 06_benchmark; do \

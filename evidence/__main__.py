@@ -1,4 +1,4 @@
-"""`python -m evidence SUBCOMMAND ...`: publish runs, exchange the locked tests with detectors from elsewhere."""
+"""`python -m evidence SUBCOMMAND ...`: publish runs, reproduce records, exchange the locked tests with detectors."""
 
 import argparse
 import sys
@@ -20,6 +20,9 @@ def _parser() -> argparse.ArgumentParser:
     scores = commands.add_parser("scores", help="judge such a detector's scores")
     scores.add_argument("file", type=Path, help=".npz with one array (spectrum, cell) a test")
     scores.add_argument("--tests", type=Path, metavar="FOLDER", help="of `tests`; default: drawn again")
+    again = commands.add_parser("reproduce", help="run again what a record says, and name what differs")
+    again.add_argument("record", type=Path, help="record.json of a training, or a record of a notebook or benchmark")
+    again.add_argument("--task", default="", help="one measurement of 05 or 06: its name, or e.g. trials.label-free.0")
     return parser
 
 
@@ -43,16 +46,25 @@ def _scores(options: argparse.Namespace) -> None:
     print(format_scores(score_file(options.file, options.tests)))
 
 
+def _reproduce(options: argparse.Namespace) -> int:
+    from evidence.reproduce import reproduce
+
+    compared, lines = reproduce(options.record, options.task)
+    differing = sum(not line.startswith("(") for line in lines)
+    print("\n".join([*lines, f"{compared} values compared, {differing} differ"]))
+    return int(differing > 0)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run a subcommand; exit status 0, or 2 for what is refused."""
+    """Run a subcommand; exit status 0, 1 where a record is not reproduced, or 2 for what is refused."""
     options = _parser().parse_args(arguments)
+    commands = {"publish": _publish, "tests": _tests, "scores": _scores, "reproduce": _reproduce}
     use_one_thread()  # before torch is imported
     try:
-        {"publish": _publish, "tests": _tests, "scores": _scores}[options.command](options)
+        return commands[options.command](options) or 0
     except ValueError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -49,14 +49,13 @@ def claims_of_longer(metrics: dict) -> list[dict]:
 def _claim(what, span, least=-math.inf, most=math.inf, target=None):
     lowest, highest = (span.get(end, math.nan) for end in ("low", "high"))
     known = math.isfinite(lowest) and math.isfinite(highest)
-    inside = least <= lowest and highest <= most
-    outside = highest < least or lowest > most
+    one_sided = least <= lowest and highest <= most or highest < least or lowest > most
     return {
         "what": what,
         "target": target or (f">= {least:g}" if most == math.inf else f"<= {most:g}"),
         "span": span,
         "met": bool(least <= span["iqm"] <= most),
-        "sure": bool(inside or outside) if known else None,
+        "sure": bool(one_sided) if known else None,
     }
 
 
@@ -99,13 +98,11 @@ def _use_claims(metrics):
 def _family_claims(metrics):
     """Noise of families that the training never showed."""
     trials, families, rows = metrics["trials"], metrics["baselines"]["families"], []
-    if SHAPES not in trials:
-        return rows
-    for name in PUBLISHED_FAMILIES:
+    for name in PUBLISHED_FAMILIES if SHAPES in trials else ():
         if alone := trained_on(metrics, name):
             span = over_pairs(trials[SHAPES], alone, "families", name, "ap")
             rows.append(_claim(f"{name}: AP trained on shapes / on the family alone", span, SHAPES_AIM))
-    for name in ("interference", "clock_leakage"):
+    for name in ("interference", "clock_leakage") if SHAPES in trials else ():
         span = across_seeds(trials[SHAPES], "families", name, "ap")
         rows.append(_claim(f"{name}: AP trained on shapes, running median's", span, families[name][MEDIAN]["ap"]))
     return rows

@@ -1,24 +1,20 @@
 """Detectors trained on the labels directly: what a user with labels would pick instead of reading attention."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from filelock import FileLock
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor, nn
 
 from nblib.dataset import NoiseBERTDataset
 from nblib.model import noisy_tokens, patches
+from nblib.project.files import locked
 from nblib.project.paths import runs_dir
-from nblib.training.checkpoints import load_checkpoint, save_checkpoint
 from nblib.training.config import TrainConfig
-from nblib.training.loop import StepData, rate_share_at
-from nblib.training.optimizer import MuonAdamW
+from nblib.training.steps import StepData, Training
 
 READ_BATCH = 100
 
@@ -71,12 +67,6 @@ class TokenHead(nn.Module):
         return patches(out, self.encoder.patch_size).mean(dim=-1)
 
 
-def _build(kind, config, freqs):
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        return LineCNN(config.patch_size) if kind == "cnn" else TokenHead(config, freqs)
-
-
 KINDS = ("cnn", "token_head")
 
 
@@ -96,27 +86,20 @@ def train_supervised(kind: str, config: TrainConfig) -> nn.Module:
         raise ValueError(f"kind={kind!r}, readout={config.readout!r}: give one of {', '.join(KINDS)}, readout 'token'")
     folder = runs_dir("supervised", f"{kind}-{config.digest('evidence.supervised:train_supervised')}")
     data = config.dataset("train", config.n_spectra)
-    model = _build(kind, config, data.freqs)
-    with FileLock(folder / ".lock"):
-        if not (folder / "last.safetensors").exists():
-            _fit(model, StepData(data, config.batch_size), config)
-            save_checkpoint(folder / "last.safetensors", model, config=json.dumps(asdict(config)))
-        load_checkpoint(folder / "last.safetensors", model)
-    return model.eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        model = LineCNN(config.patch_size) if kind == "cnn" else TokenHead(config, data.freqs)
+    with locked(folder):
+        training = Training(config, model, folder)
 
+        def loss(batch, step):
+            truth = noisy_tokens(batch["noisy"], config.patch_size).float()
+            value = F.binary_cross_entropy_with_logits(training.model(batch["target"]), truth)
+            return value, {"train_loss": value.item()}
 
-def _fit(model, batches, config):
-    optimizer = MuonAdamW(model, config)
-    model.train()
-    for step in range(config.steps):
-        batch = batches[step]
-        optimizer.set_rate(rate_share_at(step, config))
-        truth = noisy_tokens(batch["noisy"], config.patch_size).float()
-        loss = F.binary_cross_entropy_with_logits(model(batch["target"]), truth)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
-        optimizer.step()
+        for _ in training.steps(StepData(data, config.batch_size), loss):
+            pass
+    return model.cpu().eval()
 
 
 @torch.no_grad()

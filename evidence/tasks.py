@@ -17,7 +17,7 @@ from evidence.assessments import (
 from evidence.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
 from evidence.supervised import KINDS, train_supervised
 from nblib.prediction import scores_judged
-from nblib.project.environment import git_commit
+from nblib.project.environment import run_conditions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import record_path, runs_dir
@@ -76,6 +76,21 @@ class Task:
             entries = [f"{table[self.judged].__module__}:{table[self.judged].__name__}"]
         return fingerprint(*entries, choices=choices, without=self.config.without())
 
+    def made(self) -> dict:
+        """What a record says of where a number comes from: what to run again, and what it was run on."""
+        default, conditions = asdict(TrainConfig()), run_conditions()
+        changes = {name: value for name, value in asdict(self.config).items() if value != default[name]}
+        versions = ", ".join(f"{name} {version}" for name, version in conditions["versions"].items())
+        hardware = conditions["hardware"]
+        threads = f"{hardware['torch_threads']} threads"
+        made = {
+            "task": self.path.stem,  # a record that was put under another name is seen by it
+            "on": f"{hardware['processor']}, {threads}, accelerator {hardware['accelerator']}; {versions}",
+            **{"judged": self.judged, "config": changes, "family": self.family, "sizes": asdict(self.sizes)},
+            "kind": self.kind,
+        }
+        return {"commit": conditions["commit"], "made": made}
+
     def measure(self) -> dict:
         """Train if need be, and judge."""
         arguments = (self.family, self.sizes)
@@ -86,23 +101,33 @@ class Task:
         return OF_A_MODEL[self.judged](train(self.config, progress=False), *arguments)
 
 
+def task_of(made: dict) -> Task:
+    """The task that Task.made says."""
+    config, sizes = TrainConfig.from_dict(made["config"]), Sizes(**made["sizes"])
+    return Task(made["judged"], config, made["family"], sizes, made["kind"])
+
+
 def load_or_run(task: Task) -> dict:
     """What a task found: measured now, kept from before, or published by a run of the same parameters and code."""
     if not task.path.exists():
         name = task.path.stem
-        write_json(task.path, published_tasks().get(name) or task.measure() | {"task": name, "commit": git_commit()})
+        write_json(task.path, published_tasks().get(name) or task.measure() | {"task": name} | task.made())
         reached(name, 1, 1)
     return read_json(task.path)
 
 
 @cache
 def published_tasks() -> dict[str, dict]:
-    """What the published records of the sweep and the benchmark hold, by the name of the task that found it."""
+    """What the published records of the sweep and the benchmark hold, by the name of the task that found it.
+
+    Older entries that do not say what made them, and such as were put under another name since, are left out.
+    """
     found: dict[str, dict] = {}
 
     def collect(value):
         if isinstance(value, dict) and "task" in value:
-            found[value["task"]] = value
+            if value["task"] == value.get("made", {}).get("task"):
+                found[value["task"]] = value
         elif isinstance(value, dict):
             for entry in value.values():
                 collect(entry)

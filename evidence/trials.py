@@ -62,12 +62,25 @@ TRIALS = {
 
 
 def over_trials(settings: Profile, training: dict, name: str, sizes: Sizes, first_seed: int = 0) -> dict[str, dict]:
-    """Every trial and seed of a profile: {trial: {seed: what was found}}; a trial without seeds is left out.
+    """Every trial and seed of a profile: {trial: {seed: what was found}}; arguments as trial_tasks."""
+    return _by_trial(trial_tasks(settings, training, name, sizes, first_seed))
+
+
+def kept_energies(settings: Profile, training: dict, name: str, sizes: Sizes, first_seed: int = 0) -> dict[str, dict]:
+    """assess_energies of the trials that are claimed, by trial and seed; arguments as trial_tasks."""
+    return _by_trial(trial_tasks(settings, training, name, sizes, first_seed, energies=True))
+
+
+def trial_tasks(
+    settings: Profile, training: dict, name: str, sizes: Sizes, first_seed: int = 0, energies: bool = False
+) -> dict[tuple[str, int], Task]:
+    """The measurements of a profile by trial and seed; a trial without seeds is left out.
 
     Parameters
     ----------
     training : parameters of every training (a profile's)
     name : the noise family trained and tested on
+    energies : assess_energies of the trials that are claimed, in place of what each is judged by
     """
     tasks = {}
     short = replace(sizes, n_line_free=sizes.n_line_free // 5)  # false alarms of a control need not be known to 0.1 %
@@ -75,20 +88,11 @@ def over_trials(settings: Profile, training: dict, name: str, sizes: Sizes, firs
         closely = trial.seeds == "n_seeds" or trial.kind != "attention"
         for seed in range(first_seed, first_seed + getattr(settings, trial.seeds)):
             config = _config(trial, training, name, seed)
-            tasks[trial_name, seed] = Task(trial.judged, config, name, sizes if closely else short, trial.kind)
-    return _by_trial(tasks)
-
-
-def kept_energies(settings: Profile, training: dict, name: str, sizes: Sizes, first_seed: int = 0) -> dict[str, dict]:
-    """assess_energies of the trials that are claimed, by trial and seed; arguments as over_trials."""
-    claimed = {trial_name: trial for trial_name, trial in TRIALS.items() if trial.seeds == "n_seeds"}
-    return _by_trial(
-        {
-            (trial_name, seed): Task("energies", _config(trial, training, name, seed), name, sizes)
-            for trial_name, trial in claimed.items()
-            for seed in range(first_seed, first_seed + settings.n_seeds)
-        }
-    )
+            if not energies:
+                tasks[trial_name, seed] = Task(trial.judged, config, name, sizes if closely else short, trial.kind)
+            elif trial.seeds == "n_seeds":
+                tasks[trial_name, seed] = Task("energies", config, name, sizes)
+    return tasks
 
 
 def _config(trial, training, name, seed):

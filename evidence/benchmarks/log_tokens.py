@@ -5,13 +5,15 @@ loop trains every layout, on the same spectra; validation spectra judge, cells o
 """
 
 import json
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from evidence.benchmarks.script import options, training_step, write_record
+from evidence.benchmarks.script import options, write_record
 from evidence.test_sets import noisy_cells
 from nblib import NoiseBERTDataset, TrainConfig
 from nblib.assessment import held_out, masked_prediction
@@ -19,8 +21,8 @@ from nblib.cells import CELL_WIDTH
 from nblib.prediction import predict
 from nblib.project.profiles import get_profile
 from nblib.scoring.metrics import detection
-from nblib.training.loop import StepData, rate_share_at
-from nblib.training.optimizer import MuonAdamW
+from nblib.training.objective import loss_terms, total_loss
+from nblib.training.steps import StepData, Training
 
 # (bins a value, tokens) from low to high frequency; 3,000 bins in all
 LAYOUTS = {
@@ -59,13 +61,17 @@ class Widening(NoiseBERTDataset):
 def train_layout(config: TrainConfig, layout) -> tuple[nn.Module, float]:
     """The profile's training on a layout: the model and its seconds."""
     data = Widening(config.dataset("train"), layout)
-    model = config.build_model(data.freqs).train()
-    optimizer, batches = MuonAdamW(model, config), StepData(data, config.batch_size)
+    model = config.build_model(data.freqs)
     started = time.perf_counter()
-    for step in range(config.steps):
-        optimizer.set_rate(rate_share_at(step, config))
-        training_step(model, optimizer, batches[step], config, step)
-    return model.eval(), time.perf_counter() - started
+    with tempfile.TemporaryDirectory() as folder:
+        training = Training(config, model, Path(folder))
+
+        def loss(batch, step):
+            return total_loss(loss_terms(training.model, batch, config, step)[0], config, training.accelerator)
+
+        for _ in training.steps(StepData(data, config.batch_size), loss):
+            pass
+    return model.cpu().eval(), time.perf_counter() - started
 
 
 def judge(model, config: TrainConfig, layout, n_spectra: int) -> dict:

@@ -11,7 +11,7 @@ import numpy as np
 
 from evidence.benchmarks.script import options, write_record
 from nblib import TrainConfig, train
-from nblib.training.checkpoints import read_history
+from nblib.training.loop import load_run
 
 STEPS = {32: 120, 128: 40, 512: 12}  # by global batch
 COLUMNS = ("train_loss", "mask_loss", "reg_loss", "val_loss")
@@ -29,10 +29,10 @@ def outcome(running: subprocess.Popen, folder: str) -> dict:
     """Wait for a training: steps a second, and the losses by row."""
     if running.wait() != 0:
         raise RuntimeError(f"a training of the benchmark ended with {running.returncode}; run --worker by hand")
-    rows = read_history(next(Path(folder).glob("models/*/history.csv")))
-    steps, seconds = (np.array([row[name] for row in rows]) for name in ("step", "seconds"))
+    history = load_run(next(Path(folder).glob("models/*"))).history
+    steps, seconds = history["step"], history["seconds"]
     rate = (steps[-1] - steps[0]) / (seconds[-1] - seconds[0])  # the first rows hold the start
-    return {"steps_per_second": float(rate), "losses": [[row[name] for name in COLUMNS] for row in rows]}
+    return {"steps_per_second": float(rate), "losses": np.stack([history[name] for name in COLUMNS], axis=1).tolist()}
 
 
 def one_run(n_processes: int, batch: int) -> dict:

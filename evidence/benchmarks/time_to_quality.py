@@ -26,7 +26,7 @@ from nblib.project.profiles import get_profile
 from nblib.project.records import committed_result
 from nblib.scoring.attention_score import attention_score
 from nblib.style import ACCENT, INK, MAIN, SMALL
-from nblib.training.checkpoints import read_history
+from nblib.training.loop import load_run
 
 GOAL = 0.85
 STUDY_DROPOUT = 0.1
@@ -44,8 +44,8 @@ def curve(weight: float, seed: int) -> dict[str, list[float]]:
     """Train ours from nothing: seconds and validation AP."""
     with tempfile.TemporaryDirectory() as folder:
         in_own_process(__file__, "--worker", weight, seed, NBLIB_RUNS=folder)
-        rows = read_history(next(Path(folder).glob("models/*/history.csv")))
-    return {name: [row[column] for row in rows] for name, column in (("seconds", "seconds"), ("ap", "val_ap"))}
+        history = load_run(next(Path(folder).glob("models/*"))).history
+    return {"seconds": history["seconds"].tolist(), "ap": history["val_ap"].tolist()}
 
 
 def study_curve(weight: float, seed: int, limit: float) -> dict[str, list[float]]:

@@ -5,7 +5,6 @@ spectrum: cells where the classical detector's score is in its upper 15 % carry 
 the weights and their record into the package.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from nblib.project.records import write_json
 from nblib.training.checkpoints import load_checkpoint
 
 TRUSTED = 0.85  # quantile of the classical score below which a cell of the measured spectrum counts as clean
-SIMULATED = WideTraining(steps=2500, sizes=(300, 5000), checkpoint_every=50)
+SIMULATED = WideTraining(steps=2500, sizes=(300, 5000), validate_every=50)
 CONTINUED = WideTraining(
     steps=1200,
     sizes=(300, 10_000),
@@ -32,7 +31,7 @@ CONTINUED = WideTraining(
     muon_learning_rate=7e-3,
     real_share=0.4,
     start="simulated",
-    checkpoint_every=50,
+    validate_every=50,
 )
 
 
@@ -58,7 +57,7 @@ def main() -> None:
         trained = []
         for folder in folders.values():
             metadata = load_checkpoint(folder / "last.safetensors", model)  # the continued run comes last
-            trained.append({"config": json.loads(metadata["config"]), "history": metadata["history"]})
+            trained.append({"config": metadata["config"], "history": metadata["rows"]})
         weights = Path(network.__file__).with_name(network.WEIGHTS)
         save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
         measured = f"first H1 stretch, injections in {CONTINUED.real_share:.0%} of the batches of the second part"

@@ -1,9 +1,6 @@
-"""Train the network for unknown backgrounds: one short loop, keyed draws, resumable, one record a run."""
+"""Train the network for unknown backgrounds, on simulated spectra and on injections into measured ones."""
 
-import json
-import math
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +11,15 @@ from torch import Tensor
 
 from evidence.unknown.network import WideNetwork, WideOutput
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
+from nblib.losses import REGULARIZERS
 from nblib.measured.line_free.backgrounds import log_uniform
 from nblib.measured.line_free.disturbances import SHAPES, shape
 from nblib.measured.line_free.world import BLOCK, WideWorld
 from nblib.measured.statistic.network_inputs import network_inputs
-from nblib.training.checkpoints import load_checkpoint, save_checkpoint
-from nblib.training.config import TrainConfig
-from nblib.training.optimizer import MuonAdamW
+from nblib.project.files import locked
+from nblib.training.checkpoints import load_checkpoint
+from nblib.training.schedule import Schedule
+from nblib.training.steps import Training
 
 UNKNOWN_SHARE = 0.3  # of the training spectra: K is not told but measured
 REAL_AMPLITUDE = (0.3, 6.0)  # peaks of what is injected into real spectra, over the background
@@ -44,26 +43,21 @@ class RealSpectrum:
 
 
 @dataclass(frozen=True)
-class WideTraining:
-    """What decides a run. rates : of AdamW and Muon; roughness : see WideWorld; real_share : of the batches made of
-    injections into measured spectra; start : name of the run whose weights are gone on with ("" = from nothing);
-    attends : False trains the rival of convolutions only."""
+class WideTraining(Schedule):
+    """What decides a run. real_share : of the batches made of injections into measured
+    spectra; start : name of the run whose weights are gone on with ("" = from nothing); attends : False trains the
+    rival of convolutions only."""
 
-    seed: int = 0
     steps: int = 1000
     batch_size: int = BLOCK
-    sizes: tuple[int, int] = (300, 1500)
     learning_rate: float = 4e-3
-    muon_learning_rate: float = 1e-2
-    weight_decay: float = 0.01
-    adam_beta2: float = 0.95
+    warmup_ratio: float = 0.05
+    sizes: tuple[int, int] = (300, 1500)
     attention_weight: float = 1.0
     strength_weight: float = 0.3
-    roughness: float = 0.0
     real_share: float = 0.0
     start: str = ""
     attends: bool = True
-    checkpoint_every: int = 100
 
 
 def simulated_batch(world: WideWorld, step: int, batch_size: int) -> dict[str, Tensor]:
@@ -127,7 +121,7 @@ class WideSteps(torch.utils.data.Dataset):
 
     def __init__(self, config: WideTraining, real: list[RealSpectrum] | None):
         self.config, self.real = config, real
-        self.world = WideWorld(config.seed, "train", sizes=config.sizes, roughness=config.roughness)
+        self.world = WideWorld(config.seed, "train", sizes=config.sizes)
         self.offset = 1_000_000 if config.start else 0  # a run that goes on sees new spectra
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
@@ -149,18 +143,9 @@ def wide_loss(output: WideOutput, batch: dict[str, Tensor], config: WideTraining
     loss = head + config.strength_weight * strength
     terms = {"head": head.item(), "strength": strength.item()}
     if output.cls_attn is not None:
-        attention = _attention_loss(output.cls_attn, known & ~noisy)
+        attention = REGULARIZERS["uniform_clean"](output.cls_attn, noisy, hidden=~known)
         loss, terms = loss + config.attention_weight * attention, terms | {"attention": attention.item()}
     return loss, terms
-
-
-def _attention_loss(cls_attn, clean):
-    """Divergence of the CLS rows from uniform over clean tokens, mean over the spectra that have any."""
-    n_clean = clean.sum(dim=-1)
-    logs = cls_attn.clamp(min=torch.finfo(torch.float32).tiny).log()
-    rows = -torch.where(clean[:, None], logs, 0).sum(dim=-1) / n_clean.clamp(min=1)[:, None]
-    rows = rows.mean(dim=1) - n_clean.clamp(min=1).log()
-    return rows[n_clean > 0].mean() if (n_clean > 0).any() else rows.sum() * 0
 
 
 def train_wide(
@@ -175,7 +160,7 @@ def train_wide(
 
     Parameters
     ----------
-    folder : gets last.safetensors (weights, optimizer, step, history)
+    folder : where it lives, see nblib.training.steps.Training
     real : needed where config.real_share > 0
     start : weights to begin with
     log : called with one line of text at each checkpoint
@@ -195,43 +180,13 @@ def train_wide(
         model = WideNetwork(attends=config.attends)
     if start is not None:
         load_checkpoint(start, model)
-    optimizer, path, step, history = MuonAdamW(model, _rates(config)), folder / "last.safetensors", 0, []
-    if path.exists():
-        metadata = load_checkpoint(path, model, optimizer)
-        step, history = metadata["step"], metadata["history"]
-    steps = range(step, config.steps)  # goes on where the checkpoint stands
-    batches = torch.utils.data.DataLoader(
-        WideSteps(config, real), batch_size=None, sampler=steps, num_workers=n_workers if steps else 0
-    )
-    recent, begun = [], time.perf_counter()
-    model.train()
-    for step, batch in zip(steps, batches, strict=True):
-        loss, terms = wide_loss(model(batch["inputs"]), batch, config)
-        optimizer.set_rate(_rate_share(step, config))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        recent.append(terms)
-        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            means = {name: round(float(np.mean([row[name] for row in recent])), 5) for name in terms}
-            seconds, begun, recent = time.perf_counter() - begun, time.perf_counter(), []
-            history.append({"step": step + 1, "seconds": round(seconds, 1), **means})
-            save_checkpoint(path, model, optimizer, step=step + 1, history=history, config=json.dumps(asdict(config)))
-            if log:
-                log(f"{history[-1]}")
-    return model.eval()
+    with locked(folder):
+        training = Training(config, model, folder)
 
+        def loss(batch, step):
+            return wide_loss(training.model(batch["inputs"]), batch, config)
 
-def _rates(config):
-    """The optimizer's part of the parameters."""
-    names = ("learning_rate", "muon_learning_rate", "weight_decay", "adam_beta2")
-    return TrainConfig(**{name: getattr(config, name) for name in names})
-
-
-def _rate_share(step, config):
-    """Warm-up over a twentieth of the steps, then a cosine to zero."""
-    warmup = max(1, config.steps // 20)
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))
+        for row in training.steps(WideSteps(config, real), loss, n_workers=n_workers):
+            if log and row:
+                log(f"{row}")
+    return model.cpu().eval()

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from nblib.project.files import unwritable
+
 _ABOVE_PACKAGE = Path(__file__).resolve().parents[2]
 IN_CLONE = (_ABOVE_PACKAGE / "pyproject.toml").is_file()
 ROOT = _ABOVE_PACKAGE if IN_CLONE else Path.cwd()  # an installed package works in the folder it was started in
@@ -20,9 +22,16 @@ def runs_dir(*parts: str) -> Path:
     Returns
     -------
     existing folder; runs/ lies in the clone, outside one in the current folder, and where NBLIB_RUNS says
+
+    Raises
+    ------
+    ValueError where it cannot be made or written to
     """
     folder = Path(os.environ.get("NBLIB_RUNS") or ROOT / "runs").joinpath(*parts)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(unwritable(folder, error)) from error
     return folder
 
 

@@ -1,17 +1,22 @@
 """Records: what a run measured and under which conditions, as small JSON files written whole or not at all."""
 
 import json
+import logging
 import math
 import os
 import time
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from nblib.project.environment import run_conditions
+from nblib.project.files import write_whole
 from nblib.project.paths import record_path, runs_dir
 from nblib.project.profiles import PROFILES_VARIABLE
 
+LOG = logging.getLogger(__name__)
 STARTED = time.perf_counter()  # of the notebook or program that imports this
 
 
@@ -31,11 +36,8 @@ def _plain(value):
 
 
 def write_json(path: Path, value: dict) -> Path:
-    """Write through a temporary file and rename it, so that a half-written record is never read as whole."""
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(_plain(value), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(path)
-    return path
+    """Write a record, whole or not at all; raises ValueError where its folder cannot be written to."""
+    return write_whole(path, json.dumps(_plain(value), indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> dict:
@@ -46,6 +48,20 @@ def read_json(path: Path) -> dict:
         raise ValueError(f"no record at {path}; run the notebook or training that writes it") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON ({error}); delete it and run again") from error
+
+
+def kept_array(path: Path, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """An array that is computed once and kept as .npz; one that is damaged is reported and computed again."""
+    if path.exists():
+        try:
+            with np.load(path) as kept:
+                return kept["values"]
+        except Exception as error:  # of zipfile, zlib or numpy, whatever the damage looks like to them
+            LOG.warning("%s is damaged (%s) and is computed again", path, error)
+    values, content = compute(), BytesIO()
+    np.savez(content, values=values)
+    write_whole(path, content.getvalue())
+    return values
 
 
 def find_result(notebook: str, profile: str, run_name: str = "") -> dict | None:

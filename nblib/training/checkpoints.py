@@ -1,71 +1,103 @@
-"""Checkpoints as safetensors and the history as CSV, each file replaced whole, so that a cut run leaves none half."""
+"""Checkpoints: safetensors files that hold a digest of themselves, two generations of each run, each replaced whole."""
 
-import csv
+import hashlib
 import json
-import math
+import logging
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import nn
+from safetensors.torch import load, save
+from torch import Tensor, nn
 
-HISTORY_COLUMNS = (
-    *("step", "seconds", "learning_rate", "train_loss", "mask_loss", "reg_loss", "noisy_mass"),
-    *("val_loss", "val_mask_loss", "val_reg_loss", "val_noisy_mass", "val_ap"),
-)
+from nblib.project.files import write_whole
 
-
-def save_checkpoint(path: Path, model: nn.Module, optimizer=None, **metadata) -> None:
-    """Weights, optionally the optimizer's state, and metadata that JSON can hold, in one safetensors file."""
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    if optimizer is not None:
-        for number, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
-    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, {name: json.dumps(value) for name, value in metadata.items()})
-    partial.replace(path)
+LAST, FORMER = "last.safetensors", "former.safetensors"
+BLANK = b"0" * 64  # stands where the digest comes while it is computed
+LOG = logging.getLogger(__name__)
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer=None) -> dict:
-    """Fill a model, and an optimizer if given, from save_checkpoint's file; returns the metadata.
+def save_checkpoint(
+    path: Path,
+    weights: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer | None = None,
+    best: dict[str, Tensor] | None = None,
+    former: Path | None = None,
+    **state: Any,
+) -> None:
+    """Weights, optionally an optimizer's state and other weights, and values that JSON can hold, in one file.
+
+    Parameters
+    ----------
+    weights, best : of model.state_dict()
+    former : where the file that is replaced goes
 
     Raises
     ------
-    ValueError when the file is damaged
+    ValueError where the folder cannot be written to; the file that was there stays
+    """
+    tensors = {f"model.{name}": value for name, value in weights.items()}
+    tensors |= {f"best.{name}": value for name, value in (best or {}).items()}
+    for number, entries in optimizer.state_dict()["state"].items() if optimizer else ():
+        tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in entries.items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    # one entry: safetensors writes several in another order each time
+    text = json.dumps({"sha256": BLANK.decode()} | state)
+    content = save(tensors, {"state": text})
+    write_whole(path, content.replace(BLANK, hashlib.sha256(content).hexdigest().encode(), 1), former)
+
+
+def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> dict[str, Any]:
+    """Fill a model, and an optimizer if given, from save_checkpoint's file; returns what stands beside, `best` too.
+
+    Raises
+    ------
+    ValueError when the file is missing, or one bit of it is not as it was written
     """
     try:
-        with safe_open(path, framework="pt") as stream:
-            metadata = {name: json.loads(value) for name, value in (stream.metadata() or {}).items()}
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a dict
+        content = path.read_bytes()
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        state = json.loads(header["__metadata__"]["state"])
+        digest = state.pop("sha256")
+        if hashlib.sha256(content.replace(digest.encode(), BLANK, 1)).hexdigest() != digest:
+            raise ValueError("its digest does not match")
+        tensors = load(content)
     except Exception as error:  # safetensors raises its own type, which is no ValueError
-        raise ValueError(f"{path} is damaged ({error}); delete it and train again") from error
-    model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
+        raise ValueError(f"{path} is damaged ({error})") from error
+    moments: dict[int, dict[str, Tensor]] = {}
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}}
+    for place, value in tensors.items():
+        part, _, name = place.partition(".")
+        if part == "optimizer":
+            part, _, name = name.partition(".")
+            moments.setdefault(int(part), {})[name] = value.clone()  # the file's own bytes may lie at any address
+        else:
+            parts[part][name] = value.clone()
+    model.load_state_dict(parts["model"])
     if optimizer is not None:
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("optimizer."):
-                _, number, entry = name.split(".", 2)
-                state.setdefault(int(number), {})[entry] = value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return metadata
+        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    return state | ({"best": parts["best"]} if parts["best"] else {})
 
 
-def write_history(path: Path, rows: list[dict[str, float]]) -> None:
-    """One row a validation, columns HISTORY_COLUMNS."""
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, HISTORY_COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
+def load_newest(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+    """As load_checkpoint, of a run's last checkpoint that is whole; None where there is none.
+
+    A damaged one is reported and set aside.
+    """
+    damaged = False
+    for path in (folder / LAST, folder / FORMER):
+        if path.exists():
+            try:
+                return load_checkpoint(path, model, optimizer)
+            except ValueError as error:
+                LOG.warning("%s; it is set aside, and the checkpoint before it is used", error)
+                damaged = path.replace(path.with_suffix(".damaged")).exists()
+    if damaged:
+        LOG.warning("no checkpoint of %s is whole: the training starts anew", folder)
+    return None
 
 
-def read_history(path: Path, up_to: float = math.inf) -> list[dict[str, float]]:
-    """The rows up to a step; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as stream:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
-    return [row for row in rows if row["step"] <= up_to]
+def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
+    """One row a validation, columns as the rows name them."""
+    lines = [",".join(rows[0])] if rows else []
+    write_whole(path, "\n".join([*lines, *(",".join(map(str, row.values())) for row in rows), ""]))

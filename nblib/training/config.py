@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
@@ -15,14 +14,19 @@ from nblib.model import NoiseBERT
 from nblib.project.extensions import load_extensions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.paths import resolve_data_path
+from nblib.training.schedule import NOT_NEGATIVE, WHOLE, Rule, Schedule, check, one_of
 
-LAYER_CHOICES = ("last", "all")
-LABELS = ("simulated", "pseudo")
-PRECISIONS = ("no", "bf16", "fp16")
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(("n_validation", "num_layers", "dim_feedforward"), WHOLE),
+    "reg_weight": NOT_NEGATIVE,
+    "labels_after": (lambda value: 0 <= value <= 1, "a share in 0..1"),
+    "reg_layers": one_of("last", "all"),
+    "labels": one_of("simulated", "pseudo"),
+}
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Schedule):
     """Everything that decides a training run; two equal configs are one run.
 
     Data (see NoiseBERTDataset): families, none_share, amplitude, intrinsic, n_segments, mask_policy,
@@ -30,11 +34,9 @@ class TrainConfig:
     num_layers, dim_feedforward, dropout. Loss: masked_error ("squared" or "whittle"), regularizer (name in
     losses.REGULARIZERS), reg_weight (lambda >= 0), reg_layers ("last" or "all"), labels ("simulated": the truth of the
     draw; "pseudo": from the model's own residual, see objective.pseudo_labels; needs readout "cls" and mask_policy
-    "any") and labels_after (share of the steps before "pseudo" labels count). Optimisation: steps, batch_size (over
-    all processes), learning_rate and muon_learning_rate (peaks, of AdamW and of Muon, see optimizer.MuonAdamW; linear
-    warm-up, cosine to zero), adam_beta2, warmup_ratio, weight_decay, max_grad_norm, precision ("no", "bf16", "fp16"),
-    validate_every (steps), n_validation (spectra). Code: extensions (modules or .py files that register what the other
-    parameters name, see project.extensions; the text itself is no part of the key, what the run uses of them is).
+    "any") and labels_after (share of the steps before "pseudo" labels count). Optimisation: see Schedule; n_validation
+    (spectra). Code: extensions (modules or .py files that register what the other parameters name, see
+    project.extensions; the text itself is no part of the key, what the run uses of them is).
 
     Raises
     ------
@@ -51,7 +53,6 @@ class TrainConfig:
     mask_width: int = 20
     n_spectra: int | None = None
     data_path: str | None = None
-    seed: int = 0
     patch_size: int = 20
     readout: str = "cls"
     d_model: int = 64
@@ -66,16 +67,6 @@ class TrainConfig:
     reg_layers: str = "last"
     labels: str = "simulated"
     labels_after: float = 0.1
-    steps: int = 2000
-    batch_size: int = 32
-    learning_rate: float = 1e-2
-    muon_learning_rate: float = 1e-2
-    adam_beta2: float = 0.95
-    warmup_ratio: float = 0.1
-    weight_decay: float = 0.01
-    max_grad_norm: float = 1.0
-    precision: str = "no"
-    validate_every: int = 100
     n_validation: int = 256
     extensions: tuple[str, ...] = ()
 
@@ -83,22 +74,8 @@ class TrainConfig:
         object.__setattr__(self, "extensions", load_extensions(self.extensions))
         check_regularizer(self.regularizer)
         check_masked_error(self.masked_error)
-        for name, known in (("reg_layers", LAYER_CHOICES), ("labels", LABELS), ("precision", PRECISIONS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"unknown {name} {getattr(self, name)!r}; known: {', '.join(known)}")
-        for name in ("steps", "batch_size", "validate_every", "n_validation", "num_layers", "dim_feedforward"):
-            if int(getattr(self, name)) != getattr(self, name) or getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be a whole number of at least 1")
-        for name in ("reg_weight", "muon_learning_rate", "weight_decay", "warmup_ratio"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name)} must be a finite number of at least 0")
-        for name in ("learning_rate", "max_grad_norm"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name)} must be a finite number above 0")
-        if not 0 <= self.adam_beta2 < 1:
-            raise ValueError(f"adam_beta2={self.adam_beta2} must lie in 0..1, 1 left out")
-        if not 0 <= self.labels_after <= 1:
-            raise ValueError(f"labels_after={self.labels_after} must be a share in 0..1")
+        super().__post_init__()
+        check(self, RULES)
         if self.labels == "pseudo":
             if self.readout != "cls" or self.mask_policy != "any":
                 raise ValueError(
@@ -107,9 +84,6 @@ class TrainConfig:
                 )
             if REGULARIZERS[self.regularizer].needs_truth:
                 raise ValueError(f"regularizer {self.regularizer!r} takes simulated labels; choose one on attention")
-        for field in fields(self):  # 3 and 3.0 are one run
-            if field.type is float:
-                object.__setattr__(self, field.name, float(getattr(self, field.name)))
         for name in ("families", "amplitude"):  # lists arrive from JSON and from papermill
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
@@ -167,7 +141,7 @@ class TrainConfig:
 
     def build_model(self, freqs: np.ndarray) -> NoiseBERT:
         """A fresh model for spectra on freqs (Hz), its weights drawn from the run's seed alone."""
-        sizes = (
+        names = (
             "d_model",
             "n_heads",
             "num_layers",
@@ -177,7 +151,7 @@ class TrainConfig:
             "readout",
             "masked_error",
         )
-        arguments = {name: getattr(self, name) for name in (*sizes, "contrasts")}
+        arguments = {name: getattr(self, name) for name in (*names, "contrasts")}
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             return NoiseBERT(len(freqs), freqs=freqs, **arguments)

@@ -86,7 +86,7 @@ def total_loss(terms, config, accelerator):
 
     Returns
     -------
-    loss to be propagated back, {"loss", "mask", "reg", "noisy_mass"}
+    loss to be propagated back, {"train_loss", "mask_loss", "reg_loss", "noisy_mass"}
     """
     sums = torch.stack([total for total, _ in terms.values()])
     counts = torch.stack([count for _, count in terms.values()]).to(sums.dtype)
@@ -95,5 +95,5 @@ def total_loss(terms, config, accelerator):
     weights = sums.new_tensor([1.0, config.reg_weight, 0.0])
     loss = (weights * sums / counts).sum() * accelerator.num_processes  # gradients are averaged over processes
     means = totals / counts
-    values = dict(zip(terms, means.tolist(), strict=True))
-    return loss, {"loss": float((weights * means).sum()), **values}
+    columns = ("train_loss", "mask_loss", "reg_loss", "noisy_mass")
+    return loss, dict(zip(columns, [(weights * means).sum().item(), *means.tolist()], strict=True))

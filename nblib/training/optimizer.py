@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from nblib.training.config import TrainConfig
+from nblib.training.schedule import Schedule
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of K. Jordan et al. 2024, as in torch.optim.Muon
 NEWTON_SCHULZ_STEPS = 5
@@ -51,17 +51,17 @@ class MuonAdamW(torch.optim.Optimizer):
     Source of Muon: K. Jordan et al. 2024, as in torch.optim.Muon, in float32.
     """
 
-    def __init__(self, model: nn.Module, config: TrainConfig):
-        layers = model.get_submodule("layers").parameters() if config.muon_learning_rate > 0 else ()
+    def __init__(self, model: nn.Module, schedule: Schedule):
+        layers = model.get_submodule("layers").parameters() if schedule.muon_learning_rate > 0 else ()
         matrices = [value for value in layers if value.ndim == 2]
         chosen = {id(value) for value in matrices}
         rest = [value for value in model.parameters() if id(value) not in chosen]
-        decayed = {"params": [value for value in rest if value.ndim > 1], "weight_decay": config.weight_decay}
+        decayed = {"params": [value for value in rest if value.ndim > 1], "weight_decay": schedule.weight_decay}
         others = {"params": [value for value in rest if value.ndim <= 1], "weight_decay": 0.0}
-        betas = (0.9, config.adam_beta2)
-        self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW([decayed, others], config.learning_rate, betas)]
+        betas = (0.9, schedule.adam_beta2)
+        self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW([decayed, others], schedule.learning_rate, betas)]
         if matrices:  # a convolutional network has none
-            muon = Float32Muon(matrices, config.muon_learning_rate, config.weight_decay, momentum=0.95)
+            muon = Float32Muon(matrices, schedule.muon_learning_rate, schedule.weight_decay, momentum=0.95)
             self._parts.append(muon)
         super().__init__([group for part in self._parts for group in part.param_groups], {})
         for group in self.param_groups:

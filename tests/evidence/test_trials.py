@@ -39,8 +39,10 @@ def test_a_task_is_done_once_for_the_same_training_and_again_for_another(calls):
     """Planted bug: parameters left out of the digest."""
     task = Task("quick", TrainConfig(), "single_line", SIZES)
     first = load_or_run(task)
-    assert load_or_run(task) == first == {"value": 1, "seed": 0, "task": task.path.stem, "commit": first["commit"]}
-    assert first["commit"]
+    assert load_or_run(task) == first
+    assert first == {"value": 1, "seed": 0, "task": task.path.stem, "commit": first["commit"], "made": first["made"]}
+    assert first["commit"] and "threads" in first["made"]["on"]
+    assert tasks.task_of(first["made"]) == task
     others = [
         replace(task, judged="whole"),
         replace(task, family="vibration"),
@@ -55,7 +57,7 @@ def test_a_task_is_done_once_for_the_same_training_and_again_for_another(calls):
 def test_what_a_published_record_holds_is_not_measured_again(profile, calls, monkeypatch):
     """The same task, wherever the record keeps it. Planted bugs: any task of the record; the one of another family."""
     task, other = (Task("whole", TrainConfig(), family, SIZES) for family in ("single_line", "vibration"))
-    found = {"ap": 0.5, "task": task.path.stem, "commit": "0123456789"}
+    found = {"ap": 0.5, "task": task.path.stem, "commit": "0123456789", "made": {"task": task.path.stem}}
     record = record_path(profile, "06_benchmark")
     record.parent.mkdir(parents=True)
     write_json(record, {"metrics": {"family": "single_line", "trials": {"label-free": {"0": found}}}})

@@ -106,7 +106,7 @@ def test_a_cut_run_goes_on_as_if_nothing_had_been_and_a_worker_changes_nothing(t
     def cut(_):
         raise KeyboardInterrupt
 
-    config = WideTraining(steps=6, sizes=(300, 320), batch_size=4, checkpoint_every=3)
+    config = WideTraining(steps=6, sizes=(300, 320), batch_size=4, validate_every=3)
     folders = [tmp_path / name for name in ("whole", "cut")]
     for folder in folders:
         folder.mkdir()

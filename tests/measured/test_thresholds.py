@@ -95,7 +95,7 @@ def test_a_class_that_is_not_shipped_is_drawn_once_and_kept(tmp_path, monkeypatc
     monkeypatch.setattr(false_alarms, "_shipped", dict)
     drawn = []
 
-    def draw_maxima(*settings, n_draws, progress, weights):
+    def draw_maxima(*settings, n_draws, weights, **_):
         drawn.append(settings)
         ordered = np.arange(1.0, n_draws + 1)
         return {(True, "classical"): np.stack([ordered, 2 * ordered], axis=1)}
@@ -115,7 +115,7 @@ def test_other_weights_have_thresholds_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
     drawn = []
 
-    def draw_maxima(*settings, n_draws, progress, weights):
+    def draw_maxima(*settings, n_draws, weights, **_):
         drawn.append(weights["a"][0])
         return {(True, "combined"): np.full((n_draws, 2), weights["a"][0])}
 
@@ -126,3 +126,24 @@ def test_other_weights_have_thresholds_of_their_own(tmp_path, monkeypatch):
     assert drawn == [5.0, 6.0]
     classical = thresholds_for(1000, 16, False, True, "classical", weights={"a": np.array([5.0])})
     assert classical == thresholds_for(1000, 16, False, True, "classical")
+
+
+def test_draws_that_were_cut_off_go_on_with_the_same_numbers(tmp_path, monkeypatch):
+    """Planted bugs: draws numbered anew in each part; a damaged part believed."""
+    asked = {"bins": 100, "n_segments": 16, "estimator": "welch", "n_draws": 5}
+    whole = false_alarms.draw_maxima(**asked)
+    monkeypatch.setattr(false_alarms, "PART", 2)
+
+    def cut(share):
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        false_alarms.draw_maxima(**asked, progress=cut, kept=tmp_path)
+    first, second = (tmp_path / name for name in ("0-2.npz", "2-4.npz"))
+    second.write_bytes(second.read_bytes()[:200] + b"x" + second.read_bytes()[201:])
+    before = first.stat().st_mtime_ns
+    again = false_alarms.draw_maxima(**asked, kept=tmp_path)
+    assert first.stat().st_mtime_ns == before
+    assert again.keys() == whole.keys()
+    assert all(np.array_equal(again[which], whole[which]) for which in whole)

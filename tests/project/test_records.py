@@ -48,22 +48,25 @@ def test_a_run_writes_its_record_below_runs_and_nowhere_else(tmp_path, monkeypat
     assert f"profile {profile}, seed 3, commit {record['commit']}" in records.provenance(record)
 
 
-def test_the_commit_says_whether_files_differ_from_it(tmp_path, monkeypatch):
-    """Planted bug: the short hash alone."""
+@pytest.mark.parametrize(("place", "counts"), [("nblib", True), ("evidence", True), ("records", False)])
+def test_the_commit_says_whether_code_differs_from_it(place, counts, tmp_path, monkeypatch):
+    """Planted bugs: the short hash alone; evidence left out; records counted, so that each run after the first of a
+    publish calls itself dirty.
+    """
     monkeypatch.setattr(environment, "ROOT", tmp_path)
     assert environment.git_commit() == "unknown"
     identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
-    code = tmp_path / "nblib" / "code.py"
-    code.parent.mkdir()
-    code.write_text("a = 1\n")
+    file = tmp_path / place / "file.py"
+    file.parent.mkdir()
+    file.write_text("a = 1\n")
     for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     clean = environment.git_commit()
     assert len(clean) == 10
     (tmp_path / "figure.png").touch()
     assert environment.git_commit() == clean
-    code.write_text("a = 2\n")
-    assert environment.git_commit() == f"{clean}-dirty"
+    file.write_text("a = 2\n")
+    assert environment.git_commit() == clean + ("-dirty" if counts else "")
 
 
 def test_cores_are_those_granted_and_no_more_than_asked_for(monkeypatch):

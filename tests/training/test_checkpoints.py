@@ -1,10 +1,22 @@
-"""Checkpoints: bitwise, and never half."""
+"""Checkpoints: bitwise, never half, and a damaged one is seen."""
 
+import csv
+import errno
+import logging
+import os
+
+import numpy as np
 import pytest
 import torch
 
-from nblib.training import checkpoints
-from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history, save_checkpoint, write_history
+from nblib.training.checkpoints import (
+    FORMER,
+    LAST,
+    load_checkpoint,
+    load_newest,
+    save_checkpoint,
+    write_history,
+)
 
 
 def trained(steps=3):
@@ -18,12 +30,21 @@ def trained(steps=3):
     return model, optimizer
 
 
+def save(folder, step):
+    """The checkpoint after so many steps, as a training writes it."""
+    model, optimizer = trained(step)
+    save_checkpoint(folder / LAST, model.state_dict(), optimizer, former=folder / FORMER, step=step)
+    return model, optimizer
+
+
 def test_weights_optimizer_and_metadata_come_back_bit_by_bit(tmp_path):
-    """Planted bug: the optimizer's step counter left out."""
-    model, optimizer = trained()
-    save_checkpoint(tmp_path / "last.safetensors", model, optimizer, step=3, best=0.25)
+    """Planted bugs: the optimizer's step counter left out; 3 came back as 3.0, so that the next file differed."""
+    model, optimizer = save(tmp_path, 3)
     other, fresh = trained(steps=0)
-    assert load_checkpoint(tmp_path / "last.safetensors", other, fresh) == {"step": 3, "best": 0.25}
+    state = load_checkpoint(tmp_path / LAST, other, fresh)
+    assert state == {"step": 3} and isinstance(state["step"], int)
+    save_checkpoint(tmp_path / "again", other.state_dict(), fresh, **state)
+    assert (tmp_path / "again").read_bytes() == (tmp_path / LAST).read_bytes()
     for one, two in ((model, optimizer), (other, fresh)):
         two.zero_grad()
         one(torch.ones(1, 4)).pow(2).sum().backward()
@@ -31,33 +52,58 @@ def test_weights_optimizer_and_metadata_come_back_bit_by_bit(tmp_path):
     assert all(torch.equal(model.state_dict()[name], other.state_dict()[name]) for name in model.state_dict())
 
 
-def test_a_failing_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
-    model, _ = trained()
-    path = tmp_path / "best.safetensors"
-    save_checkpoint(path, model, step=1)
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_full_disk_leaves_the_old_checkpoint_and_says_what_to_do(tmp_path, monkeypatch, failing):
+    """Planted bug: written in place."""
+    save(tmp_path, 1)
+    before = (tmp_path / LAST).read_bytes()
 
-    def fail(tensors, partial, metadata):
-        partial.write_bytes(b"half")
-        raise OSError("disk full")
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(checkpoints, "save_file", fail)
-    with pytest.raises(OSError, match="disk full"):
-        save_checkpoint(path, model, step=2)
-    assert load_checkpoint(path, model)["step"] == 1
-
-
-def test_a_damaged_checkpoint_is_named(tmp_path):
-    model, _ = trained()
-    path = tmp_path / "best.safetensors"
-    save_checkpoint(path, model)
-    path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(ValueError, match=r"best\.safetensors is damaged .*delete it and train again"):
-        load_checkpoint(path, model)
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(ValueError, match=r"cannot write to .*No space left .*NBLIB_RUNS"),
+    ):
+        patch.setattr(os, failing, fail)
+        save(tmp_path, 2)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {LAST: before}
 
 
-def test_history_comes_back_up_to_a_step(tmp_path):
-    rows = [{name: float(step) for name in HISTORY_COLUMNS} for step in (10, 20, 30)]
+def test_every_flipped_bit_and_every_cut_is_seen(tmp_path, caplog):
+    """Planted bugs: a digest of the tensors alone, so that a flipped step was believed; no digest."""
+    save(tmp_path, 1)
+    former, _ = save(tmp_path, 2)
+    whole = save(tmp_path, 3) and (tmp_path / LAST).read_bytes()
+    former_bytes = (tmp_path / FORMER).read_bytes()
+    for bit in range(0, 8 * len(whole), 61):  # 61 and 8 have no common factor: every place of a byte
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        (tmp_path / LAST).write_bytes(damaged)
+        with pytest.raises(ValueError, match="is damaged"):
+            load_checkpoint(tmp_path / LAST, trained(0)[0])
+    for length in (0, 5, 100, len(whole) - 1):
+        (tmp_path / LAST).write_bytes(whole[:length])
+        model, optimizer = trained(0)
+        with caplog.at_level(logging.WARNING, "nblib"):
+            assert load_newest(tmp_path, model, optimizer) == {"step": 2}
+        assert (
+            "last.safetensors is damaged" in caplog.text
+            and "it is set aside, and the checkpoint before it is used" in caplog.text
+        )
+        assert torch.equal(model.weight, former.weight)
+        assert (tmp_path / "last.damaged").read_bytes() == whole[:length]
+        assert not (tmp_path / LAST).exists() and (tmp_path / FORMER).read_bytes() == former_bytes
+        caplog.clear()
+    (tmp_path / FORMER).write_bytes(b"")
+    with caplog.at_level(logging.WARNING, "nblib"):
+        assert load_newest(tmp_path, *trained(0)) is None
+    assert "the training starts anew" in caplog.text
+
+
+def test_history_comes_back_to_the_last_digit(tmp_path):
+    rows = [{"step": step, "loss": 1 / step, "ap": np.float64(step) / 7} for step in (10, 20, 30)]
     write_history(tmp_path / "history.csv", rows)
-    assert read_history(tmp_path / "history.csv") == rows
-    assert read_history(tmp_path / "history.csv", up_to=20) == rows[:2]
-    assert read_history(tmp_path / "none.csv") == []
+    with (tmp_path / "history.csv").open(newline="") as stream:
+        assert [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)] == rows
+    assert (tmp_path / "history.csv").read_text().startswith("step,loss,ap\n10,0.1,1.42")

@@ -64,15 +64,15 @@ def test_lists_from_json_are_tuples():
     [
         ({"regularizer": "entropy"}, "unknown regularizer 'entropy'; known"),
         ({"masked_error": "huber"}, "unknown masked error 'huber'"),
-        ({"reg_layers": "first"}, "unknown reg_layers 'first'; known: last, all"),
-        ({"precision": "fp8"}, "unknown precision 'fp8'; known: no, bf16, fp16"),
+        ({"reg_layers": "first"}, "reg_layers='first' must be one of last, all"),
+        ({"precision": "fp8"}, "precision='fp8' must be one of no, bf16, fp16"),
         ({"steps": 0}, "steps=0 must be a whole number of at least 1"),
         ({"batch_size": 2.5}, "batch_size=2.5"),
         ({"reg_weight": -1.0}, "reg_weight=-1.0 must be a finite number of at least 0"),
         ({"reg_weight": float("nan")}, "reg_weight=nan"),
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be a finite number above 0"),
         ({"adam_beta2": 1.0}, "adam_beta2=1.0"),
-        ({"lambda_reg": 1.0}, "unknown training parameter lambda_reg; known: families"),
+        ({"lambda_reg": 1.0}, "unknown training parameter lambda_reg; known: seed, steps"),
     ],
 )
 def test_bad_parameters_are_refused_by_name(changes, message):
@@ -101,7 +101,7 @@ def test_a_model_depends_on_the_seed_alone():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"labels": "guessed"}, "unknown labels 'guessed'; known: simulated, pseudo"),
+        ({"labels": "guessed"}, "labels='guessed' must be one of simulated, pseudo"),
         ({"labels": "pseudo"}, "only 'any' places masks without the truth"),
         ({"labels": "pseudo", "mask_policy": "any", "readout": "token"}, "only a 'cls' readout leaves lines"),
         ({"labels": "pseudo", "mask_policy": "any", "regularizer": "first_bin"}, "'first_bin' takes simulated"),

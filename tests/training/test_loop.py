@@ -15,15 +15,21 @@ from nblib.__main__ import main
 from nblib.project import parallel
 from nblib.project.parallel import map_side_by_side
 from nblib.project.profiles import PROFILES
-from nblib.training.checkpoints import HISTORY_COLUMNS, load_checkpoint, read_history
+from nblib.training import loop
+from nblib.training.checkpoints import load_checkpoint
 from nblib.training.command import read_config
-from nblib.training.loop import StepData, _Run, load_run, rate_share_at
+from nblib.training.loop import load_run
+from nblib.training.schedule import rate_share_at
+from nblib.training.steps import StepData, Training
 
 TINY = TrainConfig(
     **{"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 16, "families": ("single_line",)},
     **{"steps": 12, "batch_size": 8, "validate_every": 4, "n_validation": 16, "regularizer": "uniform_clean"},
 )
-LOSSES = [name for name in HISTORY_COLUMNS if name != "seconds"]
+LOSSES = [
+    *("step", "learning_rate", "train_loss", "mask_loss", "reg_loss", "noisy_mass"),
+    *("val_loss", "val_mask_loss", "val_reg_loss", "val_noisy_mass", "val_ap"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +60,7 @@ def test_a_short_run_learns_and_leaves_its_record():
     """Planted bug: the optimizer stepped before the gradients were computed anew."""
     result = quietly(replace(TINY, steps=60, validate_every=20))
     history = result.history
-    assert list(history) == list(HISTORY_COLUMNS)
+    assert list(history) == [*LOSSES, "seconds"]
     assert history["step"].tolist() == [20, 40, 60]
     assert history["val_mask_loss"][-1] < 0.75 * history["val_mask_loss"][0]
     assert (np.diff(history["seconds"]) > 0).all()
@@ -67,19 +73,21 @@ def test_a_short_run_learns_and_leaves_its_record():
 def test_the_best_checkpoint_is_the_lowest_validation_loss(monkeypatch):
     """Planted bug: the last weights saved as the best."""
     losses = iter([3.0, 1.0, 2.0])  # at steps 4, 8 and 12
-    validate = _Run._validate
+    judge = loop._judge
 
-    def scripted(run, averages):
-        validate(run, averages)
-        run.rows[-1]["val_loss"] = next(losses)
+    def scripted(*given):
+        found = judge(*given)
+        return lambda: found() | {"val_loss": next(losses)}
 
-    monkeypatch.setattr(_Run, "_validate", scripted)
+    monkeypatch.setattr(loop, "_judge", scripted)
     result = quietly(TINY)
     assert result.record["best_val_loss"] == 1.0
-    assert load_checkpoint(result.folder / "best.safetensors", result.model) == {"step": 8}
+    assert result.history["val_loss"].tolist() == [3.0, 1.0, 2.0]
     last = TINY.build_model(result.model.freqs.numpy())
-    load_checkpoint(result.folder / "last.safetensors", last)
-    assert not torch.equal(last.embed.weight, load_run(result.folder).model.embed.weight)
+    best = load_checkpoint(result.folder / "last.safetensors", last)["best"]["embed.weight"]
+    assert torch.equal(best, result.model.embed.weight) and not torch.equal(best, last.embed.weight)
+    eight = load_checkpoint(result.folder / "former.safetensors", last)
+    assert eight["step"] == 8 and torch.equal(best, last.embed.weight)
 
 
 @pytest.mark.slow
@@ -88,21 +96,21 @@ def test_an_interrupted_run_goes_on_bit_by_bit(tmp_path, monkeypatch):
     config = replace(TINY, dropout=0.1)
     whole = quietly(config)
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "again"))
-    step = _Run._train_step
+    step = Training._step
 
-    def pull_the_plug(run, batch):
+    def pull_the_plug(run, *given):
         if run.step == 10:
             raise KeyboardInterrupt
-        return step(run, batch)
+        return step(run, *given)
 
-    monkeypatch.setattr(_Run, "_train_step", pull_the_plug)
+    monkeypatch.setattr(Training, "_step", pull_the_plug)
     with pytest.raises(KeyboardInterrupt):
         quietly(config)
     folder = tmp_path / "again" / "models" / config.key
     assert not (folder / "record.json").exists()
     with pytest.raises(ValueError, match="holds no complete run"):
         load_run(folder)
-    monkeypatch.setattr(_Run, "_train_step", step)
+    monkeypatch.setattr(Training, "_step", step)
     assert_same_run(quietly(config), whole)
 
 
@@ -113,7 +121,7 @@ def test_a_complete_run_is_loaded_not_trained_again(monkeypatch):
     def refuse(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(_Run, "finish", refuse)
+    monkeypatch.setattr(loop, "_finish", refuse)
     assert_same_run(quietly(TINY), first)
     with pytest.raises(AssertionError, match="trained again"):
         quietly(replace(TINY, seed=1))
@@ -249,5 +257,4 @@ def test_what_is_not_there_is_refused_before_training(tmp_path):
         quietly(replace(TINY, families=("thunder",)))
     with pytest.raises(ValueError, match="d_model=16 must be a multiple of n_heads=3"):
         quietly(replace(TINY, n_heads=3))
-    assert read_history(tmp_path / "runs" / "models" / "history.csv") == []
     assert not list((tmp_path / "runs").rglob("*.safetensors"))

@@ -71,14 +71,6 @@ def _short(key):
     return re.split(r"[./]", key)[-1].lower()
 
 
-def _first(arrays, keys, group=None):
-    for wanted in keys:
-        for key in arrays:
-            if _short(key) == wanted and (group is None or key[: -len(wanted)] == group):
-                return key
-    return None
-
-
 def pick(keys, column, what):
     """The one key that is there or that was chosen by name; several and no choice is a Refusal that lists them."""
     if column is None and len(keys) == 1:

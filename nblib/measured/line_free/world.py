@@ -18,11 +18,9 @@ from nblib.measured.line_free.backgrounds import (
     draw_background,
     draw_grid,
     log_uniform,
-    texture,
 )
 from nblib.measured.line_free.disturbances import ESTIMATORS, External, draw_estimate, draw_external, expected_ratio
 from nblib.project.refusal import refuse_if
-from nblib.smoothing import gaussian
 
 BLOCK = 16  # consecutive indices with one number of bins
 SPLITS = ("train", "validation", "test")
@@ -73,7 +71,6 @@ class WideWorld:
     n_segments : K of every spectrum, or None for 4..400 (log-uniform)
     grid : one kind of grid, or None for all
     gaps : draw missing bins
-    roughness : ln units (standard deviation) of an additional texture on 5 to 60 bins; 0 in the locked test
 
     Raises
     ------
@@ -88,7 +85,6 @@ class WideWorld:
     n_segments: int | None = None
     grid: str | None = None
     gaps: bool = True
-    roughness: float = 0.0
     sizes: tuple[int, int] = field(default=(SMALLEST_GRID, LARGEST_GRID))
 
     def __post_init__(self):
@@ -127,8 +123,6 @@ class WideWorld:
         n_bins = len(grid.freqs)
         rng = self.generator(BACKGROUND, index)
         log_background = draw_background(rng, grid.freqs)
-        if self.roughness:
-            log_background = log_background + self.roughness * rng.random() * rough(rng, n_bins)
         external = self._draw_external(index, grid, log_background)
         rng = self.generator(ESTIMATE, index)
         estimator = ESTIMATORS[rng.integers(len(ESTIMATORS))]
@@ -203,14 +197,6 @@ def _padded(values, length, name):
     if not missing:
         return values
     return np.concatenate([values, np.full(missing, PADDING.get(name, values[-1]), dtype=values.dtype)])
-
-
-def rough(rng: np.random.Generator, n_bins: int) -> Float[ndarray, " bin"]:
-    """Unit-variance smooth normal noise on a scale between 5 and 60 bins, over a random part of the axis."""
-    scale = log_uniform(rng, 5, 60)
-    kernel = gaussian(scale, 3.0)
-    values = np.convolve(rng.standard_normal(n_bins + len(kernel) - 1), kernel, mode="valid")
-    return values / np.sqrt((kernel**2).sum()) * np.exp(0.7 * texture(rng, n_bins) / 0.3)
 
 
 def _gaps(rng, n_bins):

@@ -12,8 +12,10 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -23,8 +25,9 @@ from nblib.measured.line_free.world import WideWorld
 from nblib.measured.statistic.network import FEWEST_BINS, weights_key
 from nblib.measured.statistic.score import score_spectrum
 from nblib.measured.statistic.whitening import GROUPS, Plan
+from nblib.project.files import locked
 from nblib.project.paths import runs_dir
-from nblib.project.records import read_json, write_json
+from nblib.project.records import kept_array, read_json, write_json
 from nblib.project.refusal import refuse_if
 
 LOG = logging.getLogger(__name__)
@@ -35,6 +38,8 @@ N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail 
 SHIPPED = "thresholds.json"
 LOG_RATES = np.log(RATES)
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
+CLASSES = tuple(product((True, False), STATISTICS))  # is K known, statistic
+PART = 20  # draws that are kept together
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
 VERSION = 6  # of the statistic: a change of the filters or the background makes old thresholds void
 
@@ -130,27 +135,45 @@ def draw_maxima(
     n_draws: int = N_DRAWS,
     progress: Callable[[float], None] | None = None,
     weights: dict[str, ndarray] | None = None,
+    kept: Path | None = None,
 ) -> dict[tuple[bool, str], Float[ndarray, "draw 2"]]:
     """Largest score of each group of filters in each of n_draws line-free spectra, by (is K known, statistic).
 
     All come from the same spectra; "combined" is absent where the network is not asked about most of them.
-    progress(share done) is called between them.
+
+    Parameters
+    ----------
+    progress : called with the share done after each part
+    kept : folder that parts of PART draws are kept in, so that draws that were cut off go on
     """
     world = WideWorld(
         DRAW_SEED, "train", n_bins=bins, none_share=1.0, estimator=estimator, n_segments=n_segments, gaps=False
     )
-    maxima: dict[tuple[bool, str], list[ndarray]] = {}
-    for draw in range(n_draws):
+    parts = []
+    for first in range(0, n_draws, PART):
+        last = min(first + PART, n_draws)
+        draw = partial(_maxima, world, range(first, last), weights)
+        parts.append(draw() if kept is None else kept_array(kept / f"{first}-{last}.npz", draw))
+        if progress:
+            progress(last / n_draws)
+    columns = np.concatenate(parts).swapaxes(0, 1)  # (class, draw, group)
+    asked = {which: rows[~np.isnan(rows).all(axis=1)] for which, rows in zip(CLASSES, columns, strict=True)}
+    return {which: rows for which, rows in asked.items() if 2 * len(rows) > n_draws}
+
+
+def _maxima(world, draws, weights):
+    """Of some draws: (draw, class, group), NaN where the network is not asked."""
+    found = np.full((len(draws), len(CLASSES), len(GROUPS)), np.nan)
+    for row, draw in zip(found, draws, strict=True):
         spectrum = world[draw]
         plan = Plan.of(spectrum.freqs, spectrum.valid)
-        for known in (True, False):
-            scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments if known else None, weights=weights)
-            maxima.setdefault((known, "classical"), []).append(np.nanmax(scored.white.by_group, axis=1))
+        for place in (0, 2):
+            segments = spectrum.n_segments if CLASSES[place][0] else None
+            scored = score_spectrum(spectrum.psd, plan, segments, weights=weights)
+            row[place] = np.nanmax(scored.white.by_group, axis=1)
             if scored.combined:
-                maxima.setdefault((known, "combined"), []).append(np.nanmax(scored.by_group, axis=1))
-        if progress and draw % 20 == 19:
-            progress((draw + 1) / n_draws)
-    return {name: np.array(values) for name, values in maxima.items() if 2 * len(values) > n_draws}
+                row[place + 1] = np.nanmax(scored.by_group, axis=1)
+    return found
 
 
 def levels_of(maxima: Float[ndarray, "draw 2"]) -> dict[str, list[float]]:
@@ -230,13 +253,15 @@ def drawn_classes(
     """Thresholds at RATES of the classes of (bins, K, estimator), and how many draws, by class_name; drawn once."""
     network = "" if weights is None else f", {weights_key(weights)}"
     name = f"{settings[0]} bins, K {settings[1]}, {settings[2]}, v{VERSION}, {n_draws}{network}"
-    path = runs_dir("thresholds") / f"{name}.json"
-    if not path.exists():
-        LOG.info("drawing thresholds of %s, once; kept in %s", name, path)
-        maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress, weights=weights)
-        found = {
-            class_name(*settings, *which): levels_of(values) | {"draws": len(values)}
-            for which, values in maxima.items()
-        }
-        write_json(path, found)
+    folder = runs_dir("thresholds", name)
+    path = folder / "levels.json"
+    with locked(folder):
+        if not path.exists():
+            LOG.info("drawing thresholds of %s, once; kept in %s", name, folder)
+            maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress, weights=weights, kept=folder)
+            found = {
+                class_name(*settings, *which): levels_of(values) | {"draws": len(values)}
+                for which, values in maxima.items()
+            }
+            write_json(path, found)
     return read_json(path)

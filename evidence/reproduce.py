@@ -1,0 +1,140 @@
+"""Run again what a record says, and name every number that came out differently."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from evidence.tasks import Task, task_of
+from evidence.trials import BY_RESIDUAL, trial_tasks
+from nblib.project.environment import run_conditions
+from nblib.project.paths import ROOT
+from nblib.project.profiles import get_profile, sizes_of
+from nblib.project.records import flatten, read_json, write_json
+from nblib.training.config import TrainConfig
+from nblib.training.loop import train
+
+# what a run says of itself, not of what it found; and what hangs on how busy the machine is
+APART = {"commit", "versions", "hardware", "made", "task", "profiles_from", "freqs"}
+TIMES = ("seconds", "wall", "elapsed")
+
+
+def reproduce(path: Path, task: str = "") -> tuple[int, list[str]]:
+    """Do again what a record says, in a folder of its own.
+
+    Parameters
+    ----------
+    path : record.json of a training's folder, a record of a notebook, or one of a benchmark
+    task : of 05 and 06 one measurement: its name, or where it stands, e.g. "trials.label-free.0"
+
+    Returns
+    -------
+    how many values were compared, and a line for each that differs and for each condition that does
+
+    Raises
+    ------
+    ValueError where the record does not say what to run
+    """
+    record = read_json(path)
+    with _fresh_runs() as runs:
+        if "config" in record:
+            again = train(TrainConfig.from_dict(record["config"]), progress=False).record
+        elif task:
+            place, record = _find(record, task)
+            again = _task(read_json(path), place, record).measure()
+        elif path.parent.name == "benchmarks":
+            again = _run(runs / "benchmarks" / path.name, str(ROOT / "evidence" / "benchmarks" / f"{path.stem}.py"))
+        elif "notebook" in record:
+            again = _run_notebook(runs, record)
+        else:
+            raise ValueError(f"{path} says neither a training, nor a notebook, nor a benchmark; name another record")
+        again = read_json(write_json(runs / "again.json", again))
+    compared, lines = 0, []
+    for name, old, new in _pairs(record, again):
+        compared += 1
+        if old != new:
+            lines.append(f"{name}: {old} -> {new}")
+    conditions, now = flatten({name: record.get(name) for name in ("versions", "hardware")}), flatten(run_conditions())
+    lines += [f"(run on {name} {old}, now {now.get(name)})" for name, old in conditions.items() if old != now.get(name)]
+    return compared, lines
+
+
+@contextmanager
+def _fresh_runs() -> Iterator[Path]:
+    """A folder that takes the place of runs/, so that nothing kept is read."""
+    before = os.environ.get("NBLIB_RUNS")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NBLIB_RUNS"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            os.environ.pop("NBLIB_RUNS") if before is None else os.environ.update(NBLIB_RUNS=before)
+
+
+def _pairs(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Name, old and new value of every number and text; one that only one of both has stands against None."""
+    if isinstance(old, list) and isinstance(new, list):
+        old, new = dict(enumerate(old)), dict(enumerate(new))
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        yield place, old, new
+        return
+    for name in {**old, **new}:
+        if name not in APART and not any(word in str(name) for word in TIMES):
+            yield from _pairs(old.get(name), new.get(name), f"{place}.{name}" if place else str(name))
+
+
+def _find(record: dict, task: str) -> tuple[str, dict]:
+    """Where a measurement stands in a record, and what it found."""
+    found: dict[str, dict] = {}
+
+    def collect(value, place):
+        if isinstance(value, dict) and "task" in value:
+            found[place] = value
+        elif isinstance(value, dict):
+            for name, entry in value.items():
+                collect(entry, f"{place}.{name}" if place else name)
+
+    collect(record.get("metrics", {}), "")
+    for place, value in found.items():
+        if task in (place, value["task"]):
+            return place, value
+    raise ValueError(f"no task {task!r} in this record; it has {', '.join(found) or 'none'}")
+
+
+def _task(record: dict, place: str, found: dict) -> Task:
+    """The measurement as what it found says; of records that do not, as notebook 06 asks for it."""
+    if "made" in found:
+        return task_of(found["made"])
+    part, trial, seed = ([*place.split("."), "", ""])[:3]
+    if part not in ("trials", BY_RESIDUAL):
+        raise ValueError(f"{place} does not say what made it; give a task of notebook 06's trials, or measure it anew")
+    settings, parameters = get_profile(record["profile"]), record["parameters"]
+    settings = replace(settings, n_seeds=99, n_control_seeds=99, n_other_seeds=99)  # published seeds may be more
+    tasks = trial_tasks(
+        settings, parameters["training"], parameters["family"], sizes_of(settings), energies=part == BY_RESIDUAL
+    )
+    return tasks[trial, int(seed)]
+
+
+def _run_notebook(runs: Path, record: dict) -> dict:
+    from nblib.notebook.parameters import known_parameters
+
+    name, given = record["notebook"], record["parameters"]
+    if "task" in str(flatten(record["metrics"]).keys()):
+        raise ValueError(
+            f"{name} takes hours, and reads what is published; name one of its tasks, e.g. TASK=trials.label-free.0"
+        )
+    known = known_parameters(ROOT / "notebooks" / f"{name}.ipynb")
+    values = [f"{key}={value}" for key, value in given.items() if key in known]
+    return _run(runs / record["profile"] / name / "result.json", "-m", "nblib", "run", name, *values)
+
+
+def _run(result: Path, *arguments: str) -> dict:
+    """Run a program in a process of its own; what it records."""
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+    return read_json(result)

@@ -1,0 +1,95 @@
+"""Killed, damaged or done twice, a run ends with the same bytes: the benchmark of it, in short."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from evidence.benchmarks import resume
+from nblib import TrainConfig
+from nblib.project.files import unwritable
+from nblib.training.steps import Training
+
+
+@pytest.fixture(autouse=True)
+def _own_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pseudo-labels, a worker", "two processes"])
+def test_killed_at_any_moment_a_run_ends_with_the_same_bytes(name):
+    """Once anywhere, once inside a write. Planted bugs: seconds in the checkpoint; a worker that outlives its parent;
+    the best weights written apart from the step that they belong to."""
+    found = resume.killed(2, (name,))
+    assert found == {name: {"killed": 2, "inside a write": 1, "identical": 2, "processes left": 0}}
+
+
+@pytest.mark.slow
+def test_damaged_checkpoints_are_seen_and_the_good_one_is_used():
+    """Planted bugs: a damaged last checkpoint moved over the good one before it; a finished run not looked at."""
+    for row in resume.damaged(5).values():
+        assert row["damaged"] == row["detected"] == row["recovered"]
+
+
+@pytest.mark.slow
+def test_trained_twice_every_trial_leaves_the_same_files(monkeypatch):
+    """Planted bug: the `random` state of dropout taken from the process."""
+    monkeypatch.setattr(
+        resume, "_quick", lambda steps, changes, seed: TrainConfig.from_dict(resume.SHORT | changes | {"steps": steps})
+    )
+    found = resume.repeated(2, 1)
+    assert set(found) == {f"{name}, seed 0" for name in resume.TRIALS}
+    assert not any(row["differing"] for row in found.values())
+
+
+def test_spectra_do_not_depend_on_batches_workers_and_processes():
+    """Planted bug: draws keyed by the place in the batch."""
+    assert resume.spectra(8)["different"] == 1
+
+
+def test_a_folder_with_a_run_of_other_parameters_is_refused(tmp_path):
+    """Planted bug: gone on with, whatever it held."""
+    config = TrainConfig.from_dict(resume.SHORT)
+    model = config.build_model(config.dataset("train", 8).freqs)
+    training = Training(config, model, tmp_path)
+    training.rows = [{"step": 3, "val_loss": 1.0}]
+    training._checkpoint()
+    with pytest.raises(ValueError, match=r"holds a run with another seed, dropout; choose another folder"):
+        Training(TrainConfig.from_dict(resume.SHORT | {"seed": 1, "dropout": 0.0}), model, tmp_path)
+
+
+SLEEPERS = """
+import time
+from nblib.project import parallel
+parallel.available_cores = lambda: 2
+parallel.map_side_by_side(time.sleep, [60, 60])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_work_side_by_side_ends_with_the_process_that_began_it(how):
+    """A kernel that is interrupted hears of it alone. Planted bugs: killed, its processes waited for ever; interrupted,
+    it waited for them to be through."""
+    parent = subprocess.Popen([sys.executable, "-c", SLEEPERS], stderr=subprocess.DEVNULL, start_new_session=True)
+    until = time.monotonic() + 60
+    while len(children := psutil.Process(parent.pid).children()) < 3 and time.monotonic() < until:  # and a tracker
+        time.sleep(0.1)
+    time.sleep(3)  # until they have begun
+    os.kill(parent.pid, how)
+    assert parent.wait(timeout=10) != 0
+    assert len(children) == 3 and not psutil.wait_procs(children, timeout=5)[1]
+
+
+def test_what_to_do_about_a_folder_that_cannot_be_written_to_is_said(tmp_path, monkeypatch):
+    """Planted bug: NotADirectoryError of pathlib, of a folder that nobody named."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "file"))
+    with pytest.raises(ValueError, match=r"cannot write to .*file/models.*NBLIB_RUNS"):
+        resume.train(TrainConfig.from_dict(resume.SHORT))
+    assert "goes on from there" in unwritable(tmp_path, OSError(28, "No space left on device"))
