@@ -1,18 +1,21 @@
-"""`nblib detect FILE...`: flagged ranges of a user's own spectra, printed and written over nothing of hers."""
+"""`nblib detect FILE...`: flagged ranges of a user's own spectra, printed and written without replacing their files."""
 
 import argparse
 import contextlib
 import dataclasses
 import json
+import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from nblib.measured.advice import as_options
 from nblib.measured.detector import NoiseDetector
-from nblib.measured.files.readers import load_series, load_spectra
+from nblib.measured.files.readers import IsSeries, load_series, load_spectra
 from nblib.measured.measurement import Measurement, from_series, from_spectra, subtract_floor
 from nblib.measured.outputs import check_targets, free_name, output_names, prepare
 from nblib.measured.products import as_json, product_paths, table, write_products
@@ -31,20 +34,20 @@ class _Done:
 
     @contextlib.contextmanager
     def going_on(self, path: Path) -> Iterator[None]:
-        """Whatever is wrong with one file is said, and the next one is read."""
+        """Report a file's error, and continue with the next file."""
         try:
             yield
         except (ValueError, OSError) as error:
             self.refused.add(self.finished)
-            text = str(error)
-            self._say(path, "refused", text if path.name in text else f"{path.name}: {text}")
+            text = as_options(str(error))
+            self._report(path, "refused", text if path.name in text else f"{path.name}: {text}")
         except Exception as error:
             self.failed.add(self.finished)
-            self._say(
+            self._report(
                 path, "failed", f"{path.name}: {type(error).__name__}: {error}; a fault of nblib: please report it"
             )
 
-    def _say(self, path, what, text):
+    def _report(self, path, what, text):
         print(f"{what}: {text}", file=sys.stderr)
         self.rows.append(f"{path.name}: {what}")
 
@@ -57,6 +60,21 @@ def detect_command(arguments: list[str]) -> int:
     0 all read, 2 when any file was refused, 1 when nblib failed on one, 130 when interrupted
     """
     options = _parser().parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        if options.files.count(Path("-")) == 1:
+            options.files[options.files.index(Path("-"))] = _standard_input(Path(folder))
+        return _detect(options)
+
+
+def _standard_input(folder: Path) -> Path:
+    """What is piped into the command, as a file."""
+    path = folder / "stdin"
+    with path.open("wb") as stream:
+        shutil.copyfileobj(sys.stdin.buffer, stream)
+    return path
+
+
+def _detect(options) -> int:
     _check(options)
     detector = NoiseDetector(_progress if sys.stderr.isatty() else None, options.network)
     names, done, interrupted = output_names(options.files), _Done(), False
@@ -94,7 +112,11 @@ def _one_file(path, name, taken, detector, options, done: _Done):
         done.rows.append(f"{measured.label}: {_count(detection)}")
         if options.json:
             continue
-        print(measured.describe(), *(f"  note: {text}" for text in measured.notes(detection)), sep="\n")
+        print(
+            measured.describe(detection.n_segments),
+            *(f"  note: {text}" for text in measured.notes(detection)),
+            sep="\n",
+        )
         print(table(detection))
         written = []
         with done.going_on(path):
@@ -109,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         "or time series, flags lines, humps and steps above the background, and writes NAME.flags.csv, .json, .png, "
         ".pdf and NAME.cleaned.csv. Nothing is sent anywhere and the files read are never changed.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="- is standard input")
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="where results go; default: this folder"
     )
@@ -132,14 +154,19 @@ def _parser() -> argparse.ArgumentParser:
         "--column",
         metavar="NAME",
         help="which spectrum: heading, key or number (of a text the column, of an array the spectrum, from 1); 'all' "
-        "for every one. Of a time series: one channel",
+        "for every one. Of a time series: one channel, or 'rows' = samples along the rows",
     )
     parser.add_argument(
         "--asd", action=argparse.BooleanOptionalAction, default=None, help="values are amplitudes per sqrt(Hz)"
     )
     parser.add_argument("--db", action=argparse.BooleanOptionalAction, default=None, help="values are decibels")
     parser.add_argument("--unit", help="unit of the frequencies, of the level, or both: kHz, V^2/Hz, 'kHz,V^2/Hz'")
-    parser.add_argument("--span", choices=("first", "last", "cut"), help="of overlapping spans: which to keep")
+    parser.add_argument(
+        "--span",
+        metavar="WHICH",
+        help="of overlapping spans first, last or cut; of spectra below one another also a number, mean or all; of a "
+        "two-sided spectrum fold, positive or negative",
+    )
     parser.add_argument("--floor", type=Path, metavar="FILE", help="measured floor of the instrument, subtracted")
     series = parser.add_argument_group("time series")
     series.add_argument("--series", action="store_true", help="the files hold samples, not spectra")
@@ -178,6 +205,7 @@ def _read(path: Path, options) -> list[Measurement]:
         found = [from_series(path, load_series(path, options.rate, options.column), options.resolution)]
     else:
         found = _spectra_or_series(path, options)
+    found = [dataclasses.replace(one, warnings=tuple(map(as_options, one.warnings))) for one in found]
     if options.segments is not None:
         found = [dataclasses.replace(measured, n_segments=options.segments) for measured in found]
     if options.floor is None:
@@ -191,9 +219,7 @@ def _spectra_or_series(path, options):
     reading = {name: getattr(options, name) for name in ("column", "asd", "db", "unit", "span")}
     try:
         return from_spectra(path, load_spectra(path, **reading))
-    except ValueError as refusal:
-        if "read it with --series" not in str(refusal) and "is read with --series" not in str(refusal):
-            raise
+    except IsSeries as refusal:
         if options.asd or options.db or options.unit or options.span:
             raise
         try:
@@ -202,8 +228,8 @@ def _spectra_or_series(path, options):
             why = str(error).removeprefix(f"{path.name}: ")
             raise ValueError(f"{refusal}. As a time series: {why}") from None
     found = from_series(path, series)
-    said = "read as a time series, as --series would; its spectrum is Welch's"
-    return [dataclasses.replace(found, warnings=(said, *found.warnings))]
+    note = "read as a time series, as --series would; its spectrum is Welch's"
+    return [dataclasses.replace(found, warnings=(note, *found.warnings))]
 
 
 def _progress(share: float) -> None:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from numpy import ndarray
 
 from nblib.measured.files.readers import Series, Spectra
@@ -43,9 +43,16 @@ class Measurement:
         """Bins without a measurement."""
         return int(np.isnan(self.psd).sum())
 
-    def describe(self) -> str:
-        """What was read: bins, from..to Hz, median level and unit, K, missing bins."""
+    def describe(self, used: float | None = None) -> str:
+        """What was read: bins, from..to Hz, median level and unit, K, missing bins.
+
+        Parameters
+        ----------
+        used : the K that the detection went by, where that is known
+        """
         averages = f"K = {self.n_segments:.4g}" if self.n_segments else "K not stated"
+        if used is not None and f"{used:.4g}" != f"{self.n_segments or 0:.4g}":
+            averages += f" ({used:.4g} used)"
         text = (
             f"{self.label}: {len(self.freqs)} bins, {self.freqs[0]:.6g}..{self.freqs[-1]:.6g} Hz, median "
             f"{np.nanmedian(self.psd):.3g} {self.unit or '(unit not stated)'}, {averages}, "
@@ -87,7 +94,7 @@ def from_series(path: Path, series: Series, resolution: float | None = None) -> 
         label=path.name,
         file_part=series.name,
         freqs=found.freqs,
-        psd=found.psd,
+        psd=series.scale**2 * found.psd,
         unit=unit,
         n_segments=found.n_segments,
         sampling_rate=series.rate,
@@ -96,7 +103,7 @@ def from_series(path: Path, series: Series, resolution: float | None = None) -> 
     )
 
 
-def _with_breaks(series: Series) -> Float[ndarray, " sample"]:
+def _with_breaks(series: Series) -> Real[ndarray, " sample"]:
     """The samples with one missing before each later sweep, so that no segment reaches over a pause."""
     return np.insert(series.samples, list(series.breaks), np.nan) if series.breaks else series.samples
 
@@ -109,9 +116,11 @@ def subtract_floor(measured: Measurement, floor: Spectra) -> Measurement:
     ValueError : the floor holds several spectra, another unit, or does not overlap the spectrum
     """
     if len(floor.psd) != 1:
-        raise ValueError(f"--floor {floor.source} holds {len(floor.psd)} spectra; give a file with one")
+        raise ValueError(f"the floor {floor.source} holds {len(floor.psd)} spectra; give a file with one")
     if floor.unit and measured.unit and floor.unit != measured.unit:
-        raise ValueError(f"--floor {floor.source} is in {floor.unit} and the spectrum in {measured.unit}; use one unit")
+        raise ValueError(
+            f"the floor {floor.source} is in {floor.unit} and the spectrum in {measured.unit}; use one unit"
+        )
     known = floor.valid[0]
     level = np.exp(
         np.interp(
@@ -126,6 +135,6 @@ def subtract_floor(measured: Measurement, floor: Spectra) -> Measurement:
     kept = left > 0  # False where either is missing
     lost = int((np.isfinite(measured.psd) & ~kept).sum())
     if not kept.any():
-        raise ValueError(f"--floor {floor.source} leaves no bin of {measured.label} above it; is it the right file?")
-    said = f"the floor {floor.source} is subtracted; {lost} bin{'' if lost == 1 else 's'} at or below it are missing"
-    return dataclasses.replace(measured, psd=np.where(kept, left, np.nan), warnings=(*measured.warnings, said))
+        raise ValueError(f"the floor {floor.source} leaves no bin of {measured.label} above it; is it the right file?")
+    note = f"the floor {floor.source} is subtracted; {lost} bin{'' if lost == 1 else 's'} at or below it are missing"
+    return dataclasses.replace(measured, psd=np.where(kept, left, np.nan), warnings=(*measured.warnings, note))

@@ -53,7 +53,7 @@ def prepare(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ValueError(f"cannot write to {folder} ({error.strerror}); name another folder with --out DIR") from error
+        raise ValueError(f"cannot write to {folder} ({error.strerror}); name another folder") from error
 
 
 def check_targets(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
@@ -62,9 +62,8 @@ def check_targets(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
     for target in targets:
         there = target.exists()
         if target.resolve() in read or (there and any(path.exists() and target.samefile(path) for path in read)):
-            raise ValueError(f"its results would replace {target}, which this command reads; give another --out DIR")
+            raise ValueError(f"its results would replace {target}, which this command reads; name another folder")
         if there and not is_product(target):
             raise ValueError(
-                f"its results would replace {target}, which nblib detect did not write; move it or give another "
-                "--out DIR"
+                f"its results would replace {target}, which nblib detect did not write; move it, or name another folder"
             )

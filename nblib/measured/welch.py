@@ -100,11 +100,11 @@ def welch_spectrum(
     Welch 1967, IEEE Trans. Audio Electroacoust. 15, 70.
     The spectrum is taken as flat within a segment's resolution.
     """
-    samples = _checked(samples, rate, overlap, detrend)
+    samples, gaps = _checked(samples, rate, overlap, detrend)
     length = _segment_length(len(samples), rate, segment_length, n_segments, overlap)
     step = max(length - int(overlap * length), 1)
     taper = _taper(window, length)
-    kept, n_starts = _whole_segments(samples, length, step)
+    kept, n_starts = _whole_segments(len(samples), gaps, length, step)
     psd = _average(samples, kept, taper, rate, detrend)
     freqs = np.fft.rfftfreq(length, 1 / rate)
     inner = slice(1, len(freqs) - 1 if length % 2 == 0 else len(freqs))
@@ -120,7 +120,7 @@ def welch_spectrum(
         float(overlap),
         "welch" if np.ptp(taper) == 0 and step >= length else "welch_hann",
         _bin_correlation(taper),
-        float((~np.isfinite(samples)).mean()),
+        len(gaps) / len(samples),
     )
 
 
@@ -131,15 +131,14 @@ def _taper(window, length):
         raise ValueError(f"window={window!r} is not known to scipy.signal.get_window; use 'hann'") from error
 
 
-def _whole_segments(samples, length, step):
+def _whole_segments(n_samples, gaps, length, step):
     """Where the segments without a missing sample start, and how many segments there are in all."""
-    starts = np.arange(0, len(samples) - length + 1, step)
-    gaps = np.concatenate([[0], np.cumsum(~np.isfinite(samples))])
-    kept = starts[gaps[starts + length] == gaps[starts]]
+    starts = np.arange(0, n_samples - length + 1, step)
+    kept = starts[np.searchsorted(gaps, starts + length) == np.searchsorted(gaps, starts)]
     if not len(kept):
         raise ValueError(
             f"every one of {len(starts)} segments of {length} samples holds a missing value; use a smaller "
-            f"segment_length, or fill or cut the {gaps[-1]} missing samples"
+            f"segment_length, or fill or cut the {len(gaps)} missing samples"
         )
     return kept, len(starts)
 
@@ -186,28 +185,36 @@ def mask_as_missing(values) -> ndarray:
     return np.asarray(values)
 
 
-def _checked(samples, rate, overlap, detrend) -> ndarray:
+def _checked(samples, rate, overlap, detrend) -> tuple[ndarray, ndarray]:
+    """The samples, as they are stored where they are many, and the positions of those that are missing."""
     samples = mask_as_missing(samples)
     if samples.ndim != 1:
         raise ValueError(f"samples have shape {samples.shape}; give one series, such as samples[:, 0]")
     if np.iscomplexobj(samples):
         raise ValueError("samples are complex; give a real series, such as samples.real")
     try:
-        samples = samples.astype(np.float64)
+        samples = samples if len(samples) > CHUNK and samples.dtype.kind in "iuf" else samples.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"samples of type {samples.dtype} are not numbers; give numbers") from error
-    if not (np.isfinite(rate) and rate > 0):
+    if not (isinstance(rate, (int, float, np.number)) and np.isfinite(rate) and rate > 0):
         raise ValueError(f"rate={rate} must be the sampling rate in Hz, positive and finite")
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap={overlap} must be a share of a segment, 0 <= overlap < 1; Hann: 0.5")
     if detrend not in ("constant", "linear", False):
         raise ValueError(f"detrend={detrend!r} is not known; use 'constant', 'linear' or False")
-    finite = samples[np.isfinite(samples)]
-    if len(finite) < 2 * MIN_LENGTH:
-        raise ValueError(f"{len(finite)} samples with a value are too few; a spectrum needs at least {2 * MIN_LENGTH}")
-    if np.ptp(finite) == 0:
-        raise ValueError(f"all samples are {finite[0]:g}: a constant series has no spectrum; check the channel")
-    return samples
+    gaps, low, high = np.zeros(0, dtype=int), np.inf, -np.inf
+    for start in range(0, len(samples), CHUNK):  # a series may be larger than memory
+        block = np.asarray(samples[start : start + CHUNK], dtype=np.float64)
+        missing = ~np.isfinite(block)
+        gaps = np.concatenate([gaps, start + np.flatnonzero(missing)])
+        low = min(low, block.min(where=~missing, initial=np.inf))
+        high = max(high, block.max(where=~missing, initial=-np.inf))
+    there = len(samples) - len(gaps)
+    if there < 2 * MIN_LENGTH:
+        raise ValueError(f"{there} samples with a value are too few; a spectrum needs at least {2 * MIN_LENGTH}")
+    if low == high:
+        raise ValueError(f"all samples are {low:g}: a constant series has no spectrum; check the channel")
+    return samples, gaps
 
 
 def _segment_length(n_samples, rate, segment_length, n_segments, overlap) -> int:
@@ -239,7 +246,7 @@ def _average(samples, starts, taper, rate, detrend) -> ndarray:
     per_chunk = max(CHUNK // length, 1)
     total = np.zeros(length // 2 + 1)
     for first in range(0, len(starts), per_chunk):
-        chunk = segments[starts[first : first + per_chunk]]  # (segment, sample)
+        chunk = segments[starts[first : first + per_chunk]].astype(np.float64)  # (segment, sample)
         _, psd = signal.welch(chunk, fs=rate, window=taper, nperseg=length, noverlap=0, detrend=detrend, axis=-1)
         total += psd.sum(axis=0)
     return total / len(starts)

@@ -147,7 +147,7 @@ def test_decibels_are_not_squared(read, heading):
         ("Period (s)", "is a period; give frequencies, 1 / period"),
         ("f (rpm)", "turns a minute; divide it by 60"),
         ("f (s)", "is a time"),
-        ("wavelength (nm)", "no frequency"),
+        ("wavelength (nm)", "not a frequency"),
     ],
 )
 def test_an_axis_that_is_no_frequency_is_refused(read, heading, message):

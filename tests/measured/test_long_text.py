@@ -27,9 +27,9 @@ REGULAR = {
     "Windows": ("f,S\n" + _rows()).replace("\n", "\r\n"),
     "missing": "f,S\n" + _rows().replace(f"\n400,{PSD[799]:.8e}", "\n400,nan"),
     "byte-order mark": "\ufefff;S\n" + _rows(";"),
+    "footer": _rows() + "END\n",
 }
 CAREFUL = {
-    "footer": _rows() + "END\n",
     "blank lines": _rows().replace("\n", "\n\n"),
     "Fortran": _rows(" ").replace("e-", "D-"),
     "quotes": '"f","S"\n' + "".join(f'"{freq:g}","{psd:g}"\n' for freq, psd in zip(FREQS, PSD, strict=True)),
@@ -67,8 +67,8 @@ def test_the_fast_way_reads_what_the_careful_way_reads(tmp_path, monkeypatch, na
     careful, fast = _both(monkeypatch, path)
     np.testing.assert_array_equal(fast.values, careful.values)
     np.testing.assert_array_equal(fast.lines, careful.lines)
-    assert (tuple(fast.names), tuple(fast.header), fast.said) == (
-        tuple(careful.names), tuple(careful.header), careful.said,
+    assert (tuple(fast.names), tuple(fast.header), fast.notes) == (
+        tuple(careful.names), tuple(careful.header), careful.notes,
     )  # fmt: skip
     assert len(answers) == 1 and (answers[0] is not None) == (name in REGULAR)
 

@@ -67,7 +67,7 @@ def test_the_numbers_that_pandas_writes_above_columns_are_no_bin(write, first, r
     for head, columns in (("0,1\n", (freqs, psd)), (",0,1\n", (np.arange(rows), freqs, psd))):
         spectra = load_spectra(write(head, *columns))
         np.testing.assert_array_equal(spectra.freqs, freqs[freqs > 0])
-        assert "numbers the columns and is no row" in spectra.warnings[0]
+        assert "numbers the columns and is not a row" in spectra.warnings[0]
     spectra = load_spectra(write("0,1,2\n", freqs, psd, 2 * psd), column="all")
     assert spectra.psd.shape == (2, (freqs > 0).sum())
 

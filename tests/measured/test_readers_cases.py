@@ -96,7 +96,7 @@ def test_02_amplitude_density_by_name(read, name):
 @pytest.mark.parametrize("heading", ["V(onoise)", "V(inoise)", "onoise_spectrum", "Voltage (V)", "Amplitude", "I(R1)"])
 def test_02_what_cannot_be_known_is_asked(read, heading):
     text = f"Freq.\t{heading}\n" + rows(FREQS, np.sqrt(PSD), "\t")
-    with pytest.raises(ValueError, match=r"leaves open what the values are: amplitude .* or power .*\? Give --asd"):
+    with pytest.raises(ValueError, match=r"leaves open what the values are: amplitude .* or power .*\? Give asd=True"):
         read(text)
     assert_same(read(text, asd=True))
     assert_same(read(text, asd=False), psd=np.sqrt(PSD))
@@ -107,7 +107,9 @@ def test_02_what_cannot_be_known_is_asked(read, heading):
 def test_02_a_name_that_says_amplitude_where_nothing_in_the_file_does_is_a_question(read, name, heading):
     """Planted bug: mains_asd.csv with the heading "psd" and no unit, read as power without a word."""
     text = heading + rows(FREQS, np.sqrt(PSD))
-    with pytest.raises(ValueError, match=r"name says amplitude density.*Give --asd .* or --no-asd to read power"):
+    with pytest.raises(
+        ValueError, match=r"name says amplitude density.*Give asd=True .* or asd=False to read them as power"
+    ):
         read(text, name=name)
     assert_same(read(text, name=name, asd=True), said="squared")
     assert_same(read(text, name=name, asd=False), psd=np.sqrt(PSD))
@@ -132,10 +134,13 @@ def test_03_decibels(read, separator, heading, unit):
     text = f"Frequency (Hz){separator}{heading}\n"
     assert_same(read(text + rows(FREQS, level, separator)), unit=unit, said="decibels")
     assert_same(read(text + rows(FREQS, level + 250, separator)), psd=PSD * 1e25, unit=unit)
-    with pytest.raises(ValueError, match=r"every value is negative: decibels\? Give --db"):
+    with pytest.raises(ValueError, match=r"every value is negative. Decibels\? Give db=True"):
         read(rows(FREQS, level, separator))
     assert_same(read(rows(FREQS, level, separator), db=True))
-    assert "decibels?" in read(rows(FREQS, level + 250, separator)).warnings[0]
+    with pytest.raises(
+        ValueError, match=r"no heading says what they are. Decibels\? Give db=True.*Power\? Give db=False"
+    ):
+        read(rows(FREQS, level + 250, separator))
 
 
 MISSING = [
@@ -277,7 +282,7 @@ def test_12_two_sided(read, n_bins):
     assert_same(read(rows(freqs[order], psd[order], "\t")), one, expected, said="the power is doubled")
     assert_same(read(rows(freqs, 10 * np.log10(psd)), db=True), one, expected)
     assert_same(read(rows(np.arange(n_bins), psd)), one, expected, said="power doubled")
-    with pytest.raises(ValueError, match="complex .IQ. signal.*keep f > 0 and double"):
+    with pytest.raises(ValueError, match="complex .IQ. signal.*Keep f > 0 and double"):
         read(rows(freqs, np.where(freqs == -20, 1e4, 1) * psd))
 
 
@@ -296,7 +301,7 @@ def test_18_fortran(read):
     lines[0] = "  1.000000E+00  3.254321-114"
     spectra = read("\n".join(lines), name="device.dat")
     assert spectra.psd[0, 0] == 3.254321e-114
-    assert "jumps by 100 decades" in spectra.warnings[0]
+    assert any("jumps by 100 decades" in text for text in spectra.warnings)
     for first in ("1.0E+00  abc", "1.0E+00", "1.0,2e-14"):  # begins with a number: never a header
         with pytest.raises(ValueError, match="line 1"):
             read("\n".join([first, *lines[1:]]), name="device.dat")
@@ -311,14 +316,14 @@ def test_19_24_repeated_and_falling(read, separator):
 
 def test_21_40_columns(read):
     text = "Frequency (Hz),Trace 1,Trace 2\n" + rows(FREQS, PSD).replace("\n", ",5e-15\n")
-    with pytest.raises(ValueError, match="2 'Trace 1', 3 'Trace 2'; choose with --column"):
+    with pytest.raises(ValueError, match="2 'Trace 1', 3 'Trace 2'; choose with column=NAME"):
         read(text)
     for column in ("Trace 1", "trace 1", 2, "2"):
         assert_same(read(text, column=column))
     assert_same(read(text, column=3), psd=np.full(80, 5e-15))
     assert read(text, column="all").names == ("Trace 1", "Trace 2")
     for column in ("Trace", 1, 4, "phase"):
-        with pytest.raises(ValueError, match=f"--column {column}"):
+        with pytest.raises(ValueError, match=f"column={column}"):
             read(text, column=column)
     for head in (",freq,psd\n", "index,freq,psd\n", ""):
         table = "".join(f"{at},{freq:g},{psd:.7g}\n" for at, (freq, psd) in enumerate(zip(FREQS, PSD, strict=True)))
@@ -332,7 +337,7 @@ def test_22_complex_and_other_quantities(read):
     for text, message in {
         "Freq.\tV(n002)\n" + pairs: "complex values",
         "Freq,Re,Im\n" + rows(FREQS, PSD).replace("\n", ",1e-16\n"): "real and imaginary",
-        "Time (s),U (V)\n" + rows(FREQS / 1e3, PSD): "read with --series",
+        "Time (s),U (V)\n" + rows(FREQS / 1e3, PSD): "read with load_series",
         "f,log10(PSD)\n" + rows(FREQS, np.log10(PSD)): "logarithms",
         "w (rad/s),S\n" + rows(FREQS, PSD): "angular frequency",
         "f (mhz),S\n" + rows(FREQS, PSD): "mHz or MHz",

@@ -141,3 +141,10 @@ def test_a_masked_sample_is_missing():
 def test_refuses(change, said):
     with pytest.raises(ValueError, match=said):
         welch_spectrum(**{"samples": white(1000), "rate": 10.0, **change})
+
+
+@pytest.mark.parametrize("rate", [None, 0.0, -1.0, np.nan, "100"])
+def test_a_rate_that_is_none_is_refused(rate):
+    """Planted bug: a TypeError for rate=None."""
+    with pytest.raises(ValueError, match="must be the sampling rate in Hz"):
+        welch_spectrum(white(200), rate=rate)

@@ -1,36 +1,58 @@
 """Files of arrays: .npz, .npy, .mat of any version, HDF5. Nothing in a file is executed."""
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 from numpy import ndarray
 
+from nblib.measured.files.claims import check_dataset, check_npz
 from nblib.measured.files.columns import from_matrix
-from nblib.measured.files.formats import Column, Raw, Refusal, reader
+from nblib.measured.files.formats import Column, IsSeries, Raw, Refusal, reader
 from nblib.measured.files.matlab import variables
-from nblib.measured.files.named_arrays import as_header, flattened, from_arrays, pick, plain_text
+from nblib.measured.files.named_arrays import RATE_KEYS, STEP_KEYS, as_header, flattened, from_arrays, pick, plain_text
 
 
 @reader(".npz")
 def read_npz(path: Path, column: Column) -> Raw:
     """NumPy archive: freq and psd (bin,) or (spectrum, bin), optionally valid."""
-    archive = _numpy_load(path)
-    if isinstance(archive, np.ndarray):
-        raise EOFError("it holds one bare array")
-    with archive:
-        return from_arrays({key: archive[key] for key in archive}, column)
+    return from_arrays(load_npz(path), column)
+
+
+def load_npz(path: Path) -> dict[str, ndarray]:
+    """Arrays of a NumPy archive by their names, none of them larger than the file can hold."""
+    check_npz(path)
+    with np.load(path, allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive}
 
 
 @reader(".npy")
 def read_npy(path: Path, column: Column) -> Raw:
     """One NumPy array; many spectra stay on disk."""
-    table = _numpy_load(path, mmap_mode="r")
-    if not isinstance(table, np.ndarray):
-        raise EOFError("it is an .npz archive")
+    table = load_npy(path)
     if table.dtype.names:
         return from_arrays({name: np.asarray(table[name]) for name in table.dtype.names}, column)
     return from_matrix(table, column)
+
+
+@reader(".json")
+def read_json(path: Path, column: Column) -> Raw:
+    """JSON: an object with freq and psd as lists, or a list of rows or of records."""
+    stored = load_json(path)
+    if isinstance(stored, list) and stored and all(isinstance(one, dict) for one in stored):
+        stored = {key: [one.get(key) for one in stored] for key in stored[0]}
+    arrays = flattened(stored if isinstance(stored, dict) else {"rows": stored})
+    return from_arrays(arrays, column)
+
+
+def load_json(path: Path):
+    """What a JSON file holds; one of a record a line is a list of them."""
+    text = path.read_text(encoding="utf-8-sig")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
 @reader(".mat")
@@ -49,6 +71,13 @@ def load_mat(path: Path) -> dict[str, ndarray]:
     return flattened(scipy.io.loadmat(path, simplify_cells=True))
 
 
+@reader(".nc", ".cdf")
+def read_netcdf(path: Path, column: Column) -> Raw:
+    """NetCDF of version 3 (version 4 is HDF5): variables freq and psd with their attributes."""
+    arrays, attributes = load_netcdf(path)
+    return from_arrays(arrays, column, attributes)
+
+
 @reader(".h5", ".hdf5", ".hdf", ".he5")
 def read_hdf5(path: Path, column: Column) -> Raw:
     """HDF5: datasets of frequencies and PSD, or one series with f0 and df (gwpy); also MATLAB 7.3."""
@@ -64,8 +93,8 @@ def read_hdf5(path: Path, column: Column) -> Raw:
         return from_arrays(datasets, column, attributes)
     except Refusal:
         if times:
-            raise Refusal(
-                f"it holds a time series ({', '.join(times[:5])}); read it with --series, not as a spectrum"
+            raise IsSeries(
+                f"it holds a time series ({', '.join(times[:5])}); read it with load_series, not as a spectrum"
             ) from None
         raise
 
@@ -86,6 +115,7 @@ def load_hdf5(path: Path) -> tuple[dict[str, ndarray], dict[str, dict]]:
                 and node.dtype.kind in "fiucbVOSU"
                 and node.shape is not None
             ):
+                check_dataset(key, node)
                 value = node[()]
                 if attributes[key].get("MATLAB_class") == "char":
                     value = np.array("".join(chr(int(code)) for code in np.ravel(value)))
@@ -93,6 +123,18 @@ def load_hdf5(path: Path) -> tuple[dict[str, ndarray], dict[str, dict]]:
 
         stream.visititems(visit)
     return datasets, attributes
+
+
+def load_netcdf(path: Path) -> tuple[dict[str, ndarray], dict[str, dict]]:
+    """Variables, the sampling rate where the file states one, and attributes."""
+    import scipy.io
+
+    with scipy.io.netcdf_file(path, mmap=False) as stream:
+        arrays = {key: np.squeeze(np.array(variable.data)) for key, variable in stream.variables.items()}
+        named = {key: variable._attributes for key, variable in stream.variables.items()} | {"": stream._attributes}
+    arrays |= {key: np.asarray(value) for key, value in named[""].items() if key in (*RATE_KEYS, *STEP_KEYS)}
+    native = {key: array.astype(array.dtype.newbyteorder("=")) for key, array in arrays.items()}
+    return native, {key: {name: plain_text(value) for name, value in own.items()} for key, own in named.items()}
 
 
 def regular_axis(attributes, values):
@@ -113,8 +155,12 @@ def regular_axis(attributes, values):
     return None
 
 
-def _numpy_load(path, mmap_mode=None):
+def load_npy(path: Path) -> ndarray:
+    """One array, left on disk: its header claims no more than the file holds."""
     try:
-        return np.load(path, allow_pickle=False, mmap_mode=mmap_mode)
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
     except ValueError as error:  # numpy's word for a cut or foreign file, or for one that holds Python objects
         raise EOFError(str(error).splitlines()[0]) from error
+    if not isinstance(array, np.ndarray):
+        raise EOFError("it is an .npz archive")
+    return array

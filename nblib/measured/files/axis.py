@@ -1,43 +1,50 @@
 """One increasing axis of positive frequencies: falling, two-sided, repeated, overlapping and interleaved axes."""
 
 import numpy as np
-from numpy import ndarray
 
+from nblib.measured.files.clocks import last_digit
 from nblib.measured.files.formats import Raw, Refusal
+from nblib.measured.files.stacks import unstack
 
 ROUNDED = 0.6  # of the last digit: an even grid, fitted by least squares, that was rounded lies this close
-SPANS = ("first", "last", "cut")
+SIDES = ("fold", "positive", "negative")  # of a two-sided spectrum
+SPANS = ("first", "last", "cut", "mean", "all", *SIDES)
 MOST_SPANS = 12
+EQUAL = 0.01  # ln: halves of a real signal's spectrum, written with two decimals of a decibel
+APART = 1.5  # times: overlapping spans of one spectrum agree better than this
 
 
-def one_axis(raw: Raw, span: str | None) -> None:
-    """Put the bins of `raw` in order of frequency; changes raw.freqs, raw.values, raw.valid, raw.lines and raw.said.
+def one_axis(raw: Raw, span: str | int | None) -> None:
+    """Put the bins of `raw` in order of frequency; changes raw.freqs, raw.values, raw.valid, raw.lines and raw.notes.
 
     Parameters
     ----------
-    span : of overlapping spans keep the "first" or the "last" in the file, "cut" = each frequency from the finer
+    span : of overlapping spans keep the "first" or the "last" in the file, "cut" = each frequency from the finer; of
+        spectra on one axis also a number, "mean" or "all"; of a two-sided spectrum "fold", "positive" or "negative"
 
     Raises
     ------
     Refusal that names the line and the way out
     """
-    if span is not None and span not in SPANS:
-        raise Refusal(f"span={span!r}; known: {', '.join(SPANS)}")
+    if span is not None and span not in SPANS and not str(span).isdigit():
+        raise Refusal(f"span={span!r}; known: {', '.join(SPANS)} or a number")
     _drop_rows_without_frequency(raw)
     _span_line(raw)
+    several = unstack(raw, span)
     if len(raw.freqs) > 1 and (np.diff(raw.freqs) < 0).sum() > 0.9 * (len(raw.freqs) - 1):
         _keep(raw, slice(None, None, -1))
-        raw.said.append("frequencies fall in the file; the order is reversed")
-    if (raw.freqs < 0).any():
-        _fold(raw)
+        raw.notes.append("frequencies fall in the file; the order is reversed")
+    two_sided = bool((raw.freqs < 0).any())
+    if two_sided:
+        _fold(raw, span)
     starts = np.flatnonzero(np.diff(raw.freqs) <= 0) + 1
     if len(starts):
         _spans(raw, starts, span)
-    elif span is not None:
-        raw.said.append(f"span={span!r} has nothing to choose: the axis never starts again")
+    elif span is not None and not several and not (two_sided and span in SIDES):
+        raw.notes.append(f"span={span!r} has nothing to choose: the axis never starts again")
     if len(raw.freqs) > 1 and raw.freqs[0] == 0:
         _keep(raw, slice(1, None))
-        raw.said.append("the 0 Hz bin (DC) is dropped")
+        raw.notes.append("the 0 Hz bin (DC) is dropped")
     _mirrored(raw)
     if not _rounded(raw):
         _interleaved(raw)
@@ -61,7 +68,7 @@ def _drop_rows_without_frequency(raw):
             f"the frequency at {raw.place(int(np.argmax(lost)))} is missing but its level is not; complete or "
             "remove that row"
         )
-    raw.said.append(f"{lost.sum()} rows without numbers are left out, first {raw.place(int(np.argmax(lost)))}")
+    raw.notes.append(f"{lost.sum()} rows without numbers are left out, first {raw.place(int(np.argmax(lost)))}")
     _keep(raw, np.flatnonzero(~lost))
 
 
@@ -70,13 +77,12 @@ def _span_line(raw):
     if raw.lines is None or len(raw.freqs) < 4 or len(raw.values) != 1:
         return
     if raw.values[0, 0] == raw.freqs[-1] == raw.freqs[1:].max() and raw.freqs[0] <= raw.freqs[1]:
-        raw.said.append(f"{raw.place(0)} states the span {raw.freqs[0]:g}..{raw.freqs[-1]:g} and is no bin")
+        raw.notes.append(f"{raw.place(0)} states the span {raw.freqs[0]:g}..{raw.freqs[-1]:g} and is not a bin")
         _keep(raw, np.arange(1, len(raw.freqs)))
 
 
-def _fold(raw):
+def _fold(raw, span):
     """One-sided spectrum S(f) + S(-f) of a two-sided one; DC and Nyquist are not doubled (scipy's convention)."""
-    advice = "Of a two-sided spectrum keep f > 0 and double the power"
     order = np.argsort(raw.freqs, kind="stable")
     freqs = raw.freqs[order]
     width = float(np.median(np.diff(freqs)))
@@ -87,40 +93,43 @@ def _fold(raw):
     if turns > 1 or (np.diff(freqs) <= 0).any() or len(positive) < 2 or matched.sum() < 0.8 * len(positive):
         at = int(np.argmax(raw.freqs < 0))
         raise Refusal(
-            f"frequencies must be positive, but {raw.place(int(at))} has {raw.freqs[at]:g} Hz, and the negative ones "
-            "do not mirror the others. " + advice
+            f"{raw.place(at)} has {raw.freqs[at]:g} Hz, and the negative values do not mirror the others: is column 1 "
+            "the frequency? A time series is read with load_series"
         )
+    if span in ("positive", "negative"):
+        kept = positive if span == "positive" else np.flatnonzero(freqs < -0.01 * width)[::-1]
+        _keep(raw, order[kept])
+        raw.freqs = np.abs(raw.freqs)
+        raw.notes.append(f"of a two-sided spectrum the {span} frequencies are kept, as asked; powers stay as they are")
+        return
     _keep(raw, order)
     nyquist = [0] if -freqs[0] > freqs[-1] + 0.5 * width else []
     high, low = np.asarray(raw.values[..., positive]), np.where(matched, raw.values[..., partner], np.nan)
     if raw.valid is not None:
         low = np.where(raw.valid[..., partner], low, np.nan)
         high = np.where(raw.valid[..., positive], high, np.nan)
-    _compare_halves(raw, high, low, advice)
+    if span != "fold":
+        _compare_halves(high, low)
     folded = np.where(matched, high + low, high)  # a last bin without a partner is the Nyquist bin
     edge, edge_freq = np.asarray(raw.values[..., nyquist]), -freqs[nyquist]
     _keep(raw, np.r_[positive, nyquist].astype(int))
     raw.freqs, raw.values = np.r_[freqs[positive], edge_freq], np.concatenate([folded, edge], axis=-1)
+    raw.notes.append(
+        "two-sided spectrum read as one-sided: S(f) + S(-f), the power is doubled; 0 Hz and Nyquist are not"
+    )
 
 
-def _compare_halves(raw, high, low, advice):
-    """A real signal has equal halves; where they differ more than scatter, the negative frequencies are others."""
+def _compare_halves(high, low):
+    """A real signal has equal halves; where they differ, the negative frequencies may be those of a complex signal."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_ratio = np.log(np.atleast_2d(high) / np.atleast_2d(low))
-    log_ratio = log_ratio[np.isfinite(log_ratio)]
-    said = "two-sided spectrum read as one-sided: S(f) + S(-f), the power is doubled; 0 Hz and Nyquist are not"
-    if log_ratio.size and np.abs(log_ratio).max() > 0.01:
-        if abs(np.median(log_ratio)) > 0.4 or np.abs(log_ratio).max() > max(3.0, 8 * np.median(np.abs(log_ratio))):
-            raise Refusal(
-                f"the axis is two-sided and the halves differ (up to {np.exp(np.abs(log_ratio).max()):.3g} "
-                "times): a complex (IQ) signal, "
-                f"whose negative frequencies are others? {advice}"
-            )
-        said += (
-            f"; the halves differ by {np.exp(np.median(np.abs(log_ratio))):.2g} times (median), as only a complex "
-            "signal's do"
+        ratio = np.abs(np.log(np.atleast_2d(high) / np.atleast_2d(low)))
+    ratio = ratio[np.isfinite(ratio)]
+    if ratio.size and ratio.max() > EQUAL:
+        raise Refusal(
+            f"the axis is two-sided and the halves differ (median {np.exp(np.median(ratio)):.3g} times, at most "
+            f"{np.exp(ratio.max()):.3g} times). A complex (IQ) signal, whose negative frequencies are others? Give "
+            "span='positive' or span='negative'. A real signal? Keep f > 0 and double the power: span='fold'"
         )
-    raw.said.append(said)
 
 
 def _mirrored(raw):
@@ -138,7 +147,7 @@ def _mirrored(raw):
     doubled = np.where(np.isclose(freqs[:half], freqs[::-1][:half], rtol=1e-6), 1.0, 2.0)  # Nyquist stands for itself
     _keep(raw, slice(0, half))
     raw.values = raw.values * doubled
-    raw.said.append(
+    raw.notes.append(
         "the second half repeats the first backwards: a two-sided spectrum, read as one-sided with the power doubled"
     )
 
@@ -163,25 +172,42 @@ def _spans(raw, starts, span):
             )
         at = int(starts[0])
         raise Refusal(
-            f"frequencies must increase, but {freqs[at]:g} Hz follows {freqs[at - 1]:g} Hz ({raw.place(int(at))}); "
-            "sort the rows"
+            f"frequencies must increase, but {freqs[at]:g} Hz follows {freqs[at - 1]:g} Hz ({raw.place(int(at))}). Is "
+            "column 1 the frequency? A time series is read with load_series; several spectra belong in a file each"
         )
     place = raw.place(int(starts[0]))
-    same_axis = all(len(piece) == len(pieces[0]) and np.allclose(freqs[piece], freqs[pieces[0]]) for piece in pieces)
-    kind = (
-        f"{len(pieces)} traces on the same axis"
-        if same_axis
-        else f"{len(pieces)} spans" + (" of different resolution" if np.ptp(steps) > 0.01 * max(steps) else "")
-    )
+    kind = f"{len(pieces)} spans" + (" of different resolution" if np.ptp(steps) > 0.01 * max(steps) else "")
     listed = "; ".join(
         f"{freqs[piece[0]]:g}..{freqs[piece[-1]]:g} Hz in steps of {step:.4g}"
         for piece, step in zip(pieces, steps, strict=True)
     )
-    choices = "first or last" if same_axis else "first, last or cut (each frequency once, from the finer span)"
-    if span is None or (same_axis and span == "cut"):
-        raise Refusal(f"the axis starts again at {place}: {kind} ({listed}); keep one with --span {choices}")
-    raw.said.append(f"the axis starts again at {place}: {kind} ({listed}); kept: {span}")
+    if span not in ("first", "last", "cut"):
+        raise Refusal(
+            f"the axis starts again at {place}: {kind} ({listed}); keep one with span='first' or span='last', or cut "
+            "them with span='cut' (each frequency once, from the finer span)"
+        )
+    raw.notes.append(f"the axis starts again at {place}: {kind} ({listed}); kept: {span}")
+    if span == "cut":
+        _check_overlap(raw, pieces)
     _keep(raw, _cut(freqs, pieces, steps) if span == "cut" else pieces[0 if span == "first" else -1])
+
+
+def _check_overlap(raw, pieces):
+    """Spans that are cut together must be of one spectrum: where they overlap, their levels agree."""
+    values = np.atleast_2d(raw.values)[0]
+    for first, second in zip(pieces, pieces[1:], strict=False):
+        inside = [
+            piece[(raw.freqs[piece] >= raw.freqs[other[0]]) & (raw.freqs[piece] <= raw.freqs[other[-1]])]
+            for piece, other in ((first, second), (second, first))
+        ]
+        levels = [
+            np.nanmedian(values[piece][values[piece] > 0]) if (values[piece] > 0).any() else np.nan for piece in inside
+        ]
+        if min(map(len, inside)) >= 3 and max(levels) > APART * min(levels):
+            raise Refusal(
+                f"the spans disagree where they overlap ({levels[0]:.3g} and {levels[1]:.3g} in the median): different "
+                "spectra? Keep one with span='first' or span='last'"
+            )
 
 
 def _cut(freqs, pieces, steps):
@@ -198,14 +224,6 @@ def _cut(freqs, pieces, steps):
     return taken[np.argsort(freqs[taken], kind="stable")]
 
 
-def last_digit(values: ndarray, largest: int = 0) -> float:
-    """Unit of the last digit that values were written with, at most 10^largest; 0 for more than 11 decimals."""
-    for digits in range(-largest, 12):
-        if np.allclose(values, np.round(values, digits), rtol=0, atol=1e-13 * max(1.0, abs(values[-1]))):
-            return 10.0**-digits
-    return 0.0
-
-
 def _rounded(raw):
     """An even grid, or one of even ratios, written with so few digits that its steps differ."""
     freqs, unit = raw.freqs, last_digit(raw.freqs, largest=9)
@@ -220,13 +238,13 @@ def _rounded(raw):
         (ratios, f"of even ratios, {ratios[1] / ratios[0]:.4g}"),
     ):
         if np.abs(freqs - fitted).max() < ROUNDED * unit:
-            raw.said.append(f"frequencies look rounded to {unit:g} Hz (bins {width}); they are used as written")
+            raw.notes.append(f"frequencies look rounded to {unit:g} Hz (bins {width}); they are used as written")
             return True
     return False
 
 
 def _interleaved(raw):
-    """Two spans sorted into one another: the coarser one splits bins of the finer; a change of width is only said."""
+    """Two spans sorted into one another: the coarser one splits bins of the finer; a change of width is only noted."""
     steps = np.diff(raw.freqs)
     if len(steps) < 6:
         return
@@ -239,8 +257,7 @@ def _interleaved(raw):
         raise Refusal(
             f"two spans of different resolution are sorted into one another: {raw.freqs[at]:g} Hz "
             f"({raw.place(int(at))}) splits a bin, and so do "
-            f"{split.sum() - 1} others. Export each span to its own file, or write one after the other and choose "
-            "with --span"
+            f"{split.sum() - 1} others. Export each span to its own file"
         )
     if len(steps) < 17:
         return
@@ -250,7 +267,7 @@ def _interleaved(raw):
     change = even & (np.abs(np.log(after[:, 0] / before[:, 0])) > np.log(1.5))
     if change.any():
         at = int(np.argmax(change))
-        raw.said.append(
+        raw.notes.append(
             f"the bin width changes from {before[at, 0]:.4g} to {after[at, 0]:.4g} Hz near {raw.freqs[at + 9]:g} Hz: "
             "spans of different resolution, merged; lines stand out less in the wider bins"
         )

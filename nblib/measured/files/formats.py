@@ -1,5 +1,6 @@
 """What a file holds before its meaning is judged, and the list of formats by ending, open to additions."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -10,13 +11,20 @@ import numpy as np
 from numpy import ndarray
 
 from nblib.project.extras import what_to_install
-from nblib.project.registry import register
+from nblib.project.registry import functions_of, register
 
 Column = str | int | Sequence[str | int] | None
 
 
 class Refusal(ValueError):
-    """A file that is not read: the text says what was found and what to do; the file's name is put before it."""
+    """A file that is not read: the text says what was found and what to do; the file's name is put before it.
+
+    Advice is written as a Python caller gives it (`db=True`, `column=NAME`, `load_series`); the command shows options.
+    """
+
+
+class IsSeries(Refusal):
+    """The file holds a time series, not spectra: `load_series` reads it."""
 
 
 def package(name: str) -> Any:
@@ -41,7 +49,7 @@ class Raw:
     valid : (spectrum, bin) or (bin,); None = all
     energies : (spectrum, 2) meV, of the starting study's files
     lines : line number of each bin, for messages
-    said : what was done or looks odd
+    notes : what was done or looks odd
     """
 
     freqs: ndarray
@@ -54,7 +62,7 @@ class Raw:
     energies: ndarray | None = None
     n_segments: int | None = None
     lines: ndarray | None = None
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def place(self, at: int) -> str:
         """Where bin `at` stands in the file."""
@@ -69,7 +77,10 @@ class Table:
     names: Sequence[str] = ()
     header: Sequence[str] = ()
     lines: ndarray | None = None
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+MOST_SHOWN = 1 << 25  # samples that the printed spread is taken of
 
 
 @dataclass
@@ -78,12 +89,13 @@ class Series:
 
     Attributes
     ----------
-    samples : (n,) float64; NaN = a gap
+    samples : (n,) float64, NaN = a gap; a series larger than memory stays on disk, as it is stored
     rate : samples a second, Hz
     unit : of the samples, or None
     name : channel or column
     breaks : first samples of later sweeps: the series is not continuous there
     warnings : what was done or looks odd
+    scale : unit of a sample as it is stored
     """
 
     samples: ndarray
@@ -92,6 +104,7 @@ class Series:
     name: str = ""
     breaks: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
+    scale: float = 1.0
 
     def stretches(self) -> list[ndarray]:
         """The series cut at its gaps and breaks: each piece is finite and was recorded without a pause."""
@@ -104,7 +117,8 @@ class Series:
     def describe(self) -> str:
         """One line: what was read."""
         unit = f" {self.unit}" if self.unit else ""
-        spread = float(np.nanstd(self.samples))
+        shown = np.asarray(self.samples[:MOST_SHOWN], dtype=np.float64)
+        spread = self.scale * float(np.nanstd(shown))
         length = len(self.samples) / self.rate
         return f"{len(self.samples)} samples at {self.rate:g} Hz ({length:g} s), rms {spread:.3g}{unit}"
 
@@ -140,27 +154,42 @@ def _registered(registry, endings):
     return keep
 
 
+MAGIC = (
+    (b"\x89HDF\r\n\x1a\n", ".h5"),
+    (b"MATLAB 7.3", ".h5"),
+    (b"\x93NUMPY", ".npy"),
+    (b"MATLAB 5.0", ".mat"),
+    (b"RIFF", ".wav"),
+    (b"RF64", ".wav"),
+    (b"TDSm", ".tdms"),
+    (b"ABF", ".abf"),
+    (b"CDF\x01", ".nc"),
+    (b"CDF\x02", ".nc"),
+)
+OTHERS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF", b"\x89PNG", b"\xff\xd8\xff")
+
+
 def sniffed(path: Path) -> str:
-    """Ending that fits the file's first bytes: its own if that is registered, ".h5" for HDF5 and so on, "" for text."""
+    """Ending that fits the file: that of an extension's format, else what its first bytes say, else its own, "" = text.
+
+    Raises
+    ------
+    Refusal for what is known to be neither text nor of a registered format
+    """
     suffix = path.suffix.lower()
+    entries = [table[suffix] for table in (READERS, SERIES_READERS) if suffix in table]
+    if any(not functions_of(entry)[-1].__module__.startswith("nblib.") for entry in entries):
+        return suffix
     with path.open("rb") as stream:
         start = stream.read(512)
-    if start.startswith(b"\x89HDF\r\n\x1a\n") or start[:128].startswith(b"MATLAB 7.3"):
-        return ".h5"
-    for magic, ending in (
-        (b"\x93NUMPY", ".npy"),
-        (b"MATLAB 5.0", ".mat"),
-        (b"RIFF", ".wav"),
-        (b"TDSm", ".tdms"),
-        (b"ABF", ".abf"),
-    ):
+    for magic, ending in MAGIC:
         if start.startswith(magic):
             return ending
-    if suffix in READERS or suffix in SERIES_READERS:
+    if entries:
         return suffix
-    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF", b"\x89PNG", b"\xff\xd8\xff")):
+    if start.startswith(OTHERS):
         raise Refusal(
-            f"it ends in {suffix!r} and is no text (a spreadsheet, archive or picture?); export the spectrum as "
+            f"it ends in {suffix!r} and is not text (a spreadsheet, archive or picture?); export the spectrum as "
             "CSV, .npz or .npy"
         )
-    return ""
+    return ".json" if re.match(rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*[\"}]|\[\s*[\[{\d-])", start) else ""

@@ -1,8 +1,9 @@
-"""What the lines above a table state: the columns' units, averages, spans; the value of a setting is no unit."""
+"""What the lines above a table state: the columns' units, averages, spans; a value with its unit is a setting."""
 
 import re
 from collections.abc import Sequence
 
+from nblib.measured.files.formats import Refusal
 from nblib.measured.files.units import (
     AMPLITUDE_WORDS,
     DECIBELS,
@@ -55,8 +56,45 @@ EQUALS_K = re.compile(
     rf"(?:^|[#%*!;,(]|averages?|averaged|avg|segments?)\s*[Kk]\s*=\s*{COUNT}{COUNT_END}", re.IGNORECASE
 )
 QUANTITY = re.compile(r"([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)[\s;,\t\"']*([uµμmkKMGT]?)(?:Hz|HZ|hz)(?![A-Za-z])")
+SECONDS = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("ms", "msec", "millis", "milliseconds", "millisecond"), 1e-3),
+    **dict.fromkeys(("us", "µs", "μs", "usec", "micros", "microseconds", "microsecond"), 1e-6),
+    **dict.fromkeys(("ns", "nsec", "nanos", "nanoseconds", "nanosecond"), 1e-9),
+    **dict.fromkeys(("min", "mins", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hours"), 3600.0),
+    **dict.fromkeys(("d", "days"), 86400.0),
+}
+OF_TIME = "|".join(sorted(SECONDS, key=len, reverse=True))
+OF_RATE = r"[kMG]?(?:Hz|hertz|sps|S/s|Sa/s|samples?/s(?:ec(?:ond)?)?|samples per second)"
+VALUE = r"(?P<value>\d[\d.,]*(?:[eE][+-]?\d+)?|[.,]\d+(?:[eE][+-]?\d+)?)"
+RATE = re.compile(
+    r"(?:sampl\w*[\s_.-]*(?:rate|freq\w*)|sampled[\s_]+at|data[\s_-]*rate|acquisition[\s_]*rate|scan[\s_]*rate"
+    r"|(?<![a-z])(?:fs|f_s|srate|odr|frequency of sampling)(?![a-z]))"
+    rf"\s*(?:[\(\[]\s*(?P<before>{OF_RATE})\s*[\)\]])?[\s\"',;:=]*{VALUE}\s*(?P<unit>{OF_RATE})?",
+    re.IGNORECASE,
+)
+BARE_RATE = re.compile(rf"(?<![\w.]){VALUE}\s*(?P<unit>[kM]?(?:sps|S/s|Sa/s))(?![a-z])", re.IGNORECASE)
+OLD_PEER = re.compile(rf"^\s*\d+\s+{VALUE}\s+NPTS,\s*DT")  # "6000 .0100 NPTS, DT"
+INTERVAL = re.compile(
+    r"(?:sampl\w*[\s_.-]*(?:interval|period|time|spacing)|(?:time|x|t)[\s_.-]*(?:step|incr\w*|inc|resolution|interval)"
+    r"|(?<![a-z])(?:dt|delta[\s_]?t|interval|increment|tinc|hres|horizontal[\s_]resolution)(?![a-z]))"
+    rf"\s*(?:[\(\[]\s*(?P<before>{OF_TIME})\s*[\)\]])?[\s\"',;:=]*{VALUE}\s*(?P<unit>(?:{OF_TIME})(?![a-z]))?(?![\s;,\"']*[kMG]?Hz)",
+    re.IGNORECASE,
+)
+SAMPLE_COUNT = re.compile(
+    r"NPTS\W*(\d+)|^\s*(\d+)[\s\d.]+NPTS|(?<![\w.])(\d+) (?:samples|data points|points)(?![a-z])"
+    r"|(?:number|num|no|nr)\.?[\s_]*(?:of)?[\s_]*(?:data[\s_]*)?(?:points|samples|values)\W+(\d+)",
+    re.IGNORECASE,
+)
+SERIES = re.compile(  # lines that only a time series has
+    r"TIMESERIES\b|\bSLIST\b|\bTSPAIR\b|\bNPTS\b|ChannelTitle=|time[\s_-]?(?:series|history)"
+    r"|(?:horizontal|x)[\s_.-]*(?:axis)?[\s_.-]*(?:units?|dimension|label)\W+(?:s|sec\w*|time|[mun]s)\b",
+    re.IGNORECASE,
+)
 LEVEL_UNIT = re.compile(
-    r"(?:y.?(?:unit|axis|dimension|scale)(?:_label)?|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)", re.IGNORECASE
+    r"(?:(?:(?<![a-z])y|vertical).?(?:unit|axis|dimension|scale)(?:_label)?|ordinate|^\W*units?)[\s\"']*[:=;,\t ]+(.+)",
+    re.IGNORECASE,
 )
 
 
@@ -78,6 +116,60 @@ def stated(header: Sequence[str], key: str) -> float | None:
         if match and re.search(key, line[: match.start()], re.IGNORECASE):
             return float(match.group(1).replace(",", ".")) * PREFIXES[match.group(2)]
     return None
+
+
+def _number(text):
+    """0,001 is a decimal comma and 10,000 a thousands separator."""
+    grouped = re.fullmatch(r"[1-9]\d{0,2}(?:,\d{3})+", text)
+    return float(text.replace(",", "" if grouped else "."))
+
+
+def sampling_rate(header: Sequence[str]) -> float:
+    """Samples a second that a header states, by a rate or by the interval between samples; 0 where it states none."""
+    for pattern, unit_of_time in ((RATE, False), (BARE_RATE, False), (OLD_PEER, True), (INTERVAL, True)):
+        for line in header:
+            match = pattern.search(line)
+            if match is None:
+                continue
+            groups = match.groupdict()
+            value, unit = _number(match["value"].rstrip(".,")), groups.get("before") or groups.get("unit") or ""
+            if unit_of_time:
+                value *= SECONDS[unit.lower()] if unit else 1.0
+                value = 1 / value if value > 0 else 0.0
+            else:
+                value *= PREFIXES.get(unit[:1], 1.0) if unit[1:] else 1.0
+            if value > 0:
+                return value
+    columns = [re.split(r"[,;\t]", line) for line in header[-2:]]  # "Start,Increment" above its value
+    for cell, below in zip(*columns, strict=False) if len(columns) == 2 else ():
+        if re.fullmatch(r"\s*increment\s*", cell, re.IGNORECASE) and re.fullmatch(NUMBER, below.strip()):
+            return 1 / float(below) if float(below) > 0 else 0.0
+    return 0.0
+
+
+def sample_count(header: Sequence[str]) -> int | None:
+    """Number of samples that a header states ("NPTS= 6000", "6000 samples"), or None."""
+    found = [match for line in header for match in [SAMPLE_COUNT.search(line)] if match]
+    return int(next(group for group in found[0].groups() if group)) if found else None
+
+
+def labview_axis(header: Sequence[str]) -> tuple[str, float, float] | None:
+    """(name with unit, start, step) of an axis that a LabVIEW file states instead of writing it, or None.
+
+    Raises
+    ------
+    Refusal where the channels' axes differ
+    """
+    cells = {parts[0]: parts[1:] for parts in (line.rstrip().split("\t") for line in header)}
+    if cells.get("X_Columns", [""])[0] != "No" or "Delta_X" not in cells:
+        return None
+    starts, steps = (
+        {float(cell.replace(",", ".")) for cell in cells.get(key, ["0"]) if cell} for key in ("X0", "Delta_X")
+    )
+    if len(steps) != 1 or len(starts) > 1 or min(steps) <= 0:
+        raise Refusal(f"its channels have axes of their own (Delta_X {sorted(steps)}, X0 {sorted(starts)}); export one")
+    is_time = cells.get("X_Dimension", ["Time"])[0].lower() != "frequency"
+    return "Time [s]" if is_time else "Frequency [Hz]", min(starts, default=0.0), min(steps)
 
 
 def axis_line(header: Sequence[str]) -> str:

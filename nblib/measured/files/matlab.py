@@ -80,7 +80,7 @@ def _elements(content, order):
 def _values(element, order):
     kind, body = element
     if kind not in TYPES or len(body) % np.dtype(TYPES[kind]).itemsize:
-        raise ValueError(f"type {kind} is no kind of number")
+        raise ValueError(f"type {kind} is not a kind of number")
     return np.frombuffer(body, dtype=order + TYPES[kind])
 
 
@@ -123,7 +123,7 @@ def _structure(parts, shape, order, depth):
     for key in keys:
         kind, body = next(parts, (0, b""))
         if kind != MATRIX:
-            raise ValueError(f"field {key} is no array")
+            raise ValueError(f"field {key} is not an array")
         value = _matrix(body, order, depth + 1)[1]
         if value is not None:
             found[key] = value

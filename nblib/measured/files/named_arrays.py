@@ -6,42 +6,31 @@ import numpy as np
 from numpy import ndarray
 
 from nblib.measured.files.columns import choose, from_matrix
-from nblib.measured.files.formats import Column, Raw, Refusal, Table
+from nblib.measured.files.formats import Column, IsSeries, Raw, Refusal, Table
 
 FREQ_KEYS = (
-    "freq",
-    "freqs",
-    "frequency",
-    "frequencies",
-    "f",
-    "freq_hz",
-    "f_hz",
-    "fhz",
-    "fx",
-    "fxx",
-    "faxis",
-    "f_axis",
-    "freq_axis",
-    "hz",
-)
+    "freq", "freqs", "frequency", "frequencies", "f", "freq_hz", "f_hz",
+    "fhz", "fx", "fxx", "faxis", "f_axis", "freq_axis", "hz",
+)  # fmt: skip
 PSD_KEYS = (
-    "psd",
-    "psd_mean",
-    "mean_psd",
-    "pxx",
-    "psds",
-    "psdx",
-    "sxx",
-    "s",
-    "p",
-    "power_spectral_density",
-    "spectrum",
-    "spectra",
-    "power",
-    "values",
-)
+    "psd", "psd_mean", "mean_psd", "pxx", "psds", "psdx", "sxx",
+    "s", "p", "power_spectral_density", "spectrum", "spectra", "power", "values",
+)  # fmt: skip
 ASD_KEYS = ("asd", "amplitude_spectral_density", "lsd")
 K_KEYS = ("n_avg", "n_averages", "n_average", "navg", "n_segments", "nsegments", "k", "averages", "num_averages")
+RATE_KEYS = (
+    "fs",
+    "rate",
+    "sample_rate",
+    "sampling_rate",
+    "samplerate",
+    "sampling_frequency",
+    "sr",
+    "srate",
+    "data_rate",
+)
+STEP_KEYS = ("dt", "sample_interval", "sampling_interval", "ts")
+TIME_KEYS = ("t", "time", "times", "tm")
 UNIT_KEYS = ("unit", "units", "psd_unit", "psd_units", "y_unit", "yunit")
 FREQ_UNIT_KEYS = ("freq_unit", "freq_units", "x_unit", "xunit", "frequency_unit", "f_unit")
 
@@ -57,7 +46,7 @@ def as_header(attributes):
 
 
 def flattened(tree: dict, before: str = "") -> dict[str, ndarray]:
-    """Nested dictionaries as {"outer.inner": array}; what is no array, number or text is left out."""
+    """Nested dictionaries as {"outer.inner": array}; only arrays, numbers and text are kept."""
     flat: dict[str, ndarray] = {}
     for key, value in tree.items():
         if str(key).startswith("__"):
@@ -88,7 +77,7 @@ def pick(keys, column, what):
         return keys[0]
     found = [key for key in keys if column is not None and _is_key(column, key)]
     if len(found) != 1:
-        raise Refusal(f"it holds {len(keys)} {what}: {', '.join(keys[:12])}; choose with --column NAME")
+        raise Refusal(f"it holds {len(keys)} {what}: {', '.join(keys[:12])}; choose with column=NAME")
     return found[0]
 
 
@@ -97,7 +86,7 @@ def _is_key(column, key):
 
 
 def _split_column(arrays, column):
-    """(key of the array, rows of it) that --column asks for; None where it leaves one open.
+    """(key of the array, rows of it) that `column` asks for; None where it leaves one open.
 
     "psd" is a key, 2 or "2" the second spectrum of the array that would be read without it, "psd[1]" the same by the
     name that is printed, "all" every spectrum.
@@ -171,7 +160,7 @@ def from_arrays(arrays: dict[str, ndarray], column: Column = None, attributes: d
     )
     if rows is not None:
         if not all(0 <= row < n_spectra for row in rows):
-            raise Refusal(f"--column {column}: {psd_key} holds spectra 1..{n_spectra}")
+            raise Refusal(f"column={column}: {psd_key} holds spectra 1..{n_spectra}")
         _take(raw, rows)
     return raw
 
@@ -190,7 +179,7 @@ def _without_frequencies(arrays, column) -> Raw:
         for key in arrays
         if arrays[key].dtype.kind in "fiuc" and arrays[key].ndim == 2 and min(arrays[key].shape) > 1
     ]
-    if len(numeric) == 1:
+    if len(numeric) == 1 and not _is_series(arrays):
         return from_matrix(arrays[numeric[0]], column)
     if len(arrays) > 1 and all(array.ndim == 1 and array.dtype.kind in "fiu" for array in arrays.values()):
         same = {len(array) for array in arrays.values()}
@@ -206,10 +195,18 @@ def _text(arrays, beside, keys):
     return "" if not found else str(plain_text(np.ravel(found[0])[0]) if found[0].size else "")
 
 
+def _is_series(arrays):
+    keys = [_short(key) for key in arrays]
+    return not any(re.search("psd|asd|pxx|spect", key) for key in keys) and any(
+        key in (*RATE_KEYS, *STEP_KEYS, *TIME_KEYS) for key in keys
+    )
+
+
 def _refuse_keys(arrays):
-    raise Refusal(
+    is_series = _is_series(arrays)
+    raise (IsSeries if is_series else Refusal)(
         f"it holds {sorted(arrays)[:20]}; it needs freq (or f, frequencies) and one of psd, psd_mean, Pxx, asd, "
-        "one value per frequency"
+        "one value per frequency" + (". A time series is read with load_series" if is_series else "")
     )
 
 

@@ -15,6 +15,7 @@ SAFE_GLOBALS = {
     for module in ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
     for name in ("_reconstruct", "scalar", "_frombuffer")
 } | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"), ("collections", "OrderedDict")}
+ARRAY = "ndarray"
 STUDY_FREQS = np.arange(1.0, 3001.0)  # Hz; the starting study's pickles hold none
 REFUSED = "only plain numpy arrays, torch tensors and containers are read"
 
@@ -29,9 +30,20 @@ class ArraysOnly(pickle.Unpickler):
             return _storage
         if (module, name) not in SAFE_GLOBALS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}; {REFUSED}")
+        if (module, name) == ("numpy", "ndarray"):
+            return ARRAY  # only an argument of _reconstruct
+        if name == "_reconstruct":
+            return _empty
         if module.startswith("numpy.core"):
             module = module.replace("numpy.core", "numpy._core", 1)
         return super().find_class(module, name)
+
+
+def _empty(kind, shape, code):
+    """An array without numbers, which its pickled state fills; NumPy's own makes one of any claimed size."""
+    if kind != ARRAY or shape != (0,):
+        raise pickle.UnpicklingError(f"it asks for an array of shape {shape}; {REFUSED}")
+    return np.zeros(0)
 
 
 def _storage(content: bytes):
@@ -68,18 +80,18 @@ def read_pickle(path: Path, column: Column) -> Raw:
 
 def load_pickle(path: Path):
     """What a pickle or a file of torch.save holds, tensors as arrays; a Refusal for anything that would be executed."""
-    start = path.read_bytes()[:16]
+    content = path.read_bytes()
+    start = content[:16]
     if start.startswith(b"PK\x03\x04") or start.startswith(
         b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
     ):  # torch.save, new and old
         return _torch_file(path)
-    with path.open("rb") as stream:
-        try:
-            return ArraysOnly(stream, encoding="latin1").load()
-        except pickle.UnpicklingError as error:
-            if REFUSED in str(error):
-                raise Refusal(str(error)) from None
-            raise
+    try:
+        return ArraysOnly(io.BytesIO(content), encoding="latin1").load()
+    except pickle.UnpicklingError as error:
+        if REFUSED in str(error):
+            raise Refusal(str(error)) from None
+        raise
 
 
 def _torch_file(path):

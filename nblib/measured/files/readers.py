@@ -4,10 +4,8 @@ The formats are functions in text, arrays, pickles and series, listed in formats
 one is one function with the decorator `@reader(".xyz")`. What numbers mean is decided in units, levels, columns, axis.
 """
 
-import contextlib
-import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from nblib.measured.files.formats import (
     READERS,
     SERIES_READERS,
     Column,
+    IsSeries,
     Raw,
     Refusal,
     Series,
@@ -28,17 +27,26 @@ from nblib.measured.files.formats import (
     sniffed,
 )
 from nblib.measured.files.headers import averages
-from nblib.measured.files.levels import check_span, mark_missing, split_units, to_hertz, to_power
+from nblib.measured.files.levels import ask_sign, check_span, mark_missing, split_units, to_hertz, to_power
+from nblib.measured.files.packed_files import COMPRESSED, plain_file
 from nblib.measured.files.series import checked as checked_series
 from nblib.project.paths import resolve_data_path
 from nblib.stored import StoredSpectra, write_stored
 
-__all__ = ["ReadingWarning", "Series", "Spectra", "load_series", "load_spectra", "reader", "series_reader"]
+__all__ = [
+    "COMPRESSED",
+    "IsSeries",
+    "ReadingWarning",
+    "Series",
+    "Spectra",
+    "load_series",
+    "load_spectra",
+    "reader",
+    "series_reader",
+]
 
 ROWS_A_CHECK = 1000  # spectra looked at together, so that a file larger than memory can be checked
 JUMP = 1e15  # between neighbouring bins: no spectrum does that
-COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
-LARGEST = 4 << 30  # bytes after decompression
 
 
 class ReadingWarning(UserWarning):
@@ -98,7 +106,7 @@ def load_spectra(
     asd: bool | None = None,
     db: bool | None = None,
     unit: str | Sequence[str] | None = None,
-    span: str | None = None,
+    span: str | int | None = None,
 ) -> Spectra:
     """Read one file of spectra, checked; the file itself is never changed and nothing in it is executed.
 
@@ -110,7 +118,8 @@ def load_spectra(
     db : True = values are decibels, 10 log10 of the power; False = they are not; None = the header decides
     unit : of the frequency axis ("kHz"), of the level ("V^2/Hz", "nV/sqrt(Hz)", "dBm/Hz") or both ("kHz,V^2/Hz");
         goes before what the file says
-    span : of overlapping spans keep the "first" or the "last", or "cut" = each frequency once, from the finer span
+    span : of overlapping spans keep the "first" or the "last", or "cut" = each frequency once, from the finer span; of
+        spectra below one another also a number, "mean" or "all"; of a two-sided one "fold", "positive" or "negative"
 
     Returns
     -------
@@ -118,15 +127,16 @@ def load_spectra(
 
     Raises
     ------
-    ValueError that names the file, the line or key, what was found and what to do
+    IsSeries where the file holds a time series, else ValueError; the text names the file, the line or key, what was
+    found and what to do
     """
     path = resolve_data_path(path)
     try:
-        with _plain_file(path) as plain:
+        with plain_file(path) as plain:
             raw = _raw(plain, column)
         spectra = _checked(path.name, raw, asd, db, unit, span)
     except Refusal as error:
-        raise ValueError(f"{path.name}: {error}") from error.__cause__
+        raise type(error)(f"{path.name}: {error}") from error.__cause__
     for text in spectra.warnings:
         warnings.warn(f"{path.name}: {text}", ReadingWarning, stacklevel=2)
     return spectra
@@ -139,7 +149,7 @@ def load_series(path: str | Path, rate: float | None = None, column: Column = No
     ----------
     path : .wav, .h5/.hdf5 (GWOSC strain, gwpy), .npy, .npz, .mat, .tdms, .abf, or text with or without a time column
     rate : samples a second, Hz; None = the file states it
-    column : channel, heading, key, or number (the first column is 1)
+    column : channel, heading, key, or number (the first column is 1); "rows" = of a text, samples along the rows
 
     Raises
     ------
@@ -147,54 +157,24 @@ def load_series(path: str | Path, rate: float | None = None, column: Column = No
     """
     path = resolve_data_path(path)
     try:
-        with _plain_file(path) as plain:
+        with plain_file(path) as plain:
             ending = sniffed(plain)
-            series = _guarded(SERIES_READERS.get(ending, SERIES_READERS[""]), plain, rate, column)
+            if ending not in SERIES_READERS:
+                raise Refusal(f"a {ending} file holds spectra; read it with load_spectra")
+            series = _guarded(SERIES_READERS[ending], plain, rate, column)
         series = checked_series(series, rate)
     except Refusal as error:
-        raise ValueError(f"{path.name}: {error}") from error.__cause__
+        raise type(error)(f"{path.name}: {error}") from error.__cause__
     for text in series.warnings:
         warnings.warn(f"{path.name}: {text}", ReadingWarning, stacklevel=2)
     return series
-
-
-@contextlib.contextmanager
-def _plain_file(path) -> Iterator[Path]:
-    """The file, or a decompressed copy that is removed afterwards."""
-    if path.stat().st_size == 0:
-        raise Refusal("it is empty; export it again")
-    with path.open("rb") as stream:
-        start = stream.read(6)
-    magic = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz"}
-    packed = next((ending for mark, ending in magic.items() if start.startswith(mark)), None)
-    if packed is None:
-        if path.suffix.lower() in COMPRESSED:
-            raise Refusal(f"it is truncated or not a {path.suffix} file; export it again")
-        yield path
-        return
-    import importlib
-
-    name = path.name[: -len(path.suffix)] if path.suffix.lower() in COMPRESSED else path.name
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / (name or "spectrum.txt")
-        try:
-            with importlib.import_module(COMPRESSED[packed]).open(path, "rb") as stream:
-                content = stream.read(LARGEST + 1)
-        except Exception as error:
-            raise Refusal(f"it is truncated or not a {packed} file ({error}); export it again") from error
-        if len(content) > LARGEST:
-            raise Refusal(f"it unpacks to more than {LARGEST >> 30} GiB; export fewer spectra")
-        copy.write_bytes(content)
-        if not content:
-            raise Refusal("it unpacks to nothing; export it again")
-        yield copy
 
 
 def _raw(path, column) -> Raw:
     ending = sniffed(path)
     if ending in READERS:
         return _guarded(READERS[ending], path, column)
-    raise Refusal(f"a {ending} file holds a time series; read it with --series")
+    raise IsSeries(f"a {ending} file holds a time series; read it with load_series")
 
 
 def _guarded(function, path, *arguments):
@@ -240,13 +220,13 @@ def _checked(name, raw, asd, db, unit, span) -> Spectra:
         unit=psd_unit,
         n_segments=raw.n_segments or averages(raw.header),
         names=tuple(name for name, there in zip(raw.names, rows, strict=False) if there),
-        warnings=tuple(raw.said),
+        warnings=tuple(raw.notes),
         source=name,
     )
 
 
 def _valid_bins(raw) -> Bool[ndarray, "spectrum bin"]:
-    """Which bins hold a measurement: finite and above 0. A negative power is a question, never a missing bin."""
+    """Which bins hold a measurement: finite and above 0. A negative power is an error, never a missing bin."""
     values = raw.values
     stated = np.broadcast_to(np.asarray(True if raw.valid is None else raw.valid, bool), values.shape)
     full = True
@@ -268,14 +248,10 @@ def _valid_bins(raw) -> Bool[ndarray, "spectrum bin"]:
 def _refuse_negative(raw, block, there, negative, start):
     row, at = np.argwhere(negative)[0]
     if (negative == there).all():
-        raise Refusal(
-            "every value is negative: decibels? Give --db; of a floor that was subtracted, keep the values above 0"
-        )
+        raise Refusal(f"every value is negative. {ask_sign(block[there])}")
     raise Refusal(
         f"psd is {block[row, at]:g} at {raw.freqs[at]:g} Hz ({raw.place(int(at))}, spectrum {start + row + 1}) and "
-        f"{negative.sum()} of "
-        f"{there.sum()} values are negative: a PSD is positive. Decibels? Give --db. Write nan where there is no "
-        "measurement"
+        f"{negative.sum()} of {there.sum()} values are negative: a PSD is positive. {ask_sign(block[row][there[row]])}"
     )
 
 
@@ -288,14 +264,14 @@ def _present(raw, valid):
         raise Refusal(f"no bin holds a measurement: all {valid.shape[1]} values are zero, missing or not finite")
     for at in np.flatnonzero(~rows)[:5]:
         name = raw.names[at] if at < len(raw.names) else f"spectrum {at + 1}"
-        raw.said.append(f"{name} (spectrum {at + 1} of {len(rows)}) holds no measurement and is skipped")
+        raw.notes.append(f"{name} (spectrum {at + 1} of {len(rows)}) holds no measurement and is skipped")
     some = valid[rows]
     missing = int((~some).sum())
     if missing:
         row, at = np.argwhere(~some)[0]
         zero = int((np.asarray(raw.values[rows]) == 0).sum())
         why = f", {zero} of them 0" if zero else ""
-        raw.said.append(
+        raw.notes.append(
             f"{missing} bin{'s' if missing > 1 else ''} missing (not a number, overload, zero or marked{why}), "
             f"first {raw.freqs[at]:g} Hz ({raw.place(int(at))})"
         )
@@ -303,17 +279,14 @@ def _present(raw, valid):
 
 
 def _look_odd(raw, rows, valid):
-    """Say what no spectrum does: a jump of 15 decades, or values that look like decibels."""
+    """Note what no spectrum does: a jump of 15 decades."""
     at = int(np.argmax(rows))
     psd = np.asarray(raw.values[at], float)[valid[at]]
     freqs = raw.freqs[valid[at]]
     steps = np.abs(np.diff(np.log10(psd)))
     if steps.size and steps.max() > np.log10(JUMP):
         where = int(np.argmax(steps))
-        raw.said.append(
+        raw.notes.append(
             f"the level jumps by {steps[where]:.0f} decades between {freqs[where]:g} and {freqs[where + 1]:g} Hz: "
             "a value or a column misread?"
         )
-    from_db = any("decibels are converted" in text for text in raw.said)
-    if not from_db and psd.size > 8 and psd.min() > 3 and psd.max() < 400 and 1.05 < psd.max() / psd.min() < 5:
-        raw.said.append(f"all values lie in {psd.min():.4g}..{psd.max():.4g} and vary little: decibels? Then give --db")

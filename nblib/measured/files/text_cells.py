@@ -1,4 +1,4 @@
-"""From bytes to text to numbers: encodings, delimiters, decimal commas, thousands, words for "no value"."""
+"""From text to numbers: delimiters, decimal commas, thousands, words for "no value"."""
 
 import csv
 import re
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-
-from nblib.measured.files.formats import Refusal
 
 NO_VALUE = re.compile(
     r"""[+-]?(?:nan(?:\([^)]*\))?|inf(?:inity)?|∞
@@ -22,49 +20,13 @@ NO_EXPONENT_LETTER = re.compile(r"([+-]?\d*[.,]\d+)([+-]\d{2,3})")  # Fortran dr
 SPACES = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3}(?!\d))")  # thousands: 1 094, 1'094
 COMPLEX = re.compile(
     r"\d[eE]?[+-]?\d*\s*[+-]\s*[\d.]+(?:[eE][+-]?\d+)?\s*[ij](?![A-Za-z])"
-    r"|\(?-?[\d.]+(?:[eE][+-]?\d+)?(?:dB)?,-?[\d.]+(?:[eE][+-]?\d+)?(?:°|\ufffd)?\)?$"
+    r"|^\(?-?[\d.]+(?:[eE][+-]?\d+)?(?:dB)?,-?[\d.]+(?:[eE][+-]?\d+)?(?:°|\ufffd)?\)?$"
 )
 INLINE = re.compile(
     r"\s(?:#(?!N/?A|NUM|DIV|VALUE|REF|NAME|NULL|NV|ZAHL|WERT)|//|!\s).*$", re.IGNORECASE
 )  # a remark after the values
 DELIMITERS = ("\t", ";", "|", ",", None)  # None = blanks
 SAMPLE = 60  # lines from which the delimiter is judged
-
-
-def decoded(content: bytes) -> str:
-    """Text in UTF-8, UTF-16, UTF-32 (with or without a byte-order mark), else Windows-1252; ends at a DOS Ctrl-Z.
-
-    Raises
-    ------
-    Refusal when the bytes are no text
-    """
-    for mark, encoding in (
-        (b"\xff\xfe\0\0", "utf-32"),
-        (b"\0\0\xfe\xff", "utf-32"),
-        (b"\xff\xfe", "utf-16"),
-        (b"\xfe\xff", "utf-16"),
-    ):
-        if content.startswith(mark):
-            return _clean(content.decode(encoding, errors="replace"))
-    start = content[:4096]
-    odd, even = start[1::2].count(0), start[0::2].count(0)
-    half = max(1, len(start) // 2)
-    if odd > 0.7 * half and even < 0.1 * half:
-        return _clean(content.decode("utf-16-le", errors="replace"))
-    if even > 0.7 * half and odd < 0.1 * half:
-        return _clean(content.decode("utf-16-be", errors="replace"))
-    try:
-        return _clean(content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        return _clean(content.decode("cp1252", errors="replace"))
-
-
-def _clean(text: str) -> str:
-    text = text.removeprefix("\ufeff").split("\x1a")[0].rstrip("\0")
-    strange = len(re.findall(r"[\x00-\x08\x0e-\x19\x1b-\x1f]", text[:20000]))
-    if strange > 0.005 * min(len(text), 20000):
-        raise Refusal("it is not text; save it as CSV, .npz or .npy")
-    return text
 
 
 @dataclass(frozen=True)
@@ -81,6 +43,7 @@ class Dialect:
         if self.delimiter is None:
             return [cell.strip("\"'") for cell in line.split()]
         if '"' in line:
+            line = line.replace('="', '"')  # a spreadsheet's way to keep text as it is
             cells = next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), [])
         else:
             cells = line.split(self.delimiter)

@@ -1,0 +1,209 @@
+"""Tables not laid out as rows of numbers: times of day, units in cells, text beside the numbers, rows across."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nblib.measured.files.formats import Refusal
+from nblib.measured.files.text_cells import Dialect
+from nblib.measured.files.units import PREFIXES
+
+NUM = r"[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?"
+TIME_OF_DAY = re.compile(  # 10:00:59.5, 10:00:59 PM, and 00:59.5 as spreadsheets shorten it
+    r"(?<![\d:])(?:(\d{1,3}):(\d\d):(\d\d(?:[.:]\d+)?)|(\d{1,2}):(\d\d\.\d+))(?:\s*([AaPp])\.?[Mm]\.?)?"
+    r"(?:Z|\s?UTC|[+-]\d\d:?\d\d)?"
+)
+DATE = re.compile(
+    r"(?<![\d.,])(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])(?:\d{1,2}|[A-Za-z]{3})\2(?:\d{4}|\d\d)|\d{4}-\d{3})(?!\d)"
+)
+STAMPED = re.compile(rf"\W*(?:\d+[,;\t ]\W*)?(?:{DATE.pattern})?[T,;\s\"]*{TIME_OF_DAY.pattern}")
+DATED = re.compile(rf"\W*(?:{DATE.pattern})")
+# a number and its unit in one cell: 1k, 2.5 kHz, -120.1 dBm; a bare prefix must follow the number directly
+WITH_UNIT = re.compile(
+    rf"(?<![\w^/+-])({NUM})(?:\s?((?:Meg|[kMGmuµμ])?)(Hz|hz|HZ)|((?:Meg|[kKMGmuµμn]))|\s?(dB[\w/√²^()]*|[fpnuµm]?[VA][\w²^]*/√?\S*Hz))"
+    r"(?=[\"']?\s*(?:$|[,;|\t]|\s{1,}[+\-.\d\"']))"
+)
+BEGINS = re.compile(rf"\s*[\"']?{NUM}")
+FOREIGN = (  # lines that are not rows of a table, and what they are
+    (r"[^\[]*[\"']\s*\[\s*[-+\d.][^\"']*,", "holds lists of numbers in its cells; write one row a bin"),
+    (
+        r"\s*(?:\d{4}-\d\d-\d\d|\d{8}),\s*\d+:\d\d:\d\d[^,]*(?:,\s*\d+(?:\.\d*)?){4},\s*-?\d",
+        "is one sweep: date, time, first and last frequency, bin width, samples, levels; write one row a bin",
+    ),
+    (r"#\s*[kMG]?Hz\s+[SYZGH]\s+(?:DB|MA|RI)\b", "says network parameters (Touchstone); a spectrum is noise per Hz"),
+)
+SHARE = 0.5  # of the rows sampled
+MOST_LINES = 64  # of a table that runs along its lines
+
+
+@dataclass
+class Layout:
+    """Lines as rows of numbers, one for each of the file's (or turned); what stood beside them; what was done.
+
+    Attributes
+    ----------
+    header : text that stood beside the numbers
+    turned : the rows ran along the lines, so that numbers of lines are lost
+    stamped : the first column holds times of day, now in seconds
+    dated : a column of dates, now 0, stands before it
+    """
+
+    lines: list[str]
+    header: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    turned: bool = False
+    stamped: bool = False
+    dated: bool = False
+
+
+def arranged(lines: Sequence[str]) -> Layout:
+    """The lines with one row of numbers each; what is laid out so already stays as it is.
+
+    Raises
+    ------
+    Refusal for tables in a table, whose line is named
+    """
+    layout = Layout(list(lines))
+    if re.match(r"ATF\s", lines[0]) and len(lines) > 1:
+        layout.lines[1] = ""  # Axon's numbers of header lines and columns
+    filled = [line for line in lines[:4000] if line.strip()]
+    for number, line in enumerate(lines[:50], start=1):
+        for pattern, what in FOREIGN:
+            if re.match(pattern, line, re.IGNORECASE):
+                raise Refusal(f"line {number}, {line.strip()[:60]!r}, {what}")
+    if any(mark in line for line in filled[-3:] for mark in ";\t"):  # 15:00:00,25 is one cell
+        layout.lines = [re.sub(r"(?<=:\d\d),(?=\d)", ".", line) for line in layout.lines]
+        filled = [line for line in layout.lines[:4000] if line.strip()]
+    body = [line for line in filled[len(filled) // 4 :] if any(map(str.isdigit, line))][:200]
+    if body and sum(bool(STAMPED.match(line)) for line in body) > SHARE * len(body):
+        _seconds(layout, "," if any(re.search(r"[;\t].*\d,\d", line) for line in body) else ".")
+    elif body and sum(bool(DATED.match(line)) for line in body) > SHARE * len(body):
+        raise Refusal("its rows begin with dates without a time of day; number the samples, and give rate=HZ")
+    for rule in (_no_axis_column, _text_beside, _turn):
+        if rule(layout, filled):
+            break
+    return layout
+
+
+def _seconds(layout, decimal):
+    """Times of day as seconds since the first; they go on after midnight, or after a full hour where none is written.
+
+    A date in a cell of its own becomes 0, a date before the time goes.
+    """
+    first, before, turns = None, -1.0, 0.0
+
+    def seconds(match):
+        nonlocal first, before, turns
+        hours, minutes, rest, short_minutes, short_rest, half = match.groups()
+        hour = int(hours or 0) % 12 + 12 * (half in "pP") if half else int(hours or 0)
+        now = 3600.0 * hour + 60 * int(minutes or short_minutes) + float((rest or short_rest).replace(":", "."))
+        turn = 86400.0 if hours else 3600.0
+        turns += turn * (now < before - turn / 2)
+        before, first = now, now if first is None else first
+        return f"{now + turns - first:.9f}".replace(".", decimal)
+
+    for at, line in enumerate(layout.lines):
+        if STAMPED.match(line):
+            dated = DATE.search(line)
+            if dated:
+                rest = line[dated.end() :]
+                layout.dated = rest[:1] not in ("T", " ")
+                line = line[: dated.start()] + ("0" + rest if layout.dated else rest.lstrip("T "))
+            layout.lines[at] = TIME_OF_DAY.sub(seconds, line, count=1)
+    layout.stamped = True
+    layout.notes.append("times of day are read as seconds since the first")
+
+
+def without_units(layout: Layout) -> bool:
+    """Numbers without the units that follow them in their cells, a prefix an exponent; True where there were any."""
+    rows = [at for at, line in enumerate(layout.lines) if BEGINS.match(line)]
+    found = [at for at in rows if WITH_UNIT.search(layout.lines[at])]
+    if len(found) < max(3, 0.02 * len(rows)):
+        return False
+    units: Counter[str] = Counter()
+    example = next(WITH_UNIT.finditer(layout.lines[found[-1]])).group(0).strip()
+
+    def plain(match):
+        number, prefix, hertz, bare, unit = match.groups()
+        units["Hz" if hertz else unit or ""] += 1
+        factor = 1e6 if "Meg" in (prefix, bare) else PREFIXES.get(prefix or bare or "", 1e-9)
+        exponent = f"e{round(math.log10(factor))}" if factor != 1 else ""
+        if exponent and "e" in number.lower():
+            return repr(float(number.replace(",", ".")) * factor)
+        return number + exponent
+
+    for at in found:
+        layout.lines[at] = WITH_UNIT.sub(plain, layout.lines[at])
+    levels = [unit for unit in units if unit not in ("", "Hz")]
+    if len(levels) > 1:
+        raise Refusal(f"its cells hold levels in different units: {', '.join(levels[:6])}; export one unit")
+    layout.header += ["x-Unit: Hz"] * ("Hz" in units) + [f"y-Unit: {unit}" for unit in levels]
+    layout.notes.append(f"cells such as {example!r} hold a prefix or a unit: they are read as numbers times it")
+    return True
+
+
+def _cells(lines):
+    """(delimiter, cells of each line) for the mark that gives all of these lines one width above 1, or None."""
+    for mark in ("\t", ";", ",", None):
+        cells = [Dialect(mark).split(line) for line in lines]
+        if len(cells[0]) > 1 and len({len(row) for row in cells}) == 1:
+            return mark, cells
+    return None
+
+
+def _is_number(cell):
+    return any(Dialect(";", decimal).number(cell) is not None for decimal in ".,") and any(map(str.isdigit, cell))
+
+
+def _text_beside(layout, filled):
+    """Numbers stand in the last columns, settings in the first ones of the same lines (Tektronix)."""
+    sample = filled[len(filled) // 4 :][:25] + filled[-5:] if len(filled) > 12 else []
+    for mark in (",", ";", "\t"):
+        cells = [Dialect(mark).split(line) for line in sample]
+        n_numbers = min((_numbers_at_end(row) for row in cells), default=0)
+        named = any(Dialect(mark).split(line)[0] for line in filled[:40])
+        if n_numbers > 1 and named and not any(_is_number(row[0]) for row in cells):
+            rows = [Dialect(mark).split(line) for line in layout.lines]
+            layout.header += [mark.join(row[:-n_numbers]).rstrip(mark) for row in rows if any(row[:-n_numbers])]
+            layout.lines = [mark.join(row[-n_numbers:]) for row in rows]
+            layout.notes.append(f"the last {n_numbers} columns are read; what stands before them is the header")
+            return True
+    return False
+
+
+def _numbers_at_end(cells):
+    numeric = [_is_number(cell) for cell in cells]
+    return numeric[::-1].index(False) if False in numeric else 0
+
+
+def _no_axis_column(layout, filled):
+    """LabVIEW's X_Columns No: every row begins with an empty cell, the axis is X0 and Delta_X of the header."""
+    if not any(re.match(r"X_Columns\s+No\b", line) for line in filled[:40]):
+        return False
+    layout.lines = [re.sub(r"^(?:X_Value)?\t", "", line) for line in layout.lines]
+    return True
+
+
+def _turn(layout, filled):
+    """A table that runs along a few long lines, with or without a name in front of each, is turned."""
+    if len(filled) > MOST_LINES or not filled:
+        return False
+    longest = max(filled, key=len)
+    width = max(len(Dialect(mark).split(longest)) for mark in ("\t", ";", ",", None))
+    long = [line for line in filled if len(line) > 0.2 * len(longest)]
+    found = _cells(long)
+    if found is None or width < max(16, 4 * len(long)):
+        return False
+    mark, cells = found
+    named = not any(_is_number(row[0]) for row in cells)
+    body = [row[named:] for row in cells]
+    if not all(_is_number(cell) or not cell for row in body for cell in row[:40]):
+        return False
+    joint = "\t" if mark is None else mark
+    layout.header += [line for line in filled if line not in long]
+    layout.lines = [joint.join(column) for column in zip(*cells, strict=True)]
+    layout.turned = True
+    layout.notes.append(f"the table runs along {len(long)} line{'s' * (len(long) > 1)} and is turned")
+    return True
