@@ -22,7 +22,7 @@ from nblib.project.paths import ROOT
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DETECTOR = ["Detection", "Flag", "NoiseDetector", "Spectra"]
 IDEA = ["AttentionWithWeights", "NoiseBERT", "NoiseBERTDataset", "TrainConfig", "train", "train_many"]
-OPTIONS = "asd column db false-alarm floor help json network out rate resolution segments series span unit"
+OPTIONS = "asd column db extensions false-alarm floor help json network out rate resolution segments series span unit"
 COLUMNS = ["fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability"]
 KEYS = {"schema", "file", "read", "false_alarm", "segments_used", "flags", "warnings"}
 READ = {"bins", "fmin", "fmax", "missing", "unit", "segments", "median", "sampling_rate"}

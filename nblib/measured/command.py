@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from nblib.measured.advice import as_options
+from nblib.measured.analyse import detected
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.files.readers import IsSeries, load_series, load_spectra
 from nblib.measured.measurement import Measurement, from_series, from_spectra, subtract_floor
 from nblib.measured.outputs import check_targets, free_name, output_names, prepare
 from nblib.measured.products import as_json, product_paths, table, write_products
-from nblib.measured.result import Detection
+from nblib.project.extensions import load_extensions
 
 
 @dataclasses.dataclass
@@ -106,7 +107,8 @@ def _one_file(path, name, taken, detector, options, done: _Done):
         if not options.json:
             targets = [target for own in names for target in product_paths(options.out, own)]
             check_targets(targets, [*options.files, *([options.floor] if options.floor else [])])
-        found = [(own, one, _detected(detector, one, options)) for own, one in zip(names, spectra, strict=True)]
+        flagged = (detected(one, options.false_alarm, None, detector) for one in spectra)
+        found = list(zip(names, spectra, flagged, strict=True))
     for own, measured, detection in found:
         done.documents.append(as_json(measured, detection))
         done.rows.append(f"{measured.label}: {_count(detection)}")
@@ -168,6 +170,9 @@ def _parser() -> argparse.ArgumentParser:
         "two-sided spectrum fold, positive or negative",
     )
     parser.add_argument("--floor", type=Path, metavar="FILE", help="measured floor of the instrument, subtracted")
+    parser.add_argument(
+        "--extensions", default="", metavar="NAMES", help="modules or .py files that add formats, a comma between"
+    )
     series = parser.add_argument_group("time series")
     series.add_argument("--series", action="store_true", help="the files hold samples, not spectra")
     series.add_argument("--rate", type=float, metavar="HZ", help="samples a second, where the file does not say")
@@ -188,6 +193,7 @@ def _check(options) -> None:
         raise ValueError(f"--resolution {options.resolution:g} must be a positive number of Hz")
     if options.floor is not None:
         _check_there(options.floor)
+    load_extensions(options.extensions)
     if not options.json:
         prepare(options.out)
 
@@ -235,12 +241,6 @@ def _spectra_or_series(path, options):
 def _progress(share: float) -> None:
     end = "\n" if share >= 1 else ""
     print(f"\rthresholds for this kind of spectrum, once: {share:4.0%}", end=end, file=sys.stderr, flush=True)
-
-
-def _detected(detector: NoiseDetector, measured: Measurement, options) -> Detection:
-    return detector.detect(
-        measured.freqs, measured.psd, measured.n_segments, options.false_alarm, measured.sampling_rate
-    )
 
 
 def _count(detection) -> str:

@@ -1,5 +1,6 @@
 """Extensions outside the package: found, refused with reasons, carried to other processes, and part of the key."""
 
+import json
 import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from nblib import NoiseBERTDataset, TrainConfig, train
+from nblib.__main__ import main
 from nblib.assessment import assess
 from nblib.losses import REGULARIZERS
 from nblib.measured.files.readers import READERS, load_spectra
@@ -67,6 +69,17 @@ def test_family_penalty_score_and_format_from_outside_go_through_training_and_ev
     np.savetxt(file, np.stack([np.arange(1.0, 61.0), np.ones(60)], axis=1), delimiter="|")
     assert load_spectra(file).psd.shape == (1, 60)
     assert (load_spectra(file).unit, load_spectra(file).psd[0, 0]) == ("V^2/Hz", 1.0)
+
+
+def test_the_command_reads_a_format_of_ones_own(extension, tmp_path, capsys):
+    """Planted bug: the option parsed and forgotten, so that the file was read as text."""
+    file = tmp_path / "device.two"
+    psd = np.random.default_rng(0).gamma(64, 1 / 64, 200) * np.where(np.arange(200) == 99, 50, 1)
+    np.savetxt(file, np.stack([np.arange(1.0, 201.0), psd], axis=1), delimiter="|")
+    assert main(["detect", "--json", "--extensions", str(extension), str(file)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["read"]["unit"] == "V^2/Hz"
+    assert [round(flag["centre"]) for flag in found["flags"]] == [100]
 
 
 @pytest.mark.slow

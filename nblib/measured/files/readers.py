@@ -30,6 +30,7 @@ from nblib.measured.files.headers import averages
 from nblib.measured.files.levels import ask_sign, check_span, mark_missing, split_units, to_hertz, to_power
 from nblib.measured.files.packed_files import COMPRESSED, plain_file
 from nblib.measured.files.series import checked as checked_series
+from nblib.project.extensions import load_extensions
 from nblib.project.paths import resolve_data_path
 from nblib.stored import StoredSpectra, write_stored
 
@@ -130,6 +131,7 @@ def load_spectra(
     IsSeries where the file holds a time series, else ValueError; the text names the file, the line or key, what was
     found and what to do
     """
+    load_extensions()  # installed packages may bring formats
     path = resolve_data_path(path)
     try:
         with plain_file(path) as plain:
@@ -155,6 +157,7 @@ def load_series(path: str | Path, rate: float | None = None, column: Column = No
     ------
     ValueError that names the file, what was found and what to do
     """
+    load_extensions()  # installed packages may bring formats
     path = resolve_data_path(path)
     try:
         with plain_file(path) as plain:
