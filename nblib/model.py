@@ -15,6 +15,7 @@ READOUTS = ("token", "cls")
 ATTENTION_MODES = (False, "cls", True)
 CONTRAST_POOLS = (1, 2, 4, 8, 16)  # bins averaged before a contrast is taken
 CONTRAST_WIDTHS = (1.5, 6.0)  # standard deviations, in pools, of the line and of what it is held against
+KERNELS = [torch.from_numpy(gaussian(width, 3.0)) for width in CONTRAST_WIDTHS]
 N_FOURIER = 16  # sine/cosine pairs of ln f that tell a token where it stands
 FASTEST_TOKEN, FASTEST_BIN = 1.8, 1.0  # log10 of the fastest pair's radians an e-fold: where a token stands, and how
 # fast a decoded background may change
@@ -231,9 +232,8 @@ def contrasts(x: Tensor, shown: Tensor, patch_size: int) -> Tensor:
     for pool in CONTRAST_POOLS:
         pooled = F.avg_pool1d(stacked, pool, ceil_mode=True) if pool > 1 else stacked
         means = []
-        for width in CONTRAST_WIDTHS:
-            kernel = torch.as_tensor(gaussian(width, 3.0), dtype=x.dtype, device=x.device)[None, None]
-            smooth = F.conv1d(pooled, kernel, padding="same")[:, 0]
+        for kernel in KERNELS:
+            smooth = F.conv1d(pooled, kernel.to(x)[None, None], padding="same")[:, 0]
             total, norm = smooth.unflatten(0, (-1, 2)).unbind(dim=1)
             means.append(total / norm.clamp(min=1e-3))
         contrast = (means[0] - means[1]) * math.sqrt(CONTRAST_WIDTHS[0] * pool)  # (batch, pool)

@@ -36,6 +36,9 @@ def _names_of(node):
         methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
         fields |= {part.name for part in methods if "property" in map(ast.unparse, part.decorator_list)}
         makes = [_names_of(part) for part in methods if part.name == "__init__"]
+        init = [part for part in methods if part.name == "__init__"]
+        stored = [part for one in init for part in ast.walk(one) if isinstance(part, ast.Attribute)]
+        fields |= {part.attr for part in stored if isinstance(part.ctx, ast.Store)}
         return fields.union(*makes)
     given = node.args
     named = [*given.posonlyargs, *given.args, *given.kwonlyargs]

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from nblib import TrainConfig, train
+from nblib import TrainConfig, assessment, train
 from nblib.assessment import assess, assess_many, baseline_scores, detection_by_family, held_out
 from nblib.prediction import predict
 from nblib.project import parallel as pool

@@ -64,7 +64,8 @@ def test_a_folder_with_a_run_of_other_parameters_is_refused(tmp_path):
 
 
 SLEEPERS = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from nblib.project import parallel
 parallel.available_cores = lambda: 2
 parallel.map_side_by_side(time.sleep, [60, 60])
