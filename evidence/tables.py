@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from evidence.calibration import ALARM_RATES
+from evidence.tasks import ADDED
 from evidence.trials import BY_RESIDUAL, CLAIMED, LIMIT, MEDIAN, REFIT, TRIALS, TRUE
 from nblib.prediction import SCORES
 from nblib.scoring.metrics import over_seeds, over_spectra
@@ -208,7 +209,7 @@ def alarm_table(metrics: dict) -> dict[str, dict[str, dict]]:
 
 def rows_by_strength(found: dict) -> dict[float, dict]:
     """What was found at each strength, without the entries that say which task found it."""
-    return {float(key): row for key, row in found.items() if isinstance(row, dict)}
+    return {float(key): row for key, row in found.items() if key not in ADDED}
 
 
 def energy_bias_curves(metrics: dict) -> dict[str, list[dict[float, dict]]]:

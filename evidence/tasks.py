@@ -34,6 +34,7 @@ OF_A_MODEL: dict[str, Callable[..., dict]] = {
     "whole": assess_model,
     "energies": assess_energies,
 }
+ADDED = ("task", "commit", "made")  # to what a task found: which task it was, and what made it
 SOURCES = ("05_lambda_sweep", "06_benchmark")  # notebooks whose published records are made of tasks
 WITHOUT_A_MODEL = {"baselines": assess_baselines, "methods": baseline_methods, "energy bias": energy_bias_by_strength}
 

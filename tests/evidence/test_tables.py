@@ -223,3 +223,9 @@ def test_two_methods_without_training_are_compared_over_spectra(metrics):
     methods[tables.MEDIAN]["ap_left_out"] = list(methods[tables.MEDIAN]["ap"] - groups)
     apart = tables.paired_differences(metrics, [pair])[pair]
     assert apart["low"] < 0.13 < 0.137 < 0.14 < apart["high"] and apart["n"] == 0
+
+
+def test_what_says_which_task_found_a_row_is_no_strength():
+    """Planted bug: what made a task, a dict like the rows, read as one of them."""
+    found = {"0": {"error": [1.0]}, "0.5": {"error": [2.0]}, "task": "a", "commit": "b", "made": {"task": "a"}}
+    assert tables.rows_by_strength(found) == {0.0: {"error": [1.0]}, 0.5: {"error": [2.0]}}
