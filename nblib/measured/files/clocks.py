@@ -11,7 +11,7 @@ from nblib.measured.files.headers import SECONDS, SERIES, axis_line, sampling_ra
 from nblib.measured.files.units import BRACKETS, HERTZ, level_of
 
 TIME = re.compile(
-    r"^\W*(?:(?-i:t)(?:[\s_(\[/,]|$)|t\W*[(\[][mun]?s[)\]]|time|zeit|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|date|uhrzeit|clock"
+    r"^\W*(?:(?-i:t)(?:[\s_(\[/,]|$)|t\W*[(\[][mun]?s[)\]]|time|zeit|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|(?-i:ts?)[\s_]*$|date|uhrzeit|clock"
     r"|.*[\s_]time\W*$|seconds?\b|secs?\b|(?-i:m?s)$|millis|micros|epoch|unix|elapsed|horodat|fecha|utc|gps)",
     re.IGNORECASE,
 )
@@ -67,12 +67,16 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
     ------
     Refusal, an error that asks, where stamps may be frequencies
     """
-    first, label = values[:, filled[0]], names[filled[0]]
-    others = [names[at] for at in filled[1:]]
-    if names_an_axis(label) or (not TIME.match(label) and axis_line(header)):
+    axis = names[filled[0]]
+    if names_an_axis(axis) or (not TIME.match(axis or _first_word(header)) and axis_line(header)):
         return None
+    at = time_column(values, names, filled)
+    first, label = values[:, at], names[at]
+    others = [names[other] for other in filled if other != at]
     if TIME.match(label) and not (len(filled) > 2 and any(map(names_an_axis, others))):
-        return f"its first column is {label!r}"
+        return f"its {'first column' if at == filled[0] else f'column {at + 1}'} is {label!r}"
+    if not any(names) and len(filled) > 2 and TIME.match(_first_word(header)):
+        return f"the line above its numbers begins with {_first_word(header)!r}"
     rate, lines = sampling_rate(header), [line for line in header if SERIES.search(line)]
     if any(map(names_an_axis, others)):
         return None
@@ -80,7 +84,7 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
         return f"its header says {lines[0].strip()[:40]!r}"
     if _counts_mostly(first) and COUNTER.match(label):
         return f"its first column {label!r} counts the samples"
-    if not label and not np.isnan(first).any() and abs(first[0]) >= 9e8 and (np.diff(first) >= 0).all():
+    if not np.isnan(first).any() and abs(first[0]) >= 9e8 and (np.diff(first) >= 0).all():
         if first[0] >= 1e11:
             return "its first column holds stamps since 1970"
         if first[0] < 2.2e9 and first[-1] - first[0] < 1e8:
@@ -95,6 +99,19 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
     return None
 
 
+def _first_word(header) -> str:
+    return re.split(r"[,;\t]", header[-1])[0].strip("#%* \"") if header else ""
+
+
+def time_column(values: ndarray, names, among) -> int:
+    """The first column that is named a time and goes on, else the first of all that does not hold one value."""
+    for at in among:
+        steps = np.diff(values[:, at])
+        if TIME.match(names[at]) and (at == among[0] or ((steps >= 0).all() and steps.any())):
+            return at
+    return next((at for at in among if len(np.unique(values[np.isfinite(values[:, at]), at][:100])) > 1), among[0])
+
+
 def clock_of(values: ndarray, names, header, notes: list[str], rate: float | None) -> Clock:
     """The column of times, or a counter, and the rate that it or the header states.
 
@@ -107,12 +124,12 @@ def clock_of(values: ndarray, names, header, notes: list[str], rate: float | Non
     IsSeries where the times do not tell a rate, with the reason
     """
     stated, width = sampling_rate(header), values.shape[1]
-    at = next((n for n in range(width - 1) if len(np.unique(values[np.isfinite(values[:, n]), n][:100])) > 1), 0)
+    at = time_column(values, names, range(width))
     label, first = names[at], values[:, at]
     if COUNTER.match(label) and _counts_mostly(first) and not counts(first):
         notes.append(f"column {at + 1} {label!r} counts with jumps and is left out: lost samples, or it starts again")
         return Clock(at, stated)
-    if width - at < 2 or len(first) < 2:
+    if width < 2 or len(first) < 2:
         return Clock(None, stated)
     steps = np.diff(first)
     rising = bool(np.isfinite(steps).all() and ((steps >= 0).all() or (steps <= 0).all()) and first[0] != first[-1])
@@ -128,7 +145,7 @@ def clock_of(values: ndarray, names, header, notes: list[str], rate: float | Non
             return Clock(at, stated)
         if not rate:
             raise IsSeries(f"column {at + 1} {label!r} goes up by one: seconds, or a counter? Give rate=HZ")
-    if not (is_time or (rising and not label)):
+    if not (is_time or (rising and (not label or (abs(first[0]) >= EPOCH[-1][0] and not names_an_axis(label))))):
         return Clock(None, stated)
     if not is_time and not unit and (first % 1 == 0).all() and abs(first[0]) < EPOCH[-1][0] and not stated:
         if not rate:
@@ -167,7 +184,7 @@ def _unit_of_time(label) -> float | None:
     IsSeries for a unit in brackets that is not one of time
     """
     bracket = BRACKETS.search(label)
-    word = (bracket.group(1) if bracket else re.split(r"[_/,]", label)[-1]).strip()
+    word = (bracket.group(1) if bracket else re.split(r"[_/,\s]", label.strip())[-1]).strip()
     found = SECONDS.get(word, SECONDS.get(word.lower()))
     if (
         bracket

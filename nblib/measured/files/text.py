@@ -18,6 +18,7 @@ from nblib.measured.files.text_rows import COMMENT, NO_NUMBERS, check_below, che
 from nblib.measured.files.units import HERTZ, latin
 
 LONG, HEAD = 3000, 200  # lines from which on a table is read by pandas; lines that say how it is written
+TWO_OR_ONE = re.compile(r"\s*([+-]?\d+),(\d+)\s*")
 GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})*")  # perhaps with thousands separators
 ODD_ENDS = re.compile(r"[\x0b\x0c\x1c-\x1e]")  # str.splitlines ends a line there, a table does not
 
@@ -56,8 +57,8 @@ def _laid_out(table, layout) -> Table:
         table.values, table.names = table.values[:, 1:], list(table.names)[1:]
     width = table.values.shape[1]
     first = int(np.argmax(~np.isnan(table.values).all(axis=0)))
-    if layout.stamped:
-        table.names = ["time (s)" if at == first else (*table.names, *[""] * width)[at] for at in range(width)]
+    if layout.stamped is not None:
+        table.names = ["time (s)" if at == first + layout.stamped else (*table.names, *[""] * width)[at] for at in range(width)]
     elif "x-Unit: Hz" in layout.header and table.names:
         table.names = [HERTZ.sub("Hz", table.names[0]), *table.names[1:]]
     if layout.turned:
@@ -125,9 +126,12 @@ def _regular(lines) -> Table | None:
 
 def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
     """The table of any text, how it is written, and its cells."""
-    dialect = dialect_of(lines, *_stated_dialect(lines))
+    stated = _stated_dialect(lines)
+    dialect = dialect_of(lines, *stated)
+    if dialect is not None and dialect.delimiter == "," and not stated[0] and _decimal_commas(lines):
+        dialect = Dialect(None, ",")
     if dialect is None:
-        dialect = _single_column(lines)
+        dialect = _single_column(lines, stated[1])
     notes: list[str] = []
     lines = _without_column_numbers(lines, dialect, notes)
     rows, cells, numbers, header = rows_of(lines, dialect, notes)
@@ -176,15 +180,34 @@ def _stated_dialect(lines):
     return delimiter, decimal
 
 
-def _single_column(lines):
+def _decimal_commas(lines):
+    """True for one column of numbers such as 9,0512: no number begins with 05.
+
+    Raises
+    ------
+    Refusal where they may as well be two columns of whole numbers
+    """
+    rows = [match for match in map(TWO_OR_ONE.fullmatch, lines) if match]
+    starts = [int(match[1]) for match in rows]
+    if len(rows) < 0.9 * sum(bool(line.strip()) for line in lines) or len(rows) < 2 or starts == sorted(set(starts)):
+        return False
+    if any(match[2][0] == "0" and len(match[2]) > 1 for match in rows):
+        return True
+    raise Refusal(
+        f"rows such as {rows[0].group().strip()!r} are one number with a decimal comma, or two: write decimals with a "
+        "point, or separate the columns by ; or tab"
+    )
+
+
+def _single_column(lines, decimal):
     """A file whose rows hold one number: a series, or nothing that is read here."""
     numbers = [line for line in lines if line.strip()][:2000]
-    if any(COMPLEX.search(line.split("\t")[-1].strip()) and line.strip()[:1].isdigit() for line in numbers):
+    if decimal != "," and any(COMPLEX.search(line.split("\t")[-1].strip()) and line.strip()[:1].isdigit() for line in numbers):
         raise Refusal(
             "it holds complex values (real and imaginary part, or dB and phase); a PSD is real: export |V|^2/Hz"
         )
-    for decimal in (".", ","):
-        dialect = Dialect(None, decimal)
+    for mark in decimal or ".,":
+        dialect = Dialect(None, mark)
         single = [dialect.row(line) for line in numbers if not COMMENT.match(line)]
         if sum(len(row) == 1 and row[0] is not None for row in single) >= 2:
             return dialect

@@ -81,5 +81,5 @@ def _heading(line, dialect, width, values):
 def _trimmed(cells, width):
     """Without what stands beside the headings: remarks, or an oscilloscope's start and increment."""
     beyond = cells[width:]
-    steps = all(START_AND_STEP.search(cell) or re.fullmatch(r"[-+\d.eE]*", cell) for cell in beyond)
+    steps = all(START_AND_STEP.search(cell) or re.fullmatch(r"[-+\d.,eE]*", cell) for cell in beyond)
     return cells[:width] if steps or (len(beyond) == 1 and REMARKS.fullmatch(beyond[0])) else cells

@@ -23,7 +23,7 @@ SQUARED = (  # of the whole unit: the 2 of m/s^2 is not
 )
 # per Hz to the first power: no other exponent follows, not even one that was cut off
 PER_HERTZ = (
-    rf"\s*[\)\]}}]*\s*(?:/|_?per_?|[·*.]|\s)\s*[\(\[]*{ANY_HERTZ}"
+    rf"\s*[\)\]}}]*\s*(?:(?:/|_?per_?|[·*.])\s*[\(\[]*{ANY_HERTZ}|\s{ANY_HERTZ}(?=\s*(?:\^|\*\*)?\s*[\({{]?\s*-\s*1))"
     r"(?!\s*(?:\^|\*\*)\s*[\({]?\s*-?\s*(?!-?1(?![\d/.])))"
 )
 POWER_HERTZ = re.compile(
@@ -74,7 +74,7 @@ NO_FREQUENCIES = (  # what an axis may hold instead, and how it becomes one
     (r"(?<![a-z])p[eé]riod(?:e|en|s)?(?![a-z])", "is a period; give frequencies, 1 / period, in Hz"),
     (r"[\(\[]\s*(?:[munpµμ]?s|sec|seconds?|min|h)\s*[\)\]]", "is a time; give frequencies in Hz"),
     (r"wave[\s_-]?(?:length|number)|wellenl|cm\^?-1|1/cm", "is not a frequency; convert it to Hz"),
-    (r"(?<![a-z])(?:tau|lag|delay|averaging[\s_]time)s?(?![a-z])|τ", "is a lag, not a frequency axis; export a PSD"),
+    (r"(?<![a-z])(?:tau|lag|delay|averaging[\s_]time)s?(?![a-z])|(?<![α-ώ])τ(?![α-ώ])", "is a lag, not a frequency axis; export a PSD"),
     (r"(?<![a-z])orders?(?![a-z])", "counts multiples of a speed; give frequencies in Hz"),
 )
 SUPERSCRIPTS: dict[int, str | int | None] = {**str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹·ᐟ⁄", "-0123456789.//"), ord("½"): "1/2"}
@@ -85,13 +85,13 @@ SCRIPTS = (  # units in other scripts, and as LaTeX writes them
     (r"\\(?:sqrt|surd)", "sqrt"),
     (r"(?<=[\^_])\{(-?[\d.]+)\}", r"\1"),
     (
-        r"килогерц\w*|(?<![а-яё])[кК]Г[цЦ]|(?<![а-яё])кгц|千赫兹?|千赫茲?|キロヘルツ|킬로헤르츠|קילו-?הרץ|كيلو ?هرتز",
+        r"килогерц\w*|(?<![а-яё])[кК]Г[цЦ]|(?<![а-яё])кгц|千赫兹?|千赫茲?|キロヘルツ|킬로헤르츠|קילו-?הרץ|كيلو ?هرتز|χιλιοχ[εέ]ρτζ",
         "kHz",
     ),
     (r"мегагерц\w*|(?<![а-яё])МГ[цЦ]|兆赫兹?|兆赫茲?|メガヘルツ|메가헤르츠|ميغا ?هرتز", "MHz"),
     (r"миллигерц\w*|(?<![а-яё])мГц", "mHz"),
     (r"гигагерц\w*|ГГ[цЦ]|吉赫兹?|吉赫茲?|ギガヘルツ|기가헤르츠", "GHz"),
-    (r"герц\w*|Г[цЦ]|(?<![а-яё])гц|赫兹|赫茲|赫|ヘルツ|헤르츠|הרץ|هرتز|हर्ट्ज़?|เฮิรตซ์|χερτζ|Ηz|Нz", "Hz"),
+    (r"герц\w*|Г[цЦ]|(?<![а-яё])гц|赫兹|赫茲|赫|ヘルツ|헤르츠|הרץ|هرتز|हर्ट्ज़?|เฮิรตซ์|χ[εέ]ρτζ|Ηz|Нz", "Hz"),
     (r"(?<=[kMGm])[ΗН][zZ]", "Hz"),
     (r"дБ|децибел\w*|分贝|デシベル|데시벨", "dB"),
     (r"(?<![а-яё])мкВ(?![а-яё])", "uV"),
