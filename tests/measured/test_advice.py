@@ -86,7 +86,7 @@ def _advised(text):
 @pytest.mark.parametrize("name", ASKED)
 def test_each_option_that_a_message_names_is_understood_and_answers_or_refuses(tmp_path, capsys, monkeypatch, name):
     """Planted bugs: "sort the rows", --span cut over two spectra, --db on samples."""
-    monkeypatch.setattr("nblib.measured.command._detected", _no_detection)
+    monkeypatch.setattr("nblib.measured.command.detected", _no_detection)
     path = tmp_path / "file.csv"
     path.write_text(ASKED[name])
     arguments = ["detect", "--json", "--no-network", str(path)]
@@ -102,7 +102,7 @@ def test_each_option_that_a_message_names_is_understood_and_answers_or_refuses(t
             assert name == "samples above 0"  # one of three readings, each named
 
 
-def _no_detection(detector, measured, options):
+def _no_detection(*_):
     return _Nothing()
 
 
@@ -120,7 +120,7 @@ def test_the_first_line_says_which_averages_are_used():
 
 
 def test_standard_input_is_read(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("nblib.measured.command._detected", _no_detection)
+    monkeypatch.setattr("nblib.measured.command.detected", _no_detection)
     text = "Frequency (Hz),PSD (V^2/Hz)\n" + _rows(FREQS, PSD)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(text.encode())))
     assert main(["detect", "--json", "-"]) == 0
