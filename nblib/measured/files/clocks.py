@@ -11,12 +11,14 @@ from nblib.measured.files.headers import SECONDS, SERIES, axis_line, sampling_ra
 from nblib.measured.files.units import BRACKETS, HERTZ, level_of
 
 TIME = re.compile(
-    r"^\W*(?:(?-i:t)(?:[\s_(\[/,]|$)|t\W*[(\[][mun]?s[)\]]|time|zeit|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|(?-i:ts?)[\s_]*$|date|uhrzeit|clock"
+    r"^\W*(?:(?-i:t)(?:[\s_(\[/,]|$)|t\W*[(\[][mun]?s[)\]]|time|zeit|sekunden|segundos|秒|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|(?-i:ts?)[\s_]*$|date|uhrzeit|clock"
     r"|.*[\s_]time\W*$|seconds?\b|secs?\b|(?-i:m?s)$|millis|micros|epoch|unix|elapsed|horodat|fecha|utc|gps)",
     re.IGNORECASE,
 )
+IN_SECONDS = re.compile(r"[(\[,/]\s*(?:[munµμ]?s|m?sec|seconds?|min|h)\s*[)\]]?\s*$")  # whatever the word before it
+OTHER_TIME = re.compile(r"p[eé]riod|tau|lag|delay|averaging|τ|(?:/|per\s*)s\s*$", re.IGNORECASE)
 COUNTER = re.compile(
-    r"^\W*(?:count(?:er)?|seq(?:uence)?|samples?|packets?|frames?|scans?|ticks?|points?|records?)"
+    r"^\W*(?:count(?:er)?|num(?:ber)?|№|n[°º]|序号|номер|seq(?:uence)?|samples?|packets?|frames?|scans?|ticks?|points?|records?)"
     r"(?:[\s_.-]*(?:no|nr|num|number|index|idx|id|#)\.?)?\W*$",
     re.IGNORECASE,
 )
@@ -39,6 +41,11 @@ class Clock:
     column: int | None = None
     rate: float = 0.0
     breaks: tuple[int, ...] = ()
+
+
+def names_a_time(label: str) -> bool:
+    """True for a heading with a word for time, or any with a unit of it that is not a period or a lag."""
+    return bool(TIME.match(label) or (IN_SECONDS.search(label) and not OTHER_TIME.search(label)))
 
 
 def counts(values: ndarray) -> bool:
@@ -68,17 +75,17 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
     Refusal, an error that asks, where stamps may be frequencies
     """
     axis = names[filled[0]]
-    if names_an_axis(axis) or (not TIME.match(axis or _first_word(header)) and axis_line(header)):
+    if names_an_axis(axis) or (not names_a_time(axis or _first_word(header)) and axis_line(header)):
         return None
     at = time_column(values, names, filled)
     first, label = values[:, at], names[at]
     others = [names[other] for other in filled if other != at]
-    if TIME.match(label) and not (len(filled) > 2 and any(map(names_an_axis, others))):
+    if names_a_time(label) and not (len(filled) > 2 and any(map(names_an_axis, others))):
         return f"its {'first column' if at == filled[0] else f'column {at + 1}'} is {label!r}"
     if not any(names) and len(filled) > 2 and TIME.match(_first_word(header)):
         return f"the line above its numbers begins with {_first_word(header)!r}"
     rate, lines = sampling_rate(header), [line for line in header if SERIES.search(line)]
-    if any(map(names_an_axis, others)):
+    if any(names_an_axis(name) or level_of(name).kind in ("psd", "asd", "db") for name in others):
         return None
     if lines:
         return f"its header says {lines[0].strip()[:40]!r}"
@@ -92,7 +99,7 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
                 f"column 1 begins with {first[0]:.10g}: seconds since 1970, or frequencies? Give it the heading "
                 "'time (s)' or 'frequency (Hz)'"
             )
-    if rate and not label and first[-1] > 0.51 * rate:
+    if rate and (not label or counts(first)) and first[-1] > 0.51 * rate:
         return f"its header states {rate:g} samples a second, and column 1 goes on above half of that"
     if re.search(r"(?m)^\W*(?:sample )?interval\s*=", "\n".join(header), re.IGNORECASE):
         return "its header states an interval between samples"
@@ -107,7 +114,7 @@ def time_column(values: ndarray, names, among) -> int:
     """The first column that is named a time and goes on, else the first of all that does not hold one value."""
     for at in among:
         steps = np.diff(values[:, at])
-        if TIME.match(names[at]) and (at == among[0] or ((steps >= 0).all() and steps.any())):
+        if names_a_time(names[at]) and (at == among[0] or ((steps >= 0).all() and steps.any())):
             return at
     return next((at for at in among if len(np.unique(values[np.isfinite(values[:, at]), at][:100])) > 1), among[0])
 
@@ -136,7 +143,7 @@ def clock_of(values: ndarray, names, header, notes: list[str], rate: float | Non
     unit = _unit_of_time(label) or next(
         (_unit_of_time(f"({match[1]})") for match in map(X_UNIT.search, header) if match), None
     )
-    is_time = bool(TIME.match(label)) or (
+    is_time = names_a_time(label) or (
         rising and bool(re.match(r"x[\s_-]*(?:value|axis)?\W*$", label, re.IGNORECASE))
     )
     if counts(first) and unit is None and abs(first[0]) < EPOCH[-1][0]:

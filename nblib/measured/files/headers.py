@@ -69,7 +69,8 @@ OF_TIME = "|".join(sorted(SECONDS, key=len, reverse=True))
 OF_RATE = r"[kMG]?(?:Hz|hertz|sps|S/s|Sa/s|samples?/s(?:ec(?:ond)?)?|samples per second)"
 VALUE = r"(?P<value>\d[\d.,]*(?:[eE][+-]?\d+)?|[.,]\d+(?:[eE][+-]?\d+)?)"
 RATE = re.compile(
-    r"(?:sampl\w*[\s_.-]*(?:rate|freq\w*)|sampled[\s_]+at|data[\s_-]*rate|acquisition[\s_]*rate|scan[\s_]*rate"
+    r"(?:sampl\w*[\s_.-]*(?:rate|freq\w*)|abtast(?:rate|frequenz)|采样频?率|частота дискретизации"
+    r"|fr[eé]quence d.[eé]chantillonnage|sampled[\s_]+at|data[\s_-]*rate|acquisition[\s_]*rate|scan[\s_]*rate"
     r"|(?<![a-z])(?:fs|f_s|srate|odr|frequency of sampling)(?![a-z]))"
     rf"\s*(?:[\(\[]\s*(?P<before>{OF_RATE})\s*[\)\]])?[\s\"',;:=]*{VALUE}\s*(?P<unit>{OF_RATE})?",
     re.IGNORECASE,

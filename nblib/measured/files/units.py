@@ -54,7 +54,7 @@ PLAIN_UNIT = re.compile(
 )
 PLAIN_POWER = re.compile(r"^\s*[fpnuµμmkM]?(?:W|V(?:rms)?(?:\^2|²|2)|A(?:rms)?(?:\^2|²|2))\s*$")
 VAGUE = re.compile(  # words for an amplitude, of which neither a square nor "per Hz" is stated
-    r"amplitud|magnitud|noise[\s_]+density|linear[\s_]+spectrum|амплитуд|напряж|振幅|幅值|电压|電圧|spannung|voltage|tension"
+    r"amplitud|magnitud|noise[\s_]+density|linear[\s_]+spectrum|амплитуд|напряж|振幅|幅[值度]|진폭|电压|電圧|spannung|voltage|tension"
     r"|(?<![a-z])(?:ampls?|magn?|rms|volts?|vrms|arms|vpp|vpk|amps?|amperes?|currents?|strom|courant|pascals?|tesla|gauss"
     r"|accel(?:eration)?|veloc(?:ity)?|displ(?:acement)?|counts?|lsb|adu)(?![a-z])"
     r"|\|[^|]+\||[VA]/[VA](?![a-z])",  # a transfer function
@@ -85,7 +85,7 @@ SCRIPTS = (  # units in other scripts, and as LaTeX writes them
     (r"\\(?:sqrt|surd)", "sqrt"),
     (r"(?<=[\^_])\{(-?[\d.]+)\}", r"\1"),
     (
-        r"килогерц\w*|(?<![а-яё])[кК]Г[цЦ]|(?<![а-яё])кгц|千赫兹?|千赫茲?|キロヘルツ|킬로헤르츠|קילו-?הרץ|كيلو ?هرتز|χιλιοχ[εέ]ρτζ",
+        r"килогерц\w*|тыс\.?\s*Г[цЦ]|(?<![а-яё])[кК]Г[цЦ]|(?<![а-яё])кгц|千赫兹?|千赫茲?|キロヘルツ|킬로헤르츠|קילו-?הרץ|كيلو ?هرتز|χιλιοχ[εέ]ρτζ",
         "kHz",
     ),
     (r"мегагерц\w*|(?<![а-яё])МГ[цЦ]|兆赫兹?|兆赫茲?|メガヘルツ|메가헤르츠|ميغا ?هرتز", "MHz"),
@@ -105,8 +105,8 @@ SCRIPTS = (  # units in other scripts, and as LaTeX writes them
 )
 # a power of ten beside the unit: "x10^3 Hz", "Hz x 1000"
 TIMES_TEN = re.compile(
-    r"(?:10\s*(?:\^|\*\*)?\s*\(?[+-]?[\d³⁶⁹]+\)?|(?<![\d.])1[.,]?000|(?<!\w)1e\+?\d)\s*\)?[*·×x\s]*[kMGm]?Hz"
-    r"|Hz\s*[*·×x/]\s*(?:10|1e)",
+    r"(?:10\s*(?:\^|\*\*)?\s*\(?[+-]?[\d³⁶⁹]+\)?|(?<![\d.])1[.,]?000|(?<!\w)1?e\+?\d|thousand|million)"
+    r"\s*\)?[*·×x\s]*[kMGm]?Hz|Hz\s*[)\]]?\s*[*·×x/]\s*(?:10|1e)",
     re.IGNORECASE,
 )
 PER_SECOND = re.compile(r"1\s*/\s*s|s\s*\^?\s*-1|s⁻¹|cps|cycles?\s*/\s*s(?:ec)?", re.IGNORECASE)
@@ -228,7 +228,8 @@ def hertz_per_unit(text: str) -> float | None:
             raise Refusal(f"the axis {text.strip()!r} {why}")
     if LOGARITHM.search(text) and not DECIBELS.search(text):
         raise Refusal(f"the axis {text.strip()!r} is a logarithm; export plain frequencies in Hz")
-    match = HERTZ.search(re.sub(r"(?<=[A-Za-z])_(?=[A-Za-z]*[Hh][Zz])|_", " ", text))
+    spaced = re.sub(r"(?<=[a-z])(?=[kKMG]Hz)|_", " ", text)  # freqKHz, freq_kHz
+    match = HERTZ.search(re.sub(r"(?<![A-Za-z])([kKMG])\s(?=Hz)", r"\1", spaced))
     if match is None:
         if any(PLAIN_UNIT.match(found.group(1)) for found in BRACKETS.finditer(text)):
             raise Refusal(f"the axis {text.strip()!r} is not a frequency; a spectrum needs a column in Hz")
