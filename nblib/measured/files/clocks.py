@@ -45,7 +45,7 @@ class Clock:
 
 def names_a_time(label: str) -> bool:
     """True for a heading with a word for time, or any with a unit of it that is not a period or a lag."""
-    return bool(TIME.match(label) or (IN_SECONDS.search(label) and not OTHER_TIME.search(label)))
+    return bool((TIME.match(label) or IN_SECONDS.search(label)) and not OTHER_TIME.search(label))
 
 
 def counts(values: ndarray) -> bool:
@@ -107,14 +107,14 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
 
 
 def _first_word(header) -> str:
-    return re.split(r"[,;\t]", header[-1])[0].strip("#%* \"") if header else ""
+    return re.split(r"[,;\t]", header[-1])[0].strip('#%* "') if header else ""
 
 
 def time_column(values: ndarray, names, among) -> int:
     """The first column that is named a time and goes on, else the first of all that does not hold one value."""
     for at in among:
         steps = np.diff(values[:, at])
-        if names_a_time(names[at]) and (at == among[0] or ((steps >= 0).all() and steps.any())):
+        if names_a_time(names[at]) and steps.any() and (at == among[0] or (steps >= 0).all()):
             return at
     return next((at for at in among if len(np.unique(values[np.isfinite(values[:, at]), at][:100])) > 1), among[0])
 
@@ -143,9 +143,7 @@ def clock_of(values: ndarray, names, header, notes: list[str], rate: float | Non
     unit = _unit_of_time(label) or next(
         (_unit_of_time(f"({match[1]})") for match in map(X_UNIT.search, header) if match), None
     )
-    is_time = names_a_time(label) or (
-        rising and bool(re.match(r"x[\s_-]*(?:value|axis)?\W*$", label, re.IGNORECASE))
-    )
+    is_time = names_a_time(label) or (rising and bool(re.match(r"x[\s_-]*(?:value|axis)?\W*$", label, re.IGNORECASE)))
     if counts(first) and unit is None and abs(first[0]) < EPOCH[-1][0]:
         if not is_time or (stated and abs(stated - 1) > 0.01):
             notes.append(f"column {at + 1} {label!r} counts the samples and is left out")

@@ -141,7 +141,9 @@ def sampling_rate(header: Sequence[str]) -> float:
                 value *= PREFIXES.get(unit[:1], 1.0) if unit[1:] else 1.0
             if value > 0:
                 return value
-    columns = [re.split(r"[;\t]" if ";" in line else r"[,\t]", line) for line in header[-2:]]  # "Start,Increment" above its value
+    columns = [
+        re.split(r"[;\t]" if ";" in line else r"[,\t]", line) for line in header[-2:]
+    ]  # "Start,Increment" above its value
     for cell, below in zip(*columns, strict=False) if len(columns) == 2 else ():
         if re.fullmatch(r"\s*increment\s*", cell, re.IGNORECASE) and re.fullmatch(NUMBER, below.strip()):
             step = _number(below.strip())

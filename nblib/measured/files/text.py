@@ -65,7 +65,9 @@ def _laid_out(table, layout) -> Table:
     width = table.values.shape[1]
     first = int(np.argmax(~np.isnan(table.values).all(axis=0)))
     if layout.stamped is not None:
-        table.names = ["time (s)" if at == first + layout.stamped else (*table.names, *[""] * width)[at] for at in range(width)]
+        table.names = [
+            "time (s)" if at == first + layout.stamped else (*table.names, *[""] * width)[at] for at in range(width)
+        ]
     elif "x-Unit: Hz" in layout.header and table.names:
         table.names = [HERTZ.sub("Hz", table.names[0]), *table.names[1:]]
     if layout.turned:
@@ -244,7 +246,9 @@ def _decimal_commas(lines):
 def _single_column(lines, decimal):
     """A file whose rows hold one number: a series, or nothing that is read here."""
     numbers = [line for line in lines if line.strip()][:2000]
-    if decimal != "," and any(COMPLEX.search(line.split("\t")[-1].strip()) and line.strip()[:1].isdigit() for line in numbers):
+    if decimal != "," and any(
+        COMPLEX.search(line.split("\t")[-1].strip()) and line.strip()[:1].isdigit() for line in numbers
+    ):
         raise Refusal(
             "it holds complex values (real and imaginary part, or dB and phase); a PSD is real: export |V|^2/Hz"
         )
@@ -260,7 +264,9 @@ def _single_column(lines, decimal):
             )
     for number, line in enumerate(lines, start=1):
         if len(re.findall(r"(?<![\w.])[+-]?\d+\.?\d*(?![\w.])", line)) > 1:
-            raise Refusal(f"line {number}, {line.strip()[:60]!r}, holds numbers but does not begin with one; {NO_NUMBERS}")
+            raise Refusal(
+                f"line {number}, {line.strip()[:60]!r}, holds numbers but does not begin with one; {NO_NUMBERS}"
+            )
     raise Refusal(NO_NUMBERS)
 
 

@@ -90,6 +90,7 @@ def arranged(lines: Sequence[str]) -> Layout:
         layout.lines, body = [*map(_in_full, layout.lines)], [*map(_in_full, body)]
     if body and sum(bool(STAMPED.match(line)) for line in body) > SHARE * len(body):
         _seconds(layout, "," if any(re.search(r"[;\t].*\d,\d", line) for line in body) else ".")
+        filled = [line for line in layout.lines[:4000] if line.strip()]
     elif body and sum(bool(DATED.match(line)) for line in body) > SHARE * len(body):
         raise IsSeries(
             "its rows begin with dates without a time of day: write times, or number the samples and give rate=HZ"
@@ -130,7 +131,12 @@ def _seconds(layout, decimal):
         nonlocal first, before, turns
         hours, minutes, rest, short_minutes, short_rest, half = match.groups()
         hour = int(hours or 0) % 12 + 12 * (half in "pP") if half else int(hours or 0)
-        now = 86400.0 * day + 3600.0 * hour + 60 * int(minutes or short_minutes) + float((rest or short_rest).replace(":", "."))
+        now = (
+            86400.0 * day
+            + 3600.0 * hour
+            + 60 * int(minutes or short_minutes)
+            + float((rest or short_rest).replace(":", "."))
+        )
         turn = 86400.0 if hours else 3600.0
         turns += turn * (now < before - turn / 2)
         before, first = now, now if first is None else first

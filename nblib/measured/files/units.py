@@ -74,7 +74,10 @@ NO_FREQUENCIES = (  # what an axis may hold instead, and how it becomes one
     (r"(?<![a-z])p[eé]riod(?:e|en|s)?(?![a-z])", "is a period; give frequencies, 1 / period, in Hz"),
     (r"[\(\[]\s*(?:[munpµμ]?s|sec|seconds?|min|h)\s*[\)\]]", "is a time; give frequencies in Hz"),
     (r"wave[\s_-]?(?:length|number)|wellenl|cm\^?-1|1/cm", "is not a frequency; convert it to Hz"),
-    (r"(?<![a-z])(?:tau|lag|delay|averaging[\s_]time)s?(?![a-z])|(?<![α-ώ])τ(?![α-ώ])", "is a lag, not a frequency axis; export a PSD"),
+    (
+        r"(?<![a-z])(?:tau|lag|delay|averaging[\s_]time)s?(?![a-z])|(?<![α-ώ])τ(?![α-ώ])",
+        "is a lag, not a frequency axis; export a PSD",
+    ),
     (r"(?<![a-z])orders?(?![a-z])", "counts multiples of a speed; give frequencies in Hz"),
 )
 SUPERSCRIPTS: dict[int, str | int | None] = {**str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹·ᐟ⁄", "-0123456789.//"), ord("½"): "1/2"}
@@ -85,7 +88,8 @@ SCRIPTS = (  # units in other scripts, and as LaTeX writes them
     (r"\\(?:sqrt|surd)", "sqrt"),
     (r"(?<=[\^_])\{(-?[\d.]+)\}", r"\1"),
     (
-        r"килогерц\w*|тыс\.?\s*Г[цЦ]|(?<![а-яё])[кК]Г[цЦ]|(?<![а-яё])кгц|千赫兹?|千赫茲?|キロヘルツ|킬로헤르츠|קילו-?הרץ|كيلو ?هرتز|χιλιοχ[εέ]ρτζ",
+        r"килогерц\w*|тыс\.?\s*Г[цЦ]|(?<![а-яё])[кК]Г[цЦ]|(?<![а-яё])кгц|千赫兹?|千赫茲?|キロヘルツ|킬로헤르츠"
+        r"|קילו-?הרץ|كيلو ?هرتز|χιλιοχ[εέ]ρτζ",
         "kHz",
     ),
     (r"мегагерц\w*|(?<![а-яё])МГ[цЦ]|兆赫兹?|兆赫茲?|メガヘルツ|메가헤르츠|ميغا ?هرتز", "MHz"),
