@@ -15,8 +15,8 @@ TIME = re.compile(
     r"|.*[\s_]time\W*$|seconds?\b|secs?\b|(?-i:m?s)$|millis|micros|epoch|unix|elapsed|horodat|fecha|utc|gps)",
     re.IGNORECASE,
 )
-IN_SECONDS = re.compile(r"[(\[,/]\s*(?:[munµμ]?s|m?sec|seconds?|min|h)\s*[)\]]?\s*$")  # whatever the word before it
-OTHER_TIME = re.compile(r"p[eé]riod|tau|lag|delay|averaging|τ|(?:/|per\s*)s\s*$", re.IGNORECASE)
+IN_SECONDS = re.compile(r"[(\[,]\s*(?:[munµμ]?s|m?sec|seconds?|min|h)\s*[)\]]?\s*$")  # whatever the word before it
+OTHER_TIME = re.compile(r"p[eé]riod|tau|lag|delay|averaging|τ", re.IGNORECASE)
 COUNTER = re.compile(
     r"^\W*(?:count(?:er)?|num(?:ber)?|№|n[°º]|序号|номер|seq(?:uence)?|samples?|packets?|frames?|scans?|ticks?|points?|records?)"
     r"(?:[\s_.-]*(?:no|nr|num|number|index|idx|id|#)\.?)?\W*$",
