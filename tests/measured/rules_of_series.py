@@ -26,17 +26,16 @@ RULES = {
     "a first column named time": [
         *(
             series(headed(f"{name}{mark}x", scale * TIMES, SAMPLES, mark=mark), note=note)
-            for mark in ",;\t"
-            for name, scale, note in (
-                ("Time (s)", 1, ""),
-                ("t", 1, "in seconds; it states no unit"),
-                ("Zeit [ms]", 1e3, ""),
-                ("t_us", 1e6, ""),
-                ("时间", 1, "states no unit"),
-                ("trace_time", 1, "states no unit"),
-                ("Elapsed msec", 1e3, ""),
-                ("Aika (ms)", 1e3, ""),
-                ("Sekunden", 1, "states no unit"),
+            for mark, name, scale, note in (
+                (",", "Time (s)", 1, ""),
+                (",", "t", 1, "in seconds; it states no unit"),
+                (";", "Zeit [ms]", 1e3, ""),
+                ("\t", "t_us", 1e6, ""),
+                (";", "时间", 1, "states no unit"),
+                ("\t", "trace_time", 1, "states no unit"),
+                (",", "Elapsed msec", 1e3, ""),
+                ("\t", "Aika (ms)", 1e3, ""),
+                (";", "Sekunden", 1, "states no unit"),
             )
         ),
         series(headed("Time (s),x", TIMES[::-1], SAMPLES)),

@@ -117,8 +117,11 @@ RULES = {
         for mark, word in ((",", "Noise"), (";", "Signal"), ("\t", "Level"))
     ],
     "numbers without any heading": [
-        spectrum(rows(FREQS, PSD, mark=mark), note="column 1 has no heading and is read as the frequency")
-        for mark in ",;\t "
+        spectrum(headed("Date\t2024/04/21\nTime\t12:30:00", FREQS, PSD, 2 * PSD, mark="\t"), column=2),
+        *(
+            spectrum(rows(FREQS, PSD, mark=mark), note="column 1 has no heading and is read as the frequency")
+            for mark in ",;\t "
+        ),
     ],
     "values that vary little": [
         asks(rows(FREQS, 100 + 10 * np.log10(PSD)), decibels=({"db": True}, spectrum("", psd=1e10 * PSD))),

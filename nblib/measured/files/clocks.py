@@ -74,16 +74,16 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
     ------
     Refusal, an error that asks, where stamps may be frequencies
     """
-    axis = names[filled[0]]
-    if names_an_axis(axis) or (not names_a_time(axis or _first_word(header)) and axis_line(header)):
+    axis, line = names[filled[0]], _first_word(header, values.shape[1])
+    if names_an_axis(axis) or (not names_a_time(axis or line) and axis_line(header)):
         return None
     at = time_column(values, names, filled)
     first, label = values[:, at], names[at]
     others = [names[other] for other in filled if other != at]
     if names_a_time(label) and not (len(filled) > 2 and any(map(names_an_axis, others))):
         return f"its {'first column' if at == filled[0] else f'column {at + 1}'} is {label!r}"
-    if not any(names) and len(filled) > 2 and TIME.match(_first_word(header)):
-        return f"the line above its numbers begins with {_first_word(header)!r}"
+    if not any(names) and len(filled) > 2 and TIME.match(line):
+        return f"the line above its numbers begins with {line!r}"
     rate, lines = sampling_rate(header), [line for line in header if SERIES.search(line)]
     if any(names_an_axis(name) or level_of(name).kind in ("psd", "asd", "db") for name in others):
         return None
@@ -91,10 +91,11 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
         return f"its header says {lines[0].strip()[:40]!r}"
     if _counts_mostly(first) and COUNTER.match(label):
         return f"its first column {label!r} counts the samples"
-    if not np.isnan(first).any() and abs(first[0]) >= 9e8 and (np.diff(first) >= 0).all():
+    since_1970 = any(9e8 <= first[0] * unit < 2.2e9 for _, unit in EPOCH)  # 1998 to 2039
+    if since_1970 and not np.isnan(first).any() and (np.diff(first) >= 0).all():
         if first[0] >= 1e11:
             return "its first column holds stamps since 1970"
-        if first[0] < 2.2e9 and first[-1] - first[0] < 1e8:
+        if first[-1] - first[0] < 1e8:
             raise Refusal(
                 f"column 1 begins with {first[0]:.10g}: seconds since 1970, or frequencies? Give it the heading "
                 "'time (s)' or 'frequency (Hz)'"
@@ -106,8 +107,10 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
     return None
 
 
-def _first_word(header) -> str:
-    return re.split(r"[,;\t]", header[-1])[0].strip('#%* "') if header else ""
+def _first_word(header, width) -> str:
+    """Of a line of headings that was taken for settings, as a spectrogram's is: "time, 1 Hz, 2 Hz"."""
+    cells = re.split(r"[,;\t]", header[-1]) if header else []
+    return cells[0].strip('#%* "') if len(cells) == width else ""
 
 
 def time_column(values: ndarray, names, among) -> int:
