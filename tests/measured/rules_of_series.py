@@ -1,5 +1,7 @@
 """Files that hold time series, for each rule of docs/files.md."""
 
+import datetime
+
 import numpy as np
 from made_files import POSITIVE, RATE, SAMPLES, TIMES, asks, headed, rows, series, tektronix
 
@@ -16,18 +18,24 @@ def _iso(pattern):
     return "\n".join(pattern.format(stamp, value) for stamp, value in zip(ISO, SAMPLES, strict=True)) + "\n"
 
 
+def _later(seconds):
+    return datetime.datetime(2024, 4, 21, 23, 58) + datetime.timedelta(seconds=seconds)
+
+
 RULES = {
     "a first column named time": [
         *(
             series(headed(f"{name}{mark}x", scale * TIMES, SAMPLES, mark=mark), note=note)
-            for mark in ",;\t"
-            for name, scale, note in (
-                ("Time (s)", 1, ""),
-                ("t", 1, "in seconds; it states no unit"),
-                ("Zeit [ms]", 1e3, ""),
-                ("t_us", 1e6, ""),
-                ("时间", 1, "states no unit"),
-                ("trace_time", 1, "states no unit"),
+            for mark, name, scale, note in (
+                (",", "Time (s)", 1, ""),
+                (",", "t", 1, "in seconds; it states no unit"),
+                (";", "Zeit [ms]", 1e3, ""),
+                ("\t", "t_us", 1e6, ""),
+                (";", "时间", 1, "states no unit"),
+                ("\t", "trace_time", 1, "states no unit"),
+                (",", "Elapsed msec", 1e3, ""),
+                ("\t", "Aika (ms)", 1e3, ""),
+                (";", "Sekunden", 1, "states no unit"),
             )
         ),
         series(headed("Time (s),x", TIMES[::-1], SAMPLES)),
@@ -45,12 +53,38 @@ RULES = {
             note="times of day",
         ),
     ],
+    "a column of times that is not the first": [
+        series(headed("x,time (s)", SAMPLES, TIMES)),
+        series(headed("n;x;t (ms)", np.arange(600), SAMPLES, 1e3 * TIMES, mark=";")),
+        series("n,stamp,x\n" + "".join(f"{at},{line}\n" for at, line in enumerate(_iso("{},{:.7g}").split()))),
+    ],
+    "dates and times without marks": [
+        *(
+            series(
+                f"time{mark}x\n"
+                + "".join(f"{_later(seconds * at):{form}}{mark}{value:.7g}\n" for at, value in enumerate(SAMPLES)),
+                note="times of day",
+                rate=1 / seconds,
+            )
+            for mark, form, seconds in (
+                (",", "%Y%m%dT%H%M%S", 1),
+                (";", "%Y%m%d%H%M%S", 1),
+                ("\t", "%Y%m%dT%H%M%S.%f", 0.002),
+                (",", "%Y%m%dT%H%M", 60),
+                (",", "%Y-%m-%d %H:%M", 60),
+                (";", "%d.%m.%Y %H:%M", 60),
+                (",", "%Y-%m-%d %H:%M", 129600),  # a day and a half
+            )
+        )
+    ],
+    "dates without times": ["date,x\n" + "".join(f"2024-04-{at + 1:02d},{SAMPLES[at]:.5g}\n" for at in range(30))],
     "stamps of an epoch": [
         series(
-            "timestamp,az\n"
+            f"{name},az\n"
             + "".join(f"{STAMP * size + round(at * size / RATE)},{value:.7g}\n" for at, value in enumerate(SAMPLES)),
             note=f"time in {word} since 1970",
         )
+        for name in ("timestamp", "ts", "A")
         for size, word in ((10**3, "ms"), (10**6, "us"), (10**9, "ns"))
     ],
     "a counter, and a rate": [
@@ -64,6 +98,16 @@ RULES = {
             + "".join(f"{at},{value:.7g},\n" for at, value in enumerate(POSITIVE)),
             samples=POSITIVE,
             note="counts",
+        ),
+        series(
+            "X;CH1;Start;Increment;\nSequence;Volt;-3,0e-01;2,0e-03;\n"
+            + "".join(f"{at};{value:.7g}\n".replace(".", ",") for at, value in enumerate(POSITIVE)),
+            samples=POSITIVE,
+            note="counts",
+        ),
+        *(
+            series(headed(f"{head}\n{name},U", np.arange(600), POSITIVE), samples=POSITIVE, note="counts")
+            for head, name in (("ODR=500Hz FS=2g", "num"), ("dt: 2 ms", "number"), ("采样率: 500 Hz", "序号"))
         ),
         series("Interval=\t0.002 s\nChannelTitle=\tForce\n" + rows(TIMES, POSITIVE, mark="\t"), samples=POSITIVE),
     ],
@@ -89,8 +133,15 @@ RULES = {
     ],
     "one column or one line": [
         asks("\n".join(f"{value:.7g}" for value in SAMPLES), rate=series("")),
+        asks(
+            "".join(f"{value:.4f}\n".replace(".", ",") for value in SAMPLES), rate=series("", samples=SAMPLES.round(4))
+        ),
+        asks(
+            ";".join(f"{value:.4f}".replace(".", ",") for value in SAMPLES), rate=series("", samples=SAMPLES.round(4))
+        ),
         *(asks(mark.join(f"{value:.7g}" for value in SAMPLES) + "\n", rate=series("")) for mark in ",;\t "),
     ],
+    "one column of decimal commas": ["9,812\n9,907\n9,311\n9,907\n" * 20],
     "columns without headings that do not increase": [
         asks(rows(SAMPLES[::3], SAMPLES[1::3], SAMPLES[2::3]), rows=({"column": "rows"}, series("")))
     ],

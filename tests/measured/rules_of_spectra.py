@@ -21,6 +21,11 @@ SCRIPTS = [
     ("주파수(kHz)", "euc_kr", 1e3),
     ("Frequency (kilohertz)", "utf-8", 1e3),
     ("Fréquence (kHz)", "cp1252", 1e3),
+    ("Συχνότητα (χιλιοχέρτζ)", "cp1253", 1e3),
+    ("freqKHz", "utf-8", 1e3),
+    ("f (k Hz)", "utf-8", 1e3),
+    ("Частота, тыс. Гц", "cp1251", 1e3),
+    ("ЧАСТОТА (КГЦ)", "utf-8", 1e3),
 ]
 FILLS = ["-9999", "9999", "-999.0", "9.96921e+36", "1e20", "-99999"]
 
@@ -63,6 +68,8 @@ RULES = {
             "Ampl",
             "Spannung",
             "振幅",
+            "진폭",
+            "Амплитуда (В)",
             "Magnitude (counts)",
             "|H| (V/V)",
             "Δf (Hz)",
@@ -82,7 +89,7 @@ RULES = {
     ],
     "a power of ten": [
         asks(headed(f"{head};PSD", FREQS / 1e3, PSD, mark=";"), thousands=({"unit": "kHz"}, spectrum("")))
-        for head in ("f (x10^3 Hz)", "Frequency [×10³ Hz]", "f (1000 Hz)", "f (1e3 Hz)")
+        for head in ("f (x10^3 Hz)", "Frequency [×10³ Hz]", "f (1000 Hz)", "f (E3 Hz)", "f ×1000 Hz", "f (Hz) x 10^-3")
     ],
     "a unit of the axis that is not known": [
         spectrum(headed(f"f{unit};PSD", FREQS, PSD, mark=";"), note="no known unit of frequency")
@@ -105,9 +112,16 @@ RULES = {
             )
         ),
     ],
+    "no word for the kind": [
+        spectrum(headed(f"f (Hz){mark}{word}", FREQS, PSD, mark=mark), note="read as power")
+        for mark, word in ((",", "Noise"), (";", "Signal"), ("\t", "Level"))
+    ],
     "numbers without any heading": [
-        spectrum(rows(FREQS, PSD, mark=mark), note="column 1 has no heading and is read as the frequency")
-        for mark in ",;\t "
+        spectrum(headed("Date\t2024/04/21\nTime\t12:30:00", FREQS, PSD, 2 * PSD, mark="\t"), column=2),
+        *(
+            spectrum(rows(FREQS, PSD, mark=mark), note="column 1 has no heading and is read as the frequency")
+            for mark in ",;\t "
+        ),
     ],
     "values that vary little": [
         asks(rows(FREQS, 100 + 10 * np.log10(PSD)), decibels=({"db": True}, spectrum("", psd=1e10 * PSD))),
@@ -146,6 +160,7 @@ RULES = {
             ),
             rows(FREQS, PSD, 2 * FREQS, 3 * PSD, mark="\t"),
             headed("f1,S1,f2,S2", FREQS, PSD, 2 * FREQS, 3 * PSD),
+            headed("f1 (Hz),A (V^2/Hz),f2 (Hz),B (V^2/Hz)", FREQS, PSD, 2 * FREQS, 3 * PSD),
             headed("X1;Y1;X2;Y2", FREQS, PSD, 2 * FREQS, 3 * PSD, mark=";"),
             headed("Frequency (Hz),A,,B", FREQS, PSD, 2 * FREQS, 3 * PSD),
             headed(
@@ -168,6 +183,8 @@ RULES = {
                 np.r_[PSD, 2 * PSD, 3 * PSD],
             ),
             headed("f (Hz),t (s),PSD", np.repeat(FREQS, 3), np.tile([0, 1, 2], 120), np.outer(PSD, [1, 2, 3]).ravel()),
+            "time,f (Hz),PSD\n"
+            + "".join(f"2024-04-21T15:00:0{at},{line}\n" for at in (1, 2, 3) for line in rows(FREQS, at * PSD).split()),
             "".join(f"# trace {at}\n{rows(FREQS, at * PSD, mark=' ')}\n\n" for at in (1, 2, 3)),
         )
     ],
@@ -184,6 +201,13 @@ RULES = {
     ],
     "a two-sided axis with equal halves": [
         spectrum(rows(TWO_SIDED, np.r_[PSD[::-1], 1.0, PSD] / 2, mark=mark), note="S(f) + S(-f)") for mark in ",\t"
+    ],
+    "a two-sided axis whose sides end apart": [
+        asks(
+            headed("Offset (Hz),Power (V^2/Hz)", np.arange(-300.0, 121), np.r_[np.ones(301), PSD]),
+            positive=({"span": "positive"}, spectrum("")),
+            fold={"span": "fold"},
+        )
     ],
     "a two-sided axis with different halves": [
         asks(
@@ -234,6 +258,11 @@ RULES = {
         rows(FREQS, PSD) + "1x,2e-14\n1y,3e-14\n",
         rows(FREQS, PSD, mark=";") + "121 Hz high;3e-14\n",
         "1.0;abc\n" + rows(FREQS, PSD, mark=";"),
+    ],
+    "one column whose header": [
+        headed("XStart,1000,Hz\nXStop,400000,Hz\nTrace1", PSD),
+        headed("Start frequency: 0 Hz\nPSD V^2/Hz", PSD),
+        headed("fs: 1000 Hz\nbin,PSD (V^2/Hz)", np.arange(120), PSD),
     ],
     "bytes that are not text": [
         bytes(np.random.default_rng(2).integers(0, 256, 3000, dtype=np.uint8)),

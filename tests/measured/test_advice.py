@@ -102,7 +102,7 @@ def test_each_option_that_a_message_names_is_understood_and_answers_or_refuses(t
             assert name == "samples above 0"  # one of three readings, each named
 
 
-def _no_detection(*given):
+def _no_detection(*_):
     return _Nothing()
 
 

@@ -96,3 +96,20 @@ def test_a_long_column_of_samples_is_read(tmp_path, monkeypatch):
     np.savetxt(tmp_path / "samples.txt", samples, fmt="%.17g")
     np.testing.assert_array_equal(read_table(tmp_path / "samples.txt").values[:, 0], samples)
     assert answers[0] is not None
+
+
+@pytest.mark.parametrize("name", ["comma", "blanks", "decimal comma", "Windows", "footer", "quotes"])
+def test_a_text_larger_than_memory_is_read_in_parts(tmp_path, monkeypatch, name):
+    """Planted bugs: read_bytes of the whole text; the first row of each part lost; a footer left out without a note."""
+    path = tmp_path / "long.csv"
+    path.write_bytes((REGULAR | CAREFUL).get(name, _rows()).encode())
+    whole = read_table(path)
+    monkeypatch.setattr(text_files, "LARGE", 100)
+    monkeypatch.setattr(text_files, "PART", 150)
+    if name not in ("footer", "quotes"):  # they ask for the whole text
+        monkeypatch.setattr(type(path), "read_bytes", None)
+    parts = read_table(path)
+    np.testing.assert_array_equal(parts.values, whole.values)
+    assert (tuple(parts.names), tuple(parts.header), parts.notes) == (
+        tuple(whole.names), tuple(whole.header), whole.notes,
+    )  # fmt: skip

@@ -66,8 +66,8 @@ def _netcdf():
     return stream.getvalue()
 
 
-def _stamped():
-    lines = (f"2024-04-21T15:00:00.{at:03d},{np.sin(at):.5f}" for at in range(100))
+def _stamped(start="2024-04-21T15:00:00"):
+    lines = (f"{start}.{at:03d},{np.sin(at):.5f}" for at in range(100))
     return ("time,x\n" + "\n".join(lines)).encode()
 
 
@@ -96,6 +96,10 @@ SERIES = {
     "sound.wav": lambda: _stored(scipy.io.wavfile.write, 8000, np.arange(200, dtype=np.int16)),
     "strain.hdf5": _strain,
     "stamped.csv": _stamped,
+    "brief.csv": lambda: _stamped("20240421T150000"),
+    "decimal_commas.csv": lambda: (
+        b"fs: 9 Hz\n" + "".join(f"{np.sin(at) + 9:.5f}\n" for at in range(100)).replace(".", ",").encode()
+    ),
     "counted.csv": lambda: b"# fs = 100 Hz\n" + "".join(f"{at},{np.sin(at):.5f}\n" for at in range(100)).encode(),
     "rows.csv": lambda: (
         b"NPTS= 100, DT= .01\n"

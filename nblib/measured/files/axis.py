@@ -102,6 +102,11 @@ def _fold(raw, span):
         raw.freqs = np.abs(raw.freqs)
         raw.notes.append(f"of a two-sided spectrum the {span} frequencies are kept, as asked; powers stay as they are")
         return
+    if abs(freqs[0] + freqs[-1]) > 1.5 * width:
+        raise Refusal(
+            f"the axis runs from {freqs[0]:g} to {freqs[-1]:g} Hz: the sides do not mirror each other, as those of a "
+            "complex (IQ) signal need not. Give span='positive' or span='negative'"
+        )
     _keep(raw, order)
     nyquist = [0] if -freqs[0] > freqs[-1] + 0.5 * width else []
     high, low = np.asarray(raw.values[..., positive]), np.where(matched, raw.values[..., partner], np.nan)

@@ -11,12 +11,14 @@ from nblib.measured.files.headers import SECONDS, SERIES, axis_line, sampling_ra
 from nblib.measured.files.units import BRACKETS, HERTZ, level_of
 
 TIME = re.compile(
-    r"^\W*(?:(?-i:t)(?:[\s_(\[/,]|$)|t\W*[(\[][mun]?s[)\]]|time|zeit|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|date|uhrzeit|clock"
+    r"^\W*(?:(?-i:t)(?:[\s_(\[/,]|$)|t\W*[(\[][mun]?s[)\]]|time|zeit|sekunden|segundos|秒|temps|tiempo|tempo|czas|врем|时间|時間|时刻|時刻|시간|timestamp|stamp|(?-i:ts?)[\s_]*$|date|uhrzeit|clock"
     r"|.*[\s_]time\W*$|seconds?\b|secs?\b|(?-i:m?s)$|millis|micros|epoch|unix|elapsed|horodat|fecha|utc|gps)",
     re.IGNORECASE,
 )
+IN_SECONDS = re.compile(r"[(\[,]\s*(?:[munµμ]?s|m?sec|seconds?|min|h)\s*[)\]]?\s*$")  # whatever the word before it
+OTHER_TIME = re.compile(r"p[eé]riod|tau|lag|delay|averaging|τ", re.IGNORECASE)
 COUNTER = re.compile(
-    r"^\W*(?:count(?:er)?|seq(?:uence)?|samples?|packets?|frames?|scans?|ticks?|points?|records?)"
+    r"^\W*(?:count(?:er)?|num(?:ber)?|№|n[°º]|序号|номер|seq(?:uence)?|samples?|packets?|frames?|scans?|ticks?|points?|records?)"
     r"(?:[\s_.-]*(?:no|nr|num|number|index|idx|id|#)\.?)?\W*$",
     re.IGNORECASE,
 )
@@ -39,6 +41,11 @@ class Clock:
     column: int | None = None
     rate: float = 0.0
     breaks: tuple[int, ...] = ()
+
+
+def names_a_time(label: str) -> bool:
+    """True for a heading with a word for time, or any with a unit of it that is not a period or a lag."""
+    return bool((TIME.match(label) or IN_SECONDS.search(label)) and not OTHER_TIME.search(label))
 
 
 def counts(values: ndarray) -> bool:
@@ -67,32 +74,52 @@ def why_series(values: ndarray, names, header, filled) -> str | None:
     ------
     Refusal, an error that asks, where stamps may be frequencies
     """
-    first, label = values[:, filled[0]], names[filled[0]]
-    others = [names[at] for at in filled[1:]]
-    if names_an_axis(label) or (not TIME.match(label) and axis_line(header)):
+    axis, line = names[filled[0]], _first_word(header, values.shape[1])
+    if names_an_axis(axis) or (not names_a_time(axis or line) and axis_line(header)):
         return None
-    if TIME.match(label) and not (len(filled) > 2 and any(map(names_an_axis, others))):
-        return f"its first column is {label!r}"
+    at = time_column(values, names, filled)
+    first, label = values[:, at], names[at]
+    others = [names[other] for other in filled if other != at]
+    if names_a_time(label) and not (len(filled) > 2 and any(map(names_an_axis, others))):
+        return f"its {'first column' if at == filled[0] else f'column {at + 1}'} is {label!r}"
+    if not any(names) and len(filled) > 2 and TIME.match(line):
+        return f"the line above its numbers begins with {line!r}"
     rate, lines = sampling_rate(header), [line for line in header if SERIES.search(line)]
-    if any(map(names_an_axis, others)):
+    if any(names_an_axis(name) or level_of(name).kind in ("psd", "asd", "db") for name in others):
         return None
     if lines:
         return f"its header says {lines[0].strip()[:40]!r}"
     if _counts_mostly(first) and COUNTER.match(label):
         return f"its first column {label!r} counts the samples"
-    if not label and not np.isnan(first).any() and abs(first[0]) >= 9e8 and (np.diff(first) >= 0).all():
+    since_1970 = any(9e8 <= first[0] * unit < 2.2e9 for _, unit in EPOCH)  # 1998 to 2039
+    if since_1970 and not np.isnan(first).any() and (np.diff(first) >= 0).all():
         if first[0] >= 1e11:
             return "its first column holds stamps since 1970"
-        if first[0] < 2.2e9 and first[-1] - first[0] < 1e8:
+        if first[-1] - first[0] < 1e8:
             raise Refusal(
                 f"column 1 begins with {first[0]:.10g}: seconds since 1970, or frequencies? Give it the heading "
                 "'time (s)' or 'frequency (Hz)'"
             )
-    if rate and not label and first[-1] > 0.51 * rate:
+    if rate and (not label or counts(first)) and first[-1] > 0.51 * rate:
         return f"its header states {rate:g} samples a second, and column 1 goes on above half of that"
     if re.search(r"(?m)^\W*(?:sample )?interval\s*=", "\n".join(header), re.IGNORECASE):
         return "its header states an interval between samples"
     return None
+
+
+def _first_word(header, width) -> str:
+    """Of a line of headings that was taken for settings, as a spectrogram's is: "time, 1 Hz, 2 Hz"."""
+    cells = re.split(r"[,;\t]", header[-1]) if header else []
+    return cells[0].strip('#%* "') if len(cells) == width else ""
+
+
+def time_column(values: ndarray, names, among) -> int:
+    """The first column that is named a time and goes on, else the first of all that does not hold one value."""
+    for at in among:
+        steps = np.diff(values[:, at])
+        if names_a_time(names[at]) and steps.any() and (at == among[0] or (steps >= 0).all()):
+            return at
+    return next((at for at in among if len(np.unique(values[np.isfinite(values[:, at]), at][:100])) > 1), among[0])
 
 
 def clock_of(values: ndarray, names, header, notes: list[str], rate: float | None) -> Clock:
@@ -107,28 +134,26 @@ def clock_of(values: ndarray, names, header, notes: list[str], rate: float | Non
     IsSeries where the times do not tell a rate, with the reason
     """
     stated, width = sampling_rate(header), values.shape[1]
-    at = next((n for n in range(width - 1) if len(np.unique(values[np.isfinite(values[:, n]), n][:100])) > 1), 0)
+    at = time_column(values, names, range(width))
     label, first = names[at], values[:, at]
     if COUNTER.match(label) and _counts_mostly(first) and not counts(first):
         notes.append(f"column {at + 1} {label!r} counts with jumps and is left out: lost samples, or it starts again")
         return Clock(at, stated)
-    if width - at < 2 or len(first) < 2:
+    if width < 2 or len(first) < 2:
         return Clock(None, stated)
     steps = np.diff(first)
     rising = bool(np.isfinite(steps).all() and ((steps >= 0).all() or (steps <= 0).all()) and first[0] != first[-1])
     unit = _unit_of_time(label) or next(
         (_unit_of_time(f"({match[1]})") for match in map(X_UNIT.search, header) if match), None
     )
-    is_time = bool(TIME.match(label)) or (
-        rising and bool(re.match(r"x[\s_-]*(?:value|axis)?\W*$", label, re.IGNORECASE))
-    )
+    is_time = names_a_time(label) or (rising and bool(re.match(r"x[\s_-]*(?:value|axis)?\W*$", label, re.IGNORECASE)))
     if counts(first) and unit is None and abs(first[0]) < EPOCH[-1][0]:
         if not is_time or (stated and abs(stated - 1) > 0.01):
             notes.append(f"column {at + 1} {label!r} counts the samples and is left out")
             return Clock(at, stated)
         if not rate:
             raise IsSeries(f"column {at + 1} {label!r} goes up by one: seconds, or a counter? Give rate=HZ")
-    if not (is_time or (rising and not label)):
+    if not (is_time or (rising and (not label or (abs(first[0]) >= EPOCH[-1][0] and not names_an_axis(label))))):
         return Clock(None, stated)
     if not is_time and not unit and (first % 1 == 0).all() and abs(first[0]) < EPOCH[-1][0] and not stated:
         if not rate:
@@ -167,7 +192,7 @@ def _unit_of_time(label) -> float | None:
     IsSeries for a unit in brackets that is not one of time
     """
     bracket = BRACKETS.search(label)
-    word = (bracket.group(1) if bracket else re.split(r"[_/,]", label)[-1]).strip()
+    word = (bracket.group(1) if bracket else re.split(r"[_/,\s]", label.strip())[-1]).strip()
     found = SECONDS.get(word, SECONDS.get(word.lower()))
     if (
         bracket

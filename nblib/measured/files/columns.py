@@ -8,6 +8,7 @@ from numpy import ndarray
 
 from nblib.measured.files.clocks import counts, names_an_axis, why_series
 from nblib.measured.files.formats import Column, IsSeries, Raw, Refusal, Table
+from nblib.measured.files.headers import level_line, stated
 from nblib.measured.files.stacks import order_of_traces
 from nblib.measured.files.units import level_of
 
@@ -54,6 +55,8 @@ def choose(table: Table, column: Column = None) -> Raw:
     """
     values, names = table.values, _padded(table.names, table.values.shape[1])
     if values.shape[1] == 1:
+        if level_line(table.header).kind or stated(table.header, r"start|stop|cent(?:er|re)|span|step|delta.?f"):
+            raise Refusal("it has 1 column and its header speaks of a spectrum: write the frequency before each level")
         raise IsSeries(
             "it has 1 column; a spectrum needs two: frequency [Hz] and PSD [unit^2/Hz]. A time series is read "
             "with load_series and rate=HZ"

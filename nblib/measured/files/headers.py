@@ -69,7 +69,8 @@ OF_TIME = "|".join(sorted(SECONDS, key=len, reverse=True))
 OF_RATE = r"[kMG]?(?:Hz|hertz|sps|S/s|Sa/s|samples?/s(?:ec(?:ond)?)?|samples per second)"
 VALUE = r"(?P<value>\d[\d.,]*(?:[eE][+-]?\d+)?|[.,]\d+(?:[eE][+-]?\d+)?)"
 RATE = re.compile(
-    r"(?:sampl\w*[\s_.-]*(?:rate|freq\w*)|sampled[\s_]+at|data[\s_-]*rate|acquisition[\s_]*rate|scan[\s_]*rate"
+    r"(?:sampl\w*[\s_.-]*(?:rate|freq\w*)|abtast(?:rate|frequenz)|采样频?率|частота дискретизации"
+    r"|fr[eé]quence d.[eé]chantillonnage|sampled[\s_]+at|data[\s_-]*rate|acquisition[\s_]*rate|scan[\s_]*rate"
     r"|(?<![a-z])(?:fs|f_s|srate|odr|frequency of sampling)(?![a-z]))"
     rf"\s*(?:[\(\[]\s*(?P<before>{OF_RATE})\s*[\)\]])?[\s\"',;:=]*{VALUE}\s*(?P<unit>{OF_RATE})?",
     re.IGNORECASE,
@@ -140,10 +141,13 @@ def sampling_rate(header: Sequence[str]) -> float:
                 value *= PREFIXES.get(unit[:1], 1.0) if unit[1:] else 1.0
             if value > 0:
                 return value
-    columns = [re.split(r"[,;\t]", line) for line in header[-2:]]  # "Start,Increment" above its value
+    columns = [
+        re.split(r"[;\t]" if ";" in line else r"[,\t]", line) for line in header[-2:]
+    ]  # "Start,Increment" above its value
     for cell, below in zip(*columns, strict=False) if len(columns) == 2 else ():
         if re.fullmatch(r"\s*increment\s*", cell, re.IGNORECASE) and re.fullmatch(NUMBER, below.strip()):
-            return 1 / float(below) if float(below) > 0 else 0.0
+            step = _number(below.strip())
+            return 1 / step if step > 0 else 0.0
     return 0.0
 
 

@@ -161,6 +161,8 @@ def to_power(raw: Raw, asd: bool | None, db: bool | None, unit: str | None, file
         _ask_level(raw)
         if any(re.search(r"[^\W\d_]|%", match.group(1)) for match in BRACKETS.finditer(raw.label)):
             raw.notes.append(f"the heading {raw.label!r} has no known unit: read as power (asd=True squares it)")
+        else:
+            raw.notes.append("nothing says whether the values are amplitudes: read as power (asd=True squares them)")
     return level.unit if level.kind in ("psd", "power") else unit
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from nblib.measured.files.clocks import TIME, clock_of, names_an_axis
 from nblib.measured.files.formats import Column, Refusal, Series, Table, series_reader
 from nblib.measured.files.text import read_table
-from nblib.measured.files.units import BRACKETS
+from nblib.measured.files.units import BRACKETS, level_of
 
 
 def channel(names, column, numbers=None):
@@ -60,6 +60,8 @@ def from_table(table: Table, rate: float | None, column: Column) -> Series:
         _ask_rows(channels, column)
     named = [labels[at] or f"column {at + 1}" for at in channels]
     at = channels[channel(named, column, [at + 1 for at in channels])]
+    if level_of(labels[at]).kind in ("psd", "asd"):
+        raise Refusal(f"column {at + 1} {labels[at]!r} is a spectrum, not samples; write the frequencies beside it")
     unit = BRACKETS.search(labels[at])
     return Series(
         values[:, at],

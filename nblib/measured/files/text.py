@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from nblib.measured.files.text_names import names_of
 from nblib.measured.files.text_rows import COMMENT, NO_NUMBERS, check_below, check_text, even, rows_of
 from nblib.measured.files.units import HERTZ, latin
 
+LARGE, BEGIN, PART = 1 << 28, 1 << 20, 1 << 18  # bytes of a text that is read in parts, and of its start; rows a part
 LONG, HEAD = 3000, 200  # lines from which on a table is read by pandas; lines that say how it is written
+TWO_OR_ONE = re.compile(r"\s*([+-]?\d+),(\d+)\s*")
 GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})*")  # perhaps with thousands separators
 ODD_ENDS = re.compile(r"[\x0b\x0c\x1c-\x1e]")  # str.splitlines ends a line there, a table does not
 
@@ -35,11 +38,12 @@ def read_table(path: Path) -> Table:
     ------
     Refusal that names the line
     """
+    if path.stat().st_size > LARGE and (table := _in_parts(path)) is not None:
+        return table
     text = decoded(path.read_bytes())
     if not text.strip():
         raise Refusal("it is empty; export the spectrum again")
-    lines = text.splitlines() if text.isascii() and not ODD_ENDS.search(text) else re.split(r"\r\n|\n|\r", text)
-    layout = arranged(lines)
+    layout = arranged(_lines(text))
     long = len(layout.lines) > LONG
     table = _regular(layout.lines) if long else None
     if table is None and without_units(layout) and long:
@@ -49,6 +53,10 @@ def read_table(path: Path) -> Table:
     return _laid_out(table, layout)
 
 
+def _lines(text):
+    return text.splitlines() if text.isascii() and not ODD_ENDS.search(text) else re.split(r"\r\n|\n|\r", text)
+
+
 def _laid_out(table, layout) -> Table:
     """The table with what its layout says: the unit of its first column, an axis from the header, samples in a row."""
     table.header, table.notes = (*map(latin, layout.header), *table.header), layout.notes + table.notes
@@ -56,8 +64,10 @@ def _laid_out(table, layout) -> Table:
         table.values, table.names = table.values[:, 1:], list(table.names)[1:]
     width = table.values.shape[1]
     first = int(np.argmax(~np.isnan(table.values).all(axis=0)))
-    if layout.stamped:
-        table.names = ["time (s)" if at == first else (*table.names, *[""] * width)[at] for at in range(width)]
+    if layout.stamped is not None:
+        table.names = [
+            "time (s)" if at == first + layout.stamped else (*table.names, *[""] * width)[at] for at in range(width)
+        ]
     elif "x-Unit: Hz" in layout.header and table.names:
         table.names = [HERTZ.sub("Hz", table.names[0]), *table.names[1:]]
     if layout.turned:
@@ -82,8 +92,6 @@ def _regular(lines) -> Table | None:
 
     What stands above it, the way of writing and the names come from its first lines, read in the careful way.
     """
-    import pandas as pd
-
     try:
         head, dialect, cells = _any_table(lines[:HEAD])
     except Refusal:
@@ -102,18 +110,8 @@ def _regular(lines) -> Table | None:
     if dialect.delimiter and all(line.endswith(dialect.delimiter) for line in body[: len(cells)]):
         body = [line.removesuffix(dialect.delimiter) for line in body]
     try:
-        values = pd.read_csv(
-            io.StringIO("\n".join(body)),
-            sep=dialect.delimiter or r"\s+",
-            decimal=dialect.decimal,
-            header=None,
-            dtype=np.float64,
-            keep_default_na=False,  # an empty cell is for the careful way
-            na_values=["nan", "NaN", "NAN", "NA", "N/A", "null"],
-            quoting=csv.QUOTE_NONE,
-            skipinitialspace=True,
-        ).to_numpy()
-    except (ValueError, pd.errors.ParserError):
+        values = _parsed(io.StringIO("\n".join(body)), dialect).to_numpy()
+    except ValueError:
         return None
     if values.shape != (len(body), head.values.shape[1]):
         return None  # blank lines
@@ -123,11 +121,59 @@ def _regular(lines) -> Table | None:
     return Table(values, head.names, head.header, np.arange(first + 1, first + 1 + len(body)), head.notes)
 
 
+def _parsed(source, dialect, **more):
+    """Rows of plain numbers, by pandas."""
+    import pandas as pd
+
+    return pd.read_csv(
+        source,
+        sep=dialect.delimiter or r"\s+",
+        decimal=dialect.decimal,
+        header=None,
+        dtype=np.float64,
+        keep_default_na=False,  # an empty cell is for the careful way
+        na_values=["nan", "NaN", "NAN", "NA", "N/A", "null"],
+        quoting=csv.QUOTE_NONE,
+        skipinitialspace=True,
+        **more,
+    )
+
+
+def _in_parts(path) -> Table | None:
+    """A large table of plain numbers: the text is read in parts, the numbers lie in a file without a name.
+
+    None where the rows are anything else, which asks for the whole text.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(BEGIN).rpartition(b"\n")[0]
+    if b"\0" in start or not start:
+        return None  # UTF-16, or one line
+    lines = _lines(decoded(start))[:LONG]
+    layout = arranged(lines)
+    try:
+        head, dialect, cells = _any_table(lines)
+        grouped = dialect.thousands or all(GROUPED.fullmatch(row[0]) for row in cells)
+        if layout.lines != lines or grouped or head.lines is None:
+            return None
+        parts = _parsed(path, dialect, skiprows=int(head.lines[0]) - 1, chunksize=PART, encoding="latin-1")
+        with tempfile.TemporaryFile() as numbers:
+            for part in parts:
+                numbers.write(part.to_numpy().tobytes())
+            width = head.values.shape[1]
+            values = np.memmap(numbers, np.float64, "r", shape=(numbers.tell() // (8 * width), width))
+    except ValueError:  # pandas' errors and the careful way's are among them
+        return None
+    return _laid_out(Table(values, head.names, head.header, None, head.notes), layout)
+
+
 def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
     """The table of any text, how it is written, and its cells."""
-    dialect = dialect_of(lines, *_stated_dialect(lines))
+    stated = _stated_dialect(lines)
+    dialect = dialect_of(lines, *stated)
+    if dialect is not None and dialect.delimiter == "," and not stated[0] and _decimal_commas(lines):
+        dialect = Dialect(None, ",")
     if dialect is None:
-        dialect = _single_column(lines)
+        dialect = _single_column(lines, stated[1])
     notes: list[str] = []
     lines = _without_column_numbers(lines, dialect, notes)
     rows, cells, numbers, header = rows_of(lines, dialect, notes)
@@ -176,15 +222,38 @@ def _stated_dialect(lines):
     return delimiter, decimal
 
 
-def _single_column(lines):
+def _decimal_commas(lines):
+    """True for one column of numbers such as 9,0512: no number begins with 05.
+
+    Raises
+    ------
+    Refusal where they may as well be two columns of whole numbers
+    """
+    rows = [match for match in map(TWO_OR_ONE.fullmatch, lines) if match]
+    starts = [int(match[1]) for match in rows]
+    shortest = min((len(match[2]) for match in rows), default=0)
+    few = len(rows) < 0.9 * sum(bool(line.strip()) for line in lines)
+    if few or shortest < 3 or sorted(set(starts)) in (starts, starts[::-1]):
+        return False
+    if any(match[2][0] == "0" for match in rows):
+        return True
+    raise Refusal(
+        f"rows such as {rows[0].group().strip()!r} are one number with a decimal comma, or two: write decimals with a "
+        "point, or separate the columns by ; or tab"
+    )
+
+
+def _single_column(lines, decimal):
     """A file whose rows hold one number: a series, or nothing that is read here."""
     numbers = [line for line in lines if line.strip()][:2000]
-    if any(COMPLEX.search(line.split("\t")[-1].strip()) and line.strip()[:1].isdigit() for line in numbers):
+    if decimal != "," and any(
+        COMPLEX.search(line.split("\t")[-1].strip()) and line.strip()[:1].isdigit() for line in numbers
+    ):
         raise Refusal(
             "it holds complex values (real and imaginary part, or dB and phase); a PSD is real: export |V|^2/Hz"
         )
-    for decimal in (".", ","):
-        dialect = Dialect(None, decimal)
+    for mark in decimal or ".,":
+        dialect = Dialect(None, mark)
         single = [dialect.row(line) for line in numbers if not COMMENT.match(line)]
         if sum(len(row) == 1 and row[0] is not None for row in single) >= 2:
             return dialect
@@ -192,6 +261,11 @@ def _single_column(lines):
         if re.match(r"\s*[+-]?\d", line) and len(line.split()) > 1:
             raise Refusal(
                 f"line {number}: {line.strip()[:60]!r} is not two numbers: frequency [Hz] and PSD [unit^2/Hz]"
+            )
+    for number, line in enumerate(lines, start=1):
+        if len(re.findall(r"(?<![\w.])[+-]?\d+\.?\d*(?![\w.])", line)) > 1:
+            raise Refusal(
+                f"line {number}, {line.strip()[:60]!r}, holds numbers but does not begin with one; {NO_NUMBERS}"
             )
     raise Refusal(NO_NUMBERS)
 

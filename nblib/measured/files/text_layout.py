@@ -1,12 +1,14 @@
 """Tables not laid out as rows of numbers: times of day, units in cells, text beside the numbers, rows across."""
 
+import datetime
+import functools
 import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nblib.measured.files.formats import Refusal
+from nblib.measured.files.formats import IsSeries, Refusal
 from nblib.measured.files.text_cells import Dialect
 from nblib.measured.files.units import PREFIXES
 
@@ -16,10 +18,17 @@ TIME_OF_DAY = re.compile(  # 10:00:59.5, 10:00:59 PM, and 00:59.5 as spreadsheet
     r"(?:Z|\s?UTC|[+-]\d\d:?\d\d)?"
 )
 DATE = re.compile(
-    r"(?<![\d.,])(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])(?:\d{1,2}|[A-Za-z]{3})\2(?:\d{4}|\d\d)|\d{4}-\d{3})(?!\d)"
+    r"(?<![\d.])(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])(?:\d{1,2}|[A-Za-z]{3})\2(?:\d{4}|\d\d)|\d{4}-\d{3})(?!\d)"
 )
 STAMPED = re.compile(rf"\W*(?:\d+[,;\t ]\W*)?(?:{DATE.pattern})?[T,;\s\"]*{TIME_OF_DAY.pattern}")
 DATED = re.compile(rf"\W*(?:{DATE.pattern})")
+# 20240421T150000 without marks, with or without seconds; and 2024-04-21 15:00 without seconds
+BASIC = (
+    r"(?<![\d.])(?P<day>(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))[T_-]?"
+    r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<rest>[0-5]\d(?:\.\d+)?)?(?!\d)"
+)
+BRIEF = re.compile(rf"\W*(?:\d+[,;\t ]\W*)?(?:(?:{DATE.pattern})[T ]\d?\d:\d\d(?![:.\d])|{BASIC})")
+YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
 # a number and its unit in one cell: 1k, 2.5 kHz, -120.1 dBm; a bare prefix must follow the number directly
 WITH_UNIT = re.compile(
     rf"(?<![\w^/+-])({NUM})(?:\s?((?:Meg|[kMGmuµμ])?)(Hz|hz|HZ)|((?:Meg|[kKMGmuµμn]))|\s?(dB[\w/√²^()]*|[fpnuµm]?[VA][\w²^]*/√?\S*Hz))"
@@ -46,7 +55,7 @@ class Layout:
     ----------
     header : text that stood beside the numbers
     turned : the rows ran along the lines, so that numbers of lines are lost
-    stamped : the first column holds times of day, now in seconds
+    stamped : the column of times of day, now in seconds, from 0; None = none
     dated : a column of dates, now 0, stands before it
     """
 
@@ -54,7 +63,7 @@ class Layout:
     header: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     turned: bool = False
-    stamped: bool = False
+    stamped: int | None = None
     dated: bool = False
 
 
@@ -77,14 +86,38 @@ def arranged(lines: Sequence[str]) -> Layout:
         layout.lines = [re.sub(r"(?<=:\d\d),(?=\d)", ".", line) for line in layout.lines]
         filled = [line for line in layout.lines[:4000] if line.strip()]
     body = [line for line in filled[len(filled) // 4 :] if any(map(str.isdigit, line))][:200]
+    if body and sum(bool(BRIEF.match(line)) for line in body) > SHARE * len(body):
+        layout.lines, body = [*map(_in_full, layout.lines)], [*map(_in_full, body)]
     if body and sum(bool(STAMPED.match(line)) for line in body) > SHARE * len(body):
         _seconds(layout, "," if any(re.search(r"[;\t].*\d,\d", line) for line in body) else ".")
+        filled = [line for line in layout.lines[:4000] if line.strip()]
     elif body and sum(bool(DATED.match(line)) for line in body) > SHARE * len(body):
-        raise Refusal("its rows begin with dates without a time of day; number the samples, and give rate=HZ")
+        raise IsSeries(
+            "its rows begin with dates without a time of day: write times, or number the samples and give rate=HZ"
+        )
     for rule in (_no_axis_column, _text_beside, _turn):
         if rule(layout, filled):
             break
     return layout
+
+
+def _in_full(line):
+    """2024-04-21T15:00:00 for 20240421T150000 and 2024-04-21 15:00."""
+    found = BRIEF.match(line)
+    if found is None:
+        return line
+    if found["day"] is None:
+        return f"{found.group()}:00{line[found.end() :]}"
+    day = found["day"]
+    stamp = f"{day[:4]}-{day[4:6]}-{day[6:]}T{found['hour']}:{found['minute']}:{found['rest'] or '00'}"
+    return line[: found.start("day")] + stamp + line[found.end() :]
+
+
+@functools.lru_cache(maxsize=8)
+def _day(date):
+    """Number of a day whose year is written first, else 0: 03/04/2024 may be two days."""
+    found = YEAR_FIRST.fullmatch(date)
+    return datetime.date(*map(int, found.groups())).toordinal() if found else 0
 
 
 def _seconds(layout, decimal):
@@ -92,13 +125,18 @@ def _seconds(layout, decimal):
 
     A date in a cell of its own becomes 0, a date before the time goes.
     """
-    first, before, turns = None, -1.0, 0.0
+    first, before, turns, day, day_0 = None, -1.0, 0.0, 0, None
 
     def seconds(match):
         nonlocal first, before, turns
         hours, minutes, rest, short_minutes, short_rest, half = match.groups()
         hour = int(hours or 0) % 12 + 12 * (half in "pP") if half else int(hours or 0)
-        now = 3600.0 * hour + 60 * int(minutes or short_minutes) + float((rest or short_rest).replace(":", "."))
+        now = (
+            86400.0 * day
+            + 3600.0 * hour
+            + 60 * int(minutes or short_minutes)
+            + float((rest or short_rest).replace(":", "."))
+        )
         turn = 86400.0 if hours else 3600.0
         turns += turn * (now < before - turn / 2)
         before, first = now, now if first is None else first
@@ -107,12 +145,14 @@ def _seconds(layout, decimal):
     for at, line in enumerate(layout.lines):
         if STAMPED.match(line):
             dated = DATE.search(line)
+            layout.stamped = int(bool(re.search(r"\d", line[: (dated or TIME_OF_DAY.search(line)).start()])))
             if dated:
+                day_0 = _day(dated.group()) if day_0 is None else day_0
+                day = _day(dated.group()) - day_0
                 rest = line[dated.end() :]
                 layout.dated = rest[:1] not in ("T", " ")
                 line = line[: dated.start()] + ("0" + rest if layout.dated else rest.lstrip("T "))
             layout.lines[at] = TIME_OF_DAY.sub(seconds, line, count=1)
-    layout.stamped = True
     layout.notes.append("times of day are read as seconds since the first")
 
 
@@ -198,6 +238,8 @@ def _turn(layout, filled):
         return False
     mark, cells = found
     named = not any(_is_number(row[0]) for row in cells)
+    if len(cells) == 1 and mark != "," and not any("." in cell for cell in cells[0]):
+        cells = [[re.sub(r"(?<=\d),(?=\d)", ".", cell) for cell in cells[0]]]  # 0,5 and not two columns
     body = [row[named:] for row in cells]
     if not all(_is_number(cell) or not cell for row in body for cell in row[:40]):
         return False

@@ -57,7 +57,7 @@ def _heading(line, dialect, width, values):
     splits += [Dialect(mark).split(bare) for mark in (",", ";")]
     splits.append(re.findall(r"(?:[^\s(\[]|\([^)]*\)|\[[^\]]*\])+(?:\s+[\(\[][^)\]]*[\)\]])?", bare))
     setting = re.match(r"\W*[xy][-_ ]?unit|.*[:=]\s*\S+\s*$", bare, re.IGNORECASE) or SETTING.match(bare)
-    factor = re.search(rf"[(\[][^)\]]*(?:{TIMES_TEN.pattern})", bare)  # "f (1000 Hz)" is asked about
+    factor = re.search(rf"(?:[(\[][^)\]]*|[×*x]\s*)(?:{TIMES_TEN.pattern})", bare)  # "f (1000 Hz)" is asked about
     if (
         line.lstrip().startswith("***")
         or (setting or is_setting(bare))
@@ -81,5 +81,5 @@ def _heading(line, dialect, width, values):
 def _trimmed(cells, width):
     """Without what stands beside the headings: remarks, or an oscilloscope's start and increment."""
     beyond = cells[width:]
-    steps = all(START_AND_STEP.search(cell) or re.fullmatch(r"[-+\d.eE]*", cell) for cell in beyond)
+    steps = all(START_AND_STEP.search(cell) or re.fullmatch(r"[-+\d.,eE]*", cell) for cell in beyond)
     return cells[:width] if steps or (len(beyond) == 1 and REMARKS.fullmatch(beyond[0])) else cells

@@ -23,7 +23,7 @@ SQUARED = (  # of the whole unit: the 2 of m/s^2 is not
 )
 # per Hz to the first power: no other exponent follows, not even one that was cut off
 PER_HERTZ = (
-    rf"\s*[\)\]}}]*\s*(?:/|_?per_?|[·*.]|\s)\s*[\(\[]*{ANY_HERTZ}"
+    rf"\s*[\)\]}}]*\s*(?:(?:/|_?per_?|[·*.])\s*[\(\[]*{ANY_HERTZ}|\s{ANY_HERTZ}(?=\s*(?:\^|\*\*)?\s*[\({{]?\s*-\s*1))"
     r"(?!\s*(?:\^|\*\*)\s*[\({]?\s*-?\s*(?!-?1(?![\d/.])))"
 )
 POWER_HERTZ = re.compile(
@@ -54,7 +54,7 @@ PLAIN_UNIT = re.compile(
 )
 PLAIN_POWER = re.compile(r"^\s*[fpnuµμmkM]?(?:W|V(?:rms)?(?:\^2|²|2)|A(?:rms)?(?:\^2|²|2))\s*$")
 VAGUE = re.compile(  # words for an amplitude, of which neither a square nor "per Hz" is stated
-    r"amplitud|magnitud|noise[\s_]+density|linear[\s_]+spectrum|амплитуд|напряж|振幅|幅值|电压|電圧|spannung|voltage|tension"
+    r"amplitud|magnitud|noise[\s_]+density|linear[\s_]+spectrum|амплитуд|напряж|振幅|幅[值度]|진폭|电压|電圧|spannung|voltage|tension"
     r"|(?<![a-z])(?:ampls?|magn?|rms|volts?|vrms|arms|vpp|vpk|amps?|amperes?|currents?|strom|courant|pascals?|tesla|gauss"
     r"|accel(?:eration)?|veloc(?:ity)?|displ(?:acement)?|counts?|lsb|adu)(?![a-z])"
     r"|\|[^|]+\||[VA]/[VA](?![a-z])",  # a transfer function
@@ -74,7 +74,10 @@ NO_FREQUENCIES = (  # what an axis may hold instead, and how it becomes one
     (r"(?<![a-z])p[eé]riod(?:e|en|s)?(?![a-z])", "is a period; give frequencies, 1 / period, in Hz"),
     (r"[\(\[]\s*(?:[munpµμ]?s|sec|seconds?|min|h)\s*[\)\]]", "is a time; give frequencies in Hz"),
     (r"wave[\s_-]?(?:length|number)|wellenl|cm\^?-1|1/cm", "is not a frequency; convert it to Hz"),
-    (r"(?<![a-z])(?:tau|lag|delay|averaging[\s_]time)s?(?![a-z])|τ", "is a lag, not a frequency axis; export a PSD"),
+    (
+        r"(?<![a-z])(?:tau|lag|delay|averaging[\s_]time)s?(?![a-z])|(?<![α-ώ])τ(?![α-ώ])",
+        "is a lag, not a frequency axis; export a PSD",
+    ),
     (r"(?<![a-z])orders?(?![a-z])", "counts multiples of a speed; give frequencies in Hz"),
 )
 SUPERSCRIPTS: dict[int, str | int | None] = {**str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹·ᐟ⁄", "-0123456789.//"), ord("½"): "1/2"}
@@ -85,13 +88,14 @@ SCRIPTS = (  # units in other scripts, and as LaTeX writes them
     (r"\\(?:sqrt|surd)", "sqrt"),
     (r"(?<=[\^_])\{(-?[\d.]+)\}", r"\1"),
     (
-        r"килогерц\w*|(?<![а-яё])[кК]Г[цЦ]|(?<![а-яё])кгц|千赫兹?|千赫茲?|キロヘルツ|킬로헤르츠|קילו-?הרץ|كيلو ?هرتز",
+        r"килогерц\w*|тыс\.?\s*Г[цЦ]|(?<![а-яё])[кК]Г[цЦ]|(?<![а-яё])кгц|千赫兹?|千赫茲?|キロヘルツ|킬로헤르츠"
+        r"|קילו-?הרץ|كيلو ?هرتز|χιλιοχ[εέ]ρτζ",
         "kHz",
     ),
     (r"мегагерц\w*|(?<![а-яё])МГ[цЦ]|兆赫兹?|兆赫茲?|メガヘルツ|메가헤르츠|ميغا ?هرتز", "MHz"),
     (r"миллигерц\w*|(?<![а-яё])мГц", "mHz"),
     (r"гигагерц\w*|ГГ[цЦ]|吉赫兹?|吉赫茲?|ギガヘルツ|기가헤르츠", "GHz"),
-    (r"герц\w*|Г[цЦ]|(?<![а-яё])гц|赫兹|赫茲|赫|ヘルツ|헤르츠|הרץ|هرتز|हर्ट्ज़?|เฮิรตซ์|χερτζ|Ηz|Нz", "Hz"),
+    (r"герц\w*|Г[цЦ]|(?<![а-яё])гц|赫兹|赫茲|赫|ヘルツ|헤르츠|הרץ|هرتز|हर्ट्ज़?|เฮิรตซ์|χ[εέ]ρτζ|Ηz|Нz", "Hz"),
     (r"(?<=[kMGm])[ΗН][zZ]", "Hz"),
     (r"дБ|децибел\w*|分贝|デシベル|데시벨", "dB"),
     (r"(?<![а-яё])мкВ(?![а-яё])", "uV"),
@@ -105,8 +109,8 @@ SCRIPTS = (  # units in other scripts, and as LaTeX writes them
 )
 # a power of ten beside the unit: "x10^3 Hz", "Hz x 1000"
 TIMES_TEN = re.compile(
-    r"(?:10\s*(?:\^|\*\*)?\s*\(?[+-]?[\d³⁶⁹]+\)?|(?<![\d.])1[.,]?000|(?<!\w)1e\+?\d)\s*\)?[*·×x\s]*[kMGm]?Hz"
-    r"|Hz\s*[*·×x/]\s*(?:10|1e)",
+    r"(?:10\s*(?:\^|\*\*)?\s*\(?[+-]?[\d³⁶⁹]+\)?|(?<![\d.])1[.,]?000|(?<!\w)1?e\+?\d|thousand|million)"
+    r"\s*\)?[*·×x\s]*[kMGm]?Hz|Hz\s*[)\]]?\s*[*·×x/]\s*(?:10|1e)",
     re.IGNORECASE,
 )
 PER_SECOND = re.compile(r"1\s*/\s*s|s\s*\^?\s*-1|s⁻¹|cps|cycles?\s*/\s*s(?:ec)?", re.IGNORECASE)
@@ -228,7 +232,8 @@ def hertz_per_unit(text: str) -> float | None:
             raise Refusal(f"the axis {text.strip()!r} {why}")
     if LOGARITHM.search(text) and not DECIBELS.search(text):
         raise Refusal(f"the axis {text.strip()!r} is a logarithm; export plain frequencies in Hz")
-    match = HERTZ.search(re.sub(r"(?<=[A-Za-z])_(?=[A-Za-z]*[Hh][Zz])|_", " ", text))
+    spaced = re.sub(r"(?<=[a-z])(?=[kKMG]Hz)|_", " ", text)  # freqKHz, freq_kHz
+    match = HERTZ.search(re.sub(r"(?<![A-Za-z])([kKMG])\s(?=Hz)", r"\1", spaced))
     if match is None:
         if any(PLAIN_UNIT.match(found.group(1)) for found in BRACKETS.finditer(text)):
             raise Refusal(f"the axis {text.strip()!r} is not a frequency; a spectrum needs a column in Hz")
