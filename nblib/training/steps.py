@@ -15,6 +15,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
+from nblib.model import on_device
 from nblib.project.parallel import end_with_parent
 from nblib.project.records import read_json, write_json
 from nblib.project.threads import one_thread
@@ -158,11 +159,8 @@ class Training:
 
     def evaluate(self, function: Callable, batch: Batch, step: int) -> Any:
         """function(batch, step) on the accelerator's device, at its precision."""
-        device = self.accelerator.device
         with self.accelerator.autocast():
-            return function(
-                {name: value if name == "energies" else value.to(device) for name, value in batch.items()}, step
-            )
+            return function(on_device(batch, self.accelerator.device), step)
 
     def _checkpoint(self):
         losses = [row["val_loss"] for row in self.rows if "val_loss" in row]
