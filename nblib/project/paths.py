@@ -38,7 +38,7 @@ def runs_dir(*parts: str) -> Path:
 
 
 def figures_dir(profile: str, run_name: str = "") -> Path:
-    """Folder that figures are written to, below runs/ at every profile; `nblib publish` copies a report's from there.
+    """Folder that figures are written to, below runs/ at every profile; `make publish` copies a report's from there.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def figures_dir(profile: str, run_name: str = "") -> Path:
 
 
 def record_path(profile: str, notebook: str) -> Path:
-    """The published record of a notebook's plain run, quoted by prose; only `nblib publish` writes there."""
+    """The published record of a notebook's plain run, quoted by prose; only `make publish` writes there."""
     return Path(os.environ.get("NBLIB_RECORDS") or ROOT / "records") / profile / f"{notebook}.json"
 
 
 def published_figures() -> Path:
-    """The folder of the published figures; only `nblib publish` writes there."""
+    """The folder of the published figures; only `make publish` writes there."""
     return Path(os.environ.get("NBLIB_FIGURES") or ROOT / "figures")
 
 
@@ -64,7 +64,7 @@ def benchmark_record(name: str) -> Path:
 
 
 def benchmark_result(name: str) -> Path:
-    """Where a benchmark that runs now writes its record; `nblib publish` copies it from there."""
+    """Where a benchmark that runs now writes its record; `make publish` copies it from there."""
     return runs_dir("benchmarks") / f"{name}.json"
 
 

@@ -99,7 +99,7 @@ def save_result(notebook: str, profile: str, run_name: str, parameters: dict, me
 
     Returns
     -------
-    path of the record, which also holds wall seconds, versions, commit and hardware; `nblib publish` copies that of a
+    path of the record, which also holds wall seconds, versions, commit and hardware; `make publish` copies that of a
     plain quick or full run to records/
     """
     record = {
