@@ -71,7 +71,15 @@ def test_a_record_has_the_script_s_name_and_its_conditions(monkeypatch, tmp_path
 def test_every_way_of_capturing_attention_takes_a_step(way, monkeypatch):
     """Planted bug: torch's layers were called as an encoder that the model no longer has."""
     monkeypatch.setitem(attention.BATCH, 30, 2)
-    attention.build(way, 30)()
+    made, optimizer = [], torch.optim.AdamW
+    monkeypatch.setattr(torch.optim, "AdamW", lambda *given, **more: made.append(optimizer(*given, **more)) or made[0])
+    step = attention.build(way, 30)
+    values = [value for group in made[0].param_groups for value in group["params"]]
+    before = [value.detach().clone() for value in values]
+    step()
+    moved = [not torch.equal(one, other) for one, other in zip(values, before, strict=True)]
+    assert any(moved)
+    assert all(torch.isfinite(value).all() for value in values)
 
 
 def test_a_step_of_growth_has_as_many_tokens_as_its_bins_need():
