@@ -113,9 +113,7 @@ class ReadoutAttention(nn.Module):
         the weighted sum of values (batch, d_model) and the attention or None
         """
         row = self.rows(x[:, :1], x[:, 1:], hidden)[:, :, 0]  # (batch, head, token)
-        weights = F.dropout(row, self.dropout, self.training).to(values.dtype)
-        heads = values.unflatten(-1, (self.n_heads, -1))  # (batch, token, head, head_dim)
-        collected = torch.einsum("bht,bthd->bhd", weights, heads).flatten(1)
+        collected = collect(F.dropout(row, self.dropout, self.training), values)
         if return_attention == "cls":
             return collected, row
         if return_attention:
@@ -130,3 +128,9 @@ class ReadoutAttention(nn.Module):
             wide = torch.promote_types(key.dtype, torch.float32)
             logits = query.to(wide) @ key.to(wide).transpose(-1, -2) / math.sqrt(key.shape[-1])
             return logits.masked_fill(hidden[:, None, None], torch.finfo(wide).min).softmax(dim=-1)
+
+
+def collect(rows: Tensor, values: Tensor) -> Tensor:
+    """The values' sum with CLS's weights: (batch, head, token), (batch, token, d_model) -> (batch, d_model)."""
+    heads = values.unflatten(-1, (rows.shape[1], -1))  # (batch, token, head, head_dim)
+    return torch.einsum("bht,bthd->bhd", rows.to(values.dtype), heads).flatten(1)

@@ -26,6 +26,14 @@ from nblib.stored import read_stored
 
 SPLITS = {"train": (0.0, 0.7), "validation": (0.7, 0.8), "test": (0.8, 1.0)}  # shares of the 32,000 pairs
 MASK_POLICIES = ("clean", "any")
+PAIRS = ("interleaved", "held_out")
+REGION_CORNERS = (
+    (30, 30),
+    (30, 140),
+    (140, 30),
+    (140, 140),
+)  # of the region held out: four blocks of the grid of pairs
+REGION_SIDE, REGION_MARGIN = 30, 10  # steps of 0.1 meV; nothing is learnt nearer to a block than the margin
 N_PUBLISHED = 32_000
 PAIR_SEED = 20  # which 32,000 of the 40,000 energy pairs, and their split: the same for every seed
 EXTERNAL, INTRINSIC, MASK = 1, 2, 3  # independent random streams of one spectrum
@@ -50,6 +58,9 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
     intrinsic, n_segments : estimation noise, "welch", "welch_hann" or "soft_clipped", and K
     mask_width, mask_fraction, mask_policy, patch_size : blocks of mask_width bins (a multiple of patch_size), this
         share of the bins, "clean" = only blocks without a noisy bin, "any" = anywhere
+    pairs : "interleaved" = the splits lie between each other on the grid of energies; "held_out" = the test is the
+        interleaved test's pairs in four blocks of 3 meV by 3 meV inside the grid, and no pair of the other splits is
+        nearer to a block than 1 meV in both energies (Chebyshev distance)
     data_path : .npz of nblib.stored with noise-free spectra at 1..3000 Hz that stand in for the generator's; None: none
 
     Raises
@@ -73,10 +84,12 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         mask_policy: str = "clean",
         patch_size: int = 20,
         data_path: str | Path | None = None,
+        pairs: str = "interleaved",
     ):
         load_extensions()  # installed packages may bring families
         _check_choice("split", split, SPLITS)
         _check_choice("mask_policy", mask_policy, MASK_POLICIES)
+        _check_choice("pairs", pairs, PAIRS)
         check_intrinsic(intrinsic, n_segments)
         _check_ranges(n_spectra, seed, none_share, amplitude, mask_width, mask_fraction, patch_size)
         self.families = (families,) if isinstance(families, str) else tuple(families)
@@ -93,6 +106,9 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         self.stored = None if data_path is None else read_stored(resolve_data_path(data_path))
         if self.stored is not None and not np.array_equal(self.stored.freqs, PUBLISHED_FREQS):
             raise ValueError(f"{data_path} must have bins at 1..3000 Hz, as the generator; its own axis is another")
+        if pairs == "held_out" and data_path is not None:
+            raise ValueError("pairs='held_out' is a region of the generator's energies; a file's are not known")
+        self.pairs = pairs
         self.sources = self._sources()
         self.n_spectra = len(self.sources) if n_spectra is None else int(n_spectra)
 
@@ -102,6 +118,9 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
         n_pairs = len(E_ALPHA_GRID) * len(E_BETA_GRID) if self.stored is None else len(self.stored.psd)
         order = np.random.default_rng(PAIR_SEED).permutation(n_pairs)[:N_PUBLISHED]
         sources = order[round(low * len(order)) : round(high * len(order))]
+        if self.pairs == "held_out":
+            distance = _steps_to_region(sources // len(E_BETA_GRID), sources % len(E_BETA_GRID))
+            sources = sources[distance == 0 if self.split == "test" else distance >= REGION_MARGIN]
         if not len(sources):
             raise ValueError(f"{n_pairs} stored spectra leave none for split {self.split!r}; store more spectra")
         return sources
@@ -215,6 +234,13 @@ class NoiseBERTDataset(torch.utils.data.Dataset):
     def error_floor(self) -> float:
         """Smallest masked mean squared error of a perfect prediction, standardised: trigamma(K) / LN_STD^2."""
         return float(log_variance(self.freqs, self.intrinsic, self.n_segments).mean()) / LN_STD**2
+
+
+def _steps_to_region(row, column):
+    """Chebyshev distance to the nearest block of the region held out, in steps of the grid; 0 inside."""
+    corner = np.array(REGION_CORNERS)[:, :, None]
+    below, above = corner - np.stack([row, column]), np.stack([row, column]) - (corner + REGION_SIDE - 1)
+    return np.maximum(np.maximum(below, above), 0).max(axis=1).min(axis=0)
 
 
 def to_log_psd(standardised: ndarray | Tensor) -> ndarray:

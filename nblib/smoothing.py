@@ -11,6 +11,9 @@ from scipy.ndimage import median_filter
 from scipy.special import gammaincinv
 
 LOOKUP = 64  # values of K between which the median is interpolated
+LOWER = 0.1587  # quantile one standard deviation below the median
+SEGMENTS_GRID = np.exp(np.linspace(np.log(0.5), np.log(1e7), 120))
+SPREADS = np.log(gammaincinv(SEGMENTS_GRID, 0.5) / gammaincinv(SEGMENTS_GRID, LOWER))
 
 
 def gaussian(width: float, reach: float) -> Float[ndarray, " tap"]:
@@ -79,3 +82,8 @@ def log_median(n_segments: float | ndarray) -> float | ndarray:
         return np.interp(np.log(n_segments), np.log(grid), np.log(gammaincinv(grid, 0.5) / grid))
     found = np.log(gammaincinv(values, 0.5) / values)[back]
     return found.reshape(np.shape(n_segments)) if np.ndim(n_segments) else float(found.ravel()[0])
+
+
+def segments_of_spread(spread: float | ndarray) -> float | ndarray:
+    """K of the Gamma distribution whose ln has this lower spread: median minus LOWER quantile, ln units."""
+    return np.exp(np.interp(-np.log(np.maximum(spread, 1e-12)), -np.log(SPREADS), np.log(SEGMENTS_GRID)))

@@ -45,7 +45,7 @@ def test_there_is_no_circle():
 
 
 @pytest.mark.parametrize(
-    ("start", "modules", "lines"), [("nblib.dataset", 10, 1400), ("nblib.training.loop", 29, 3900)]
+    ("start", "modules", "lines"), [("nblib.dataset", 10, 1400), ("nblib.training.loop", 29, 4060)]
 )
 def test_the_idea_drags_little_along(start, modules, lines):
     found = wings.reached(start)
@@ -54,7 +54,7 @@ def test_the_idea_drags_little_along(start, modules, lines):
 
 
 def test_the_idea_is_small():
-    assert wings.lines(name for name in NAMES if wings.room(name) in wings.IDEA) <= 3300
+    assert wings.lines(name for name in NAMES if wings.room(name) in wings.IDEA) <= 3370
 
 
 def test_detection_reaches_no_torch():

@@ -47,7 +47,7 @@ PROFILES = {
         **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 40},
     ),
     "quick": Profile(
-        training={"steps": 1000, "batch_size": 32, "validate_every": 100, "n_validation": 256},
+        training={"steps": 2000, "batch_size": 32, "validate_every": 200, "n_validation": 256},
         **{"short_steps": 120, "n_test": 1500, "n_tune": 500},
         **{"n_seeds": 10, "n_control_seeds": 5, "n_other_seeds": 3, "n_sweep_seeds": 3, "sweep_steps": 120},
     ),

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from nblib.dataset import NoiseBERTDataset
+from nblib.dataset import PAIRS, NoiseBERTDataset
 from nblib.losses import REGULARIZERS, check_masked_error, check_regularizer
 from nblib.model import NoiseBERT
 from nblib.project.extensions import load_extensions
@@ -17,11 +17,12 @@ from nblib.project.paths import resolve_data_path
 from nblib.training.schedule import NOT_NEGATIVE, WHOLE, Rule, Schedule, check, one_of
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(("n_validation", "num_layers", "dim_feedforward"), WHOLE),
+    **dict.fromkeys(("n_validation", "num_layers", "dim_feedforward", "passes"), WHOLE),
     "reg_weight": NOT_NEGATIVE,
     "labels_after": (lambda value: 0 <= value <= 1, "a share in 0..1"),
     "reg_layers": one_of("last", "all"),
     "labels": one_of("simulated", "pseudo"),
+    "pairs": one_of(*PAIRS),
 }
 
 
@@ -29,14 +30,15 @@ RULES: dict[str, Rule] = {
 class TrainConfig(Schedule):
     """Everything that decides a training run; two equal configs are one run.
 
-    Data (see NoiseBERTDataset): families, none_share, amplitude, intrinsic, n_segments, mask_policy,
-    mask_fraction, mask_width, n_spectra, data_path, seed. Model (see NoiseBERT): patch_size, readout, d_model, n_heads,
-    num_layers, dim_feedforward, dropout. Loss: masked_error ("squared" or "whittle"), regularizer (name in
-    losses.REGULARIZERS), reg_weight (lambda >= 0), reg_layers ("last" or "all"), labels ("simulated": the truth of the
-    draw; "pseudo": from the model's own residual, see objective.pseudo_labels; needs readout "cls" and mask_policy
-    "any") and labels_after (share of the steps before "pseudo" labels count). Optimisation: see Schedule; n_validation
-    (spectra). Code: extensions (modules or .py files that register what the other parameters name, see
-    project.extensions; the text itself is no part of the key, what the run uses of them is).
+    Data (see NoiseBERTDataset): families, none_share, amplitude, intrinsic, n_segments, mask_policy, mask_fraction,
+    mask_width, n_spectra, data_path, pairs, seed. Model (see NoiseBERT): patch_size, readout, d_model, n_heads,
+    num_layers, dim_feedforward, contrasts, passes, hard, dropout. Loss: masked_error ("squared" or "whittle"),
+    regularizer (name in losses.REGULARIZERS; "none" for readout "residual"), reg_weight (lambda >= 0), reg_layers
+    ("last" or "all"), labels ("simulated": the truth of the draw, which in a "residual" readout stands for the
+    posterior while it trains; "pseudo": from the model's own residual, see objective.pseudo_labels; needs a readout
+    that decodes CLS and mask_policy "any") and labels_after (share of the steps before "pseudo" labels count).
+    Optimisation: see Schedule; n_validation (spectra). Code: extensions (modules or .py files that register what the
+    other parameters name, see project.extensions; the text itself is no part of the key, what the run uses of them is).
 
     Raises
     ------
@@ -53,6 +55,7 @@ class TrainConfig(Schedule):
     mask_width: int = 20
     n_spectra: int | None = None
     data_path: str | None = None
+    pairs: str = "interleaved"
     patch_size: int = 20
     readout: str = "cls"
     d_model: int = 64
@@ -60,6 +63,8 @@ class TrainConfig(Schedule):
     num_layers: int = 2
     dim_feedforward: int = 128
     contrasts: bool = True
+    passes: int = 3
+    hard: bool = False
     dropout: float = 0.0  # 0.1 takes twice the time: no fused attention with dropout on a CPU
     masked_error: str = "squared"
     regularizer: str = "none"
@@ -77,13 +82,18 @@ class TrainConfig(Schedule):
         super().__post_init__()
         check(self, RULES)
         if self.labels == "pseudo":
-            if self.readout != "cls" or self.mask_policy != "any":
+            if self.readout == "token" or self.mask_policy != "any":
                 raise ValueError(
                     f"labels='pseudo' with readout={self.readout!r} and mask_policy={self.mask_policy!r}: only a "
-                    "'cls' readout leaves lines in its residual, and only 'any' places masks without the truth"
+                    "readout that decodes CLS leaves lines in it, and only 'any' places masks without the truth"
                 )
             if REGULARIZERS[self.regularizer].needs_truth:
                 raise ValueError(f"regularizer {self.regularizer!r} takes simulated labels; choose one on attention")
+        if self.readout == "residual" and self.regularizer != "none":
+            raise ValueError(
+                f"regularizer={self.regularizer!r} with readout='residual': its weights have no query that a penalty "
+                "could teach; choose 'none'"
+            )
         for name in ("families", "amplitude"):  # lists arrive from JSON and from papermill
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
@@ -135,7 +145,9 @@ class TrainConfig(Schedule):
     def dataset(self, split: str, n_spectra: int | None = None, **changes) -> NoiseBERTDataset:
         """The run's data; changes replace arguments of NoiseBERTDataset (families, n_segments, ...)."""
         names = ("families", "none_share", "amplitude", "intrinsic", "n_segments", "mask_policy", "mask_fraction")
-        arguments = {name: getattr(self, name) for name in (*names, "mask_width", "patch_size", "data_path", "seed")}
+        arguments = {
+            name: getattr(self, name) for name in (*names, "mask_width", "patch_size", "data_path", "pairs", "seed")
+        }
         arguments |= {"split": split, "n_spectra": n_spectra}
         return NoiseBERTDataset(**(arguments | changes))
 
@@ -150,8 +162,12 @@ class TrainConfig(Schedule):
             "patch_size",
             "readout",
             "masked_error",
+            "contrasts",
+            "passes",
+            "hard",
+            "n_segments",
         )
-        arguments = {name: getattr(self, name) for name in (*names, "contrasts")}
+        arguments = {name: getattr(self, name) for name in names}
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             return NoiseBERT(len(freqs), freqs=freqs, **arguments)

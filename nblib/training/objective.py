@@ -5,11 +5,10 @@ from torch import Tensor
 
 from nblib.losses import MASKED_ERRORS, REGULARIZERS, TRUTH
 from nblib.model import model_inputs, noisy_tokens
-from nblib.scoring.posterior import noise_probability
+from nblib.scoring.posterior import token_odds
 from nblib.simulation.physics import LN_STD
 from nblib.training.config import TrainConfig
 
-LEAST_BLOCK = 10  # bins of a pseudo-label
 MAX_COMMON_SHARE, MAX_COMMON_SPECTRA = 0.3, 3  # of a batch; noise that more of them show at one token is not believed
 
 
@@ -27,10 +26,14 @@ def loss_terms(model, batch, config: TrainConfig, step: int = 0) -> tuple[dict[s
     attention (batch, token), heads averaged, without gradient
     """
     inputs = model_inputs(batch)
-    out, _, cls_attn = model(*inputs, return_attention="cls")
+    truth = noisy_tokens(batch["noisy"], config.patch_size)
+    untaught = config.labels == "pseudo" and step < config.labels_after * config.steps and model.training
+    attend = None
+    if config.readout == "residual" and model.training and (untaught or config.labels == "simulated"):
+        attend = torch.ones_like(truth) if untaught else ~truth
+    out, _, cls_attn = model(*inputs, return_attention="cls", attend=attend)
     errors = MASKED_ERRORS[config.masked_error](out.float(), batch["target"], LN_STD)
     weights = batch["mask"].float()
-    truth = noisy_tokens(batch["noisy"], config.patch_size)
     context = {
         "prediction": out.float(),
         "noisy_bins": batch["noisy"],
@@ -41,7 +44,7 @@ def loss_terms(model, batch, config: TrainConfig, step: int = 0) -> tuple[dict[s
     if config.labels == "pseudo":  # a penalty cannot read the truth by accident
         context = {name: value for name, value in context.items() if name not in TRUTH}
     noisy = truth
-    if config.labels == "pseudo" and model.training and step < config.labels_after * config.steps:
+    if untaught:
         noisy = torch.ones_like(truth)  # no label yet: without a clean token there is no penalty
     elif config.labels == "pseudo":
         noise = pseudo_labels(out.detach().float(), batch, config)
@@ -70,10 +73,7 @@ def pseudo_labels(prediction: Tensor, batch: dict[str, Tensor], config: TrainCon
     Source of the idea, in speech: Lee et al., Interspeech 2022, 10.21437/Interspeech.2022-362.
     """
     log_ratio = (batch["target"] - prediction) * LN_STD
-    tokens_a_block = -(-LEAST_BLOCK // config.patch_size)  # small tokens share a label, or it would take too long
-    noise = noise_probability(log_ratio, config.n_segments, tokens_a_block * config.patch_size).float()
-    n_tokens = -(-prediction.shape[1] // config.patch_size)
-    noise = noise.repeat_interleave(tokens_a_block, dim=1)[:, :n_tokens]
+    noise = token_odds(log_ratio, config.n_segments, config.patch_size).sigmoid().float()
     return torch.where(noise.sum(dim=0) > max(MAX_COMMON_SHARE * len(noise), MAX_COMMON_SPECTRA), 0.0, noise)
 
 

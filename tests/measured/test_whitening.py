@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from nblib.measured.statistic.scatter import HANN_CORRELATION, LOWER, lower_spread, rounding_step, segments_of_spread
+from nblib.measured.statistic.scatter import HANN_CORRELATION, lower_spread, rounding_step
 from nblib.measured.statistic.whitening import Plan, whiten
 from nblib.simulation.estimation import draw_intrinsic
+from nblib.smoothing import LOWER, segments_of_spread
 
 FREQS = np.arange(1.0, 601.0)
 PLAN = Plan.of(FREQS, np.ones(600, dtype=bool))

@@ -22,6 +22,7 @@ OTHER = {
     "precision": "bf16",
     "adam_beta2": 0.9,
     "none_share": 0.5,
+    "pairs": "held_out",
 }
 
 
@@ -103,7 +104,7 @@ def test_a_model_depends_on_the_seed_alone():
     [
         ({"labels": "guessed"}, "labels='guessed' must be one of simulated, pseudo"),
         ({"labels": "pseudo"}, "only 'any' places masks without the truth"),
-        ({"labels": "pseudo", "mask_policy": "any", "readout": "token"}, "only a 'cls' readout leaves lines"),
+        ({"labels": "pseudo", "mask_policy": "any", "readout": "token"}, "only a readout that decodes CLS"),
         ({"labels": "pseudo", "mask_policy": "any", "regularizer": "first_bin"}, "'first_bin' takes simulated"),
         ({"labels_after": 1.5}, "labels_after=1.5 must be a share"),
     ],

@@ -7,17 +7,15 @@ make a spectrum look noisier than it is.
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.special import gammaincinv
 
-LOWER = 0.1587  # quantile one standard deviation below the median
+from nblib.smoothing import LOWER, segments_of_spread
+
 HANN_CORRELATION = (4 / 9, 1 / 36)  # of averaged Hann periodograms one and two bins apart
 CLASS_LIMIT = 0.22  # correlation of neighbours that separates none from Hann's
 BLOCK = 40  # bins; at least this many measure a local scatter
 MAX_BLOCKS = 12
 CLIP = 2.5  # standard deviations; beyond it a bin says nothing about the correlation
 SAMPLE = 40  # bins looked at first for rounding
-SEGMENTS_GRID = np.exp(np.linspace(np.log(0.5), np.log(1e7), 120))
-SPREADS = np.log(gammaincinv(SEGMENTS_GRID, 0.5) / gammaincinv(SEGMENTS_GRID, LOWER))
 
 
 def lower_spread(residual: Float[ndarray, " bin"]) -> float:
@@ -26,11 +24,6 @@ def lower_spread(residual: Float[ndarray, " bin"]) -> float:
     low = int(rank)
     quantile = ordered[low] + (rank - low) * (ordered[min(low + 1, len(ordered) - 1)] - ordered[low])
     return float((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2 - quantile)
-
-
-def segments_of_spread(spread: float | ndarray) -> float | ndarray:
-    """K of the Gamma distribution whose ln has this lower spread."""
-    return np.exp(np.interp(-np.log(np.maximum(spread, 1e-12)), -np.log(SPREADS), np.log(SEGMENTS_GRID)))
 
 
 def local_segments(residual: Float[ndarray, " bin"]) -> Float[ndarray, " bin"]:
