@@ -79,25 +79,21 @@ def gradient_on(model: NoiseBERT, batch: dict[str, Tensor], bins: Tensor) -> Flo
 
 @contextmanager
 def forced_attention(model: NoiseBERT, rows: Float[Tensor, "n head token"]) -> Iterator[None]:
-    """Inside, CLS collects the tokens' values in the last layer as `rows` say, whatever the spectrum."""
+    """Inside, CLS of a token readout collects the values in the last layer as `rows` say, whatever the spectrum."""
     last: Any = model.layers[-1]
-    attention = last if model.readout == "cls" else last.attention  # a method of it is exchanged
-    name = "rows" if model.readout == "cls" else "forward"
-    own = getattr(attention, name)
+    attention = last.attention  # a method of it is exchanged
+    own = attention.forward
 
-    def forced_rows(queries, tokens, hidden):
-        return rows[:, :, None].expand_as(own(queries, tokens, hidden))
-
-    def forced_forward(x, return_attention=False):
+    def forced(x, return_attention=False):
         value = attention._project(x)[2][:, :, 1:]  # (n, head, token, head_dim)
         mixed = attention.out_proj((rows[:, :, None] @ value).transpose(1, 2).flatten(2))
         return torch.cat([mixed, own(x)[0][:, 1:]], dim=1), rows
 
-    setattr(attention, name, forced_rows if model.readout == "cls" else forced_forward)
+    attention.forward = forced
     try:
         yield
     finally:
-        delattr(attention, name)
+        del attention.forward
 
 
 def _seen(model, batch):
@@ -107,8 +103,11 @@ def _seen(model, batch):
 
 
 def _predict_with(model, batch, rows):
+    nothing = torch.zeros_like(batch["mask"])
+    if model.readout != "token":
+        return model(*model_inputs(batch, nothing), attend=rows)[0]
     with forced_attention(model, rows):
-        return _predict(model, batch, torch.zeros_like(batch["mask"]))
+        return _predict(model, batch, nothing)
 
 
 def _rms(change):
@@ -138,7 +137,7 @@ def output_change_by_path(
     own rows) and "values" (its own rows with the twin's values, against its own values)
     """
     (own, rows), (without, twin_rows) = _seen(model, batch), _seen(model, twin)
-    forced = _predict_with(model, batch, rows)  # equal to `own` in a "cls" readout
+    forced = _predict_with(model, batch, rows)  # equal to `own` where CLS is decoded
     return {
         "line": _rms(own - without),
         "rows": _rms(_predict_with(model, batch, twin_rows) - forced),

@@ -15,7 +15,9 @@ from evidence.assessments import (
     quick_assessment,
 )
 from evidence.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
+from evidence.readings import assess_beyond, assess_readings, assess_region
 from evidence.supervised import KINDS, train_supervised
+from evidence.taught import WAYS, train_taught
 from evidence.test_sets import Sizes
 from nblib.prediction import scores_judged
 from nblib.project.environment import run_conditions
@@ -33,6 +35,9 @@ OF_A_MODEL: dict[str, Callable[..., dict]] = {
     "elsewhere": assess_elsewhere,
     "whole": assess_model,
     "energies": assess_energies,
+    "readings": assess_readings,
+    "beyond": assess_beyond,
+    "region": assess_region,
 }
 ADDED = ("task", "commit", "made")  # to what a task found: which task it was, and what made it
 SOURCES = ("05_lambda_sweep", "06_benchmark")  # notebooks whose published records are made of tasks
@@ -46,7 +51,7 @@ class Task:
     Attributes
     ----------
     judged : key of OF_A_MODEL or of WITHOUT_A_MODEL
-    kind : as in Trial
+    kind : as in Trial, or one of taught.WAYS
     """
 
     judged: str
@@ -60,7 +65,8 @@ class Task:
         """A file of runs/evidence/, named by training, parameters and the code that judges."""
         parts = [self.judged, self.kind, self.config.key, self.family, asdict(self.sizes), self._judging_code()]
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
-        return runs_dir("evidence") / f"{self.judged}-{self.kind}-seed{self.config.seed}-{digest}.json"
+        kind = self.kind.replace(" ", "-")
+        return runs_dir("evidence") / f"{self.judged}-{kind}-seed{self.config.seed}-{digest}.json"
 
     def _judging_code(self) -> str:
         """Fingerprint of the assessment, with the training of a supervised detector."""
@@ -75,6 +81,7 @@ class Task:
         else:
             table = OF_A_MODEL if self.judged in OF_A_MODEL else WITHOUT_A_MODEL
             entries = [f"{table[self.judged].__module__}:{table[self.judged].__name__}"]
+            entries += ["evidence.taught:train_taught"] if self.kind in WAYS else []
         return fingerprint(*entries, choices=choices, without=self.config.without())
 
     def made(self) -> dict:
@@ -99,6 +106,8 @@ class Task:
             return WITHOUT_A_MODEL[self.judged](self.config, *arguments)
         if self.kind in KINDS:
             return assess_supervised(train_supervised(self.kind, self.config), self.config, *arguments)
+        if self.kind in WAYS:
+            return OF_A_MODEL[self.judged](train_taught(self.kind, self.config), *arguments)
         return OF_A_MODEL[self.judged](train(self.config, progress=False), *arguments)
 
 

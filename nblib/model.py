@@ -17,8 +17,8 @@ READOUTS = ("token", "cls", "residual")
 ATTENTION_MODES = (False, "cls", True)
 CONTRAST_POOLS = (1, 2, 4, 8, 16)  # bins averaged before a contrast is taken
 CONTRAST_WIDTHS = (1.5, 6.0)  # standard deviations, in pools, of the line and of what it is held against
-KERNELS = [torch.from_numpy(gaussian(width, 3.0)) for width in CONTRAST_WIDTHS]
-KERNELS = torch.stack([F.pad(kernel, 2 * ((len(KERNELS[-1]) - len(kernel)) // 2,)) for kernel in KERNELS])
+SHAPES = [gaussian(width, 3.0) for width in CONTRAST_WIDTHS]
+KERNELS = np.stack([np.pad(shape, (len(SHAPES[-1]) - len(shape)) // 2) for shape in SHAPES])  # (width, tap)
 N_FOURIER = 16  # sine/cosine pairs of ln f that tell a token where it stands
 FASTEST_TOKEN, FASTEST_BIN = 1.8, 1.0  # log10 of the fastest pair's radians an e-fold: where a token stands, and how
 # fast a decoded background may change
@@ -298,7 +298,8 @@ def contrasts(x: Tensor, shown: Tensor, patch_size: int) -> Tensor:
     stacked = torch.stack([x.masked_fill(~shown, 0.0), weight], dim=1).flatten(0, 1)  # (2 batch, bin)
     for pool in CONTRAST_POOLS:
         pooled = F.avg_pool1d(stacked, pool, ceil_mode=True) if pool > 1 else stacked
-        total, norm = correlate(pooled, KERNELS.to(x)).unflatten(0, (-1, 2)).unbind(dim=1)  # (batch, kernel, pool)
+        smooth = correlate(pooled, torch.from_numpy(KERNELS).to(x))  # (2 batch, kernel, pool)
+        total, norm = smooth.unflatten(0, (-1, 2)).unbind(dim=1)
         narrow, wide = (total / norm.clamp(min=1e-3)).unbind(dim=1)
         contrast = (narrow - wide) * math.sqrt(CONTRAST_WIDTHS[0] * pool)
         found.append(patches(contrast.repeat_interleave(pool, dim=1)[:, :n_bins], patch_size).amax(dim=-1))

@@ -58,7 +58,7 @@ def likelihood_ratio(
 
 
 def line_posterior(
-    log_ratio: Float[ndarray, "n bin"], n_segments: float = 8, prior: LinePrior = LinePrior()
+    log_ratio: Float[ndarray, "n bin"], n_segments: float | Float[ndarray, "n 1"] = 8, prior: LinePrior = LinePrior()
 ) -> Float[ndarray, "n cell"]:
     """The limit for `single_line`: P(cell holds a noisy bin | spectrum, true background, the generator's prior).
 
@@ -68,6 +68,7 @@ def line_posterior(
     Parameters
     ----------
     log_ratio : ln x - ln S with the true S
+    n_segments : K, of all spectra or of each
 
     Returns
     -------
@@ -76,14 +77,15 @@ def line_posterior(
     n_spectra, n_bins = log_ratio.shape
     edges = cell_edges(n_bins)
     ends = np.append(edges[1:], n_bins)
+    log_ratio, n_segments = log_ratio.astype(np.float32), np.asarray(n_segments, dtype=np.float32)  # half the time
     log_scale = np.zeros((n_spectra, 1))  # running maximum, so that exp never overflows
     total, noisy = np.zeros((n_spectra, 1)), np.zeros((n_spectra, len(edges)))
     for width, height, log_ratios in _line_log_ratios(log_ratio, n_segments, prior):
         new_scale = np.maximum(log_scale, log_ratios.max(axis=1, keepdims=True))
         total, noisy = total * np.exp(log_scale - new_scale), noisy * np.exp(log_scale - new_scale)
         log_scale = new_scale
-        weights = np.exp(log_ratios - log_scale)  # by line centre
-        cumulative = np.pad(np.cumsum(weights, axis=1), ((0, 0), (1, 0)))
+        weights = np.exp(log_ratios - log_scale.astype(np.float32))  # by line centre
+        cumulative = np.pad(np.cumsum(weights, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
         total += cumulative[:, -1:]
         if height > NOISY_RATIO:
             reach = int(width * np.sqrt(2 * np.log(height / NOISY_RATIO)))

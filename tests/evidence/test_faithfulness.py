@@ -1,5 +1,7 @@
 """Faithfulness: twins differ by their line alone, and each test says zero where a reliance is known to be absent."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ from nblib.model import model_inputs
 TINY = {"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 16}
 
 
-@pytest.fixture(scope="module", params=["cls", "token"])
+@pytest.fixture(scope="module", params=["cls", "token", "residual"])
 def setting(request):
     config = TrainConfig(**TINY, readout=request.param)
     data = config.dataset("test")
@@ -44,7 +46,7 @@ def test_swapped_attention_reaches_a_cls_readout_and_never_a_token_readout(setti
     """The starting study's readout. Planted bug: rows forced on every layer."""
     config, model, (batch, _) = setting
     change = output_change_on_swapping(model, batch)
-    assert (change > 0).all() if config.readout == "cls" else (change == 0).all()
+    assert (change == 0).all() if config.readout == "token" else (change > 0).all()
 
 
 def test_forced_rows_are_what_cls_then_attends(setting):
@@ -52,14 +54,14 @@ def test_forced_rows_are_what_cls_then_attends(setting):
     inputs = model_inputs(batch, torch.zeros_like(batch["mask"]))
     rows = torch.zeros(len(batch["target"]), 2, 150)
     rows[..., 7] = 1.0
-    with forced_attention(model, rows), torch.no_grad():
-        _, one = model(*inputs)
-        _, _, seen = model(*inputs, return_attention="cls")
+    is_token = config.readout == "token"
+    with forced_attention(model, rows) if is_token else nullcontext(), torch.no_grad():
+        _, one, seen = model(*inputs, return_attention="cls", attend=None if is_token else rows)
     assert torch.equal(seen[-1], rows)
     with torch.no_grad():
         _, own = model(*inputs)
     assert not torch.allclose(one, own)
-    assert {"forward", "rows"}.isdisjoint(vars(model.layers[-1]) | vars(getattr(model.layers[-1], "attention", model)))
+    assert not is_token or "forward" not in vars(model.layers[-1].attention)
 
 
 def test_rows_and_values_are_told_apart(setting):
@@ -81,12 +83,15 @@ def test_rows_and_values_are_told_apart(setting):
         torch.testing.assert_close(torch.tensor(blind["rows"]), torch.tensor(blind["line"]), rtol=0, atol=1e-6)
         assert (blind["rows"] > 0).all()
         model.load_state_dict(kept)
-        model.layers[-1].query.weight.zero_()
-        model.layers[-1].query.bias.zero_()
+        if config.readout == "cls":
+            model.layers[-1].query.weight.zero_()
+            model.layers[-1].query.bias.zero_()
+        model.passes = 1
         even = output_change_by_path(model, batch, twin)
         assert (even["rows"] == 0).all()
         assert (even["values"] > 0).all()
         model.load_state_dict(kept)
+        model.passes = config.passes
     bias = torch.zeros(batch["target"].shape[1])
     assert error_with_even_attention(model, batch, bias)[1] != error_with_even_attention(model, batch, bias)[0]
 
@@ -98,10 +103,11 @@ def test_what_the_model_cannot_see_changes_nothing(setting):
     assert (gradient_on(model, batch, batch["noisy"]) > 0).all()
     assert (output_change_on_erasing(model, batch, batch["noisy"]) > 0).all()
     with torch.no_grad():
-        model.embed.weight.zero_()
-        model.embed_contrasts.weight.zero_()
-        model.mask_token.copy_(model.embed.bias + model.embed_contrasts.bias)
-        if config.readout == "cls":  # a hidden token is left out, so a blind model must not look at all
+        if config.readout != "residual":
+            model.embed.weight.zero_()
+            model.embed_contrasts.weight.zero_()
+            model.mask_token.copy_(model.embed.bias + model.embed_contrasts.bias)
+        if config.readout != "token":  # a hidden token is left out, so a blind model must not look at all
             model.value_patch.weight.zero_()
             model.value_where.weight.zero_()
         assert (output_change_on_erasing(model, batch, batch["noisy"]) < 1e-6).all()
