@@ -1,4 +1,4 @@
-"""The encoder: parity with torch's attention, the CLS row, the two readouts, and what it refuses."""
+"""The encoder: parity with torch's attention, the CLS row, the three readouts, and what it refuses."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import torch
 
 from nblib.attention import AttentionWithWeights, ReadoutAttention
 from nblib.model import NoiseBERT, contrasts, patches
+from nblib.simulation.physics import LN_STD
 
 LENGTH, BINS = 9, 60
 SIZES = {"d_model": 16, "n_heads": 2, "num_layers": 2, "dim_feedforward": 24, "dropout": 0.0}
@@ -99,7 +100,7 @@ def test_captured_rows_survive_half_precision():
     torch.testing.assert_close(row, exact, rtol=0.1, atol=0)
 
 
-@pytest.mark.parametrize("readout", ["token", "cls"])
+@pytest.mark.parametrize("readout", ["token", "cls", "residual"])
 @pytest.mark.parametrize("patch_size", [1, 5, 7])
 def test_outputs_are_the_same_whichever_attention_is_asked_for(readout, patch_size):
     model = make(readout, patch_size=patch_size)
@@ -109,8 +110,10 @@ def test_outputs_are_the_same_whichever_attention_is_asked_for(readout, patch_si
     too, _, weights = model(*spectra(), True)
     assert out.shape == (2, BINS)
     assert cls_out.shape == (2, 16)
-    assert rows.shape == (2, 2, 2, n_tokens) == (2, 2, 2, model.n_tokens)
-    assert weights.shape == (2, 2, n_tokens + 1, n_tokens + 1)
+    shape = (1, 2, 1) if readout == "residual" else (2, 2, 2)  # one layer, one set of weights
+    assert rows.shape == (*shape, n_tokens)
+    assert model.n_tokens == n_tokens
+    assert weights.shape == (2, shape[2], n_tokens + 1, n_tokens + 1)
     assert torch.equal(out, same)
     assert torch.equal(out, too)
 
@@ -122,7 +125,7 @@ def test_the_starting_studys_signature():
     assert (out.shape, cls_out.shape, cls_attn.shape) == ((2, 40), (2, 16), (2, 2, 2, 40))
 
 
-@pytest.mark.parametrize("readout", ["token", "cls"])
+@pytest.mark.parametrize("readout", ["token", "cls", "residual"])
 def test_masked_content_is_not_read(readout):
     """Planted bug: the mask token added to the embedding instead of replacing it."""
     model = make(readout)
@@ -202,7 +205,89 @@ def test_where_everything_is_hidden_nothing_is_read():
     assert out.isfinite().all()
 
 
-@pytest.mark.parametrize("readout", ["token", "cls"])
+# ---- the residual readout: weights without a query ----
+
+
+def drawing(background, **changes):
+    """A residual readout that draws a background whatever it collects, spectra of 400 bins."""
+    torch.manual_seed(0)
+    model = NoiseBERT(400, **(SIZES | {"patch_size": 20, "readout": "residual"} | changes)).eval()
+    model._decode = lambda cls_out, basis: background + 0 * cls_out.sum()
+    return model
+
+
+def with_line(n_segments=8, height=2.0):
+    """Standardised ln PSD of one spectrum whose background is 0, a line of 8 bins' deviation in the tenth token."""
+    rng, places = np.random.default_rng(0), np.arange(400)
+    line = height * np.exp(-0.5 * ((places - 190) / 8) ** 2)
+    values = np.log1p(line) + np.log(rng.gamma(n_segments, 1 / n_segments, 400))
+    return torch.from_numpy(values / LN_STD).float()[None]
+
+
+def test_weights_leave_out_the_line_that_the_pass_before_left_in_the_residual():
+    """Planted bugs: the posterior in place of 1 less it; passes counted from 0; masked bins read."""
+    x, nothing = with_line(), torch.zeros(1, 400, dtype=torch.bool)
+    row = drawing(torch.zeros(400))(x, nothing, "cls")[2]
+    assert row.shape == (1, 1, 1, 20)
+    assert row.sum() == pytest.approx(1, abs=1e-6)
+    assert row[0, 0, 0, 9] < 1e-3 / 20
+    far = row[0, 0, 0, [0, 1, 2, 3, 4, 5, 14, 15, 16, 17, 18, 19]]
+    assert far.min() > 0.9 * far.max()
+    even = drawing(torch.zeros(400), passes=1)(x, nothing, "cls")[2]
+    torch.testing.assert_close(even, torch.full_like(even, 1 / 20))
+    hidden = nothing.clone()
+    hidden[:, 160:220] = True  # the line cannot be seen: its tokens have no weight, and no other is doubted
+    unseen = drawing(torch.zeros(400))(x, hidden, "cls")[2][0, 0, 0]
+    assert (unseen[8:11] == 0).all()
+    assert unseen[unseen > 0].min() > 0.9 / 17
+
+
+def test_hard_weights_are_even_or_nothing():
+    row = drawing(torch.zeros(400), hard=True)(with_line(), torch.zeros(1, 400, dtype=torch.bool), "cls")[2].flatten()
+    kept = row > 1e-9
+    assert not kept[9]
+    torch.testing.assert_close(row[kept], torch.full_like(row[kept], 1 / int(kept.sum())))
+
+
+def test_where_every_token_looks_noisy_all_count_alike():
+    """Planted bug: weights that sum to nothing."""
+    row = drawing(torch.zeros(400))(
+        with_line() + torch.linspace(0, 40, 400), torch.zeros(1, 400, dtype=torch.bool), "cls"
+    )
+    assert row[2].isfinite().all()
+    assert row[2].sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("n_segments", [2, 32])
+def test_k_that_is_not_given_is_measured(n_segments):
+    """At K = 2 the scatter alone would look like lines to K = 32. Planted bug: K = 8 in its place."""
+    x, nothing = with_line(n_segments, height=0.0), torch.zeros(1, 400, dtype=torch.bool)
+    measured, known, wrong = (
+        drawing(torch.zeros(400), n_segments=k)(x, nothing, "cls")[2].flatten() for k in (None, n_segments, 200)
+    )
+    torch.testing.assert_close(measured, known, rtol=0, atol=0.3 / 20)
+    assert wrong.min() < measured.min()
+
+
+@pytest.mark.parametrize("readout", ["cls", "residual"])
+def test_weights_that_are_given_are_what_cls_collects_with(readout):
+    """Planted bug: hidden tokens collected because a weight was given."""
+    model, (x, mask) = make(readout), spectra()
+    given = torch.rand(2, 12, generator=torch.Generator().manual_seed(0))
+    out, _, rows = model(x, mask, "cls", attend=given)
+    hidden = patches(mask, 5).any(dim=-1)
+    expected = given.masked_fill(hidden, 0.0)
+    torch.testing.assert_close(rows[-1], (expected / expected.sum(dim=-1, keepdim=True))[:, None])
+    torch.testing.assert_close(model(x, mask, attend=3 * given)[0], out)
+    full = model(x, mask, True, attend=given)[2]
+    assert full.shape == (2, 1, 13, 13)
+    assert (full[..., 0] == 0).all()
+    torch.testing.assert_close(full[:, :, 5, 1:], rows[-1])
+    with pytest.raises(ValueError, match="a 'token' readout decodes no CLS"):
+        make("token")(x, mask, attend=given)
+
+
+@pytest.mark.parametrize("readout", ["token", "cls", "residual"])
 def test_every_parameter_learns(readout):
     """Processes that train together wait for every gradient."""
     model = make(readout)
@@ -214,7 +299,7 @@ def test_every_parameter_learns(readout):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"readout": "mean"}, "unknown readout 'mean'; known: token, cls"),
+        ({"readout": "mean"}, "unknown readout 'mean'; known: token, cls, residual"),
         ({"patch_size": 61}, "patch_size=61, seq_len=60"),
         ({"max_len": 59}, "max_len=59"),
         ({"n_heads": 3}, "d_model=16 must be a multiple of n_heads=3"),

@@ -1,11 +1,12 @@
 """The posterior that knows no family: calibrated, blind to an offset, and the same for bins as for blocks."""
 
+import numpy as np
 import pytest
 import torch
 
 from nblib import NoiseBERTDataset
 from nblib.cells import cell_labels
-from nblib.scoring.posterior import line_log_odds, noise_probability
+from nblib.scoring.posterior import correlate, line_log_odds, noise_probability, segments_measured, token_odds
 from nblib.simulation.physics import LN_STD
 
 N_SPECTRA = 60
@@ -68,3 +69,37 @@ def test_very_strong_lines_stay_finite_and_two_lines_are_found():
     assert odds[0, 35] > 3
     assert odds[0, 110] > 3
     assert odds[0, 75] < 0
+
+
+def test_a_banded_product_is_torchs_convolution():
+    """Planted bugs: the band turned round; a last block that is not full left out."""
+    generator = torch.Generator().manual_seed(0)
+    rows, kernels = torch.randn(3, 71, generator=generator), torch.randn(2, 9, generator=generator)
+    expected = torch.nn.functional.conv1d(rows[:, None], kernels[:, None], padding=4)
+    torch.testing.assert_close(correlate(rows, kernels), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_segments", [2.0, 8.0, 64.0])
+def test_k_is_measured_beside_lines_and_missing_bins(n_segments):
+    """Planted bug: the spread of both sides, which lines widen."""
+    rng = np.random.default_rng(0)
+    ratio = np.log(rng.gamma(n_segments, 1 / n_segments, (20, 3000)))
+    ratio[:, 100:300] += 1.0
+    ratio[:, 500:600] = np.nan
+    found = segments_measured(torch.from_numpy(ratio))
+    assert found.median().item() == pytest.approx(n_segments, rel=0.1)
+
+
+def test_odds_of_each_spectrum_by_its_own_k(lines):
+    ratio, _ = lines
+    together = line_log_odds(ratio[:2], torch.tensor([4.0, 16.0]))
+    apart = torch.cat([line_log_odds(ratio[:1], 4.0), line_log_odds(ratio[1:2], 16.0)])
+    torch.testing.assert_close(together, apart)
+
+
+def test_small_tokens_share_the_odds_of_ten_bins(lines):
+    ratio, _ = lines
+    odds = token_odds(ratio[:3], 8, 5)
+    assert odds.shape == (3, 600)
+    assert torch.equal(odds[:, ::2], odds[:, 1::2])
+    assert torch.equal(odds[:, ::2], line_log_odds(ratio[:3], 8, 10))

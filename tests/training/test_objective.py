@@ -118,6 +118,29 @@ def test_pseudo_labels_start_when_told_and_always_count_in_validation():
     assert counts == {(True, 9): 0, (True, 10): 8, (False, 9): 8, (False, 10): 8}
 
 
+def test_a_residual_readout_is_told_where_to_look_only_while_it_trains():
+    """Even weights before pseudo-labels count, the truth's clean tokens where labels are simulated, then its own.
+
+    Planted bug: the truth's tokens in validation as well.
+    """
+    rows = {}
+    for labels, policy in (("pseudo", "any"), ("simulated", "clean")):
+        config, data, model, batch = setting(
+            labels=labels, mask_policy=policy, readout="residual", steps=100, none_share=0.0
+        )
+        for mode, step in ((True, 5), (True, 50), (False, 5)):
+            rows[labels, mode, step] = loss_terms(model.train(mode), batch, config, step)[1]
+        hidden = noisy_tokens(batch["mask"], 20)
+        truth = noisy_tokens(batch["noisy"], 20)
+    assert ((rows["simulated", True, 5] > 0) == (~truth & ~hidden)).all()
+    assert torch.equal(rows["simulated", True, 5], rows["simulated", True, 50])
+    assert not torch.equal(rows["simulated", True, 5], rows["simulated", False, 5])
+    early = rows["pseudo", True, 5]
+    assert all(len(torch.unique(row[row > 0])) == 1 for row in early)
+    assert torch.equal(rows["pseudo", True, 50], rows["pseudo", False, 5])
+    assert not torch.equal(rows["pseudo", True, 50], early)
+
+
 def test_masked_errors_count_less_where_noise_is_probable():
     """Planted bug: the error weighted by the probability of noise instead of cleanness."""
     config, data, model, batch = drawing(lambda batch: batch["background"], mask_fraction=0.9, none_share=0.0)
