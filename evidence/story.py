@@ -7,6 +7,7 @@ spectra, the first seeds by readings.assess_beyond as well.
 from dataclasses import dataclass, field
 from typing import Any
 
+from evidence.readings import OTHER_SEGMENTS
 from evidence.tasks import Task
 from evidence.test_sets import Sizes
 from nblib.project.profiles import Profile
@@ -86,6 +87,20 @@ def story_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) -> d
         (trial, seed, look): Task(look, _config(TRIALS[trial], training, name, seed), name, sizes, TRIALS[trial].kind)
         for trial, seed, look in places
     }
+
+
+def reference_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) -> dict[tuple[str, str], Task]:
+    """What nothing is trained for, on the same spectra: limit, fits and rivals, by test and look."""
+    tests = {"interleaved": {}, "held_out": REGION}
+    found = {
+        (test, look): Task(look, TrainConfig(**training | changes | {"families": (name,)}), name, sizes)
+        for test, changes in tests.items()
+        for look in ("baselines", "rivals")
+    }
+    for n_segments in OTHER_SEGMENTS:
+        config = TrainConfig(**training | {"families": (name,), "n_segments": n_segments})
+        found[f"K = {n_segments}", "methods"] = Task("methods", config, name, sizes)
+    return found
 
 
 def _config(compared, training, name, seed):

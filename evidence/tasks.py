@@ -23,7 +23,7 @@ from nblib.prediction import scores_judged
 from nblib.project.environment import run_conditions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.parallel import map_side_by_side
-from nblib.project.paths import record_path, runs_dir
+from nblib.project.paths import benchmark_record, record_path, runs_dir
 from nblib.project.progress import planned, reached
 from nblib.project.records import read_json, write_json
 from nblib.simulation.noise import families_judged
@@ -128,7 +128,7 @@ def load_or_run(task: Task) -> dict:
 
 @cache
 def published_tasks() -> dict[str, dict]:
-    """What the published records of the sweep and the benchmark hold, by the name of the task that found it.
+    """What the published records of sweep, benchmark and story hold, by the name of the task that found it.
 
     Older entries that do not say what made them, and such as were put under another name since, are left out.
     """
@@ -142,10 +142,9 @@ def published_tasks() -> dict[str, dict]:
             for entry in value.values():
                 collect(entry)
 
-    for profile in ("quick", "full"):
-        for notebook in SOURCES:
-            path = record_path(profile, notebook)
-            collect(read_json(path) if path.exists() else {})
+    paths = [record_path(profile, notebook) for profile in ("quick", "full") for notebook in SOURCES]
+    for path in (*paths, benchmark_record("story")):
+        collect(read_json(path) if path.exists() else {})
     return found
 
 
