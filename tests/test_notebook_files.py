@@ -57,11 +57,15 @@ def test_logic_lives_in_the_package(notebook):
     assert max(len(cell.source.splitlines()) for cell in _code(notebook)[2:]) <= 32
 
 
-def test_stored_outputs_are_whole_and_name_no_machine(notebook):
+def test_stored_outputs_are_whole_and_nothing_names_a_machine(notebook):
+    """Planted bugs: papermill's metadata, which hold paths, and its injected cell left in a stored notebook."""
     outputs = [output for cell in _code(notebook) for output in cell.outputs]
     assert outputs
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
-    assert not MACHINE_PATH.search(json.dumps(outputs))
+    assert not MACHINE_PATH.search(json.dumps(notebook))
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    assert {name for cell in notebook.cells for name in cell.metadata} <= {"tags", "jupyter"}
+    assert "injected-parameters" not in json.dumps(notebook)
 
 
 def test_results_are_compared(notebook):

@@ -1,10 +1,11 @@
-"""Runs become the repository's: records/, figures/ and the generated pages, renewed by one command and nothing else."""
+"""Runs become the repository's: records, notebooks' outputs, figures and generated pages, by one command alone."""
 
 import shutil
 from pathlib import Path
 
 from evidence.pages.pages import renew_pages
 from nblib.notebook.figures import read_index, write_index
+from nblib.notebook.stored_outputs import store_outputs
 from nblib.project.paths import (
     IN_CLONE,
     NOTEBOOKS,
@@ -20,7 +21,7 @@ from nblib.project.records import read_json
 
 
 def publish(profile: str = "quick") -> list[str]:
-    """Copy plain records and figures of runs/ (and of benchmarks, where there are any), then renew the pages.
+    """Copy plain records, outputs and figures of runs/ (and of benchmarks, where there are any), then renew the pages.
 
     Parameters
     ----------
@@ -47,12 +48,23 @@ def publish(profile: str = "quick") -> list[str]:
             said.append(f"left out: {from_root(path)} ({reason})")
             left_out.append(name[:3])
         elif path.exists():
-            said += _copy(path, record_path(profile, name))
+            said += _copy(path, record_path(profile, name)) + _store(NOTEBOOKS / f"{name}.ipynb", path.parent)
     for path in sorted(runs_dir("benchmarks").glob("*.json")):
         said += _copy(path, record_path("benchmarks", path.stem))
     for folder in (figures_dir(profile), figures_dir("benchmarks")):
         said += _publish_figures(folder, tuple(left_out))
     return said + [f"renewed: {from_root(path)}" for path in renew_pages()]
+
+
+def _store(notebook: Path, folder: Path) -> list[str]:
+    """The outputs of the run stored in its notebook; says so where that changed, and why where it was left out."""
+    executed = folder / notebook.name
+    if not executed.exists():
+        return [f"left out: the outputs of {from_root(notebook)} (no executed notebook in {from_root(folder)})"]
+    try:
+        return [f"changed: {from_root(notebook)}"] if store_outputs(notebook, executed) else []
+    except ValueError as error:
+        return [f"left out: the outputs of {from_root(notebook)} ({error})"]
 
 
 def _reason_against(record, profile):

@@ -1,15 +1,20 @@
-"""Notebooks to play with: copies below runs/lab, so that what is tried there changes nothing that is tracked."""
+"""Notebooks to play with: copies below runs/lab, so that what is tried there changes nothing that is tracked.
+
+A copy runs at the sizes of a first look: profile `brief`, and from the record where a notebook can.
+"""
 
 import hashlib
-import shutil
+import json
 from pathlib import Path
 from urllib.parse import quote
 
+from nblib.notebook.stored_outputs import set_parameters
 from nblib.project.paths import NOTEBOOKS, ROOT, from_root, runs_dir
 from nblib.project.records import read_json, write_json
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-ORIGINS = ".originals.json"  # digest of the notebook that each copy was made of
+ORIGINS = ".originals.json"  # digests of the notebook that each copy was made of, and of the copy as it was made
+FIRST_LOOK = {"profile": "brief", "from_record": True}
 
 
 def copy_notebooks() -> tuple[Path, list[str]]:
@@ -23,12 +28,15 @@ def copy_notebooks() -> tuple[Path, list[str]]:
     origins = read_json(folder / ORIGINS) if (folder / ORIGINS).exists() else {}
     for original in sorted(NOTEBOOKS.glob("*.ipynb")):
         copy, digest = folder / original.name, _digest(original)
-        if copy.exists() and _digest(copy) not in (digest, origins.get(original.name)):
-            if origins.get(original.name) != digest:
+        made_of, as_made = origins.get(original.name, ("", ""))
+        if copy.exists() and _digest(copy) != as_made:
+            if made_of != digest:
                 said.append(f"{from_root(copy)} is yours and stays; delete it to get the new {from_root(original)}")
             continue
-        shutil.copyfile(original, copy)
-        origins[original.name] = digest
+        notebook = set_parameters(json.loads(original.read_text(encoding="utf-8")), **FIRST_LOOK)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        origins[original.name] = digest, _digest(copy)
     write_json(folder / ORIGINS, origins)
     return folder, said
 

@@ -55,6 +55,28 @@ def load_extensions(extensions: str | Sequence[str] = ()) -> tuple[str, ...]:
     return names
 
 
+def load_again(path: Path) -> str:
+    """Import a .py file anew, as it stands now, and keep it as an extension; its absolute path.
+
+    What it registers takes the place of what it registered before.
+
+    Raises
+    ------
+    ValueError as load_extensions
+    """
+    (name,) = as_names([str(path)])
+    former = _LOADED.pop(name, None)
+    if former is not None:
+        sys.modules.pop(former.__name__, None)
+    try:
+        load_extensions([name])
+    except BaseException:
+        if former is not None:  # what is registered still lives there
+            _LOADED[name] = sys.modules[former.__name__] = former
+        raise
+    return name
+
+
 def loaded_extensions() -> tuple[str, ...]:
     """Names of the extensions that this process has loaded on request: what a worker process must load as well."""
     return tuple(_LOADED)

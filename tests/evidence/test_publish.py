@@ -5,6 +5,7 @@ import json
 import subprocess
 
 import matplotlib.pyplot as plt
+import nbformat
 import pytest
 
 from evidence.__main__ import main
@@ -16,6 +17,7 @@ from nblib.project.records import committed_result, read_json, save_result, writ
 
 # profile quick, sizes so small that every notebook of the report takes seconds
 ONE = {"steps": 1, "batch_size": 2, "validate_every": 1, "n_validation": 2, "d_model": 32, "dim_feedforward": 64}
+CELL = nbformat.v4.new_code_cell("print(1)")
 SIZES = {"quick": {"training": ONE, "short_steps": 1, "n_test": 12, "n_tune": 8}}
 
 
@@ -34,7 +36,18 @@ def own(tmp_path, monkeypatch):
     for name in ("RUNS", "RECORDS", "FIGURES"):
         monkeypatch.setenv(f"NBLIB_{name}", str(tmp_path / name.lower()))
     monkeypatch.setattr(publishing, "renew_pages", lambda: [publishing.ROOT / "README.md"])
+    monkeypatch.setattr(publishing, "NOTEBOOKS", tmp_path / "notebooks")
+    (tmp_path / "notebooks").mkdir()
+    for name in ("00_data", "01_baseline_mask_prediction", "02_simple_regularizer"):
+        nbformat.write(nbformat.v4.new_notebook(cells=[CELL]), tmp_path / "notebooks" / f"{name}.ipynb")
     return tmp_path
+
+
+def ran(own, name):
+    """The notebook as a run leaves it."""
+    book = nbformat.read(own / "notebooks" / f"{name}.ipynb", as_version=4)
+    book.cells[0] |= {"execution_count": 4, "outputs": [nbformat.v4.new_output("stream", text="1\n")]}
+    nbformat.write(book, own / "runs" / "quick" / name / f"{name}.ipynb")
 
 
 @pytest.mark.slow
@@ -69,6 +82,7 @@ def draw(name, caption="A line.", profile="quick", run_name=""):
 
 def test_publishing_copies_plain_records_and_figures(own, capsys):
     save_result("00_data", "quick", "", {"seed": 0}, {"ap": 0.5})
+    ran(own, "00_data")
     save_result("01_baseline_mask_prediction", "quick", "lambda=3", {"seed": 0}, {"ap": 0.6})
     draw("00_a")
     draw("00_b", run_name="lambda=3")
@@ -85,9 +99,14 @@ def test_publishing_copies_plain_records_and_figures(own, capsys):
     ]
     assert "(00_a.png)" in (own / "figures" / "README.md").read_text()
     assert "records/quick/00_data.json" in said
+    assert "changed: " in said and "notebooks/00_data.ipynb\n" in said
+    cell = nbformat.read(own / "notebooks" / "00_data.ipynb", as_version=4).cells[0]
+    assert (cell.execution_count, cell.outputs[0].text) == (1, "1\n")
     assert said.endswith("renewed: README.md\n")
     assert main(["publish"]) == 0
     assert capsys.readouterr().out == "renewed: README.md\n"  # nothing new, nothing said
+    (own / "runs" / "quick" / "00_data" / "00_data.ipynb").unlink()
+    assert "no executed notebook in" in publishing.publish("quick")[0]
 
 
 def test_a_figure_that_is_no_longer_drawn_goes(own):

@@ -1,5 +1,7 @@
 """Copies of notebooks for JupyterLab: renewed while untouched, kept once edited."""
 
+import json
+
 import pytest
 
 from nblib.notebook import lab
@@ -11,8 +13,17 @@ def originals(tmp_path, monkeypatch):
     monkeypatch.setattr(lab, "NOTEBOOKS", tmp_path / "notebooks")
     (tmp_path / "notebooks").mkdir()
     for name in ("a", "b"):
-        (tmp_path / "notebooks" / f"{name}.ipynb").write_text(f"{name} 1")
+        write(tmp_path / "notebooks" / f"{name}.ipynb", f"{name} 1")
     return tmp_path / "notebooks"
+
+
+def write(path, text):
+    parameters = {"metadata": {"tags": ["parameters"]}, "source": ['profile = "smoke"  # how much\n', "seed = 0  # of"]}
+    path.write_text(json.dumps({"cells": [parameters, {"metadata": {}, "source": [text]}]}))
+
+
+def text_of(path):
+    return "".join(json.loads(path.read_text())["cells"][1]["source"])
 
 
 def test_an_edited_copy_stays_and_an_untouched_one_is_renewed(originals):
@@ -23,13 +34,22 @@ def test_an_edited_copy_stays_and_an_untouched_one_is_renewed(originals):
     (folder / "a.ipynb").write_text("mine")
     assert lab.copy_notebooks() == (folder, [])  # its original is the same: nothing to say
     for name in ("a", "b"):
-        (originals / f"{name}.ipynb").write_text(f"{name} 2")
+        write(originals / f"{name}.ipynb", f"{name} 2")
     _, said = lab.copy_notebooks()
     assert (folder / "a.ipynb").read_text() == "mine"
-    assert (folder / "b.ipynb").read_text() == "b 2"
+    assert text_of(folder / "b.ipynb") == "b 2"
     assert len(said) == 1
     assert "a.ipynb is yours and stays" in said[0]
-    assert (originals / "a.ipynb").read_text() == "a 2"
+    assert text_of(originals / "a.ipynb") == "a 2"
+
+
+def test_a_copy_runs_at_the_sizes_of_a_first_look(originals):
+    """Planted bug: the original's own defaults changed."""
+    before = (originals / "a.ipynb").read_bytes()
+    folder, _ = lab.copy_notebooks()
+    parameters = json.loads((folder / "a.ipynb").read_text())["cells"][0]
+    assert parameters["source"] == 'profile = "brief"  # how much\nseed = 0  # of'
+    assert (originals / "a.ipynb").read_bytes() == before
 
 
 def test_the_clone_is_served_and_the_copies_are_shown_first(monkeypatch, tmp_path):

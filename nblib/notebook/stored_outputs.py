@@ -1,0 +1,78 @@
+"""Outputs of a run stored in the notebook that was run: what a reader sees without running anything."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from nblib.project.registry import refuse_if
+
+INJECTED = (
+    "injected-parameters"  # papermill's tag; such a cell left behind would be run again by everything but papermill
+)
+KEPT = {"tags", "jupyter"}  # of a cell's metadata; the rest says when and where it ran
+
+
+def store_outputs(notebook: Path, executed: Path) -> bool:
+    """Take the outputs of an executed copy over into a notebook; its own cells and parameters stay.
+
+    Parameters
+    ----------
+    notebook : the notebook that was run, with its defaults
+    executed : papermill's copy of it
+
+    Returns
+    -------
+    did the file change
+
+    Raises
+    ------
+    ValueError where the copy's cells are not those of the notebook, or one was not run
+    """
+    target, run = (nbformat.read(path, as_version=4) for path in (notebook, executed))
+    cells = [cell for cell in run.cells if INJECTED not in cell.metadata.get("tags", [])]
+    refuse_if(
+        [cell.source for cell in cells] != [cell.source for cell in target.cells],
+        f"{executed} was run before {notebook.name} was changed; run it again",
+    )
+    count = 0
+    for cell, done in zip(target.cells, cells, strict=True):
+        cell.metadata = nbformat.from_dict({name: value for name, value in cell.metadata.items() if name in KEPT})
+        if cell.cell_type != "code":
+            continue
+        refuse_if(done.execution_count is None and cell.source.strip(), f"{executed} has a cell that was not run")
+        count += bool(cell.source.strip())
+        cell.execution_count = count if cell.source.strip() else None
+        cell.outputs = [_numbered(output, cell.execution_count) for output in done.outputs]
+    target.metadata = nbformat.from_dict(
+        {name: value for name, value in target.metadata.items() if name in ("kernelspec", "language_info")}
+    )
+    before = notebook.read_bytes()
+    text = nbformat.writes(target) + "\n"
+    if text.encode() == before:
+        return False
+    notebook.write_text(text, encoding="utf-8")
+    return True
+
+
+def _numbered(output, count):
+    if "execution_count" in output:
+        output.execution_count = count
+    output.pop("transient", None)
+    return output
+
+
+def set_parameters(notebook: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """The notebook with other defaults in its parameters cell; names that it lacks are left out, comments stay."""
+    for cell in notebook["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            lines = "".join(cell["source"]).splitlines()
+            for number, line in enumerate(lines):
+                name, _, rest = line.partition(" = ")
+                if name in values:
+                    _, mark, comment = rest.partition("  # ")
+                    value = json.dumps(values[name]) if isinstance(values[name], str) else repr(values[name])
+                    lines[number] = f"{name} = {value}{mark}{comment}"
+            cell["source"] = "\n".join(lines)
+    return notebook
