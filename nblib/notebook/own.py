@@ -15,6 +15,7 @@ from nblib.project.paths import from_root, runs_dir, write_whole
 from nblib.project.registry import functions_of, refuse_if
 from nblib.simulation.noise import FAMILIES
 
+NOTHING = "nothing registered; decorate a function, e.g. with @regularizer"
 TABLES = {"penalty": REGULARIZERS, "noise family": FAMILIES, "score": SCORES}
 
 
@@ -61,6 +62,6 @@ def load_ipython_extension(shell: Any) -> None:
             raise UsageError(str(error)) from None
         shell.user_ns["extensions"] = file
         registered = ", ".join(f"{what} {', '.join(names)}" for what, names in found.items())
-        print(f"{from_root(Path(file))}: {registered or 'nothing registered; decorate a function, e.g. with @regularizer'}")
+        print(f"{from_root(Path(file))}: {registered or NOTHING}")
 
     shell.register_magic_function(extension, "cell", "extension")
