@@ -44,11 +44,12 @@ def test_one_parameters_cell_of_literals_with_a_meaning_each(notebook):
 
 
 def test_values_are_checked_before_anything_is_computed(notebook):
-    """Every parameter that has a rule is handed to it in the first cell of code."""
-    parameters, imports = (cell.source for cell in _code(notebook)[:2])
+    """Every parameter that has a rule is handed to it in the first cells of code."""
+    parameters, *others = (cell.source for cell in _code(notebook)[:3])
     names = [line.split(" = ")[0] for line in parameters.splitlines()]
-    assert "check_parameters(" in imports
-    assert [name for name in names if name in RULES and f"{name}={name}" not in imports] == []
+    first = next(source for source in others if re.search(r"check_parameters\(|Paper\(", source))
+    given = [name for name in names if f"{name}={name}" in first or f'"{name}": {name}' in first]
+    assert [name for name in names if name in RULES and name not in given] == []
 
 
 def test_logic_lives_in_the_package(notebook):
@@ -77,8 +78,8 @@ def test_results_are_compared(notebook):
 
 def test_figures_are_shown_and_results_recorded(notebook):
     sources = "\n".join(cell.source for cell in _code(notebook))
-    assert sources.count("save_figure(") >= 2
-    assert sources.count("save_result(") == 1
+    assert sources.count("save_figure(") + sources.count("paper.figure(") >= 2
+    assert sources.count("save_result(") + sources.count("paper.save(") == 1
     assert not re.search(r"savefig|open\(|write_text|to_csv|np\.save|write_json", sources)  # nothing written past them
 
 

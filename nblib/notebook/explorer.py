@@ -54,11 +54,11 @@ def zoom_to_noise(reading: Predictions, index: int, axes) -> None:
 
 
 def explore(readings: dict[str, Predictions]) -> Figure | None:
-    """Controls over spectrum, layer, head and lambda in JupyterLab; a static panel where nobody is there to move them.
+    """Controls over spectrum, layer, head and model in JupyterLab; a static panel where nobody is there to move them.
 
     Parameters
     ----------
-    readings : lambda (as text) -> what that model makes of the same spectra
+    readings : name of a model -> what it makes of the same spectra
 
     Returns
     -------
@@ -100,13 +100,13 @@ class AttentionPicture:
         self.live = LiveFigure(figure)
 
     def png(self, index: int, layer: int, head: int | str, weight: str) -> bytes:
-        """Spectrum `index` above; below, the attention of a layer and a head (or "mean") at a lambda."""
+        """Spectrum `index` above; below, the attention of a layer and a head (or "mean") of a model."""
         reading = self.readings[weight]
         for name, line in self.lines.items():
             line.set_ydata(np.exp(_log_levels(reading, index)[name]))
         self.row.set_ydata(_over_uniform(reading, index, layer, head))
         chosen = "heads averaged" if head == ALL_HEADS else f"head {head}"
-        self.title.set_text(rf"spectrum {index}, $\lambda$ = {weight}, layer {layer}, {chosen}")
+        self.title.set_text(f"spectrum {index}, {weight}, layer {layer}, {chosen}")
         for ax in self.axes:
             shade_noisy(ax, reading.freqs, reading.noisy[index])
         bands = [ax.collections[-1] for ax in self.axes]
@@ -130,13 +130,13 @@ def _over_uniform(reading, index, layer, head):
 
 
 def static_panel(readings: dict[str, Predictions]) -> Figure:
-    """The first spectrum with noise, last layer, heads averaged, a column per lambda."""
+    """The first spectrum with noise, last layer, heads averaged, a column a model."""
     first = next(iter(readings.values()))
     noisy = np.flatnonzero(first.noisy.any(axis=1))
     index = int(noisy[0]) if len(noisy) else 0
     fig, axes = plt.subplots(2, len(readings), figsize=(5 * len(readings), 4.6), squeeze=False, sharex=True)
     for column, (weight, reading) in zip(axes.T, readings.items(), strict=True):
-        draw_panel(reading, index, len(reading.cls_attn) - 1, ALL_HEADS, column, rf"$\lambda$ = {weight}")
+        draw_panel(reading, index, len(reading.cls_attn) - 1, ALL_HEADS, column, weight)
     plt.close(fig)  # shown once, where it is returned
     return fig
 
@@ -146,7 +146,7 @@ class AttentionControls:
 
     Parameters
     ----------
-    readings : lambda (as text) -> what that model makes of the same spectra
+    readings : name of a model -> what it makes of the same spectra
     """
 
     def __init__(self, readings: dict[str, Predictions]):
@@ -166,7 +166,7 @@ class AttentionControls:
         )
         self.head = widgets.Dropdown(options=[ALL_HEADS, *range(n_heads)], description="head", layout=wide(190))
         self.weight = widgets.Dropdown(
-            options=list(readings), value=list(readings)[-1], description="lambda", layout=wide(190)
+            options=list(readings), value=list(readings)[-1], description="model", layout=wide(190)
         )
         rows = [self.spectrum, self.number, self.only_noisy], [self.layer, self.head, self.weight]
         self.box = widgets.VBox([widgets.HBox(row) for row in rows])
@@ -202,5 +202,5 @@ class AttentionControls:
 
     def _draw(self):
         chosen = self.spectrum.value, self.layer.value, self.head.value, self.weight.value
-        words = "spectrum {}, layer {}, head {}, lambda {}".format(*chosen)
+        words = "spectrum {}, layer {}, head {}, {}".format(*chosen)
         self.picture.show_png(self.drawn.png(*chosen), words)

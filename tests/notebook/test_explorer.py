@@ -20,12 +20,12 @@ def readings():
     return {"0": reading, "3": reading}
 
 
-def test_headless_it_is_one_figure_with_a_column_a_lambda(readings):
+def test_headless_it_is_one_figure_with_a_column_a_model(readings):
     plt.close("all")
     panel = explorer.explore(readings)
     assert isinstance(panel, Figure)
     assert len(panel.axes) == 4
-    assert "lambda$ = 3" in panel.axes[1].get_title()
+    assert "3" in panel.axes[1].get_title()
     assert plt.get_fignums() == []  # or JupyterLab would show it twice
 
 
@@ -41,14 +41,14 @@ def test_live_every_control_redraws(readings, shown):
     """Planted bug: the head control not passed on."""
     controls = AttentionControls(readings)
     controls.show()
-    assert [bundle["text/plain"] for bundle in shown[1:]] == ["spectrum 0, layer 1, head mean, lambda 3"]
+    assert [bundle["text/plain"] for bundle in shown[1:]] == ["spectrum 0, layer 1, head mean, 3"]
     for name, value in (("spectrum", 2), ("layer", 0), ("head", 1), ("weight", "0"), ("number", 4)):
         getattr(controls, name).value = value
-    assert shown[-1]["text/plain"] == "spectrum 4, layer 0, head 1, lambda 0"
+    assert shown[-1]["text/plain"] == "spectrum 4, layer 0, head 1, 0"
     assert controls.number.value == controls.spectrum.value == 4
     pictures = [bundle["image/png"] for bundle in shown[1:]]
     assert len(pictures) == 6  # one a change
-    assert len(set(pictures[:4])) == 4  # weights are those of one model here, so lambda changes the title alone
+    assert len(set(pictures[:4])) == 4  # weights are those of one model here, so the model changes the title alone
 
 
 @pytest.mark.slow

@@ -1,0 +1,99 @@
+"""What a numbered notebook keeps behind one name: parameters checked, figures and record kept, the published run shown.
+
+Everything that is physics, model or judgement stands in the notebook's own cells.
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+
+from evidence.pages.answers import show_published
+from nblib.losses import REGULARIZERS
+from nblib.notebook.figures import save_figure, use_style
+from nblib.notebook.parameters import check_parameters
+from nblib.project.extensions import load_extensions
+from nblib.project.fingerprint import fingerprint
+from nblib.project.profiles import PUBLISHED, get_profile
+from nblib.project.records import committed_result, flatten, save_result
+
+JUDGED_BY = ("nblib.training.loop:train", "nblib.assessment:assess")
+NOTHING = "\N{EN DASH}"  # in a table: the published record has no such number
+
+
+class Paper:
+    """One run of a numbered notebook.
+
+    Parameters
+    ----------
+    name : the notebook's, e.g. "01_baseline_mask_prediction"
+    parameters : what its cell of parameters says, by name; checked before anything starts
+
+    Attributes
+    ----------
+    settings : the profile's sizes
+    training : parameters of a training of this run, for TrainConfig
+    metrics : what the run's record will hold; fill it
+
+    Raises
+    ------
+    ValueError for a parameter that breaks its rule
+    """
+
+    def __init__(self, name: str, **parameters: Any):
+        use_style()
+        self.name, self.parameters = name, parameters
+        extensions = load_extensions(parameters.get("extensions", ""))
+        check_parameters(**parameters)
+        self.profile, self.run_name = parameters["profile"], parameters.pop("run_name", "")
+        self.settings = get_profile(self.profile)
+        self.metrics: dict[str, Any] = {}
+        self.training = self.settings.training | {"extensions": extensions}
+        own = {"steps": parameters.get("steps"), "n_segments": parameters.get("n_segments")}
+        own |= {"seed": parameters.get("seed"), "families": parameters.get("family")}
+        self.training |= {key: value for key, value in own.items() if value or key == "seed"}
+        code = fingerprint(*JUDGED_BY)[:10]
+        run_here = "; cells run here use the sizes that the parameters name" if self.profile in PUBLISHED else ""
+        print(f"outputs below: profile {self.profile}, seed {parameters['seed']}, fingerprint {code}{run_here}")
+
+    def answer(self, figure: str) -> None:
+        """Show what the published run answers: one figure and its sentences."""
+        show_published(self.name, figure)
+
+    def source(self, penalty: str) -> Markdown:
+        """The code of a penalty, to read."""
+        code = inspect.getsource(REGULARIZERS[penalty].rows)
+        return Markdown(f"```python\n{code}```")
+
+    def figure(self, fig: Figure, name: str, caption: str) -> None:
+        """Keep a figure as PNG and PDF, as save_figure does."""
+        save_figure(fig, name, caption, self.profile, self.run_name)
+
+    def beside(self, rows: Mapping[str, str], columns: Mapping[str, str], digits: int = 3) -> pd.DataFrame:
+        """Numbers of this run beside those of the published one.
+
+        Parameters
+        ----------
+        rows : label -> where its numbers begin in the metrics, e.g. "cls"
+        columns : label -> where the number stands from there, e.g. "masked.mse"; a row without it is left empty
+        """
+        here, published = flatten(self.metrics), flatten(committed_result(self.name)["metrics"])
+        table = {
+            (label, source): [_shown(values.get(f"{row}.{place}".strip(".")), digits) for row in rows.values()]
+            for label, place in columns.items()
+            for source, values in (("this run", here), ("published", published))
+        }
+        return pd.DataFrame(table, index=list(rows))
+
+    def save(self, **parameters: Any) -> None:
+        """Write the run's record; parameters : those that the run chose itself, beside what it was given."""
+        save_result(self.name, self.profile, self.run_name, self.parameters | parameters, self.metrics)
+
+
+def _shown(value, digits):
+    if value is None:
+        return NOTHING
+    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
