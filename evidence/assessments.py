@@ -26,6 +26,7 @@ from nblib.assessment import held_out, in_band_error, masked_prediction
 from nblib.cells import kept_bins
 from nblib.dataset import NoiseBERTDataset
 from nblib.prediction import SCORES, attention_of, predict, scores_judged
+from nblib.scoring.attention_score import attention_score
 from nblib.scoring.metrics import (
     attended_tokens,
     average_precision_without_groups,
@@ -48,6 +49,25 @@ def scored(scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], n_b
         "ap_left_out": average_precision_without_groups(scores, truth),
         "top1_left_out": without_group(lambda kept: top1_rate(scores[kept], truth[kept], n_bins)["top1"], len(truth)),
     }
+
+
+def standardised_attention(
+    cls_attn: Float[ndarray, "n head token"], unlabelled: Float[ndarray, "m head token"], n_bins: int
+) -> Float[ndarray, "n cell"]:
+    """-ln attention less its mean at this place and head over other spectra, over their spread; heads averaged.
+
+    Attention that no penalty evens out has a pattern of positions, which hides what it finds.
+
+    Parameters
+    ----------
+    unlabelled : rows of spectra with noise of which nothing is known
+    """
+
+    def by_head(rows):
+        return np.stack([attention_score(rows[:, [head]], n_bins) for head in range(rows.shape[1])], axis=1)
+
+    others = by_head(unlabelled)
+    return ((by_head(cls_attn) - others.mean(axis=0)) / np.maximum(others.std(axis=0), 1e-12)).mean(axis=1)
 
 
 # ---- parts of an assessment ----
@@ -113,11 +133,14 @@ def training_course(result: TrainResult) -> dict[str, float]:
 
 
 def quick_assessment(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
-    """A point of a sweep, on validation spectra: detection by attention, tokens attended, masked prediction."""
+    """A point of a sweep, on validation spectra: attention, raw and standardised, as a detector; masked prediction."""
     data = held_out(result.config, name, sizes.n_tune, "validation")
     reading, n_bins = predict(result.model, data, sweep=False), len(data.freqs)
     attention = scored(reading.attention(), reading.truth, n_bins) | {"tokens": attended_tokens(reading.cls_attn[-1])}
-    return {"attention": attention, "masked": masked_prediction(reading, data)}
+    rows = reading.cls_attn[-1]
+    standardised = scored(standardised_attention(rows, rows, n_bins), reading.truth, n_bins)
+    found = {"attention": attention, "attention, standardised": standardised}
+    return found | {"masked": masked_prediction(reading, data)}
 
 
 def assess_elsewhere(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from evidence.assessments import ENERGY_RATE, energies_on_kept, scored, training_course
+from evidence.assessments import ENERGY_RATE, energies_on_kept, scored, standardised_attention, training_course
 from evidence.calibration import ALARM_RATES
 from evidence.energies import energy_error, fit_probe, probe
 from evidence.test_sets import Sizes, line_free
@@ -21,7 +21,6 @@ from nblib.dataset import NoiseBERTDataset, to_log_psd
 from nblib.model import NoiseBERT, model_inputs
 from nblib.prediction import READ_BATCH, Predictions, predict
 from nblib.project.threads import one_thread
-from nblib.scoring.attention_score import attention_score
 from nblib.scoring.filters import matched_filter
 from nblib.scoring.likelihood import BROAD_LINES, line_posterior
 from nblib.scoring.metrics import detection, detection_rate, threshold_at, without_group
@@ -31,25 +30,6 @@ from nblib.training.loop import TrainResult
 
 OTHER_SEGMENTS = (2, 4, 8, 32)  # K of spectra that a model trained at another K is read on
 PASSES = (1, 2, 3, 4)
-
-
-def standardised_attention(
-    cls_attn: Float[ndarray, "n head token"], unlabelled: Float[ndarray, "m head token"], n_bins: int
-) -> Float[ndarray, "n cell"]:
-    """-ln attention less its mean at this place and head over other spectra, over their spread; heads averaged.
-
-    Attention that no penalty evens out has a pattern of positions, which hides what it finds.
-
-    Parameters
-    ----------
-    unlabelled : rows of spectra with noise of which nothing is known
-    """
-
-    def by_head(rows):
-        return np.stack([attention_score(rows[:, [head]], n_bins) for head in range(rows.shape[1])], axis=1)
-
-    others = by_head(unlabelled)
-    return ((by_head(cls_attn) - others.mean(axis=0)) / np.maximum(others.std(axis=0), 1e-12)).mean(axis=1)
 
 
 @one_thread()

@@ -146,3 +146,34 @@ def test_unknown_values_stop_a_notebook_before_it_starts(tmp_path, capsys, name,
     assert known in said
     assert said.count("\n") == 1
     assert not output.parent.exists()
+
+
+PENALTY = '''from nblib.losses import regularizer
+
+
+@regularizer
+def squared_of_tests(cls_attn, noisy, *, clean, **context):
+    """Square of the attention on noisy tokens, heads averaged."""
+    mass = (cls_attn * noisy[:, None]).sum(dim=-1).mean(dim=1)
+    return mass**2, noisy.any(dim=-1) & clean.any(dim=-1)
+'''
+LITTLE = {"steps": 2, "batch_size": 4, "validate_every": 2, "n_validation": 4, "d_model": 32, "dim_feedforward": 64}
+
+
+@pytest.mark.slow
+def test_a_penalty_of_ones_own_gets_its_row_beside_the_published_ones(tmp_path, monkeypatch):
+    """Nothing else is trained, and the record of the sweep stays. Planted bug: `mine` left out of the front."""
+    (tmp_path / "own_of_tests.py").write_text(PENALTY)
+    sizes = {"training": LITTLE, "sweep_steps": 2, "n_sweep_seeds": 1, "n_test": 30, "n_tune": 20}
+    (tmp_path / "sizes.json").write_text(json.dumps({"quick": sizes}))
+    monkeypatch.setenv("NBLIB_PROFILES", str(tmp_path / "sizes.json"))
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
+    values = {"from_record": True, "mine": ["squared_of_tests"], "extensions": str(tmp_path / "own_of_tests.py")}
+    run_notebook(NOTEBOOKS / "05_lambda_sweep.ipynb", tmp_path / "05.ipynb", values)
+    shown = json.dumps(nbformat.read(tmp_path / "05.ipynb", as_version=4))
+    for weight in (1, 10, 100):
+        assert f"squared_of_tests {weight}" in shown
+    assert "uniform_clean 100" in shown
+    trained = list((tmp_path / "runs" / "models").iterdir())
+    assert {path.name.split("-")[1] for path in trained} == {"squared_of_tests"}
+    assert not list((tmp_path / "runs").rglob("result.json"))

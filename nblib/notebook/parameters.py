@@ -150,6 +150,7 @@ RULES = {
     "regularizer": _penalty,
     "penalties": _penalties,
     "others": _penalties,
+    "mine": _penalties,
     "data_path": _data_path,
     "averages": _at_least(0),
     "false_alarm": _false_alarm,
