@@ -45,7 +45,7 @@ def test_one_parameters_cell_of_literals_with_a_meaning_each(notebook):
 
 def test_values_are_checked_before_anything_is_computed(notebook):
     """Every parameter that has a rule is handed to it in the first cells of code."""
-    parameters, *others = (cell.source for cell in _code(notebook)[:3])
+    parameters, *others = (cell.source for cell in _code(notebook)[:4])
     names = [line.split(" = ")[0] for line in parameters.splitlines()]
     first = next(source for source in others if re.search(r"check_parameters\(|Paper\(", source))
     given = [name for name in names if f"{name}={name}" in first or f'"{name}": {name}' in first]
