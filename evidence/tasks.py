@@ -15,6 +15,7 @@ from evidence.assessments import (
     quick_assessment,
 )
 from evidence.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
+from evidence.rivals import assess_rivals
 from evidence.supervised import KINDS, train_supervised
 from evidence.test_sets import Sizes
 from nblib.prediction import scores_judged
@@ -36,7 +37,12 @@ OF_A_MODEL: dict[str, Callable[..., dict]] = {
 }
 ADDED = ("task", "commit", "made")  # to what a task found: which task it was, and what made it
 SOURCES = ("05_lambda_sweep", "06_benchmark")  # notebooks whose published records are made of tasks
-WITHOUT_A_MODEL = {"baselines": assess_baselines, "methods": baseline_methods, "energy bias": energy_bias_by_strength}
+WITHOUT_A_MODEL = {
+    "baselines": assess_baselines,
+    "methods": baseline_methods,
+    "energy bias": energy_bias_by_strength,
+    "rivals": assess_rivals,
+}
 
 
 @dataclass(frozen=True)
