@@ -142,7 +142,8 @@ def _judge_briefly(config, name, sizes) -> dict[str, dict]:
             scores[rival + suffix] = _posterior(basis, n_segments)
     scores |= input_scores(config, name, sizes)
     data = held_out(config, name, sizes.n_family)
-    truth, free, found = noisy_cells(data), line_free(config, 2 * sizes.n_tune, "validation"), {}
+    truth, free = noisy_cells(data), line_free(config, 2 * sizes.n_tune, "validation")
+    found: dict[str, dict] = {}
     for rival, score in scores.items():
         values, threshold = score(data), threshold_at(score(free), ENERGY_RATE)
         found[rival] = _detected(values, truth, len(data.freqs)) | {
@@ -155,17 +156,18 @@ def _posterior(basis: Basis, n_segments: float | None) -> Score:
     return lambda data: fit_smoothly(basis, data, n_segments).posterior
 
 
-def _spline_settings(config, name, sizes) -> dict[str, dict[str, float]]:
+def _spline_settings(config, name, sizes) -> dict[str, dict]:
     """Average precision of every setting on both splits: one was fixed before, the others show what hangs on it."""
     sets = {
         "validation": held_out(config, name, sizes.n_tune, "validation"),
         "test": held_out(config, name, sizes.n_family),
     }
     truths = {split: noisy_cells(data).ravel() for split, data in sets.items()}
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict] = {}
     for n_intervals, ridge in SETTINGS:
-        found[f"{n_intervals} intervals, ridge {ridge:g}"] = row = {}
+        setting = f"{n_intervals} intervals, ridge {ridge:g}"
+        found[setting] = {}
         for split, data in sets.items():
             score = _posterior(spline_basis(data.freqs, n_intervals, ridge), config.n_segments)
-            row[split] = float(average_precision_score(truths[split], score(data).ravel()))
+            found[setting][split] = float(average_precision_score(truths[split], score(data).ravel()))
     return found
