@@ -53,7 +53,7 @@ def assess_rivals(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dic
     found = {rival: _judge_fit(basis, config, name, sizes) for rival, basis in _bases(config, name).items()}
     for rival, score in input_scores(config, name, sizes).items():
         data = held_out(config, name, sizes.n_test)
-        by_family = _families(config, name, sizes, lambda _, data, score=score: {"score": score(data)})
+        by_family = _families(config, name, sizes, _alone(score))
         found[rival] = _judge_score(score, score(data), config, name, sizes) | {"families": by_family}
     return found | {
         "segments": {str(k): _judge_briefly(replace(config, n_segments=k), name, sizes) for k in SEGMENTS},
@@ -64,6 +64,11 @@ def assess_rivals(config: TrainConfig, name: str, sizes: Sizes) -> dict[str, dic
 def _bases(config, name) -> dict[str, Basis]:
     learnt = config.dataset("train", N_LEARNT, families=(name,))
     return {"spline": spline_basis(learnt.freqs), "components": component_basis(learnt)}
+
+
+def _alone(score: Score) -> Callable[[str, NoiseBERTDataset], Mapping]:
+    """A score that takes no family, as _families asks for it."""
+    return lambda _, data: {"score": score(data)}
 
 
 def _judge_score(score: Score, scores: Float[ndarray, "n cell"], config, name, sizes) -> dict[str, dict]:
