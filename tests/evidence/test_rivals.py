@@ -120,7 +120,7 @@ def with_lines(centres, width, height):
 
 @pytest.mark.parametrize(("centres", "width"), [(range(90, 3000, 200), 1.2), ([1510], 25.0), ([1510], 1.5)])
 def test_the_bank_finds_combs_broad_and_narrow_lines_above_what_is_near(centres, width):
-    """Planted bugs: bins not cut at LIMIT, so that broad filters flag all around a narrow line; one filter alone."""
+    """Whatever the lines are, the same score ranks their cells first."""
     calibration = calibrate_bank(gamma_ratios(200), 8)
     ratios, truth = with_lines(centres, width, 3.0)
     scores = bank_score(ratios, 8, calibration)
@@ -130,7 +130,7 @@ def test_the_bank_finds_combs_broad_and_narrow_lines_above_what_is_near(centres,
 def test_the_banks_widths_have_one_scale():
     """-ln p of every width is exponential on line-free spectra: mean square 2.
 
-    Planted bugs: responses in standard deviations put together as they are; the mean of the widths without its root.
+    Planted bug: the mean of the squares without its root.
     """
     calibration = calibrate_bank(gamma_ratios(200), 8)
     scores = bank_score(gamma_ratios(100, seed=2), 8, calibration)
