@@ -3,7 +3,6 @@
 The measurements that every model of story.TRIALS is judged by.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy import ndarray
 from evidence.assessments import ENERGY_RATE, energies_on_kept, scored, standardised_attention, training_course
 from evidence.calibration import ALARM_RATES
 from evidence.energies import energy_error, fit_probe, probe
+from evidence.filter_bank import bank_score, calibrate_bank
 from evidence.test_sets import Sizes, line_free
 from nblib.assessment import held_out, in_band_error, masked_prediction
 from nblib.cells import cell_scores
@@ -120,9 +120,7 @@ def assess_region(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dic
     return assess_readings(replace(result, config=replace(result.config, pairs="held_out")), name, sizes)
 
 
-def assess_beyond(
-    result: TrainResult, name: str, sizes: Sizes, bank: Callable[..., Callable] | None = None
-) -> dict[str, dict]:
+def assess_beyond(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
     """What one model makes of noise and K that it was not trained on, of fewer passes, and what a probe reads in CLS.
 
     Returns
@@ -134,6 +132,8 @@ def assess_beyond(
     """
     model, config = result.model, result.config
     found: dict[str, dict] = {"families": {}, "K": {}}
+    free = predict(model, line_free(config, 2 * sizes.n_tune, "validation"))
+    bank = calibrate_bank(free.log_psd - free.restored, config.n_segments)
     for family in families_judged(name):
         here = predict(model, held_out(config, family, sizes.n_family))
         found["families"][family] = _by_score(here, family, bank)
@@ -155,6 +155,7 @@ def _by_score(here: Predictions, family, bank):
         "attention": here.attention(),
         "residual": here.residual(),
         "own widths": cell_scores(matched_filter(log_ratio, filter_widths(family), here.n_segments)),
+        "bank": bank_score(log_ratio, here.n_segments, bank),
     }
     return {score: detection(values, here.truth, n_bins) for score, values in scores.items()}
 

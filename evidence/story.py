@@ -4,7 +4,7 @@ Every trial is a training of a profile with something changed; all are judged by
 spectra, the first seeds by readings.assess_beyond as well.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evidence.readings import OTHER_SEGMENTS
@@ -92,10 +92,11 @@ def story_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) -> d
 def reference_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) -> dict[tuple[str, str], Task]:
     """What nothing is trained for, on the same spectra: limit, fits and rivals, by test and look."""
     tests = {"interleaved": {}, "held_out": REGION}
+    short = replace(sizes, n_line_free=sizes.n_line_free // 5)  # as readings has it
     found = {
-        (test, look): Task(look, TrainConfig(**training | changes | {"families": (name,)}), name, sizes)
+        (test, look): Task(look, TrainConfig(**training | changes | {"families": (name,)}), name, given)
         for test, changes in tests.items()
-        for look in ("baselines", "rivals")
+        for look, given in (("baselines", sizes), ("rivals", short))
     }
     for n_segments in OTHER_SEGMENTS:
         config = TrainConfig(**training | {"families": (name,), "n_segments": n_segments})

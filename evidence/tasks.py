@@ -16,6 +16,7 @@ from evidence.assessments import (
 )
 from evidence.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
 from evidence.readings import assess_beyond, assess_readings, assess_region
+from evidence.rivals import assess_rivals
 from evidence.supervised import KINDS, train_supervised
 from evidence.taught import WAYS, train_taught
 from evidence.test_sets import Sizes
@@ -41,7 +42,12 @@ OF_A_MODEL: dict[str, Callable[..., dict]] = {
 }
 ADDED = ("task", "commit", "made")  # to what a task found: which task it was, and what made it
 SOURCES = ("05_lambda_sweep", "06_benchmark")  # notebooks whose published records are made of tasks
-WITHOUT_A_MODEL = {"baselines": assess_baselines, "methods": baseline_methods, "energy bias": energy_bias_by_strength}
+WITHOUT_A_MODEL = {
+    "baselines": assess_baselines,
+    "methods": baseline_methods,
+    "energy bias": energy_bias_by_strength,
+    "rivals": assess_rivals,
+}
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,9 @@ def likelihood_ratio(
 
 
 def line_posterior(
-    log_ratio: Float[ndarray, "n bin"], n_segments: float | Float[ndarray, "n 1"] = 8, prior: LinePrior = LinePrior()
+    log_ratio: Float[ndarray, "n bin"],
+    n_segments: float | Float[ndarray, "n 1"] = 8,
+    prior: LinePrior = LinePrior(),
 ) -> Float[ndarray, "n cell"]:
     """The limit for `single_line`: P(cell holds a noisy bin | spectrum, true background, the generator's prior).
 

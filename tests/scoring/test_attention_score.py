@@ -123,6 +123,13 @@ def test_the_posterior_knows_no_direction(lines):
     np.testing.assert_allclose(line_posterior(ratio[:, ::-1])[:, ::-1], line_posterior(ratio), atol=1e-5)
 
 
+def test_every_spectrum_may_have_its_own_number_of_averages(lines):
+    """Planted bug: the first spectrum's K for all."""
+    ratio, segments = lines[0][:3], np.array([2.0, 8.0, 32.0])
+    apart = [line_posterior(row[None], k)[0] for row, k in zip(ratio, segments, strict=True)]
+    np.testing.assert_allclose(line_posterior(ratio, segments[:, None]), apart, atol=1e-9)
+
+
 @pytest.mark.slow
 def test_knowing_more_detects_more(lines, posterior):
     ratio, log_psd, truth = lines
