@@ -118,7 +118,7 @@ def _two(value):
 def families(metrics: Mapping, trial: str) -> dict[str, dict[str, dict]]:
     """AP on every family: family -> score -> span; {} where nothing was looked at beyond the training's noise."""
     found = readings(metrics, trial, "beyond")
-    first = next(iter(found.values()), {"families": {}})["families"]
+    first: dict[str, dict] = next(iter(found.values()), {"families": {}})["families"]
     return {
         family: {score: within_shares(across_seeds(found, "families", family, score, "ap")) for score in by_score}
         for family, by_score in first.items()
@@ -128,7 +128,7 @@ def families(metrics: Mapping, trial: str) -> dict[str, dict[str, dict]]:
 def other_segments(metrics: Mapping, trial: str) -> dict[str, dict[str, dict]]:
     """AP of the residual on spectra of other K: K -> "known" or "measured" -> span."""
     found = readings(metrics, trial, "beyond")
-    first = next(iter(found.values()), {"K": {}})["K"]
+    first: dict[str, dict] = next(iter(found.values()), {"K": {}})["K"]
     return {
         n_segments: {how: within_shares(across_seeds(found, "K", n_segments, how, "ap")) for how in by_way}
         for n_segments, by_way in first.items()

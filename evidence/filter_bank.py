@@ -13,8 +13,8 @@ from nblib.cells import cell_scores
 from nblib.scoring.filters import matched_filter
 
 WIDTHS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0, 20.0, 30.0)  # standard deviations, bins
-# standard deviations over the root of the width at which a bin is cut, or a broad filter finds every narrow line and all
-# that is near it; a line as broad as the filter is hardly cut
+# standard deviations over the root of the width at which a bin is cut, or a broad filter finds every narrow line and
+# all that is near it; a line as broad as the filter is hardly cut
 LIMIT = 9.0
 
 

@@ -4,6 +4,7 @@ The measurements that every model of story.TRIALS is judged by.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -71,10 +72,12 @@ def found_at(
         threshold = threshold_at(free, rate)
         found[f"threshold at {rate:.0%}"] = threshold
         found[f"detected at {rate:.0%}"] = detection_rate(scores, truth, threshold)
-        found[f"detected at {rate:.0%}_left_out"] = without_group(
-            lambda kept, threshold=threshold: detection_rate(scores[kept], truth[kept], threshold), len(truth)
-        )
+        found[f"detected at {rate:.0%}_left_out"] = without_group(partial(_rate, scores, truth, threshold), len(truth))
     return found
+
+
+def _rate(scores, truth, threshold, kept):
+    return detection_rate(scores[kept], truth[kept], threshold)
 
 
 def assess_readings(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:

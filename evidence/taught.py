@@ -83,11 +83,12 @@ def train_taught(way: str, config: TrainConfig) -> TrainResult:
         )
     folder = runs_dir("taught", f"{way.replace(' ', '-')}-{config.digest('evidence.taught:train_taught')}")
     data = config.dataset("train", config.n_spectra)
+    model = config.build_model(data.freqs)
     with locked(folder):
-        training = Training(config, config.build_model(data.freqs), folder)
+        training = Training(config, model, folder)
 
         def loss(batch, step):
-            terms = loss_of(training.weights, batch, config, way, step)
+            terms = loss_of(model, batch, config, way, step)
             return sum(terms.values()), {name: value.item() for name, value in terms.items()}
 
         for _ in training.steps(StepData(data, config.batch_size), loss):
@@ -95,4 +96,4 @@ def train_taught(way: str, config: TrainConfig) -> TrainResult:
     steps = np.array([row["step"] for row in training.rows])
     history = {"step": steps, "val_ap": np.full(len(steps), np.nan)}
     record = {"wall_seconds": training.seconds.get(str(config.steps))}
-    return TrainResult(config, training.weights.cpu().eval(), history, folder, record)
+    return TrainResult(config, model.cpu().eval(), history, folder, record)

@@ -16,7 +16,7 @@ from nblib.project.registry import functions_of, refuse_if
 from nblib.simulation.noise import FAMILIES
 
 NOTHING = "nothing registered; decorate a function, e.g. with @regularizer"
-TABLES = {"penalty": REGULARIZERS, "noise family": FAMILIES, "score": SCORES}
+TABLES: dict[str, dict[str, Any]] = {"penalty": REGULARIZERS, "noise family": FAMILIES, "score": SCORES}
 
 
 def write_extension(name: str, source: str) -> tuple[str, dict[str, list[str]]]:
