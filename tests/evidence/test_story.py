@@ -1,0 +1,197 @@
+"""The story's trials, what is read from each, and the record read as rows and paired differences."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from evidence import compared
+from evidence.assessments import standardised_attention
+from evidence.readings import assess_beyond, assess_readings, assess_region, found_at, restored_without_flagged
+from evidence.story import BEYOND_SEEDS, FIRST, TRIALS, reference_tasks, story_tasks
+from evidence.taught import WAYS, divergence, loss_of, residual_weights, train_taught
+from evidence.test_sets import Sizes
+from evidence.trials import LIMIT
+from nblib import TrainConfig
+from nblib.assessment import held_out
+from nblib.project.profiles import PROFILES
+from nblib.training.loop import TrainResult
+
+SIZES = Sizes(n_test=30, n_tune=12, n_family=8, n_line_free=20, n_correlated=20, n_probe=100, n_energies=5)
+TINY = {"d_model": 16, "n_heads": 2, "dim_feedforward": 16}
+
+
+def untrained(**changes):
+    config = TrainConfig(**TINY | changes)
+    model = config.build_model(config.dataset("test").freqs).eval()
+    history = {"step": np.array([1]), "val_ap": np.array([0.1])}
+    return TrainResult(config, model, history, Path(), {"wall_seconds": 1.0})
+
+
+def test_the_first_seeds_of_all_trials_come_first_and_no_profile_gets_more_than_it_asks_for():
+    """Planted bug: all ten seeds of the first trial before any of the second."""
+    settings = PROFILES["quick"]
+    tasks = story_tasks(settings, settings.training, "single_line", SIZES)
+    seeds = [seed for _, seed, _ in tasks]
+    begun = [seed >= FIRST for seed in seeds]
+    assert begun == sorted(begun)
+    assert {trial for trial, seed, _ in tasks if seed == 0} == set(TRIALS)
+    assert max(seed for _, seed, look in tasks if look == "beyond") == BEYOND_SEEDS - 1
+    assert len({task.path for task in tasks.values()}) == len(tasks)
+    one = story_tasks(PROFILES["smoke"], settings.training, "single_line", SIZES)
+    assert {seed for _, seed, _ in one} == {0}
+    halves = [tasks[f"{trial}, half the steps", 0, "readings"].config.steps for trial in ("label-free", "masked mean")]
+    assert halves == [1000, 1000]
+    references = reference_tasks(settings, settings.training, "single_line", SIZES)
+    assert references["held_out", "rivals"].config.pairs == "held_out"
+
+
+def test_standardised_attention_has_no_pattern_of_positions():
+    """Planted bug: heads averaged before their patterns are taken out, which lets one head's hide the other's dip."""
+    rng = np.random.default_rng(0)
+    pattern = np.stack([np.linspace(0, 4, 30), np.linspace(2, -1, 30)])
+    logits = pattern + 0.1 * rng.standard_normal((60, 2, 30))
+    rows = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    dipped = rows[:20].copy()
+    dipped[np.arange(20), 0, np.arange(20)] *= 0.3
+    score = standardised_attention(dipped, rows[20:], 600)
+    assert score.shape == (20, 30)
+    assert (score.argmax(axis=1) == np.arange(20)).all()
+
+
+def test_flagged_tokens_are_hidden_or_the_others_weighted_evenly():
+    """Planted bug: the residual of another batch, so that the first spectra's flags hid the last ones' tokens."""
+    result = untrained()
+    data = held_out(result.config, "single_line", 50)
+    clean, line = np.zeros((50, 3000)), np.zeros((50, 3000))
+    line[45, 1000:1040] = 1.5
+    whole, hidden = (restored_without_flagged(result.model, data, r, hide=True) for r in (clean, line))
+    changed = np.abs(hidden - whole).max(axis=1) > 0
+    assert changed.tolist() == [number == 45 for number in range(50)]
+    even = restored_without_flagged(result.model, data, clean, hide=False)
+    batch = data.batch(range(50))
+    rows = torch.ones(50, 150)
+    expected = result.model(batch["target"], torch.zeros_like(batch["mask"]), attend=rows)[0].detach().numpy()
+    np.testing.assert_allclose(np.diff(even, axis=1), np.diff(expected * 0.728, axis=1), atol=1e-4)
+
+
+def test_found_is_counted_on_noisy_spectra_at_a_threshold_of_line_free_ones():
+    """Planted bug: a false alarm in a noisy spectrum's clean cells counted as found."""
+    free = np.linspace(0, 1, 1000)[:, None]
+    truth = np.array([[True, False]] * 40 + [[False, False]] * 20)
+    scores = np.array([[2.0, 0.0]] * 30 + [[0.0, 2.0]] * 30)
+    found = found_at(scores, truth, np.repeat(free, 2, axis=1))
+    assert found["detected at 1%"] == 0.75
+    assert found["threshold at 1%"] == pytest.approx(0.99, abs=1e-3)
+    assert len(found["detected at 5%_left_out"]) == 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("readout", ["cls", "residual"])
+def test_every_look_at_a_model_gives_finite_numbers(readout):
+    result = untrained(readout=readout)
+    found = assess_readings(result, "single_line", SIZES)
+    assert ("attention, standardised" in found) == ("in_band, even" in found) == (readout == "cls")
+    assert np.isfinite(found["in_band"]["after"])
+    region = assess_region(result, "single_line", SIZES)
+    assert region["in_band"]["before"] != found["in_band"]["before"]
+    beyond = assess_beyond(result, "single_line", SIZES)
+    assert set(beyond["families"]["vibration"]) == {"attention", "residual", "own widths", "bank"}
+    assert set(beyond["K"]) == {"2", "4", "8", "32"}
+    assert ("passes" in beyond) == (readout == "residual")
+    assert (result.model.n_segments, result.model.passes) == (8, 3)
+
+
+# ---- the record as rows ----
+
+
+def a_look(ap, in_band, groups=20):
+    return {
+        "residual": {
+            "ap": ap,
+            "ap_left_out": [ap] * groups,
+            "detected at 1%": 0.9,
+            "detected at 1%_left_out": [0.9] * groups,
+        },
+        "in_band": {"after": in_band, "after_left_out": [in_band] * groups},
+        "energies": {"kept bins": [0.46, 0.2]},
+    }
+
+
+@pytest.fixture
+def metrics():
+    baselines = {
+        "methods": {LIMIT: {"ap": 0.99, "ap_left_out": [0.99] * 20}},
+        "fit in-band": 0.01,
+        "fit in-band left_out": [0.01] * 20,
+        "energies": {"truly clean bins": [0.46, 0.2]},
+    }
+    trials = {
+        "residual attention": {str(seed): {"readings": a_look(0.98 + 0.001 * seed, 0.012)} for seed in range(4)},
+        "label-free": {str(seed): {"readings": a_look(0.96 + 0.001 * seed, 0.016)} for seed in range(1, 5)},
+    }
+    return {"references": {compared.MAIN: {"baselines": baselines}}, "trials": trials}
+
+
+def test_rows_are_over_the_limit_and_the_fit(metrics):
+    """Planted bug: the in-band error left in ln units."""
+    rows = compared.rows(metrics)
+    assert list(rows) == ["residual attention, residual", "label-free, residual"]
+    row = rows["residual attention, residual"]
+    assert row["seeds"] == 4
+    assert row[compared.AP]["iqm"] == pytest.approx(0.9815 / 0.99)
+    assert row[compared.IN_BAND]["iqm"] == pytest.approx(1.2)
+    assert row[compared.ENERGY]["iqm"] == pytest.approx(1.0)
+
+
+def test_differences_are_paired_by_seed(metrics):
+    """Seeds 1 to 3 are in both, and there each pair differs by 0.02. Planted bug: paired by place."""
+    pair = ("residual attention", "residual"), ("label-free", "residual")
+    found = compared.difference(metrics, compared.AP, *pair)
+    assert found["n"] == 3
+    assert found["iqm"] == pytest.approx(0.02)
+    assert found["high"] - found["low"] < 1e-9
+    assert compared.difference(metrics, compared.IN_BAND, *pair)["iqm"] == pytest.approx(-0.4)
+
+
+# ---- attention that is taught ----
+
+
+def test_divergence_is_zero_for_equal_weights_alone():
+    weights = torch.tensor([[[0.5, 0.5, 0.0]]])
+    assert divergence(weights.expand(1, 2, 3), weights) == 0
+    assert divergence(torch.tensor([[[0.4, 0.5, 0.1]]]), weights) > 0.1
+    assert divergence(torch.tensor([[[0.5, 0.5, 0.0]]]), torch.tensor([[[0.4, 0.5, 0.1]]])) > 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_query_and_keys_learn_from_the_divergence(way):
+    """The values learn by the masked error through residual weights; the model stays one of readout "cls".
+
+    Planted bug: the readout left at "residual" after the weights were asked for.
+    """
+    config = TrainConfig(**TINY, mask_policy="any", labels="pseudo", steps=100)
+    data = config.dataset("train")
+    model, batch = config.build_model(data.freqs), data.batch(range(4))
+    terms = loss_of(model, batch, config, way, step=50)
+    terms["divergence"].backward(retain_graph=True)
+    assert model.layers[-1].query.weight.grad.abs().max() > 0
+    assert model.value.weight.grad is None
+    model.zero_grad()
+    terms["mask"].backward()
+    assert model.value.weight.grad.abs().max() > 0
+    assert (model.layers[-1].query.weight.grad is not None) == (way == "taught and used")
+    assert model.readout == "cls"
+    weights = residual_weights(model, batch["target"], batch["mask"])
+    torch.testing.assert_close(weights.sum(dim=-1), torch.ones(4))
+
+
+def test_what_is_taught_must_be_label_free(tmp_path, monkeypatch):
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
+    config = TrainConfig(**TINY, mask_policy="any", labels="pseudo", steps=2, batch_size=2, validate_every=1)
+    assert train_taught("taught", config).model.readout == "cls"
+    for way, wrong in (("teach", config), ("taught", replace(config, labels="simulated"))):
+        with pytest.raises(ValueError, match="give one of taught, taught and used"):
+            train_taught(way, wrong)
