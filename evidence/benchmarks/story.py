@@ -54,7 +54,7 @@ def main() -> None:
     until = time.time() + 60 * given.minutes if given.minutes else float("inf")
     begun = map_side_by_side(partial(measure, until=until), [*references.values(), *trials.values()])
     print(f"{len([name for name in begun if name])} of {len(begun)} measurements are there")
-    parameters = {"profile": given.profile, "training": settings.training, "family": FAMILY}
+    parameters = {"profile": given.profile, "training": settings.training, "family": FAMILY, "seed": 0}
     found = {"references": nested(references), "trials": nested(trials)}
     write_record(__file__, {"parameters": parameters, "metrics": found})
 
