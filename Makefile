@@ -21,7 +21,7 @@ export PYTHONPATH :=
 export PROFILE CORES GRID DATA RECORD TASK
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run evidence grid lab publish reproduce figures test types suite test-fast lint notebooks bench clean
+.PHONY: help setup run evidence story grid lab publish reproduce figures test types suite test-fast lint notebooks bench clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ run: $(READY) ## notebooks 00-04, short, to runs/brief (resumable); PROFILE=quic
 
 evidence: $(READY) ## notebooks 05 to 07: the sweep, the benchmark over seeds, unknown backgrounds (hours, resumable)
 	@$(WORKFLOW) evidence --profile "$$PROFILE" --cores "$$CORES"
+
+story: $(READY) ## what each part of a training is worth, beside its rivals (hours; goes on where it was cut off)
+	$(BIN)/python -m evidence.benchmarks.story
 
 grid: $(READY) ## a grid of notebook parameters, one table at the end, resumable (GRID=...)
 	@$(WORKFLOW) grid --grid "$$GRID" --cores "$$CORES" --profile "$$PROFILE"
