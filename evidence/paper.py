@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
 from evidence.pages.answers import show_published
@@ -27,16 +27,16 @@ NOTHING = "\N{EN DASH}"  # in a table: the published record has no such number
 class Paper:
     """One run of a numbered notebook.
 
-    Parameters
-    ----------
-    name : the notebook's, e.g. "01_baseline_mask_prediction"
-    parameters : what its cell of parameters says, by name; checked before anything starts
-
     Attributes
     ----------
     settings : the profile's sizes
     training : parameters of a training of this run, for TrainConfig
     metrics : what the run's record will hold; fill it
+
+    Parameters
+    ----------
+    name : the notebook's, e.g. "01_baseline_mask_prediction"
+    parameters : what its cell of parameters says, by name; checked before anything starts
 
     Raises
     ------
@@ -57,7 +57,8 @@ class Paper:
         self.training |= {key: value for key, value in own.items() if value or key == "seed"}
         code = fingerprint(*JUDGED_BY)[:10]
         run_here = "; cells run here use the sizes that the parameters name" if self.profile in PUBLISHED else ""
-        print(f"outputs below: profile {self.profile}, seed {parameters['seed']}, fingerprint {code}{run_here}")
+        said = f"outputs below: profile {self.profile}, seed {parameters['seed']}, fingerprint {code}{run_here}"
+        display(Markdown(said))
 
     def answer(self, figure: str) -> None:
         """Show what the published run answers: one figure and its sentences."""

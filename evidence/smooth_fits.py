@@ -2,6 +2,7 @@
 
 ln x is fitted by least squares, bins far above the fit left out; the cells that the line posterior flags in the
 residual are left out and the fit is repeated. Nothing is trained on labels, and no formula of the background is used.
+Equation numbers are those of docs/method.md.
 """
 
 from dataclasses import dataclass

@@ -53,6 +53,7 @@ def write_extension(name: str, source: str) -> tuple[str, dict[str, list[str]]]:
 def load_ipython_extension(shell: Any) -> None:
     """What `%load_ext nblib.notebook.own` calls: makes `%%extension NAME` known in a kernel."""
     from IPython.core.error import UsageError
+    from IPython.display import Markdown, display
 
     def extension(line: str, cell: str) -> None:
         """%%extension NAME: write this cell to runs/extensions/NAME.py and load it; sets `extensions`."""
@@ -62,6 +63,6 @@ def load_ipython_extension(shell: Any) -> None:
             raise UsageError(str(error)) from None
         shell.user_ns["extensions"] = file
         registered = ", ".join(f"{what} {', '.join(names)}" for what, names in found.items())
-        print(f"{from_root(Path(file))}: {registered or NOTHING}")
+        display(Markdown(f"`{from_root(Path(file))}`: {registered or NOTHING}"))
 
     shell.register_magic_function(extension, "cell", "extension")

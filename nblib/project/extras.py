@@ -2,7 +2,7 @@
 
 EXTRAS = {  # extra -> packages by the name they are imported by; pyproject.toml lists the same
     "train": ("torch", "sklearn", "accelerate", "filelock", "tqdm", "yaml"),
-    "notebooks": ("papermill", "ipykernel", "nbconvert", "seaborn", "psutil"),
+    "notebooks": ("papermill", "ipykernel", "nbconvert", "nbformat", "seaborn", "psutil"),
     "lab": ("jupyterlab", "ipywidgets", "IPython"),
     "instruments": ("nptdms", "pyabf"),
 }

@@ -47,6 +47,7 @@ NAMES = (  # words that name or define something and compare no results
     "to see more of them",
     "they are fitted as well as the energies",
     "for row in longer",
+    "above the threshold that 1 % of line-free spectra exceed",
     "the largest loss in a row of the table is #",
     "More training on simulated roughness of the background made injections worse, not better (a run that was not "
     "recorded)",

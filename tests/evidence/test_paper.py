@@ -10,19 +10,23 @@ GIVEN = {"profile": "smoke", "seed": 3, "family": "vibration", "n_segments": 4, 
 
 
 @pytest.fixture
-def paper(tmp_path, monkeypatch, capsys):
+def shown():
+    return []
+
+
+@pytest.fixture
+def paper(tmp_path, monkeypatch, shown):
     for name in ("RUNS", "RECORDS"):
         monkeypatch.setenv(f"NBLIB_{name}", str(tmp_path / name.lower()))
     record = record_path("quick", "00_data")
     record.parent.mkdir(parents=True)
     write_json(record, {"metrics": {"a": {"ap": 0.5}}})
+    monkeypatch.setattr("evidence.paper.display", shown.append)
     return Paper("00_data", **GIVEN, run_name="mine")
 
 
-def test_the_first_line_says_what_the_outputs_are_of(paper, capsys):
-    said = capsys.readouterr().out
-    Paper("00_data", **GIVEN)
-    assert "profile smoke, seed 3, fingerprint " in (said or capsys.readouterr().out)
+def test_the_first_line_says_what_the_outputs_are_of(paper, shown):
+    assert shown[0].data.startswith("outputs below: profile smoke, seed 3, fingerprint ")
 
 
 def test_a_training_takes_what_the_cell_says(paper):

@@ -58,12 +58,13 @@ def test_a_cell_that_cannot_be_imported_leaves_the_former_one(name):
         write_extension("my penalty", CELL)
 
 
-def test_the_magic_sets_extensions_and_refuses_in_one_line(name, capsys):
+def test_the_magic_sets_extensions_and_refuses_in_one_line(name, monkeypatch):
     """Planted bug: a ValueError's whole traceback under a cell."""
-    shell = InteractiveShell()
+    shell, shown = InteractiveShell(), []
+    monkeypatch.setattr("IPython.display.display", shown.append)
     load_ipython_extension(shell)
     shell.run_cell_magic("extension", name, CELL)
     assert shell.user_ns["extensions"].endswith("penalty_of_cell.py")
-    assert capsys.readouterr().out.endswith("penalty_of_cell.py: penalty squared_of_cell\n")
+    assert shown[-1].data.endswith("penalty_of_cell.py`: penalty squared_of_cell")
     with pytest.raises(UsageError, match="letters, digits and _"):
         shell.run_cell_magic("extension", "", CELL)

@@ -137,9 +137,9 @@ def test_label_free_training_counts_what_makes_its_labels_and_other_training_doe
     """Planted bug: what finds lines in a residual missing from the key, as it once was."""
     only = sorted(set(behind(LABEL_FREE)) - set(behind(PLAIN)))
     assert "nblib.training.objective:pseudo_labels" in only
-    finders = [name for name in only if not name.startswith("nblib.training") and name.split(":")[1].isidentifier()]
+    assert "nblib.scoring.posterior:line_log_odds" in behind(LABEL_FREE)
     before = key(LABEL_FREE), key(PLAIN)
-    copy.change(finders[0])
+    copy.change("nblib.training.objective:pseudo_labels")
     after = key(LABEL_FREE), key(PLAIN)
     assert after[0] != before[0]
     assert after[1] == before[1]
