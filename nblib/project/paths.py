@@ -4,13 +4,16 @@ No other module builds a path to a project folder.
 """
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _ABOVE_PACKAGE = Path(__file__).resolve().parents[2]
 IN_CLONE = (_ABOVE_PACKAGE / "pyproject.toml").is_file()
 ROOT = _ABOVE_PACKAGE if IN_CLONE else Path.cwd()  # an installed package works in the folder it was started in
 NOTEBOOKS = ROOT / "notebooks"
+PARTIAL = ".partial"  # ending of what is being written
 REAL_DATA_VARIABLE = "NBLIB_REAL_DATA"  # names a folder with measured spectra; absent for most users
 
 
@@ -126,21 +129,41 @@ def write_whole(path: Path, content: bytes | str, former: Path | None = None) ->
     ------
     ValueError where the folder cannot be written to; what was there stays as it was
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # of this process alone
     try:
-        with partial.open("wb") as stream:
+        with _replacing(path) as stream:
             stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
-        if former is not None and path.exists():
-            path.replace(former)
-        partial.replace(path)
+            if former is not None and path.exists():
+                path.replace(former)
         _sync(path.parent)
     except OSError as error:
         raise ValueError(unwritable(path.parent, error)) from error
+    return path
+
+
+def replace_whole(path: Path, content: bytes | str) -> Path:
+    """As `write_whole`, for what is quickly made again: whole after a kill or a full disk, not forced to the disk.
+
+    Raises
+    ------
+    OSError where it cannot be written; what was there stays as it was
+    """
+    with _replacing(path) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file of this process alone, which takes the place of another when the block ends well."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    try:
+        with partial.open("wb") as stream:
+            yield stream
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    return path
 
 
 def unwritable(folder: Path, error: OSError) -> str:
@@ -164,7 +187,7 @@ def locked(folder: Path) -> AbstractContextManager:
         held = FileLock(folder / ".lock").acquire()
     except OSError as error:
         raise ValueError(unwritable(folder, error)) from error
-    for partial in folder.glob("*.partial"):
+    for partial in folder.glob(f"*{PARTIAL}"):
         partial.unlink()
     return held
 
