@@ -107,7 +107,7 @@ class Analysis(Sequence[Found]):
     def __str__(self):
         """What `nblib detect` prints of the files; the reason of a failure is the last line."""
         parts = [self.left_out] * bool(self.left_out)
-        parts += ["\n\n".join([*(text for outcome in self.outcomes for text in outcome.lines()), ""])]
+        parts += [f"{text}\n" for outcome in self.outcomes for text in outcome.lines()]
         rows = [row for outcome in self.outcomes for row in outcome.rows()]
         problems = [outcome.last_line() for outcome in self.outcomes if outcome.problem]
         if len(self.outcomes) > 1 or len(rows) > 1:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from functools import cache, partial
 from multiprocessing import get_context
-from typing import Any, TextIO
+from typing import Any
 
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.drawing import draw
@@ -146,7 +146,7 @@ def _told(error: BaseException | None) -> Exception:
 class Progress:
     """ "37 of 200, about 1:10 left" in one line of a terminal, which is replaced; nothing elsewhere."""
 
-    def __init__(self, total: int, stream: TextIO):
+    def __init__(self, total: int, stream: Any):
         self.total, self.stream, self.reached = total, stream, 0
         self.shown, self.started = total > 1 and stream.isatty(), time.monotonic()
 

@@ -1,6 +1,6 @@
 """Which files a user means by names, patterns and folders; results of this program are none of them."""
 
-import glob
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,9 +44,9 @@ def _meant(path: Path) -> list[Path]:
         if not files:
             raise ValueError(f"{path} holds no files; name a folder of spectra")
         return files
-    if path.exists() or not glob.has_magic(str(path)):
+    if path.exists() or not re.search(r"[*?\[]", str(path)):
         return [path]
-    files = _files(map(Path, glob.glob(str(path), recursive=True)))
+    files = _files(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
     if not files:
         raise ValueError(f"no file matches {str(path)!r}; name a file, a folder or a pattern such as '*.csv'")
     return files

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
 from nblib.measured.drawing import envelope, parts_of
 from nblib.measured.files.formats import PLAIN, Marks
 from nblib.measured.flags import FLAG_COLUMNS
-from nblib.measured.products import RESULTS, flag_cells, table_text, writing
-from nblib.project.paths import replace_whole
+from nblib.measured.products import flag_cells, table_text
 
 JOINT_COLUMNS = ("file", *FLAG_COLUMNS)
 CURVE_POINTS = 300  # of one spectrum on the page
@@ -135,31 +133,3 @@ def joint_csv(rows: Sequence[Row], marks: Marks = PLAIN) -> str:
     """One row a flag: file, then the columns of the flags of one file."""
     cells = ([row.file, *flag_cells(flag, marks)] for row in rows for flag in row.flags)
     return table_text([JOINT_COLUMNS, *cells], marks)
-
-
-def joint_paths(folder: Path) -> list[Path]:
-    """The table of all flags and the page that a person opens first."""
-    return [folder / "all.flags.csv", folder / "all.html"]
-
-
-def write_joint(folder: Path, rows: Sequence[Row], figures: bool = True, marks: Marks = PLAIN) -> list[Path]:
-    """Write the joint table and the page into a folder, made if absent; figures : draw the spectra on the page.
-
-    Raises
-    ------
-    ValueError where they cannot be written
-    """
-    from nblib.measured.page import page
-
-    table, html = joint_paths(folder)
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_whole(table, joint_csv(rows, marks))
-        replace_whole(html, page(rows, title_of(folder), figures))
-    return [table, html]
-
-
-def title_of(folder: Path) -> str:
-    """What the page is called: the folder of the files."""
-    folder = folder.resolve()
-    return folder.parent.name if folder.name == RESULTS else folder.name

@@ -8,9 +8,11 @@ from pathlib import Path
 from nblib.measured.drawing import draw
 from nblib.measured.examine import Outcome
 from nblib.measured.files.formats import PLAIN, Marks
-from nblib.measured.joint import MOST_CURVES, Row, joint_paths, row_of, write_joint
+from nblib.measured.joint import MOST_CURVES, Row, joint_csv, row_of
 from nblib.measured.outputs import Job, check_targets, free_name, prepare
-from nblib.measured.products import as_json, lines_of, path_from, product_paths, write_products
+from nblib.measured.page import page
+from nblib.measured.products import RESULTS, as_json, lines_of, path_from, product_paths, write_products, writing
+from nblib.project.paths import replace_whole
 
 
 @dataclass(frozen=True)
@@ -157,3 +159,29 @@ def write_together(jobs: Sequence[Job], reports: Sequence[Report], order: Order)
         with contextlib.suppress(OSError):
             folder.rmdir()  # where no file could be read
     return written
+
+
+def joint_paths(folder: Path) -> list[Path]:
+    """The table of all flags and the page that a person opens first."""
+    return [folder / "all.flags.csv", folder / "all.html"]
+
+
+def write_joint(folder: Path, rows: Sequence[Row], figures: bool = True, marks: Marks = PLAIN) -> list[Path]:
+    """Write the joint table and the page into a folder, made if absent; figures : draw the spectra on the page.
+
+    Raises
+    ------
+    ValueError where they cannot be written
+    """
+    table, html = joint_paths(folder)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_whole(table, joint_csv(rows, marks))
+        replace_whole(html, page(rows, title_of(folder), figures))
+    return [table, html]
+
+
+def title_of(folder: Path) -> str:
+    """What the page is called: the folder of the files."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == RESULTS else folder.name

@@ -4,10 +4,8 @@ No other module builds a path to a project folder.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO
 
 _ABOVE_PACKAGE = Path(__file__).resolve().parents[2]
 IN_CLONE = (_ABOVE_PACKAGE / "pyproject.toml").is_file()
@@ -130,40 +128,28 @@ def write_whole(path: Path, content: bytes | str, former: Path | None = None) ->
     ValueError where the folder cannot be written to; what was there stays as it was
     """
     try:
-        with _replacing(path) as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-            stream.flush()
-            os.fsync(stream.fileno())
-            if former is not None and path.exists():
-                path.replace(former)
+        replace_whole(path, content, former, is_forced=True)
         _sync(path.parent)
     except OSError as error:
         raise ValueError(unwritable(path.parent, error)) from error
     return path
 
 
-def replace_whole(path: Path, content: bytes | str) -> Path:
-    """As `write_whole`, for what is quickly made again: whole after a kill or a full disk, not forced to the disk.
-
-    Raises
-    ------
-    OSError where it cannot be written; what was there stays as it was
-    """
-    with _replacing(path) as stream:
-        stream.write(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file of this process alone, which takes the place of another when the block ends well."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+def replace_whole(path: Path, content: bytes | str, former: Path | None = None, is_forced: bool = False) -> Path:
+    """As `write_whole`, but not forced to the disk unless asked: for what is quickly made again. Raises OSError."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")  # of this process alone
     try:
         with partial.open("wb") as stream:
-            yield stream
+            stream.write(content.encode() if isinstance(content, str) else content)
+            if is_forced:
+                stream.flush()
+                os.fsync(stream.fileno())
+        if former is not None and path.exists():
+            path.replace(former)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+    return path
 
 
 def unwritable(folder: Path, error: OSError) -> str:

@@ -33,7 +33,10 @@ SAMPLES = np.random.default_rng(1).normal(size=4000)
         ("keep one with span='first'; or", "keep one with --span first; or"),
         ("read with load_series and rate=HZ", "read with --series and --rate HZ"),
         ("it does not state it; give rate=HZ", "it does not state it; give --series --rate HZ"),
+        ("false_alarm=2 must lie above 0", "--false-alarm 2 must lie above 0"),
+        ("more than n_segments says; give n_segments=3", "more than --segments says; give --segments 3"),
         ("read it with load_spectra", "read it without --series"),
+        ("out=DIR", "--out DIR"),
         ("its heading 'db=True' and the file's rate=5", "its heading 'db=True' and the file's --series --rate 5"),
     ],
 )
@@ -86,7 +89,7 @@ def _advised(text):
 @pytest.mark.parametrize("name", ASKED)
 def test_each_option_that_a_message_names_is_understood_and_answers_or_refuses(tmp_path, capsys, monkeypatch, name):
     """Planted bugs: "sort the rows", --span cut over two spectra, --db on samples."""
-    monkeypatch.setattr("nblib.measured.command.detected", _no_detection)
+    monkeypatch.setattr("nblib.measured.examine.detected", _no_detection)
     path = tmp_path / "file.csv"
     path.write_text(ASKED[name])
     arguments = ["detect", "--json", "--no-network", str(path)]
@@ -120,7 +123,7 @@ def test_the_first_line_says_which_averages_are_used():
 
 
 def test_standard_input_is_read(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("nblib.measured.command.detected", _no_detection)
+    monkeypatch.setattr("nblib.measured.examine.detected", _no_detection)
     text = "Frequency (Hz),PSD (V^2/Hz)\n" + _rows(FREQS, PSD)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(text.encode())))
     assert main(["detect", "--json", "-"]) == 0
