@@ -68,7 +68,7 @@ def _planned(options, folder: Path) -> tuple[list[Job], Settings, Order]:
     order = Order(as_options, joint, figures, options.keep_format, floor)
     jobs = jobs_of(files, options.out)
     if piped:
-        jobs[0] = dataclasses.replace(jobs[0], path=_standard_input(folder))
+        jobs[0] = dataclasses.replace(jobs[0], path=_standard_input(folder), origin=Path("stdin"))
     prepare_folders(jobs, order)
     return jobs, settings, order
 

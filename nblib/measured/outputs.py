@@ -28,6 +28,7 @@ class Job:
     path : the file
     shown : how the joint table names it
     folder, name : results are folder/name.flags.csv and so on
+    origin : the file as its results name it where it is read elsewhere, as standard input is; None: path
     reserved : names, lower case, of other files that begin like this one and that its spectra may not take
     """
 
@@ -36,6 +37,7 @@ class Job:
     folder: Path
     name: str
     reserved: tuple[str, ...] = ()
+    origin: Path | None = None
 
 
 def jobs_of(paths: Sequence[Path], out: Path | None = None) -> list[Job]:
@@ -89,8 +91,9 @@ def output_names(paths: Sequence[Path], folder: Path | None = None) -> list[str]
     names = []
     for path, own in zip(paths, wishes, strict=True):
         owners = {wish: owner_of(folder, wish) for wish in own}
-        mine = [wish for wish in own if owners[wish] == path.resolve() and wish.casefold() not in taken]
-        free = [wish for wish in own if claims[wish.casefold()] == 1 and owners[wish] is None]
+        left = [wish for wish in own if wish.casefold() not in taken]
+        mine = [wish for wish in left if owners[wish] == path.resolve()]
+        free = [wish for wish in left if claims[wish.casefold()] == 1 and owners[wish] is None]
         names.append(free_name((mine or free or own[-1:])[0], taken, folder, path))
     return names
 

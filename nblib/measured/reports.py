@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nblib.measured.drawing import draw
@@ -92,6 +92,7 @@ def documented(job: Job, outcome: Outcome, order: Order, number: int = 0) -> tup
         names = _names(job, [measured for measured, _ in outcome.found])
         _check(job, names, order)
         for name, (measured, detection) in zip(names, outcome.found, strict=True):
+            measured = measured if job.origin is None else replace(measured, path=str(job.origin))
             text, written = "\n".join(lines_of(measured, detection)), ""
             report.documents.append(as_json(measured, detection))
             report.marks = measured.marks if order.keep_format else PLAIN
@@ -119,7 +120,7 @@ def _names(job, spectra):
     if len(spectra) < 2:
         return [job.name] * len(spectra)
     taken = set(job.reserved)
-    return [free_name(f"{job.name}.{one.file_part}", taken, job.folder, job.path) for one in spectra]
+    return [free_name(f"{job.name}.{one.file_part}", taken, job.folder, job.origin or job.path) for one in spectra]
 
 
 def _check(job, names, order):

@@ -13,6 +13,7 @@ import pytest
 from nblib.__main__ import main
 from nblib.measured.advice import as_options
 from nblib.measured.measurement import Measurement
+from nblib.measured.result import Detection
 from nblib.project.paths import ROOT
 
 READING = sorted((ROOT / "nblib").rglob("*.py"))
@@ -105,14 +106,11 @@ def test_each_option_that_a_message_names_is_understood_and_answers_or_refuses(t
             assert name == "samples above 0"  # one of three readings, each named
 
 
-def _no_detection(*_):
-    return _Nothing()
-
-
-class _Nothing:
-    """What a detection that flags nothing says."""
-
-    false_alarm, n_segments, flags, warnings = 0.01, 1.0, (), ()
+def _no_detection(measured, *_):
+    """A detection that flags nothing."""
+    nothing = np.zeros(len(measured.freqs))
+    arrays = (measured.freqs, measured.psd, nothing, nothing, nothing)
+    return Detection(*arrays, 1.0, 0.01, nothing, [], nothing > 0, 1.0, False)
 
 
 def test_the_first_line_says_which_averages_are_used():

@@ -91,8 +91,7 @@ KINDS = {
 
 def _options(arguments):
     """Arguments as the command's options."""
-    words = [as_options(f"{name}={value!r}") for name, value in arguments.items()]
-    return [part for word in words for part in word.split(" ", 1)]
+    return as_options(", ".join(f"{name}={value!r}" for name, value in arguments.items())).replace(",", " ").split()
 
 
 def _said(text):
