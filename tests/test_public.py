@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nblib
-from nblib.measured.command import _parser
+from nblib.measured.command import detect_parser
 from nblib.measured.flags import FLAG_COLUMNS
 from nblib.measured.joint import JOINT_COLUMNS
 from nblib.measured.measurement import Measurement
@@ -65,7 +65,7 @@ def test_the_version_is_that_of_the_project(tmp_path):
 
 
 def test_the_options_of_detect_are_these():
-    named = {text for action in _parser()._actions for text in action.option_strings}
+    named = {text for action in detect_parser()._actions for text in action.option_strings}
     assert {text.removeprefix("--") for text in named if text.startswith("--") and "--no-" not in text} == set(
         OPTIONS.split()
     )

@@ -28,10 +28,15 @@ def run(
     detector: NoiseDetector,
     n_processes: int,
     done: Callable[[Report], None],
+    first: int = 0,
 ) -> None:
     """Carry out all jobs in turn and hand over each report, in their order.
 
     With more than one process the files are shared out; with one, they are examined here and drawn by another.
+
+    Parameters
+    ----------
+    first : number of the first job among all files, where these are a part of them
 
     Raises
     ------
@@ -41,6 +46,7 @@ def run(
         with _pool(min(n_processes, len(jobs))) as pool:
             _in_turn(
                 jobs,
+                first,
                 lambda at, job: _submitted(pool, _whole, job, settings, order, at),
                 partial(_result, order),
                 AHEAD * n_processes,
@@ -60,13 +66,13 @@ def run(
                         report.fail(_told(future.exception()), order.words)
                 return report
 
-            _in_turn(jobs, begin, end, AHEAD, done)
+            _in_turn(jobs, first, begin, end, AHEAD, done)
     else:
-        for at, job in enumerate(jobs):
+        for at, job in enumerate(jobs, first):
             done(complete(*documented(job, examined(job.path, settings, detector), order, at), order))
 
 
-def _in_turn(jobs, begin, end, ahead, done):
+def _in_turn(jobs, first, begin, end, ahead, done):
     """Begin jobs some way ahead of those that are handed over; interrupted, hand over those that had been begun."""
     waiting: deque[tuple[Job, Any]] = deque()
 
@@ -78,7 +84,7 @@ def _in_turn(jobs, begin, end, ahead, done):
             done(report)
 
     try:
-        for at, job in enumerate(jobs):
+        for at, job in enumerate(jobs, first):
             waiting.append((job, begin(at, job)))
             while len(waiting) > ahead:
                 hand_over()

@@ -43,7 +43,7 @@ def detect_command(arguments: list[str]) -> int:
     -------
     0 all read, 2 when any file was refused, 1 when nblib failed on one, 130 when interrupted
     """
-    options = _parser().parse_args(arguments)
+    options = detect_parser().parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory() as folder:
             return _detect(options, *_planned(options, Path(folder)))
@@ -53,24 +53,33 @@ def detect_command(arguments: list[str]) -> int:
 
 def _planned(options, folder: Path) -> tuple[list[Job], Settings, Order]:
     """The jobs of a command, everything checked that can be before the work; folder : for what is piped in."""
-    load_extensions(options.extensions)
     refuse_if(options.jobs < 1, f"--jobs {options.jobs} must be a whole number of at least 1")
-    known = {field.name for field in dataclasses.fields(Settings)}
-    settings = Settings(**{name: value for name, value in vars(options).items() if name in known})
+    settings = settings_of(options)
     piped = STANDARD_INPUT in options.files
     files, left_out = files_of([name for name in options.files if name != STANDARD_INPUT])
     files = [Path("stdin"), *files] if piped else files
     if left_out and not options.json:
         print(left_out, file=sys.stderr)
-    figures = () if options.no_figures else ("png", "pdf") if options.pdf else ("png",)
-    joint = None if options.json else joint_folder(files, options.out)
-    floor = (Path(options.floor).expanduser(),) if options.floor else ()
-    order = Order(as_options, joint, figures, options.keep_format, floor)
+    order = order_of(options, None if options.json else joint_folder(files, options.out))
     jobs = jobs_of(files, options.out)
     if piped:
         jobs[0] = dataclasses.replace(jobs[0], path=_standard_input(folder), origin=Path("stdin"))
     prepare_folders(jobs, order)
     return jobs, settings, order
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """How the files of a command are read and judged; its extensions are loaded. Raises ValueError."""
+    load_extensions(options.extensions)
+    known = {field.name for field in dataclasses.fields(Settings)}
+    return Settings(**{name: value for name, value in vars(options).items() if name in known})
+
+
+def order_of(options: argparse.Namespace, joint: Path | None) -> Order:
+    """What a command makes of each file; joint : folder of the joint table, None where nothing is written."""
+    figures = () if options.no_figures else ("png", "pdf") if options.pdf else ("png",)
+    floor = (Path(options.floor).expanduser(),) if options.floor else ()
+    return Order(as_options, joint, figures, options.keep_format, floor)
 
 
 def _standard_input(folder: Path) -> Path:
@@ -125,12 +134,14 @@ def _close(options, jobs, order, done: _Done) -> None:
         n_read = len(done.reports) - len(done.problems)
         print(summary(n_read, len(jobs), lines))
     if written := write_together(jobs, done.reports, order):
-        over(order.joint, [job for job in jobs if job not in {found.job for found in done.reports}])
+        ended = {found.job for found in done.reports}
+        over(order.joint, [job for job in jobs if job not in ended])
         n_spectra = sum(not row.problem for found in done.reports for row in found.rows)
         print(f"{n_spectra} spectra together: {written[0]}; open first: {written[1]}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def detect_parser() -> argparse.ArgumentParser:
+    """The command's options."""
     parser = argparse.ArgumentParser(
         prog="nblib detect",
         description="Which parts of my spectra are contaminated? Reads spectra (text, .npz, .npy, .mat, .h5, .gz ...) "

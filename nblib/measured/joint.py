@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,14 @@ class Row:
     def as_dict(self) -> dict:
         """Plain numbers, for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Row":
+        """What as_dict gave, read from JSON."""
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**plain)
 
 
 def row_of(file: str, results: str, figures: tuple[str, ...], measured, detection, with_curve: bool = True) -> Row:
