@@ -6,6 +6,7 @@ PROFILE ?=
 CORES ?= 2
 GRID ?= workflow/grid.yaml
 DATA ?=
+OPTIONS ?=
 RECORD ?=
 TASK ?=
 BIN := $(VENV)/bin
@@ -18,14 +19,14 @@ TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES)
 BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy shapes energies erase resume
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
-export PROFILE CORES GRID DATA RECORD TASK
+export PROFILE CORES GRID DATA OPTIONS RECORD TASK
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run evidence story grid lab publish reproduce figures test types suite test-fast lint notebooks bench clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo 'variables: PROFILE=smoke|brief|quick|full, CORES=2, GRID=workflow/grid.yaml, DATA="file of your own spectrum.csv"'
+	@echo 'variables: PROFILE=smoke|brief|quick|full, CORES=2, GRID=workflow/grid.yaml, DATA="file, folder or pattern of your own spectra", OPTIONS="of nblib detect"'
 
 # byte code of what is imported (the line before the last), not of all that is installed: half a minute less
 $(READY): requirements.txt constraints.txt pyproject.toml evidence/pyproject.toml
@@ -38,8 +39,8 @@ $(READY): requirements.txt constraints.txt pyproject.toml evidence/pyproject.tom
 
 setup: $(READY) ## create the environment and install (about two minutes)
 
-run: $(READY) ## notebooks 00-04, short, to runs/brief (resumable); PROFILE=quick: as published; DATA=FILE: 08 on your spectrum
-	@$(WORKFLOW) report --profile "$$PROFILE" --cores "$$CORES" --data "$$DATA"
+run: $(READY) ## notebooks 00-04, short, to runs/brief (resumable); PROFILE=quick: as published; DATA=FILE: your own spectra
+	@$(WORKFLOW) report --profile "$$PROFILE" --cores "$$CORES" --data="$$DATA" --options="$$OPTIONS"
 
 evidence: $(READY) ## notebooks 05 to 07: the sweep, the benchmark over seeds, unknown backgrounds (hours, resumable)
 	@$(WORKFLOW) evidence --profile "$$PROFILE" --cores "$$CORES"

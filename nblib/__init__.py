@@ -13,6 +13,7 @@ from nblib.project.extras import EXTRAS, what_to_install
 if TYPE_CHECKING:
     from nblib.attention import AttentionWithWeights
     from nblib.dataset import NoiseBERTDataset
+    from nblib.measured.analyse import analyse
     from nblib.measured.detector import NoiseDetector
     from nblib.measured.files.readers import Spectra
     from nblib.measured.flags import Flag
@@ -33,6 +34,7 @@ HOMES = {
     "NoiseDetector": "nblib.measured.detector",
     "Spectra": "nblib.measured.files.readers",
     "TrainConfig": "nblib.training.config",
+    "analyse": "nblib.measured.analyse",
     "train": "nblib.training.loop",
     "train_many": "nblib.training.loop",
 }
@@ -47,6 +49,7 @@ __all__ = [
     "NoiseDetector",
     "Spectra",
     "TrainConfig",
+    "analyse",
     "train",
     "train_many",
 ]

@@ -12,19 +12,23 @@ import numpy as np
 import pytest
 
 import nblib
-from nblib.measured.command import _parser
+from nblib.measured.command import detect_parser
 from nblib.measured.flags import FLAG_COLUMNS
+from nblib.measured.joint import JOINT_COLUMNS
 from nblib.measured.measurement import Measurement
 from nblib.measured.products import PRODUCTS, as_json, cleaned_csv, flags_csv
 from nblib.project.extras import EXTRAS
 from nblib.project.paths import ROOT
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DETECTOR = ["Detection", "Flag", "NoiseDetector", "Spectra"]
+DETECTOR = ["Detection", "Flag", "NoiseDetector", "Spectra", "analyse"]
 IDEA = ["AttentionWithWeights", "NoiseBERT", "NoiseBERTDataset", "TrainConfig", "train", "train_many"]
-OPTIONS = "asd column db extensions false-alarm floor help json network out rate resolution segments series span unit"
+OPTIONS = (
+    "asd column db extensions false-alarm floor help jobs json keep-format network out pdf rate resolution segments "
+    "series span unit"
+)
 COLUMNS = ["fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability"]
-KEYS = {"schema", "file", "read", "false_alarm", "segments_used", "flags", "warnings"}
+KEYS = {"schema", "file", "path", "read", "false_alarm", "segments_used", "flags", "warnings"}
 READ = {"bins", "fmin", "fmax", "missing", "unit", "segments", "median", "sampling_rate"}
 WITHOUT_EXTRAS = f"""
 import sys
@@ -61,7 +65,7 @@ def test_the_version_is_that_of_the_project(tmp_path):
 
 
 def test_the_options_of_detect_are_these():
-    named = {text for action in _parser()._actions for text in action.option_strings}
+    named = {text for action in detect_parser()._actions for text in action.option_strings}
     assert {text.removeprefix("--") for text in named if text.startswith("--") and "--no-" not in text} == set(
         OPTIONS.split()
     )
@@ -75,7 +79,9 @@ def test_columns_and_keys_of_files_are_these():
     found, measured = nblib.NoiseDetector().detect(freqs, psd, 16), Measurement("a", "1", freqs, psd)
     assert list(FLAG_COLUMNS) == COLUMNS == list(found.to_frame().columns)
     assert flags_csv(found).splitlines()[0].split(",") == COLUMNS
-    assert cleaned_csv(measured, found).startswith("frequency [Hz],psd [unit^2/Hz],background [unit^2/Hz],flagged\n")
+    heading = "frequency [Hz],psd [unit^2/Hz],background [unit^2/Hz],flagged,filled [unit^2/Hz]\n"
+    assert cleaned_csv(measured, found).startswith(heading)
+    assert ("file", *COLUMNS) == JOINT_COLUMNS
     document = as_json(measured, found)
     assert document["schema"] == 1 and set(document) == KEYS and set(document["read"]) == READ
     assert list(document["flags"][0]) == COLUMNS

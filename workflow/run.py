@@ -1,21 +1,25 @@
 """Run the workflow for a person: one line a notebook, the workflow's own words in a file. Used by the Makefile.
 
-`python workflow/run.py report|evidence|grid --profile quick --cores 2 --data FILE --grid FILE`. Without a profile the
-report is a first look (brief), the evidence what is published (quick), and a grid's file names its own.
+`python workflow/run.py report|evidence|grid --profile quick --cores 2 --grid FILE`. Without a profile the report is a
+first look (brief), the evidence what is published (quick), and a grid's file names its own. With `--data SOURCE` the
+report is that of `nblib detect SOURCE`, and `--options` are that command's.
 """
 
 import argparse
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from nblib.__main__ import main as nblib_command
+from nblib.measured.inputs import files_of
 from nblib.notebook.commands import JOBS_VARIABLE
 from nblib.notebook.outputs import full_table, list_outputs, show_table
 from nblib.notebook.progress import Watcher
-from nblib.project.paths import ROOT, from_root, resolve_data_path, runs_dir
+from nblib.project.paths import ROOT, from_root, runs_dir
 from nblib.project.records import write_json
 
 PROFILE_OF = {"report": "brief", "evidence": "quick", "grid": ""}
@@ -24,7 +28,7 @@ PROFILE_OF = {"report": "brief", "evidence": "quick", "grid": ""}
 def settings_of(options: argparse.Namespace) -> dict:
     """The workflow's config: what was given or is usual for the target, nothing else."""
     profile = options.profile or PROFILE_OF[options.target]
-    config = {"profile": profile, "data_path": options.data, "grid_name": Path(options.grid).stem}
+    config = {"profile": profile, "grid_name": Path(options.grid).stem}
     return {name: value for name, value in config.items() if value}
 
 
@@ -89,7 +93,27 @@ def reason(log: Path) -> str:
         return refused[0]
     kept = [line for line in lines if line.startswith("kept up to there: ")]
     errors = [line for line in lines if line.split(":")[0].endswith(("Error", "Exception", "Interrupt"))]
-    return "\n".join(["failed", *errors[-1:], *kept])
+    return "\n".join([*kept, "failed", *errors[-1:]])
+
+
+def own_spectra(data: str, options: str) -> int:
+    """`nblib detect` on a user's own spectra, and its exit status.
+
+    Parameters
+    ----------
+    data : one file, folder or pattern, blanks and all; or several, quoted as in a shell
+    options : of the command, quoted as in a shell
+    """
+    several = shlex.split(data)
+    whole = len(several) == 1 or Path(data).expanduser().exists() or not all(map(_is_there, several))
+    return nblib_command(["detect", *shlex.split(options), "--", *([data] if whole else several)])
+
+
+def _is_there(name):
+    try:
+        return all(path.exists() for path in files_of([name])[0])
+    except ValueError:
+        return False
 
 
 def main() -> int:
@@ -98,18 +122,15 @@ def main() -> int:
     parser.add_argument("target", choices=("report", "evidence", "grid"))
     parser.add_argument("--profile", default="")
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--data", default="", help="a spectrum file of your own")
+    parser.add_argument("--data", default="", help="a file, folder or pattern of spectra of your own")
+    parser.add_argument("--options", default="", help="of nblib detect, for --data")
     parser.add_argument("--grid", default="", help="YAML file of a grid")
     options = parser.parse_args()
     if options.target == "grid" and not Path(options.grid).is_file():
         print(f"refused: {options.grid!r} is not a file; give a grid like workflow/grid.yaml", file=sys.stderr)
         return 2
-    try:
-        if options.data:
-            resolve_data_path(options.data)
-    except ValueError as error:
-        print(f"refused: {error}", file=sys.stderr)
-        return 2
+    if options.data and options.target == "report":
+        return own_spectra(options.data, options.options)
     end_as_interrupted()
     folder = runs_dir("log", time.strftime("%Y%m%d-%H%M%S") + f"-{os.getpid()}")
     log = folder / "workflow.log"
@@ -120,8 +141,8 @@ def main() -> int:
         return 130
     if status:
         said = reason(log)
-        words = "" if said.startswith("refused: ") else f"\nmore: {from_root(log)}"
-        print(said + words, file=sys.stderr)
+        words = "" if said.startswith("refused: ") else f"more: {from_root(log)}\n"
+        print(words + said, file=sys.stderr)
     elif options.target == "grid":
         table = Path((folder / "table").read_text(encoding="utf-8"))
         print(f"{show_table(table)}\n{from_root(table)}; everything: {from_root(full_table(table))}")

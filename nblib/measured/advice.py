@@ -1,18 +1,29 @@
-"""The library's advice, which names Python arguments, in the words of the command, which has options."""
+"""The library's advice in the words of `nblib.analyse`, which has arguments, and of the command, which has options."""
 
 import re
 
+NAMES = "column|asd|db|unit|span|rate|series|resolution|floor|false_alarm|n_segments|network|out"
 ADVICE = re.compile(
     r"(?P<quoted>(?<![A-Za-z\d])'[^']*')"  # of the file: left as it is
-    r"|(?<![\w.])(?P<name>column|asd|db|unit|span|rate)=(?P<value>'[^']*'|[^\s,;:()]*[^\s,;:().?])"
+    rf"|(?<![\w.])(?P<name>{NAMES})=(?P<value>'[^']*'|[^\s,;:()]*[^\s,;:().?])"
     r"|(?P<reads>(?:with )?load_(?:series|spectra))(?!\w)"
+    r"|(?<![\w.])(?P<averages>n_segments)(?![\w=])"
 )
 READS = {
-    "with load_series": "with --series",
-    "load_series": "--series",
-    "with load_spectra": "without --series",
-    "load_spectra": "the command without --series",
+    "with load_series": "with series=True",
+    "load_series": "series=True",
+    "with load_spectra": "without series=True",
+    "load_spectra": "it without series=True",
 }
+OPTIONS = {"n_segments": "segments"}  # named otherwise than the argument
+
+
+def as_arguments(text: str) -> str:
+    """What a reader advises, for a caller of `nblib.analyse`: `load_series` becomes series=True."""
+    text = ADVICE.sub(lambda match: READS[match["reads"]] if match["reads"] else match.group(), text)
+    if "series=True" in text:
+        return text
+    return re.sub(r"(?<![\w.])rate=", "series=True, rate=", text)  # the one needs the other
 
 
 def as_options(text: str) -> str:
@@ -21,12 +32,10 @@ def as_options(text: str) -> str:
     def option(match):
         if match["quoted"]:
             return match["quoted"]
-        if match["reads"]:
-            return READS[match["reads"]]
-        name, value = match["name"], match["value"].strip("'")
+        name, value = match["name"] or match["averages"], (match["value"] or "").strip("'")
+        option = f"--{OPTIONS.get(name, name).replace('_', '-')}"
         if value in ("True", "False"):
-            return f"--{name}" if value == "True" else f"--no-{name}"
-        return f"--{name} {value}"
+            return option if value == "True" else f"--no-{option[2:]}"
+        return f"{option} {value}".rstrip()
 
-    text = ADVICE.sub(option, text)
-    return text if "--series" in text else text.replace("--rate", "--series --rate")  # the one needs the other
+    return ADVICE.sub(option, as_arguments(text)).replace("--series, --rate", "--series --rate")

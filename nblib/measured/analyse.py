@@ -1,59 +1,148 @@
-"""One front door: a file or a folder in, every spectrum of it and what was flagged there out."""
+"""One front door: a file, several, a pattern, a folder, a time series or arrays in; spectra with their flags out."""
 
 import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nblib.measured.advice import as_arguments
 from nblib.measured.detector import NoiseDetector
-from nblib.measured.files.readers import load_spectra
-from nblib.measured.measurement import Measurement, from_spectra
-from nblib.measured.result import Detection
-from nblib.project.paths import resolve_data_path
+from nblib.measured.examine import Found, Outcome, examined, summary
+from nblib.measured.inputs import files_of
+from nblib.measured.outputs import jobs_of, joint_folder
+from nblib.measured.reports import Order, complete, documented, prepare_folders, write_together
+from nblib.measured.settings import Settings
+from nblib.project.registry import refuse_if
+
+Source = str | Path | ArrayLike | Iterable[str | Path]
 
 
 def analyse(
-    source: str | Path,
-    n_segments: float | None = None,
-    false_alarm: float = 0.01,
-    detector: NoiseDetector | None = None,
-    **reading: Any,
-) -> list[tuple[Measurement, Detection]]:
-    """Every spectrum of a file, or of the files of a folder, with its flags and their likely sources.
+    source: Source, psd: ArrayLike | None = None, *, detector: NoiseDetector | None = None, **settings: Any
+) -> "Analysis":
+    """Flag what is contaminated in spectra, with likely sources; the same as `nblib detect` finds.
 
     Parameters
     ----------
-    n_segments : K; None: as the file states, else measured on the spectrum
-    false_alarm : expected false alarms in a line-free spectrum, in (0, 0.5]
-    detector : what flags; NoiseDetector() if None
-    reading : column, asd, db, unit, span of readers.load_spectra
+    source : a file, a folder, a pattern such as "run_*.csv", or several of these; frequencies as an array, Hz; or the
+        samples of a time series as an array, with series=True and rate=HZ. Results of nblib are never read
+    psd : with frequencies: (bin,) or (spectrum, bin), unit^2/Hz, NaN where a bin is missing
+    detector : what flags; NoiseDetector(network=network) if None
+    settings : n_segments, false_alarm, network, column, asd, db, unit, span, series, rate, resolution, floor: see
+        nblib.measured.settings.Settings
+
+    Returns
+    -------
+    Analysis: (measured, detection) of each spectrum; printed, it shows what `nblib detect` shows
 
     Raises
     ------
-    ValueError for a file that cannot be read, or a folder without one that can; a file of a folder that cannot be read
-    is left out with a warning that says why
+    ValueError where nothing could be read, with the reason. Of several files, one that cannot be read is left out with
+    a warning that says why
     """
-    folder, detector = Path(source).expanduser(), detector or NoiseDetector()
-    if not folder.is_dir():
-        path = resolve_data_path(source)
-        measurements = from_spectra(path, load_spectra(path, **reading))
-        return [(one, detected(one, false_alarm, n_segments, detector)) for one in measurements]
-    found = []
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        try:
-            found += analyse(path, n_segments, false_alarm, detector, **reading)
-        except ValueError as error:
-            warnings.warn(f"{path.name} is left out: {error}", stacklevel=2)  # a folder holds other files too
-    if not found:
-        raise ValueError(f"data_path={str(source)!r} holds no file that can be read; name a file to see why")
-    return found
+    checked = Settings(**settings)
+    detector = detector or NoiseDetector(network=checked.network)
+    if psd is not None or _is_array(source):
+        outcome = examined(
+            Path("arrays"),
+            checked,
+            detector,
+            lambda: checked.spectra_of_arrays(source, psd),  # type: ignore[arg-type]
+        )
+        return _whole([outcome], "")
+    names: Any = [source] if isinstance(source, (str, Path)) else source
+    files, left_out = files_of(names)
+    refuse_if(not files, "no file is named; give a file, a folder or a pattern such as '*.csv'")
+    return _whole([examined(path, checked, detector) for path in files], left_out)
 
 
-def detected(
-    measured: Measurement,
-    false_alarm: float = 0.01,
-    n_segments: float | None = None,
-    detector: NoiseDetector | None = None,
-) -> Detection:
-    """Flags of one measurement, their likely sources named; parameters as in `analyse`."""
-    segments, detector = n_segments or measured.n_segments, detector or NoiseDetector()
-    return detector.detect(measured.freqs, measured.psd, segments, false_alarm, measured.sampling_rate)
+def _is_array(source) -> bool:
+    """Numbers, not names."""
+    if isinstance(source, (str, Path)):
+        return False
+    return isinstance(source, np.ndarray) or not all(isinstance(entry, (str, Path)) for entry in source)
+
+
+def _whole(outcomes: list[Outcome], left_out: str) -> "Analysis":
+    outcomes = [outcome.worded(as_arguments) for outcome in outcomes]
+    for outcome in outcomes:
+        if outcome.fault and outcome.error is not None:
+            raise outcome.error  # with its traceback, for a report
+    problems = [outcome for outcome in outcomes if outcome.problem]
+    if len(problems) == len(outcomes):
+        raise ValueError("\n".join(outcome.problem for outcome in problems)) from problems[-1].error
+    for outcome in problems:
+        warnings.warn(outcome.problem, stacklevel=3)
+    return Analysis(outcomes, left_out)
+
+
+class Analysis(Sequence[Found]):
+    """Spectra and what was flagged in each, in the order of the files: pairs (measured, detection).
+
+    Attributes
+    ----------
+    outcomes : one a file: its spectra, or why there are none
+    left_out : a line on results of nblib that were not read, ""
+    """
+
+    def __init__(self, outcomes: Sequence[Outcome], left_out: str = ""):
+        self.outcomes, self.left_out = list(outcomes), left_out
+
+    def _found(self) -> list[Found]:
+        return [found for outcome in self.outcomes for found in outcome.found]
+
+    @overload
+    def __getitem__(self, at: int) -> Found: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Found]: ...
+    def __getitem__(self, at):
+        return self._found()[at]
+
+    def __len__(self):
+        return len(self._found())
+
+    def __str__(self):
+        """What `nblib detect` prints of the files; the reason of a failure is the last line."""
+        parts = [self.left_out] * bool(self.left_out)
+        parts += [f"{text}\n" for outcome in self.outcomes for text in outcome.lines()]
+        rows = [row for outcome in self.outcomes for row in outcome.rows()]
+        problems = [outcome.last_line() for outcome in self.outcomes if outcome.problem]
+        if len(self.outcomes) > 1 or len(rows) > 1:
+            parts.append(summary(len(self.outcomes) - len(problems), len(self.outcomes), rows))
+        return "\n".join([*parts, *problems]).rstrip("\n")
+
+    def write(
+        self, out: str | Path | None = None, *, figures: Sequence[str] = ("png",), keep_format: bool = False
+    ) -> list[Path]:
+        """Write what `nblib detect` writes: tables and figures of each spectrum, of several files one table and page.
+
+        Parameters
+        ----------
+        out : folder; None: nblib-results beside each file
+        figures : "png", "pdf", both or none
+        keep_format : tables with the separator and the decimal sign of the file
+
+        Returns
+        -------
+        the files, the joint ones last
+
+        Raises
+        ------
+        ValueError where one cannot be written, or would replace what nblib did not write
+        """
+        paths = [outcome.path for outcome in self.outcomes]
+        folder = None if out is None else Path(out)
+        jobs = jobs_of(paths, folder)
+        order = Order(as_arguments, joint_folder(paths, folder), tuple(figures), keep_format)
+        prepare_folders(jobs, order)
+        reports = []
+        for number, (job, outcome) in enumerate(zip(jobs, self.outcomes, strict=True)):
+            report = complete(*documented(job, outcome, order, number), order)
+            if report.problem and not outcome.problem:
+                raise ValueError(report.problem.partition(": ")[2])
+            reports.append(report)
+        together = write_together(jobs, reports, order)
+        return [path for report in reports for path in report.written] + together

@@ -25,8 +25,7 @@ def plot_detection(detection, ax=None, unit: str | None = None):
     import matplotlib.pyplot as plt
 
     ax = ax or plt.subplots(figsize=(8, 3.5), layout="constrained")[1]
-    positive = detection.freqs[detection.freqs > 0]
-    scale = "log" if positive[-1] > 100 * positive[0] else "linear"
+    scale = scale_of(detection.freqs)
     ax.plot(detection.freqs, detection.psd, lw=0.7, ls="-", color=SPECTRUM, label="spectrum")
     ax.plot(detection.freqs, np.exp(detection.background), lw=1.3, ls="-", color=BACKGROUND, label="background")
     draw_flags(ax, detection)
@@ -47,7 +46,29 @@ def draw_flags(ax, detection) -> list:
     return bands
 
 
+def scale_of(freqs) -> str:
+    """ "log" where the axis spans more than two decades, else "linear"."""
+    positive = freqs[freqs > 0]
+    return "log" if positive[-1] > 100 * positive[0] else "linear"
+
+
+def plain_powers(axis) -> None:
+    """Powers of ten on a logarithmic axis as plain text: matplotlib's own take a large part of a figure's time."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    def power(value, _):
+        exponent = np.log10(value) if value > 0 else np.nan
+        return f"10{_raised(f'{exponent:.0f}')}" if abs(exponent - round(exponent)) < 1e-6 else ""
+
+    axis.set_major_formatter(FuncFormatter(power))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def readable_unit(unit: str | None) -> str:
-    """A unit with its powers raised: "A^2/Hz" as matplotlib's text; "unit^2/Hz" where none is known."""
+    """A unit with its powers raised: "A²/Hz" for "A^2/Hz"; "unit²/Hz" where none is known."""
     plain = (unit or "unit^2/Hz").replace("$", r"\$")
-    return re.sub(r"(?:\^|\*\*)\(?([-+]?\d+(?:\.\d+)?)\)?", r"$^{\1}$", plain)
+    return re.sub(r"(?:\^|\*\*)\(?([-+]?\d+(?:\.\d+)?)\)?", lambda match: _raised(match.group(1)), plain)
+
+
+def _raised(text):
+    return text.translate(str.maketrans("0123456789+-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻·"))

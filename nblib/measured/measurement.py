@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Real
 from numpy import ndarray
 
+from nblib.measured.files.formats import Marks
 from nblib.measured.files.readers import Series, Spectra
 from nblib.measured.welch import WelchSpectrum, welch_spectrum
 
@@ -26,6 +27,8 @@ class Measurement:
     sampling_rate : Hz, of a time series, else None
     warnings : what was converted or looks odd
     how : what a time series was averaged to
+    header, marks : lines above the data of a text, and its separator and decimal sign
+    path : of the file, "" where there is none
     """
 
     label: str
@@ -37,6 +40,9 @@ class Measurement:
     sampling_rate: float | None = None
     warnings: tuple[str, ...] = ()
     how: str = ""
+    header: tuple[str, ...] = ()
+    marks: Marks = Marks()
+    path: str = ""
 
     @property
     def n_missing(self) -> int:
@@ -80,6 +86,9 @@ def from_spectra(path: Path, spectra: Spectra) -> list[Measurement]:
                 unit=spectra.unit,
                 n_segments=spectra.n_segments,
                 warnings=spectra.warnings,
+                header=spectra.header,
+                marks=spectra.marks,
+                path=str(path),
             )
         )
     return found
@@ -100,6 +109,9 @@ def from_series(path: Path, series: Series, resolution: float | None = None) -> 
         sampling_rate=series.rate,
         warnings=series.warnings,
         how=f"{series.describe()}: {found.describe()}",
+        header=series.header,
+        marks=series.marks,
+        path=str(path),
     )
 
 

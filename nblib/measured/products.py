@@ -1,18 +1,26 @@
-"""What a detection leaves behind: a printed table, CSV and JSON of the flags, the cleaned spectrum, the figure."""
+"""What a detection leaves behind: a printed table, CSV and JSON of the flags, the cleaned spectrum."""
 
 import csv
 import io
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from nblib.measured.files.formats import PLAIN, Marks
 from nblib.measured.flags import FLAG_COLUMNS
+from nblib.project.paths import PARTIAL, replace_whole
 
 COLUMNS = ("from [Hz]", "to [Hz]", "excess", "dB", "chance", "kind", "likely source")
 PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
+FIGURES = ("png", "pdf")
+UNFINISHED = "all.unfinished.txt"  # list of the files of a command that was killed
+RESULTS = "nblib-results"  # folder of the results, beside the files
 SCHEMA = 1  # of the JSON; it rises when a key changes its name or its meaning
-MAKER = "nblib detect"  # stands in the figures' metadata
+MAKER = "nblib detect"  # stands in figures' metadata and in pages
 
 
 def table(detection) -> str:
@@ -38,11 +46,23 @@ def table(detection) -> str:
     )
 
 
-def as_json(measured, detection) -> dict:
-    """The result as `nblib detect --json` prints it: file, what was read, flags, warnings; plain numbers only."""
+def lines_of(measured, detection) -> list[str]:
+    """What is printed of one spectrum: what was read, what was noted, and the table."""
+    noted = [f"  note: {text}" for text in measured.notes(detection)]
+    return [measured.describe(detection.n_segments), *noted, table(detection)]
+
+
+def as_json(measured, detection, folder: Path | None = None) -> dict:
+    """The result as `nblib detect --json` prints it: file, what was read, flags, warnings; plain numbers only.
+
+    Parameters
+    ----------
+    folder : of the results, from which the file's path is given; None: the path as it is
+    """
     return {
         "schema": SCHEMA,
         "file": measured.label,
+        "path": measured.path if folder is None or not measured.path else path_from(folder, Path(measured.path)),
         "read": {
             "bins": len(measured.freqs),
             "fmin": float(measured.freqs[0]),
@@ -60,81 +80,118 @@ def as_json(measured, detection) -> dict:
     }
 
 
-def product_paths(folder: Path, name: str) -> list[Path]:
-    """The files that `write_products` writes: NAME.flags.csv, .flags.json, .cleaned.csv, .flags.png and .flags.pdf."""
-    return [folder / f"{name}.{ending}" for ending in PRODUCTS]
+def path_from(folder: Path, path: Path) -> str:
+    """The file as its results name it: relative to their folder, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive of Windows
+        return path.resolve().as_posix()
+
+
+def product_paths(folder: Path, name: str, figures: tuple[str, ...] = ("png",)) -> list[Path]:
+    """The files that are written: NAME.cleaned.csv, .flags.csv, .flags.json and NAME.flags.png, .pdf as asked."""
+    endings = ("cleaned.csv", "flags.csv", "flags.json", *(f"flags.{kind}" for kind in figures))
+    return [folder / f"{name}.{ending}" for ending in endings]
 
 
 def is_product(path: Path) -> bool:
-    """True for a file that `write_products` wrote, known by its headings, its keys or the maker's name in a figure."""
+    """True for a file that this program wrote, known by its headings, its keys or the maker's name."""
+    if not path.name.endswith((*PRODUCTS, ".html", UNFINISHED, PARTIAL)):
+        return False
+    if path.name.endswith(PARTIAL):  # of a killed command
+        return any(f".{ending}." in path.name for ending in (*PRODUCTS, "html"))
     try:
         content = path.read_bytes()
     except OSError:
         return False
-    heading = content.splitlines()[0].decode(errors="replace") if content else ""
+    lines = content.splitlines()
+    heading = next((line for line in lines if not line.startswith(b"#")), b"").decode(errors="replace")
     if path.name.endswith(".cleaned.csv"):
-        return heading.startswith("frequency [Hz],psd [") and heading.endswith("],flagged")
+        return heading.startswith("frequency [Hz]") and any(f"]{mark}flagged" in heading for mark in ",;\t|")
     if path.suffix == ".csv":
-        return heading == ",".join(FLAG_COLUMNS)
+        return any(heading.removeprefix(f"file{mark}") == mark.join(FLAG_COLUMNS) for mark in ",;\t|")
     if path.suffix == ".json":
         return all(f'"{key}": '.encode() in content for key in ("read", "segments_used", "flags", "warnings"))
     return MAKER.encode() in content
 
 
-def write_products(folder: Path, name: str, measured, detection) -> list[Path]:
-    """Write the files of `product_paths` into a folder, made if absent.
+def write_products(folder: Path, name: str, measured, detection, keep_format: bool = False) -> list[Path]:
+    """Write the flags and the cleaned spectrum into a folder, made if absent, each file whole or not at all.
+
+    Parameters
+    ----------
+    keep_format : write tables with the separator and the decimal sign of the file, instead of a comma and a point
+
+    Returns
+    -------
+    the files; the JSON is the last one, so that where it is the others are
 
     Raises
     ------
     ValueError where a file cannot be written
     """
-    paths = product_paths(folder, name)
-    flags, document, cleaned, *figures = paths
-    try:
+    cleaned, flags, document = product_paths(folder, name, ())
+    marks = measured.marks if keep_format else PLAIN
+    text = json.dumps(as_json(measured, detection, folder), indent=1, allow_nan=False)
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        flags.write_text(flags_csv(detection), encoding="utf-8")
-        text = json.dumps(as_json(measured, detection), indent=1, allow_nan=False)
-        document.write_text(text + "\n", encoding="utf-8")
-        cleaned.write_text(cleaned_csv(measured, detection), encoding="utf-8")
-        _figures(figures, measured, detection)
+        replace_whole(cleaned, cleaned_csv(measured, detection, marks))
+        replace_whole(flags, flags_csv(detection, marks))
+        replace_whole(document, text + "\n")
+    return [cleaned, flags, document]
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """A block in which an OSError becomes the ValueError that says what cannot be written."""
+    try:
+        yield
     except OSError as error:
-        raise ValueError(f"cannot write {error.filename or folder}: {error.strerror}") from error
-    return paths
+        where = str(error.filename or folder)
+        where = where.rsplit(".", 2)[0] if where.endswith(PARTIAL) else where
+        raise ValueError(f"cannot write {where}: {error.strerror}") from error
 
 
-def flags_csv(detection) -> str:
+def table_text(rows, marks: Marks = PLAIN) -> str:
+    """Rows of texts and numbers (of texts that are numbers, too) as a table; the decimal sign is that of the marks."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n", delimiter=marks.separator)
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def flag_cells(row: dict, marks: Marks = PLAIN) -> list[str]:
+    """A flag, as Flag.as_row gives it, as the cells of a table."""
+    cells = []
+    for name in FLAG_COLUMNS:
+        if name in ("cause", "kind"):
+            cells.append(row[name])
+        else:
+            cells.append(f"{row[name]:{'.10g' if name in ('fmin', 'fmax') else '.6g'}}".replace(".", marks.decimal))
+    return cells
+
+
+def flags_csv(detection, marks: Marks = PLAIN) -> str:
     """One row a flag; fmin, fmax and cause first, as band lists are exchanged."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(FLAG_COLUMNS)
-    for flag in detection.flags:
-        numbers = (flag.centre, flag.excess, flag.excess_db, flag.probability)
-        writer.writerow(
-            [f"{flag.fmin:.10g}", f"{flag.fmax:.10g}", flag.cause, flag.kind, *(f"{n:.6g}" for n in numbers)]
-        )
-    return stream.getvalue()
+    return table_text([FLAG_COLUMNS, *(flag_cells(flag.as_row(), marks) for flag in detection.flags)], marks)
 
 
-def cleaned_csv(measured, detection) -> str:
-    """The spectrum with flagged bins missing (empty), and the restored background beside it."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    unit = measured.unit or "unit^2/Hz"
-    writer.writerow(["frequency [Hz]", f"psd [{unit}]", f"background [{unit}]", "flagged"])
-    background = np.exp(detection.background)
-    for freq, psd, level, flagged in zip(measured.freqs, measured.psd, background, detection.flagged, strict=True):
-        kept = "" if flagged or not np.isfinite(psd) else f"{psd:.9e}"
-        writer.writerow([f"{freq:.10g}", kept, f"{level:.9e}" if np.isfinite(level) else "", int(flagged)])
-    return stream.getvalue()
+def cleaned_csv(measured, detection, marks: Marks = PLAIN) -> str:
+    """The spectrum with flagged bins missing (empty), the restored background, the mask, and the spectrum filled.
 
-
-def _figures(paths, measured, detection):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)  # no screen is needed, and the user's own backend is left alone
-    ax = detection.plot(ax=figure.subplots(), unit=measured.unit)
-    ax.set_title(measured.label, fontsize=9)
-    for path in paths:
-        figure.savefig(path, dpi=150, metadata={"Software" if path.suffix == ".png" else "Creator": MAKER})
+    The lines above the data of the file come first, as comments. *filled* is the spectrum, and under flags and where
+    bins are missing the background.
+    """
+    unit, background = measured.unit or "unit^2/Hz", np.exp(detection.background)
+    kept = np.isfinite(measured.psd) & ~detection.flagged
+    restored = np.isfinite(background)
+    filled = np.where(kept, measured.psd, background)
+    columns = [(measured.psd, kept), (background, restored), (filled, kept | restored)]
+    texts = [[f"{value:.9e}" if there else "" for value, there in zip(*column, strict=True)] for column in columns]
+    rows = zip([f"{freq:.10g}" for freq in measured.freqs], *texts[:2], detection.flagged, texts[2], strict=True)
+    body = "\n".join(marks.separator.join((*row[:3], "01"[bool(row[3])], row[4])) for row in rows)
+    if marks.decimal != ".":
+        body = body.replace(".", marks.decimal)
+    heading = ["frequency [Hz]", f"psd [{unit}]", f"background [{unit}]", "flagged", f"filled [{unit}]"]
+    comments = "".join(f"{line if line.startswith('#') else '# ' + line}\n" for line in measured.header)
+    return f"{comments}{table_text([heading], marks)}{body}\n"

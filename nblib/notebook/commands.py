@@ -68,7 +68,7 @@ def _execute(notebook, output, values, progress):
         run_notebook(notebook, output, values, progress)
     except PapermillExecutionError as error:
         failed = from_root(output.with_suffix(".failed.ipynb"))
-        print(f"{error}\nkept up to there: {failed}", file=sys.stderr)
+        print(f"kept up to there: {failed}\n{str(error).rstrip()}", file=sys.stderr)  # the reason last
         return 1
     return 0
 

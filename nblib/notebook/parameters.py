@@ -139,7 +139,7 @@ RULES = {
     "profile": lambda _, value: get_profile(value),
     "seed": _at_least(0),
     "steps": _at_least(0),
-    "n_segments": _at_least(1),
+    "n_segments": lambda name, value: None if value is None else _at_least(1)(name, value),
     "n_spectra": _at_least(0),
     "places": _at_least(1),
     "reg_weight": _weight,
@@ -152,7 +152,6 @@ RULES = {
     "others": _penalties,
     "mine": _penalties,
     "data_path": _data_path,
-    "averages": _at_least(0),
     "false_alarm": _false_alarm,
     "run_name": _run_name,
 }

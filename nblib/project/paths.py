@@ -11,6 +11,7 @@ _ABOVE_PACKAGE = Path(__file__).resolve().parents[2]
 IN_CLONE = (_ABOVE_PACKAGE / "pyproject.toml").is_file()
 ROOT = _ABOVE_PACKAGE if IN_CLONE else Path.cwd()  # an installed package works in the folder it was started in
 NOTEBOOKS = ROOT / "notebooks"
+PARTIAL = ".partial"  # ending of what is being written
 REAL_DATA_VARIABLE = "NBLIB_REAL_DATA"  # names a folder with measured spectra; absent for most users
 
 
@@ -126,18 +127,26 @@ def write_whole(path: Path, content: bytes | str, former: Path | None = None) ->
     ------
     ValueError where the folder cannot be written to; what was there stays as it was
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # of this process alone
     try:
-        with partial.open("wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if former is not None and path.exists():
-            path.replace(former)
-        partial.replace(path)
+        replace_whole(path, content, former, is_forced=True)
         _sync(path.parent)
     except OSError as error:
         raise ValueError(unwritable(path.parent, error)) from error
+    return path
+
+
+def replace_whole(path: Path, content: bytes | str, former: Path | None = None, is_forced: bool = False) -> Path:
+    """As `write_whole`, but not forced to the disk unless asked: for what is quickly made again. Raises OSError."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")  # of this process alone
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            if is_forced:
+                stream.flush()
+                os.fsync(stream.fileno())
+        if former is not None and path.exists():
+            path.replace(former)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return path
@@ -164,7 +173,7 @@ def locked(folder: Path) -> AbstractContextManager:
         held = FileLock(folder / ".lock").acquire()
     except OSError as error:
         raise ValueError(unwritable(folder, error)) from error
-    for partial in folder.glob("*.partial"):
+    for partial in folder.glob(f"*{PARTIAL}"):
         partial.unlink()
     return held
 

@@ -13,6 +13,7 @@ import pytest
 from nblib.__main__ import main
 from nblib.measured.advice import as_options
 from nblib.measured.measurement import Measurement
+from nblib.measured.result import Detection
 from nblib.project.paths import ROOT
 
 READING = sorted((ROOT / "nblib").rglob("*.py"))
@@ -33,7 +34,10 @@ SAMPLES = np.random.default_rng(1).normal(size=4000)
         ("keep one with span='first'; or", "keep one with --span first; or"),
         ("read with load_series and rate=HZ", "read with --series and --rate HZ"),
         ("it does not state it; give rate=HZ", "it does not state it; give --series --rate HZ"),
+        ("false_alarm=2 must lie above 0", "--false-alarm 2 must lie above 0"),
+        ("more than n_segments says; give n_segments=3", "more than --segments says; give --segments 3"),
         ("read it with load_spectra", "read it without --series"),
+        ("out=DIR", "--out DIR"),
         ("its heading 'db=True' and the file's rate=5", "its heading 'db=True' and the file's --series --rate 5"),
     ],
 )
@@ -86,7 +90,7 @@ def _advised(text):
 @pytest.mark.parametrize("name", ASKED)
 def test_each_option_that_a_message_names_is_understood_and_answers_or_refuses(tmp_path, capsys, monkeypatch, name):
     """Planted bugs: "sort the rows", --span cut over two spectra, --db on samples."""
-    monkeypatch.setattr("nblib.measured.command.detected", _no_detection)
+    monkeypatch.setattr("nblib.measured.examine.detected", _no_detection)
     path = tmp_path / "file.csv"
     path.write_text(ASKED[name])
     arguments = ["detect", "--json", "--no-network", str(path)]
@@ -102,14 +106,11 @@ def test_each_option_that_a_message_names_is_understood_and_answers_or_refuses(t
             assert name == "samples above 0"  # one of three readings, each named
 
 
-def _no_detection(*_):
-    return _Nothing()
-
-
-class _Nothing:
-    """What a detection that flags nothing says."""
-
-    false_alarm, n_segments, flags, warnings = 0.01, 1.0, (), ()
+def _no_detection(measured, *_):
+    """A detection that flags nothing."""
+    nothing = np.zeros(len(measured.freqs))
+    arrays = (measured.freqs, measured.psd, nothing, nothing, nothing)
+    return Detection(*arrays, 1.0, 0.01, nothing, [], nothing > 0, 1.0, False)
 
 
 def test_the_first_line_says_which_averages_are_used():
@@ -120,7 +121,7 @@ def test_the_first_line_says_which_averages_are_used():
 
 
 def test_standard_input_is_read(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("nblib.measured.command.detected", _no_detection)
+    monkeypatch.setattr("nblib.measured.examine.detected", _no_detection)
     text = "Frequency (Hz),PSD (V^2/Hz)\n" + _rows(FREQS, PSD)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(text.encode())))
     assert main(["detect", "--json", "-"]) == 0

@@ -16,7 +16,7 @@ from nblib.measured.statistic.network import network_evidence
 from nblib.project.paths import ROOT
 
 FREQS = np.arange(1.0, 401.0)
-PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
+WRITTEN = ("flags.csv", "flags.json", "cleaned.csv", "flags.png")
 
 
 def _spectrum(line=50.0, seed=0, ratio=20.0):
@@ -78,13 +78,15 @@ def test_files_are_written_and_the_input_is_not(tmp_path, capsys):
     before = hashlib.sha256(path.read_bytes()).digest(), path.stat().st_mtime_ns
     out = tmp_path / "deep" / "out"
     assert main(["detect", str(path), "--segments", "16", "--out", str(out)]) == 0
-    assert {file.name for file in out.iterdir()} == {f"device.{ending}" for ending in PRODUCTS}
+    assert {file.name for file in out.iterdir()} == {f"device.{ending}" for ending in WRITTEN}
     assert (hashlib.sha256(path.read_bytes()).digest(), path.stat().st_mtime_ns) == before
     rows = list(csv.DictReader((out / "device.flags.csv").open()))
     assert list(rows[0])[:3] == ["fmin", "fmax", "cause"]
     assert float(rows[0]["fmin"]) <= 50 <= float(rows[0]["fmax"])
-    cleaned = list(csv.reader((out / "device.cleaned.csv").open()))
-    assert len(cleaned) == 401
+    comment, *lines = (out / "device.cleaned.csv").read_text().splitlines()
+    cleaned = list(csv.reader(lines))
+    assert comment == "# Frequency (Hz),PSD (V^2/Hz)" and len(cleaned) == 401
+    assert [row[4] == (row[2] if row[3] == "1" else row[1]) for row in cleaned[1:]] == [True] * 400
     assert [row[1] == "" for row in cleaned if row[0] == "50"] == [True]
     assert float(cleaned[50][2]) == pytest.approx(1e-14 / 50 + 1e-16, rel=0.25)
     said = capsys.readouterr().out
@@ -106,7 +108,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path, capsys):
     captured = capsys.readouterr()
     assert "bad.csv" in captured.err and captured.err.startswith("refused: ") and captured.err.count("\n") == 1
     assert "2 of 3 files read" in captured.out
-    assert len(list((tmp_path / "out").iterdir())) == 2 * len(PRODUCTS)
+    assert len(list((tmp_path / "out").iterdir())) == 2 * len(WRITTEN) + 2
 
 
 def test_a_refused_file_leaves_standard_output_empty(tmp_path, capsys):
@@ -242,9 +244,9 @@ def test_an_interrupted_command_prints_what_it_had_finished(tmp_path, capsys, mo
 
 def test_one_file_of_one_spectrum_gives_an_object_and_anything_else_a_list(tmp_path, capsys):
     """Planted bug: two files of which one is refused gave an object."""
-    (path,) = _files(tmp_path, "a")
-    assert _json(capsys, path)["file"] == "a.csv"
-    assert [document["file"] for document in _json(capsys, path, path)] == ["a.csv", "a.csv"]
+    path, other = _files(tmp_path, "a", "b")
+    assert _json(capsys, path, path)["file"] == "a.csv"  # one file, named twice
+    assert [document["file"] for document in _json(capsys, path, other)] == ["a.csv", "b.csv"]
     assert main(["detect", "--json", path, str(tmp_path / "absent.csv")]) == 2
     assert [document["file"] for document in json.loads(capsys.readouterr().out)] == ["a.csv"]
     np.savez(tmp_path / "two.npz", freq=FREQS, psd=np.stack([_spectrum(), _spectrum(seed=1)]))
@@ -254,7 +256,7 @@ def test_one_file_of_one_spectrum_gives_an_object_and_anything_else_a_list(tmp_p
 def test_a_file_is_looked_for_where_the_user_said_and_nowhere_else(tmp_path, capsys, monkeypatch):
     """Planted bugs: the project's data/example_device.csv read from any folder; an option that detect lacks named."""
     monkeypatch.chdir(tmp_path)
-    assert main(["detect", "--json", "data/example_device.csv", "."]) == 2
+    assert main(["detect", "--json", "data/example_device.csv", "other.csv"]) == 2
     captured = capsys.readouterr()
     assert captured.out == "[]\n" and "data_path" not in captured.err
-    assert captured.err == "refused: data/example_device.csv is not there\nrefused: . is a folder; name its files\n"
+    assert captured.err == "refused: data/example_device.csv is not there\nrefused: other.csv is not there\n"

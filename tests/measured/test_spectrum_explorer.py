@@ -203,7 +203,7 @@ def test_export_says_where(controls, tmp_path):
 def test_a_flag_by_hand_has_its_own_colour(edited):
     edited.add(100, 102)
     ax = plot_detection(edited.detection, Figure().subplots(), "V^2/Hz")
-    assert ax.get_ylabel() == "PSD [V$^{2}$/Hz]"
+    assert ax.get_ylabel() == "PSD [V²/Hz]"
     labels = ax.get_legend_handles_labels()[1]
     assert labels == ["spectrum", "background", "flagged", "by hand"]
     colours = [band.get_facecolor()[:3] for band in ax.patches]
@@ -213,9 +213,9 @@ def test_a_flag_by_hand_has_its_own_colour(edited):
 @pytest.mark.parametrize(
     ("unit", "shown"),
     [
-        ("A^2/Hz", "A$^{2}$/Hz"),
-        (None, "unit$^{2}$/Hz"),
-        ("m**2 s^-4 Hz^(-1)", "m$^{2}$ s$^{-4}$ Hz$^{-1}$"),
+        ("A^2/Hz", "A²/Hz"),
+        (None, "unit²/Hz"),
+        ("m**2 s^-4 Hz^(-1)", "m² s⁻⁴ Hz⁻¹"),
         ("$", r"\$"),
     ],
 )

@@ -37,9 +37,9 @@ def started(command):
 
 
 def test_texts_reach_the_workflow_as_they_are(tmp_path):
-    """Planted bug: the data file's name given on the command line, where '#' and blanks mean something."""
-    command = run.snakemake(options(profile="quick", data="dev #3.csv", cores=3), tmp_path)
-    assert started(command) == ({"profile": "quick", "data_path": "dev #3.csv"}, [])
+    """Planted bug: the config given on the command line, where '#' and blanks mean something."""
+    command = run.snakemake(options(profile="quick #3", cores=3), tmp_path)
+    assert started(command) == ({"profile": "quick #3"}, [])
     assert command[command.index("--cores") + 1] == "3"
     assert command[-2:] == ["--", "report"]
     assert "--keep-going" not in command
@@ -98,7 +98,7 @@ def test_an_interrupt_is_handed_on_once_and_waited_for(tmp_path, monkeypatch, si
         (["[rule]", "  refused: n_segments=0 must be", "CalledProcessError: x"], "refused: n_segments=0 must be"),
         (
             ["ValueError: first", "KeyError: 'last'", "kept up to there: a.failed.ipynb", "words: of no error"],
-            "failed\nKeyError: 'last'\nkept up to there: a.failed.ipynb",
+            "kept up to there: a.failed.ipynb\nfailed\nKeyError: 'last'",
         ),
         (["nothing known"], "failed"),
     ],
@@ -134,8 +134,8 @@ def test_a_failure_names_its_log_and_a_refusal_stands_alone(program, capsys):
     """Planted bug: exit status 0 after a failure."""
     assert program(1, "ValueError: no file") == 1
     said = capsys.readouterr().err.splitlines()
-    assert said[:2] == ["failed", "ValueError: no file"]
-    assert said[2].startswith("more: ") and said[2].endswith("workflow.log")
+    assert said[1:] == ["failed", "ValueError: no file"]  # planted bug: the log's name last
+    assert said[0].startswith("more: ") and said[0].endswith("workflow.log")
     assert program(1, "refused: seed=-1 must be") == 1
     assert capsys.readouterr().err == "refused: seed=-1 must be\n"
 
@@ -155,6 +155,26 @@ def test_a_finished_run_lists_what_there_is_and_a_grid_shows_its_table(program, 
     said = capsys.readouterr().out
     assert "0.5" in said
     assert f"{table}; everything: {tmp_path / 'mine_all.csv'}" in said
+
+
+@pytest.mark.parametrize(
+    ("data", "given", "words"),
+    [
+        ("dev 3, 300K #1.csv", "", ["--", "dev 3, 300K #1.csv"]),
+        ("*.csv", "--column 2 --unit 'kHz,V^2/Hz'", ["--column", "2", "--unit", "kHz,V^2/Hz", "--", "*.csv"]),
+        ("'dev 3, 300K #1.csv' b.csv", "", ["--", "dev 3, 300K #1.csv", "b.csv"]),
+        ("dev 4, 300K.csv", "", ["--", "dev 4, 300K.csv"]),
+    ],
+)
+def test_own_spectra_are_those_of_the_command(program, tmp_path, monkeypatch, data, given, words):
+    """Planted bugs: a name with blanks taken for several; a misspelt one, too."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("dev 3, 300K #1.csv", "b.csv"):
+        Path(name).touch()
+    asked = []
+    monkeypatch.setattr(run, "nblib_command", lambda arguments: asked.append(arguments) or 2)
+    assert program(0, arguments=("report", f"--data={data}", f"--options={given}")) == 2
+    assert asked == [["detect", *words]]
 
 
 def test_a_grid_that_is_not_there_starts_nothing(program, capsys, tmp_path):

@@ -91,6 +91,7 @@ def choose(table: Table, column: Column = None) -> Raw:
         tuple(names[at] or f"column {at + 1}" for at in chosen),
         lines=table.lines,
         notes=notes,
+        marks=table.marks,
     )
 
 

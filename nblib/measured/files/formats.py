@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -35,6 +35,16 @@ def package(name: str) -> Any:
         raise Refusal(what_to_install("this format", error) or f"this format needs {error.name}") from error
 
 
+class Marks(NamedTuple):
+    """How a text separates its columns and writes decimals; a comma and a point where a file is no text."""
+
+    separator: str = ","
+    decimal: str = "."
+
+
+PLAIN = Marks()
+
+
 @dataclass
 class Raw:
     """Numbers of one file, in its own units.
@@ -50,6 +60,7 @@ class Raw:
     energies : (spectrum, 2) meV, of the starting study's files
     lines : line number of each bin, for messages
     notes : what was done or looks odd
+    marks : separator of the columns and decimal sign, of a text
     """
 
     freqs: ndarray
@@ -63,6 +74,7 @@ class Raw:
     n_segments: int | None = None
     lines: ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    marks: Marks = Marks()
 
     def place(self, at: int) -> str:
         """Where bin `at` stands in the file."""
@@ -78,6 +90,7 @@ class Table:
     header: Sequence[str] = ()
     lines: ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    marks: Marks = Marks()
 
 
 MOST_SHOWN = 1 << 25  # samples that the printed spread is taken of
@@ -96,6 +109,7 @@ class Series:
     breaks : first samples of later sweeps: the series is not continuous there
     warnings : what was done or looks odd
     scale : unit of a sample as it is stored
+    header, marks : lines above the samples of a text, and how it is written
     """
 
     samples: ndarray
@@ -105,6 +119,8 @@ class Series:
     breaks: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
     scale: float = 1.0
+    header: tuple[str, ...] = ()
+    marks: Marks = Marks()
 
     def stretches(self) -> list[ndarray]:
         """The series cut at its gaps and breaks: each piece is finite and was recorded without a pause."""

@@ -52,7 +52,8 @@ def checked(series: Series, rate: float | None) -> Series:
     if series.breaks:
         notes.append(f"the recording pauses {len(series.breaks)} times; the series is used in the stretches between")
     notes += filter(None, [clipped(samples)])
-    return Series(samples, float(found), series.unit, series.name, series.breaks, tuple(notes))
+    whole = replace(series, samples=samples, scale=1.0)
+    return replace(whole, rate=float(found), warnings=tuple(notes))
 
 
 def _check_in_parts(samples):

@@ -51,7 +51,7 @@ def from_table(table: Table, rate: float | None, column: Column) -> Series:
     if str(column).strip().lower() == "rows" and "rows" not in map(str.lower, labels):
         notes.append(f"samples run on along the rows of {width} columns, as asked")
         samples = values.ravel()[: values.size - int(np.argmax(~np.isnan(values.ravel()[::-1])))]
-        return Series(samples, clock.rate, warnings=tuple(notes))
+        return Series(samples, clock.rate, warnings=tuple(notes), header=tuple(table.header), marks=table.marks)
     clocks = [
         at for at in range(width) if at == clock.column or (clock.column is not None and _is_clock(values, labels, at))
     ]
@@ -70,6 +70,8 @@ def from_table(table: Table, rate: float | None, column: Column) -> Series:
         labels[at] or f"column {at + 1}",
         clock.breaks,
         warnings=tuple(notes),
+        header=tuple(table.header),
+        marks=table.marks,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nblib.measured.files.columns import choose
-from nblib.measured.files.formats import Column, Raw, Refusal, Table, reader
+from nblib.measured.files.formats import Column, Marks, Raw, Refusal, Table, reader
 from nblib.measured.files.headers import labview_axis, sample_count
 from nblib.measured.files.text_cells import COMPLEX, Dialect, dialect_of, regrouped
 from nblib.measured.files.text_encodings import decoded
@@ -118,7 +118,8 @@ def _regular(lines) -> Table | None:
     if all(GROUPED.fullmatch(row[0]) for row in cells) and not (np.diff(values[:, 0]) > 0).all():
         return None  # 1.000 may be a thousand
     check_below([at for at in reversed(footer) if not COMMENT.match(lines[at - 1])], lines, dialect, head.notes)
-    return Table(values, head.names, head.header, np.arange(first + 1, first + 1 + len(body)), head.notes)
+    numbers = np.arange(first + 1, first + 1 + len(body))
+    return Table(values, head.names, head.header, numbers, head.notes, head.marks)
 
 
 def _parsed(source, dialect, **more):
@@ -163,7 +164,7 @@ def _in_parts(path) -> Table | None:
             values = np.memmap(numbers, np.float64, "r", shape=(numbers.tell() // (8 * width), width))
     except ValueError:  # pandas' errors and the careful way's are among them
         return None
-    return _laid_out(Table(values, head.names, head.header, None, head.notes), layout)
+    return _laid_out(Table(values, head.names, head.header, None, head.notes, head.marks), layout)
 
 
 def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
@@ -188,7 +189,8 @@ def _any_table(lines) -> tuple[Table, Dialect, list[list[str]]]:
     check_text(is_text, numbers, lines)
     _thousands(values, cells, dialect, header, notes)
     names = names_of(header, dialect, width, values)
-    return Table(values, tuple(names), tuple(header), np.array(numbers), notes), dialect, cells
+    marks = Marks(dialect.delimiter or "\t", dialect.decimal)
+    return Table(values, tuple(names), tuple(header), np.array(numbers), notes, marks), dialect, cells
 
 
 def _without_column_numbers(lines, dialect, notes):

@@ -1,0 +1,117 @@
+"""Figures of many detections in one file each, drawn quickly: one figure is kept, its lines and bands are replaced."""
+
+import io
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from nblib.measured.figure import HAND, draw_flags, plain_powers, readable_unit, scale_of
+from nblib.measured.products import MAKER, writing
+from nblib.project.paths import replace_whole
+from nblib.style import BACKGROUND, BY_HAND, FLAGGED, SPECTRUM
+
+DPI = 150
+COLUMNS = 1000  # of pixels, about; more bins than twice as many are drawn as the least and the largest of each column
+
+
+class DetectionFigure:
+    """Spectrum, background and flagged ranges of one detection after the other.
+
+    Axes, ticks and legend are made once, which takes most of the time of a figure; nothing needs a screen, and the
+    user's own backend is left alone.
+    """
+
+    def __init__(self):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+        from matplotlib.patches import Patch
+
+        self.figure = Figure(figsize=(8, 4.5))
+        FigureCanvasAgg(self.figure)
+        self.figure.subplots_adjust(0.1, 0.11, 0.98, 0.92)
+        self.ax = self.figure.subplots()
+        self.ax.set(yscale="log", xlabel="Frequency [Hz]")
+        (self.spectrum,) = self.ax.plot([1], [1], lw=0.7, ls="-", color=SPECTRUM, label="spectrum")
+        (self.background,) = self.ax.plot([1], [1], lw=1.3, ls="-", color=BACKGROUND, label="background")
+        self.title = self.ax.set_title("", fontsize=9, loc="left", y=1.0)  # a place of its own need not be looked for
+        shown = [self.spectrum, self.background, Patch(color=FLAGGED, alpha=0.22, label="flagged")]
+        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "frameon": False, "borderaxespad": 0.1}
+        self.legend = self.ax.legend(handles=shown, ncols=3, **place)
+        hand = [*shown, Patch(color=BY_HAND, alpha=0.22, label=HAND)]
+        self.by_hand = self.ax.legend(handles=hand, ncols=4, **place)
+        self.ax.add_artist(self.legend)
+        plain_powers(self.ax.yaxis)
+
+    def save(self, paths: list[Path], measured, detection) -> None:
+        """Draw a detection into files, PNG or PDF by their endings; raises ValueError where one cannot be written."""
+        bands = self._set(measured, detection)
+        try:
+            for path in paths:
+                stream, png = io.BytesIO(), path.suffix == ".png"
+                more = {"pil_kwargs": {"compress_level": 4}} if png else {}
+                self.figure.savefig(
+                    stream, format=path.suffix[1:], dpi=DPI, metadata={"Software" if png else "Creator": MAKER}, **more
+                )
+                with writing(path):
+                    replace_whole(path, stream.getvalue())
+        finally:
+            for band in bands:
+                band.remove()
+
+    def _set(self, measured, detection):
+        ax, freqs = self.ax, detection.freqs
+        scale = scale_of(freqs)
+        if ax.get_xscale() != scale:
+            ax.set_xscale(scale)
+        if scale == "log":
+            plain_powers(ax.xaxis)
+        self.spectrum.set_data(*envelope(freqs, detection.psd, scale))
+        self.background.set_data(*envelope(freqs, np.exp(detection.background), scale))
+        ax.relim()
+        ax.autoscale(True)
+        self.title.set_text(measured.label)
+        ax.set_ylabel(f"PSD [{readable_unit(measured.unit)}]")
+        hand = any(flag.cause == HAND for flag in detection.flags)
+        self.legend.set_visible(not hand)
+        self.by_hand.set_visible(hand)
+        return draw_flags(ax, detection)
+
+
+def envelope(freqs: np.ndarray, values: np.ndarray, scale: str, columns: int = COLUMNS):
+    """What a figure shows of many bins: the least and the largest value of each of `columns` equal parts of the axis.
+
+    Parameters
+    ----------
+    freqs : (bin,) Hz, increasing
+    values : (bin,), NaN where missing
+    scale : "log" or "linear", of the axis
+
+    Returns
+    -------
+    two arrays, the bins themselves where there are no more than two a column; NaN where a part holds no value
+    """
+    starts = parts_of(freqs, scale, columns)
+    if len(starts) == len(freqs):
+        return freqs, values
+    ends = np.append(starts[1:], len(freqs)) - 1
+    extremes = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+    return np.stack([freqs[starts], freqs[ends]], axis=1).ravel(), np.stack(extremes, axis=1).ravel()
+
+
+def parts_of(freqs: np.ndarray, scale: str, columns: int = COLUMNS) -> np.ndarray:
+    """First bin of each equal part of the axis that holds one; every bin where there are no more than two a column."""
+    if len(freqs) <= 2 * columns:
+        return np.arange(len(freqs))
+    positions = np.log(np.maximum(freqs, freqs[freqs > 0][0])) if scale == "log" else freqs
+    return np.unique(np.searchsorted(positions, np.linspace(positions[0], positions[-1], columns + 1)[:-1]))
+
+
+@cache
+def _kept_figure() -> DetectionFigure:
+    return DetectionFigure()
+
+
+def draw(paths: list[Path], measured, detection) -> None:
+    """The figure of a detection into files; raises ValueError where one cannot be written."""
+    _kept_figure().save(paths, measured, detection)

@@ -1,0 +1,85 @@
+"""The page of a batch that a person opens first: spectra under each other, the lines they share, every file."""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from nblib.measured.joint import MOST_CURVES, SHARED, Row, SharedLine, shared_lines
+from nblib.measured.products import MAKER
+from nblib.style import ACCENT, BACKGROUND, FLAGGED, SPECTRUM
+
+TEMPLATE = "page.html.j2"
+PANEL = 40  # spectra a figure
+ROW_DB = 20.0  # between the base lines of neighbouring spectra
+MOST_LABELS = 14  # shared lines that are named in the figure
+
+
+def page(rows: Sequence[Row], title: str, figures: bool = True) -> str:
+    """The page as HTML, one file without links to the outside.
+
+    Parameters
+    ----------
+    rows : one a spectrum, and one a file that was not read
+    title : of the page
+    figures : draw the spectra
+    """
+    found = [row for row in rows if not row.problem]
+    shared = shared_lines(found)
+    common = [line for line in shared if line.count >= max(2, SHARED * len(found))]
+    drawn = [row for row in found if len(row.freqs)][:MOST_CURVES] if figures else []
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["address"] = quote
+    pictures = [drawn[start : start + PANEL] for start in range(0, len(drawn), PANEL)]
+    return environment.get_template(TEMPLATE).render(
+        title=title,
+        maker=MAKER,
+        found=found,
+        refused=[row for row in rows if row.problem],
+        shared=sorted(shared, key=lambda line: (-line.count, line.centre)),
+        n_flags=sum(len(row.flags) for row in found),
+        pictures=[base64.b64encode(_picture(part, common)).decode("ascii") for part in pictures],
+        n_drawn=len(drawn),
+    )
+
+
+def _picture(rows: Sequence[Row], common: Sequence[SharedLine]) -> bytes:
+    """Spectra over their backgrounds under each other, flagged parts coloured, shared lines marked, as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 1.3 + 0.38 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    for at, row in enumerate(rows):
+        base, over = -ROW_DB * at, np.clip(row.over, -ROW_DB / 2, 1.2 * ROW_DB)
+        ax.axhline(base, color=BACKGROUND, lw=0.4)
+        ax.plot(row.freqs, base + over, lw=0.5, ls="-", color=SPECTRUM)
+        beside = np.convolve(row.flagged, [1, 1, 1], "same") > 0  # one point alone would not be drawn
+        ax.plot(row.freqs, base + np.where(beside, over, np.nan), lw=1.1, ls="-", color=FLAGGED)
+    for line in common:
+        ax.axvline(line.centre, color=ACCENT, lw=0.5, ls=":", zorder=0)
+    for line in sorted(common, key=lambda line: -line.count)[:MOST_LABELS]:
+        ax.annotate(
+            f"{line.centre:.5g} Hz",
+            (line.centre, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            rotation=60,
+            fontsize=7,
+        )
+    freqs = np.concatenate([row.freqs for row in rows])
+    names = [row.file if len(row.file) <= 32 else f"...{row.file[-29:]}" for row in rows]
+    ax.set_yticks([-ROW_DB * at for at in range(len(rows))], names, fontsize=7)
+    ax.set(ylim=(-ROW_DB * (len(rows) - 0.4), 1.3 * ROW_DB), xlabel="Frequency [Hz]")
+    ax.set_xscale("log" if freqs.max() > 100 * freqs.min() else "linear")
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=110, metadata={"Software": MAKER})
+    return stream.getvalue()
