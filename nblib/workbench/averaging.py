@@ -29,6 +29,7 @@ class Cells:
     mean, median : of the PSD; the median at the level of the mean
     averages : K that each mean is worth for a smooth model: sum of K over 1 + 2 sum rho
     own_averages : K of the scatter of the cell itself, where bins beyond the cell do not count
+    floor : known part of the PSD
     counts : bins
     neighbours : correlation of a cell's mean with the next one's
     """
@@ -38,6 +39,7 @@ class Cells:
     median: Float[ndarray, " cell"]
     averages: Float[ndarray, " cell"]
     own_averages: Float[ndarray, " cell"]
+    floor: Float[ndarray, " cell"]
     counts: Int[ndarray, " cell"]
     neighbours: Float[ndarray, " cell"]
 
@@ -48,8 +50,9 @@ def averaged(
     n_segments: Float[ndarray, " bin"],
     correlation: tuple[float, ...],
     first: float,
+    floor: Float[ndarray, " bin"],
 ) -> Cells:
-    """Cells of the bins given; correlation : of the power 1, 2, ... bins apart; first : ln f of the axis' first bin."""
+    """Cells of the bins given; floor : known part of the PSD; correlation : of the power 1, 2, ... bins apart; first : ln f of the axis' first bin."""
     place = np.floor(CELLS_A_DECADE * (log_freqs - first) / np.log(10) + 1e-6).astype(int)
     starts = np.flatnonzero(np.diff(place, prepend=place[0] - 1))
     counts = np.diff(np.append(starts, len(place)))
@@ -59,7 +62,9 @@ def averaged(
     median = np.array([np.median(part) for part in np.split(psd, starts[1:])])
     typical = total / counts
     # the median of two bins is their mean; of more it tends to that of the distribution
-    bias = np.where(counts > 2, log_median(typical), np.where(counts == 1, log_median(typical), log_median(2 * typical)))
+    bias = np.where(
+        counts > 2, log_median(typical), np.where(counts == 1, log_median(typical), log_median(2 * typical))
+    )
     own, neighbours = _cell_scatter(counts, correlation)
     close = np.append(np.diff(place[starts]) == 1, False)
     return Cells(
@@ -68,6 +73,7 @@ def averaged(
         median * np.exp(-bias),
         total / information_factor(correlation),
         total / own,
+        np.add.reduceat(n_segments * floor, starts) / total,
         counts,
         np.where(close, neighbours, 0.0),
     )

@@ -15,7 +15,7 @@ MOST_DROPPED = 2  # further Lorentzians that are tried after one that saves too 
 def own_dispersion(problem: Problem, solution: Solution) -> float:
     """D/dof with the variance of each cell, over what a true model gives: 1 where the model describes the data."""
     cells = problem.cells
-    log_psd, _ = log_psd_and_slopes(solution.form, solution.theta, cells.log_freqs)
+    log_psd, _ = log_psd_and_slopes(solution.form, solution.theta, cells.log_freqs, cells.floor)
     expected, _ = expected_deviance(cells)
     found = deviance(np.log(cells.mean) - log_psd, cells.own_averages)
     return found / max(expected - solution.form.size, 1.0)
@@ -35,8 +35,9 @@ def chosen(problem: Problem, n_lorentzians: int | None = None, starts: tuple[Sol
         best = min(path, key=lambda one: _price(one, phi))
     else:
         best = path[-1]
-    others = _other_forms(problem, best, path, n_lorentzians is None)
-    best = min([best, *others], key=lambda one: _price(one, phi))
+    if not problem.robust:  # which only has to find outliers
+        others = _other_forms(problem, best, path, n_lorentzians is None)
+        best = min([best, *others], key=lambda one: _price(one, phi))
     return [best, *path]
 
 

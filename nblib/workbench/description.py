@@ -54,10 +54,9 @@ class Description:
     deviance, dof : of the cells at their own scatter; dof is what a true model would give
     probability : upper tail of that deviance
     phi : max(1, deviance / dof), by which intervals are widened
-    psd : S at every frequency, parts : each component there
+    psd : S at every frequency, a known floor left out; parts : each component there
     """
 
-    freqs: Float[ndarray, " bin"]
     used: Bool[ndarray, " bin"]
     terms: tuple[Term, ...]
     deviance: float
@@ -83,41 +82,68 @@ class Description:
 
 
 @dataclass(frozen=True, eq=False)
-class Scale:
-    """What a problem's logarithms are relative to: ln Hz, ln unit^2/Hz."""
+class Spectrum:
+    """What every fit of one spectrum shares; bins by frequency, 0 Hz left out.
 
+    Attributes
+    ----------
+    n_segments : K of each bin
+    floor : known part of the PSD, >= 0
+    correlation : of the power 1, 2, ... bins apart
+    gamma : lowest and highest exponent of the power law
+    log_freq, log_level : what the logarithms of the model are relative to: ln Hz, ln unit^2/Hz
+    """
+
+    freqs: Float[ndarray, " bin"]
+    psd: Float[ndarray, " bin"]
+    n_segments: Float[ndarray, " bin"]
+    floor: Float[ndarray, " bin"]
+    correlation: tuple[float, ...]
+    gamma: tuple[float, float]
     log_freq: float
     log_level: float
 
+    @property
+    def log_freqs(self) -> Float[ndarray, " bin"]:
+        """ln of the frequency over the reference."""
+        return np.log(self.freqs) - self.log_freq
 
-def described(
-    freqs: Float[ndarray, " bin"],
-    psd: Float[ndarray, " bin"],
-    n_segments: Float[ndarray, " bin"],
+    def problem(self, used: Bool[ndarray, " bin"], robust: bool = False) -> Problem:
+        """The bins used, in cells of the axis, as a problem of estimate."""
+        axis, unit = self.log_freqs, np.exp(self.log_level)
+        parts = (axis[used], self.psd[used] / unit, self.n_segments[used], self.correlation)
+        cells = averaged(*parts, float(axis[0]), self.floor[used] / unit)
+        return Problem(cells, robust, self.gamma, (float(axis[0]), float(axis[-1])))
+
+    def log_ratio(self, solution: Solution) -> Float[ndarray, " bin"]:
+        """ln x - ln S at each bin; NaN where there is no measurement."""
+        unit = np.exp(self.log_level)
+        model, _ = log_psd_and_slopes(solution.form, solution.theta, self.log_freqs, self.floor / unit)
+        measured = np.isfinite(self.psd) & (self.psd > 0)
+        return np.log(np.where(measured, self.psd, np.nan)) - self.log_level - model
+
+
+def describe(
+    spectrum: Spectrum,
     used: Bool[ndarray, " bin"],
-    correlation: tuple[float, ...],
-    scale: Scale,
-    gamma: tuple[float, float],
     n_lorentzians: int | None,
     level: float,
     starts: tuple[Solution, ...] = (),
 ) -> Description:
     """Whittle fit of the bins used, their number of Lorentzians chosen unless given; see fit.fit_spectrum."""
-    log_freqs = np.log(freqs) - scale.log_freq
-    problem = problem_of(freqs, psd, n_segments, used, correlation, scale, gamma, robust=False)
+    problem = spectrum.problem(used)
     solution = chosen(problem, n_lorentzians, starts)[0]
     solution = _ordered(solution)
     for _ in range(N_BETTER):
         phi = max(1.0, own_dispersion(problem, solution))
-        terms, better = _terms(problem, solution, scale, phi, level)
+        terms, better = _terms(problem, solution, spectrum, phi, level)
         if better is None:
             break
         solution = _ordered(better)
     found, dof, probability = goodness(problem.cells, solution)
-    parts = components(solution.form, solution.theta, log_freqs) * np.exp(scale.log_level)
+    parts = components(solution.form, solution.theta, spectrum.log_freqs) * np.exp(spectrum.log_level)
     names = _component_names(solution.form)
     return Description(
-        freqs,
         used,
         tuple(terms),
         found,
@@ -129,16 +155,9 @@ def described(
     )
 
 
-def problem_of(freqs, psd, n_segments, used, correlation, scale: Scale, gamma, robust: bool) -> Problem:
-    """The bins used, in cells of the axis, as a problem of estimate."""
-    log_freqs = np.log(freqs) - scale.log_freq
-    cells = averaged(log_freqs[used], psd[used] / np.exp(scale.log_level), n_segments[used], correlation, log_freqs[0])
-    return Problem(cells, robust, gamma, (float(log_freqs[0]), float(log_freqs[-1])))
-
-
 def goodness(cells: Cells, solution: Solution) -> tuple[float, float, float]:
     """Deviance of the cells at their own scatter, what a true model gives, and the upper tail probability."""
-    log_psd, _ = log_psd_and_slopes(solution.form, solution.theta, cells.log_freqs)
+    log_psd, _ = log_psd_and_slopes(solution.form, solution.theta, cells.log_freqs, cells.floor)
     found = deviance(np.log(cells.mean) - log_psd, cells.own_averages)
     expected, variance = expected_deviance(cells)
     share = max(expected - solution.form.size, 1.0) / expected
@@ -163,7 +182,7 @@ def _ordered(solution: Solution) -> Solution:
     return Solution(form, theta[places], solution.cost, solution.slopes[:, places])
 
 
-def _terms(problem, solution, scale, phi, level):
+def _terms(problem, solution, scale: Spectrum, phi, level):
     """Every parameter with its interval; or a better solution."""
     height, found = float(norm.ppf(0.5 + level / 2)), []
     for name, unit, held, shift in _asked(solution.form, scale):
@@ -181,7 +200,7 @@ def _terms(problem, solution, scale, phi, level):
     return found, None
 
 
-def _asked(form: Form, scale: Scale):
+def _asked(form: Form, scale: Spectrum):
     """Name, unit, combination of parameters, and what is added to it, of every term."""
     unit = np.eye(form.size)
     if form.power_law:

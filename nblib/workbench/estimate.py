@@ -21,7 +21,7 @@ AMPLITUDE_BOUND = 60.0  # ln units about the reference level
 SMALLEST = 1e-6  # of the level at a corner: start of an amplitude that non-negative least squares puts to 0
 GAMMA_STARTS = (0.7, 1.0, 1.3)
 MEDIAN_VARIANCE = np.pi / 2  # of a median over that of a mean, many values
-TOLERANCE = 1e-7
+TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +98,7 @@ def solved(problem: Problem, form: Form, start: ndarray, held: ndarray | None = 
     held, at : a combination of parameters held at a value, held @ theta = at; None where all are free
     """
     low, high = problem.bounds(form)
+    cells = problem.cells
     map_, base, free = _free_directions(held, at, form.size)
     cache: dict[bytes, tuple[ndarray, ndarray]] = {}
 
@@ -105,7 +106,7 @@ def solved(problem: Problem, form: Form, start: ndarray, held: ndarray | None = 
         key = values.tobytes()
         if key not in cache:
             cache.clear()
-            log_psd, slopes = log_psd_and_slopes(form, base + map_ @ values, problem.cells.log_freqs)
+            log_psd, slopes = log_psd_and_slopes(form, base + map_ @ values, cells.log_freqs, cells.floor)
             value, slope = problem.roots(log_psd)
             cache[key] = value, slope[:, None] * slopes
         return cache[key]
@@ -155,11 +156,11 @@ def nonnegative(matrix: Float[ndarray, "row column"], values: Float[ndarray, " r
 
 def _linear(problem, form, theta, weights, log_level):
     """Best amplitudes at fixed exponents and corners, on the ratio to a level: theta and the weighted squares."""
-    level = np.log(problem.cells.median if problem.robust else problem.cells.mean)
+    level = (problem.cells.median if problem.robust else problem.cells.mean) - problem.cells.floor
     shapes = log_shapes(form, theta, problem.cells.log_freqs)
     heights = (shapes - log_level).max(axis=1, keepdims=True)
     matrix = (weights * np.exp(shapes - log_level - heights)).T
-    found, squares = nonnegative(matrix, weights * np.exp(np.minimum(level - log_level, 300.0)))
+    found, squares = nonnegative(matrix, weights * level * np.exp(-log_level))
     filled = theta.copy()
     filled[form.amplitudes()] = np.log(np.maximum(found, SMALLEST)) - heights[:, 0]
     return filled, squares
@@ -174,15 +175,14 @@ def without_lorentzians(problem: Problem, form: Form) -> Solution:
         theta = np.zeros(form.size)
         if form.power_law:
             theta[1] = np.clip(gamma, *problem.gamma)
-        theta, _ = _linear(problem, form, theta, weights, level)
-        found.append(solved(problem, form, theta))
-    return min(found, key=lambda one: one.cost)
+        found.append(_linear(problem, form, theta, weights, level))
+    return solved(problem, form, min(found, key=lambda one: one[1])[0])
 
 
 def one_more(problem: Problem, fewer: Solution) -> Solution:
     """The best fit with one Lorentzian more; its start is looked for over the axis."""
     form = replace(fewer.form, n_lorentzians=fewer.form.n_lorentzians + 1)
-    log_level, _ = log_psd_and_slopes(fewer.form, fewer.theta, problem.cells.log_freqs)
+    log_level, _ = log_psd_and_slopes(fewer.form, fewer.theta, problem.cells.log_freqs, problem.cells.floor)
     weights = np.sqrt(problem.cells.averages)
     if problem.robust:  # those of Student's t at the fit with fewer: (nu + 1) / (nu + z^2)
         weights = weights * np.exp(-(problem.roots(log_level)[0] ** 2) / (2 * (STUDENT + 1)))

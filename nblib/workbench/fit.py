@@ -1,16 +1,15 @@
 """`fit_spectrum`: corner frequencies of one spectrum, from all of its bins and from those that are kept."""
 
+from dataclasses import replace
+
 import numpy as np
-from jaxtyping import Bool, Float
-from numpy import ndarray
 from numpy.typing import ArrayLike
 from scipy.special import gammaincc
 
 from nblib.measured.statistic.scatter import local_segments, lower_spread, neighbour_correlation
 from nblib.workbench.averaging import window_correlation
 from nblib.workbench.choice import chosen
-from nblib.workbench.description import Scale, described, problem_of
-from nblib.workbench.model import log_psd_and_slopes
+from nblib.workbench.description import Spectrum, describe
 from nblib.workbench.result import Fit
 
 MIN_CELLS, MIN_DECADES = 30, 1.0  # kept
@@ -30,6 +29,7 @@ def fit_spectrum(
     n_segments: ArrayLike | None = None,
     keep: ArrayLike | None = None,
     *,
+    floor: ArrayLike | None = None,
     lorentzians: int | None = None,
     gamma: tuple[float, float] = GAMMA,
     span: tuple[float, float] | None = None,
@@ -49,6 +49,7 @@ def fit_spectrum(
     psd : (bin,) unit^2/Hz, any scale; NaN, 0 or infinite where a bin is missing
     n_segments : effective averages K, one number or one a bin; None: measured on the spectrum
     keep : (bin,) True = not contaminated; all if None. `~detection.flagged` of a Detection
+    floor : (bin,) measured floor of the instrument, unit^2/Hz, a known part of the model; NaN where it is not known
     lorentzians : their number, 0 or more; None: chosen by the deviance that each saves
     gamma : lowest and highest exponent of the power law
     span : lowest and highest frequency used, Hz
@@ -65,24 +66,41 @@ def fit_spectrum(
     P. Whittle 1953, see docs/method.md; docs/fit.md
     """
     _check_options(lorentzians, gamma, level)
-    axis, values, segments, kept, order = _checked(freqs, psd, n_segments, keep, span)
+    given = _checked(freqs, psd, n_segments, keep, floor, span)
+    axis, values, kept, known = given["freqs"], given["psd"], given["keep"], given["floor"]
+    measured = np.isfinite(values) & (values > 0) & np.isfinite(known)
+    values, known = np.where(measured, values, np.nan), np.where(measured, known, 0.0)
+    _check_enough(axis, measured & kept)
     warnings: list[str] = []
-    measured = np.isfinite(values) & (values > 0)
-    _check_enough(axis, measured & kept, "kept")
-    scale = Scale(float(np.log(axis[0] * axis[-1]) / 2), float(np.median(np.log(values[measured]))))
-    correlation: tuple[float, ...] | None = None
-    if window is not None or overlap is not None:
-        if segments is None:
-            raise ValueError("window and overlap correct a number of averages; give n_segments as well")
-        correlation, factor = window_correlation(window or "hann", 0.0 if overlap is None else overlap, np.median(segments))
-        segments = segments / factor
-    robust, used, segments, correlation = _trimmed(
-        axis, values, segments, measured & kept, correlation, scale, gamma, lorentzians, warnings
+    segments, correlation = _averages(given["n_segments"], window, overlap)
+    spectrum = Spectrum(
+        axis,
+        values,
+        np.ones(len(axis)) if segments is None else segments,
+        known,
+        correlation or (),
+        gamma,
+        float(np.log(axis[0] * axis[-1]) / 2),
+        float(np.median(np.log(values[measured]))),
     )
-    best = described(axis, values, segments, used, correlation, scale, gamma, lorentzians, level, tuple(robust))
-    every = described(axis, values, segments, measured, correlation, scale, gamma, lorentzians, level)
+    spectrum, path = _calibrated(spectrum, measured & kept, segments is None, correlation, lorentzians, warnings)
+    standing = _standing_out(spectrum, measured & kept, np.exp(np.clip(spectrum.log_ratio(path[0]), -50, 50)))
+    best = describe(spectrum, measured & kept & ~standing, lorentzians, level, tuple(path))
+    every = describe(spectrum, measured, lorentzians, level)
     warnings += _kept_share(axis, measured, kept)
-    return Fit(axis, values, kept & measured, segments, correlation, best, every, level, unit, tuple(warnings))
+    return Fit(
+        axis,
+        values,
+        known,
+        kept & measured,
+        spectrum.n_segments,
+        spectrum.correlation,
+        best,
+        every,
+        level,
+        unit,
+        tuple(warnings),
+    )
 
 
 def _check_options(lorentzians, gamma, level):
@@ -94,8 +112,8 @@ def _check_options(lorentzians, gamma, level):
         raise ValueError(f"level={level} must lie between 0 and 1, such as 0.95")
 
 
-def _checked(freqs, psd, n_segments, keep, span):
-    """Axis, values, K (or None) and keep as arrays by frequency."""
+def _checked(freqs, psd, n_segments, keep, floor, span):
+    """What was given as arrays by frequency; K None where it is not known."""
     axis, values = np.asarray(freqs, np.float64), np.asarray(psd)
     if np.iscomplexobj(values):
         raise ValueError("psd is complex; give the power spectral density")
@@ -106,73 +124,87 @@ def _checked(freqs, psd, n_segments, keep, span):
         raise ValueError("freqs must be finite and not negative, in Hz")
     if (values < 0).any():
         raise ValueError(
-            f"{int((values < 0).sum())} values of psd are negative: decibels, or a floor that was subtracted? The "
-            "scatter of a difference is not that of an average; fit the spectrum itself, its floor is a term of the model"
+            f"{int((values < 0).sum())} values of psd are negative: decibels, or a floor that was subtracted? The scatter "
+            "of a difference is not that of an average; give the spectrum as measured, and the floor as floor"
         )
-    kept = np.ones(len(axis), bool) if keep is None else np.asarray(keep)
-    if kept.shape != axis.shape or kept.dtype != bool:
-        raise ValueError(f"keep has shape {kept.shape} and type {kept.dtype}; give True or False for each of {len(axis)} bins")
-    segments = None
-    if n_segments is not None:
-        segments = np.asarray(n_segments, np.float64)
-        if segments.shape not in ((), axis.shape) or not np.isfinite(segments).all() or (segments < 1).any():
-            raise ValueError(f"n_segments={n_segments} must be at least 1: one number of averages, or one a bin")
-        segments = np.broadcast_to(segments, axis.shape)
     inside = axis > 0
     if span is not None:
         if not 0 <= span[0] < span[1]:
             raise ValueError(f"span={span} must be a lowest and a highest frequency in Hz, lowest < highest")
         inside &= (axis >= span[0]) & (axis <= span[1])
     order = np.flatnonzero(inside)[np.argsort(axis[inside], kind="stable")]
-    segments = None if segments is None else segments[order].copy()
-    return axis[order], values[order], segments, kept[order], order
+    segments = None if n_segments is None else _a_bin("n_segments", n_segments, axis.shape, 1.0)[order]
+    return {
+        "freqs": axis[order],
+        "psd": values[order],
+        "keep": _flags(keep, axis.shape)[order],
+        "n_segments": segments,
+        "floor": _a_bin("floor", 0.0 if floor is None else floor, axis.shape, 0.0)[order],
+    }
 
 
-def _check_enough(axis, used, what):
+def _flags(keep, shape):
+    kept = np.ones(shape, bool) if keep is None else np.asarray(keep)
+    if kept.shape != shape or kept.dtype != bool:
+        raise ValueError(
+            f"keep has shape {kept.shape} and type {kept.dtype}; give True or False for each of {shape[0]} bins"
+        )
+    return kept
+
+
+def _a_bin(name, given, shape, lowest):
+    values = np.asarray(given, np.float64)
+    bad = values.shape not in ((), shape) or np.isinf(values).any() or (values < lowest).any()
+    if bad or (name == "n_segments" and np.isnan(values).any()):
+        raise ValueError(f"{name}={given} must be at least {lowest:g}: one number, or one for each of {shape[0]} bins")
+    return np.broadcast_to(values, shape)
+
+
+def _averages(segments, window, overlap):
+    """Effective K and the correlation of bins of a window; K as it is and None where neither is given."""
+    if window is None and overlap is None:
+        return segments, None
+    if segments is None:
+        raise ValueError("window and overlap correct a number of averages; give n_segments as well")
+    share = 0.0 if overlap is None else overlap
+    correlation, factor = window_correlation(window or "hann", share, float(np.median(segments)))
+    return np.maximum(segments / factor, 1.0), correlation
+
+
+def _check_enough(axis, used):
     if not used.any():
-        raise ValueError(f"no measured bin is {what}; at least {MIN_CELLS} are needed")
+        raise ValueError(f"no measured bin is kept; at least {MIN_CELLS} are needed")
     lowest, highest = axis[used][0], axis[used][-1]
     decades = np.log10(highest / lowest)
     if decades < MIN_DECADES:
         raise ValueError(
-            f"the bins {what} reach from {lowest:g} to {highest:g} Hz, {decades:.2g} decades; at least one is needed for a corner"
+            f"the bins kept reach from {lowest:g} to {highest:g} Hz, {decades:.2g} decades; at least one is needed for a corner"
         )
     n_cells = len(np.unique(np.floor(50 * np.log10(axis[used] / axis[0]) + 1e-6)))
     if n_cells < MIN_CELLS:
         raise ValueError(
-            f"{n_cells} cells of 50 a decade hold a bin that is {what}; at least {MIN_CELLS} are needed: use a finer "
+            f"{n_cells} cells of 50 a decade hold a bin that is kept; at least {MIN_CELLS} are needed: use a finer "
             "frequency resolution or drop less"
         )
 
 
-def _trimmed(axis, values, segments, usable, correlation, scale, gamma, lorentzians, warnings):
-    """Robust fits, bins left by one trim, K and the correlation of neighbouring bins."""
-    guessed = (0.0,) if correlation is None else correlation
-    start = np.ones(len(axis)) if segments is None else segments
-    problem = problem_of(axis, values, start, usable, guessed, scale, gamma, robust=True)
-    path = chosen(problem, lorentzians)
-    log_freqs = np.log(axis) - scale.log_freq
-
-    def log_ratio():
-        model, _ = log_psd_and_slopes(path[0].form, path[0].theta, log_freqs)
-        return np.log(np.where(usable, values, 1.0)) - scale.log_level - model
-
-    if segments is None:
-        segments = np.ones(len(axis))
-        segments[usable] = local_segments(log_ratio()[usable])
-        segments = np.interp(np.arange(len(axis)), np.flatnonzero(usable), segments[usable])
-        warnings.append(f"K is not known; it was measured on the spectrum: {np.median(segments):.3g}")
-        again = True
+def _calibrated(spectrum, usable, k_unknown, correlation, lorentzians, warnings):
+    """The spectrum with K and the correlation of bins that its scatter shows, and robust fits of it."""
+    path = chosen(spectrum.problem(usable, robust=True), lorentzians)
+    before = spectrum
+    ratio = spectrum.log_ratio(path[0])
+    if k_unknown:
+        found = local_segments(ratio[usable])
+        segments = np.interp(np.arange(len(usable)), np.flatnonzero(usable), found)
+        warnings.append(f"K is not known; it was measured on the spectrum: {np.median(found):.3g}")
     else:
-        segments, again = _scatter_believed(log_ratio()[usable], segments, usable, warnings)
+        segments = _scatter_believed(ratio[usable], spectrum.n_segments, usable, warnings)
+    spectrum = replace(spectrum, n_segments=segments)
     if correlation is None:
-        correlation = _correlation(log_ratio(), segments, usable)
-        again = again or sum(correlation) > 0
-    if again:
-        problem = problem_of(axis, values, segments, usable, correlation, scale, gamma, robust=True)
-        path = chosen(problem, lorentzians)
-    used = usable & ~_standing_out(axis, np.exp(np.clip(log_ratio(), -50, 50)), segments, usable, correlation)
-    return path, used, segments, correlation
+        spectrum = replace(spectrum, correlation=_correlation(ratio, segments, usable))
+    if spectrum.correlation != before.correlation or segments is not before.n_segments:
+        path = chosen(spectrum.problem(usable, robust=True), lorentzians)
+    return spectrum, path
 
 
 def _normal(log_ratio, segments):
@@ -184,13 +216,13 @@ def _scatter_believed(log_ratio, segments, usable, warnings):
     """K, smaller where the bins scatter more than it says: averages that overlap are not independent."""
     spread = lower_spread(_normal(log_ratio, segments[usable])) ** 2
     if spread < 1 + WILDER * 2 * SPREAD_ERROR / np.sqrt(len(log_ratio)):
-        return segments, False
+        return segments
     segments = np.maximum(segments / spread, 0.5)
     warnings.append(
         f"the bins scatter more than K says; {np.median(segments):.3g} was used. Averages that overlap count less: give "
         "window and overlap"
     )
-    return segments, True
+    return segments
 
 
 def _correlation(log_ratio, segments, usable) -> tuple[float, ...]:
@@ -200,8 +232,9 @@ def _correlation(log_ratio, segments, usable) -> tuple[float, ...]:
     return tuple(rho for rho in found if rho > 0)
 
 
-def _standing_out(axis, ratio, segments, usable, correlation):
-    """True where a window of kept bins lies above the model by more than chance explains."""
+def _standing_out(spectrum, usable, ratio):
+    """True where a window of kept bins lies above the model by more than chance explains; ratio : x/S."""
+    axis, segments, correlation = spectrum.freqs, spectrum.n_segments, spectrum.correlation
     index = np.flatnonzero(usable)
     weight, power = segments[index], segments[index] * ratio[index]
     sums = [np.concatenate([[0.0], np.cumsum(part)]) for part in (weight, power)]

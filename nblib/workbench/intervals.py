@@ -1,5 +1,4 @@
-"""Intervals of parameters by the profile likelihood: where the deviance, all others refitted, rises by phi times chi^2.
-"""
+"""Intervals of parameters by the profile likelihood: where the deviance, all others refitted, rises by phi times chi^2."""
 
 import numpy as np
 from jaxtyping import Float

@@ -57,9 +57,9 @@ def components(form: Form, theta: Float[ndarray, " parameter"], log_freqs: Float
 
 
 def log_psd_and_slopes(
-    form: Form, theta: Float[ndarray, " parameter"], log_freqs: Float[ndarray, " bin"]
+    form: Form, theta: Float[ndarray, " parameter"], log_freqs: Float[ndarray, " bin"], floor: Float[ndarray, " bin"]
 ) -> tuple[Float[ndarray, " bin"], Float[ndarray, "bin parameter"]]:
-    """ln S and d ln S / d theta."""
+    """ln S and d ln S / d theta; floor : a known part of S, at the scale of the model, >= 0."""
     logs = log_shapes(form, theta, log_freqs) + theta[form.amplitudes()][:, None]
     top = logs.max(axis=0)
     parts = np.exp(logs - top)
@@ -73,4 +73,7 @@ def log_psd_and_slopes(
         own = shares[int(form.power_law) :][: form.n_lorentzians].T
         # d ln[1 / (1 + r^2)] / d ln f_i = 2 r^2 / (1 + r^2)
         slopes[:, form.corners] = own * 2 / (1 + np.exp(-2 * (log_freqs[:, None] - theta[form.corners])))
-    return top + np.log(total), slopes
+    if not floor.any():
+        return top + np.log(total), slopes
+    own = np.exp(top) * total
+    return np.log(own + floor), slopes * (own / (own + floor))[:, None]

@@ -18,6 +18,7 @@ class Fit:
 
     Attributes
     ----------
+    floor : known part of psd, 0 where none was given
     keep : bins that were kept and measured
     n_segments : (bin,) K used
     correlation : of the power 1, 2, ... bins apart; () where none was seen
@@ -30,6 +31,7 @@ class Fit:
 
     freqs: Float[ndarray, " bin"]
     psd: Float[ndarray, " bin"]
+    floor: Float[ndarray, " bin"]
     keep: Bool[ndarray, " bin"]
     n_segments: Float[ndarray, " bin"]
     correlation: tuple[float, ...]
