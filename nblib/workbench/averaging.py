@@ -1,6 +1,6 @@
-"""Bins averaged in cells of ln f, and how much the dependence of neighbouring bins takes from their number of averages.
+"""Bins averaged in cells of ln f, and what the dependence of neighbouring bins takes from their number of averages.
 
-The mean of a cell keeps the likelihood: x of K averages each, n bins, is Gamma with n K; the mean of logarithms does not.
+The mean of n bins of K averages each is Gamma again, with n K averages; the mean of logarithms is not.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,15 @@ def averaged(
     first: float,
     floor: Float[ndarray, " bin"],
 ) -> Cells:
-    """Cells of the bins given; floor : known part of the PSD; correlation : of the power 1, 2, ... bins apart; first : ln f of the axis' first bin."""
+    """Cells of the bins given.
+
+    Parameters
+    ----------
+    log_freqs : ln frequency over a reference, not decreasing
+    correlation : of the power 1, 2, ... bins apart
+    first : log_freqs of the axis' first bin, where the first cell begins
+    floor : known part of the PSD
+    """
     place = np.floor(CELLS_A_DECADE * (log_freqs - first) / np.log(10) + 1e-6).astype(int)
     starts = np.flatnonzero(np.diff(place, prepend=place[0] - 1))
     counts = np.diff(np.append(starts, len(place)))
@@ -96,7 +104,7 @@ def _cell_scatter(counts, correlation):
 
 
 def expected_deviance(cells: Cells) -> tuple[float, float]:
-    """Mean and variance of the deviance of the true model, each cell at its own scatter, neighbours' dependence counted.
+    """Mean and variance of the true model's deviance, cells at their own scatter, neighbours' dependence counted.
 
     E 2K(u - 1 - ln u) = 2K(ln K - digamma K) and Var = 4K^2 (trigamma K - 1/K) for u = x/S of K averages.
     """

@@ -31,10 +31,7 @@ def chosen(problem: Problem, n_lorentzians: int | None = None, starts: tuple[Sol
     """
     path = _path(problem, n_lorentzians, starts)
     phi = _phi(problem, path[-1])
-    if n_lorentzians is None:
-        best = min(path, key=lambda one: _price(one, phi))
-    else:
-        best = path[-1]
+    best = min(path, key=lambda one: _price(one, phi)) if n_lorentzians is None else path[-1]
     if not problem.robust:  # which only has to find outliers
         others = _other_forms(problem, best, path, n_lorentzians is None)
         best = min([best, *others], key=lambda one: _price(one, phi))

@@ -124,8 +124,8 @@ def _checked(freqs, psd, n_segments, keep, floor, span):
         raise ValueError("freqs must be finite and not negative, in Hz")
     if (values < 0).any():
         raise ValueError(
-            f"{int((values < 0).sum())} values of psd are negative: decibels, or a floor that was subtracted? The scatter "
-            "of a difference is not that of an average; give the spectrum as measured, and the floor as floor"
+            f"{int((values < 0).sum())} values of psd are negative: decibels, or a floor that was subtracted? The "
+            "scatter of a difference is not that of an average; give the spectrum as measured, and the floor as floor"
         )
     inside = axis > 0
     if span is not None:
@@ -178,7 +178,8 @@ def _check_enough(axis, used):
     decades = np.log10(highest / lowest)
     if decades < MIN_DECADES:
         raise ValueError(
-            f"the bins kept reach from {lowest:g} to {highest:g} Hz, {decades:.2g} decades; at least one is needed for a corner"
+            f"the bins kept reach from {lowest:g} to {highest:g} Hz, {decades:.2g} decades; at least "
+            "one is needed for a corner"
         )
     n_cells = len(np.unique(np.floor(50 * np.log10(axis[used] / axis[0]) + 1e-6)))
     if n_cells < MIN_CELLS:
@@ -219,8 +220,8 @@ def _scatter_believed(log_ratio, segments, usable, warnings):
         return segments
     segments = np.maximum(segments / spread, 0.5)
     warnings.append(
-        f"the bins scatter more than K says; {np.median(segments):.3g} was used. Averages that overlap count less: give "
-        "window and overlap"
+        f"the bins scatter more than K says; {np.median(segments):.3g} was used. Averages that overlap count less: "
+        "give window and overlap"
     )
     return segments
 

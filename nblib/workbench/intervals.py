@@ -1,4 +1,4 @@
-"""Intervals of parameters by the profile likelihood: where the deviance, all others refitted, rises by phi times chi^2."""
+"""Profile likelihood: an interval ends where the deviance, all other parameters refitted, rises by phi times chi^2."""
 
 import numpy as np
 from jaxtyping import Float
