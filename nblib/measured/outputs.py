@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from nblib.measured.files.formats import READERS, SERIES_READERS
@@ -56,14 +56,24 @@ def prepare(folder: Path) -> None:
         raise ValueError(f"cannot write to {folder} ({error.strerror}); name another folder") from error
 
 
-def check_targets(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """Raise ValueError where a result would replace a file that the command reads, or one of another making."""
+def check_targets(
+    targets: Iterable[Path],
+    inputs: Iterable[Path],
+    is_own: Callable[[Path], bool] = is_product,
+    maker: str = "nblib detect",
+) -> None:
+    """Raise ValueError where a result would replace a file that the command reads, or one of another making.
+
+    Parameters
+    ----------
+    is_own : True for a file that the command `maker` wrote itself
+    """
     read = {path.resolve() for path in inputs}
     for target in targets:
         there = target.exists()
         if target.resolve() in read or (there and any(path.exists() and target.samefile(path) for path in read)):
             raise ValueError(f"its results would replace {target}, which this command reads; name another folder")
-        if there and not is_product(target):
+        if there and not is_own(target):
             raise ValueError(
-                f"its results would replace {target}, which nblib detect did not write; move it, or name another folder"
+                f"its results would replace {target}, which {maker} did not write; move it, or name another folder"
             )
