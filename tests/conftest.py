@@ -20,7 +20,7 @@ if find_spec("beartype"):
     from beartype import BeartypeConf, beartype
 
     checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
-LIGHT = ("measured", "test_public.py", "test_entry_points.py")
+LIGHT = ("measured", "workbench", "test_public.py", "test_entry_points.py")
 HEAVY = ("statistic_network", "readers_mutations", "spectrum_explorer")  # of measured/
 if any(find_spec(package) is None for package in EXTRAS["train"]):
     collect_ignore = [path.name for path in Path(__file__).parent.iterdir() if path.name not in LIGHT]

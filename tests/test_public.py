@@ -20,7 +20,7 @@ from nblib.project.extras import EXTRAS
 from nblib.project.paths import ROOT
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DETECTOR = ["Detection", "Flag", "NoiseDetector", "Spectra"]
+DETECTOR = ["Arrhenius", "Detection", "Fit", "Flag", "NoiseDetector", "Spectra", "arrhenius", "fit_spectrum"]
 IDEA = ["AttentionWithWeights", "NoiseBERT", "NoiseBERTDataset", "TrainConfig", "train", "train_many"]
 OPTIONS = "asd column db extensions false-alarm floor help json network out rate resolution segments series span unit"
 COLUMNS = ["fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability"]
