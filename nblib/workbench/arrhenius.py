@@ -20,9 +20,9 @@ ENERGIES = (
     -0.1,
     3.0,
 )  # eV, of lines that corners may be linked by; mains at a fixed frequency give small negative ones
-NEAR = 0.3  # ln units: a corner this close to a line may belong to it
+NEAR = 0.2  # ln units: a corner this close to a line may belong to it
 NEAR_ERRORS = 3.0  # standard errors, where that is more
-EXPECTED = 0.5  # share of the temperatures at which the line lies within the axis that must have a corner on it
+EXPECTED = 0.6  # share of the temperatures at which the line lies within the axis that must have a corner on it
 MARGIN = 2.0  # times: corners this close to an end of the axis are limits and are not linked
 MOST_TRAPS = 6
 TRAP_COLUMNS = (
@@ -56,7 +56,7 @@ class Trap:
 
     Attributes
     ----------
-    energy, low, high, error : eV, slope of ln(tau T^m) over 1/kT, its interval and standard error
+    energy, low, high, error : eV, slope of ln(tau T^m) over 1/kT, its interval, and half of that over its quantile
     log_prefactor : intercept, ln(tau_0) = -ln(sigma gamma_n)
     cross_section : sigma in cm^2 with its interval; None where gamma_n is not given or m is not 2
     dispersion : chi^2 / dof of the line; the errors are multiplied by its root
@@ -148,8 +148,9 @@ def arrhenius(
 
     Returns
     -------
-    Arrhenius. An interval has Student's t quantile for n - 2 degrees of freedom times sqrt(chi^2 / dof), n corners.
-    Where the model does not describe the bins kept, the corners of a spectrum are left out
+    Arrhenius. An interval is Student's t quantile for n - 2 degrees of freedom times sqrt(chi^2 / dof) times the error
+    that the n corners' own errors give, and never less than that error. Where the model does not describe the bins
+    kept, the corners of a spectrum are left out
 
     Raises
     ------
@@ -289,15 +290,16 @@ def _trap(members, t_power, gamma_n, level) -> Trap:
         energies[power] = _line(x, y, errors)[0]
     slope, base, covariance, dispersion = _line(x, np.array([point.log_tau(t_power) for point in members]), errors)
     quantile = float(student.ppf(0.5 + level / 2, len(members) - 2))
-    error, base_error = np.sqrt(dispersion * np.diag(covariance))
+    # one standard error at the corners' own errors at least: a few corners may lie on a line by chance
+    half, base_half = np.sqrt(np.diag(covariance)) * max(1.0, quantile * np.sqrt(dispersion))
     sigma = None
     if gamma_n is not None:
-        sigma = tuple(float(np.exp(-base + side * quantile * base_error) / gamma_n) for side in (0, -1, 1))
+        sigma = tuple(float(np.exp(-base + side * base_half) / gamma_n) for side in (0, -1, 1))
     return Trap(
         slope,
-        float(slope - quantile * error),
-        float(slope + quantile * error),
-        float(error),
+        float(slope - half),
+        float(slope + half),
+        float(half / quantile),
         base,
         sigma,
         dispersion,

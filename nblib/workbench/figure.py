@@ -9,6 +9,7 @@ from nblib.workbench.constants import BOLTZMANN
 
 PANELS = (3, 2, 1.4)  # relative heights
 SIZE = (7.0, 8.0)  # inches
+TICK_ROOM = 0.07  # of the axis, for the label of a tick
 
 
 def plot_fit(fit, axes=None):
@@ -106,8 +107,19 @@ def plot_arrhenius(found, axes=None):
     left.legend(frameon=False, fontsize=8)
     top = left.secondary_xaxis("top", functions=(_inverse, _inverse))
     top.set_xlabel("T [K]")
+    ticks = _spread(sorted(set(found.temperatures)), left.get_xlim())
+    top.set_xticks(ticks, [f"{tick:.4g}" for tick in ticks])
     right.set(yscale="log", xlabel="T [K]", ylabel=f"Plateau [{readable_unit(found.unit)}]")
     return axes
+
+
+def _spread(temperatures, limits) -> list[float]:
+    """Temperatures whose ticks do not touch each other, the highest first."""
+    kept: list[float] = []
+    for temperature in temperatures[::-1]:
+        if not kept or abs(_inverse(temperature) - _inverse(kept[-1])) > TICK_ROOM * abs(limits[1] - limits[0]):
+            kept.append(temperature)
+    return kept
 
 
 def _inverse(values):

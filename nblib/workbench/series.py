@@ -73,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nblib arrhenius",
         description="Activation energies from spectra of one device at three or more temperatures: flags, fits, "
-        "corners linked over temperature, ln(tau T^m) against 1/kT, with and without the flags. Writes traps.csv, corners.csv, "
-        "arrhenius.json, .png and .pdf. Nothing is sent anywhere and the files read are never changed.",
+        "corners linked over temperature, ln(tau T^m) against 1/kT, with and without the flags. Writes traps.csv, "
+        "corners.csv, arrhenius.json, .png and .pdf. Nothing is sent anywhere and the files read are never changed.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument(
