@@ -294,7 +294,8 @@ def _trap(members, t_power, gamma_n, level) -> Trap:
     half, base_half = np.sqrt(np.diag(covariance)) * max(1.0, quantile * np.sqrt(dispersion))
     sigma = None
     if gamma_n is not None:
-        sigma = tuple(float(np.exp(-base + side * base_half) / gamma_n) for side in (0, -1, 1))
+        value, factor = float(np.exp(-base) / gamma_n), float(np.exp(base_half))
+        sigma = (value, value / factor, value * factor)
     return Trap(
         slope,
         float(slope - half),

@@ -1,7 +1,6 @@
 """One fit of the bins of a spectrum: its terms with intervals, and whether it describes the data."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -195,8 +194,8 @@ def _terms(problem, solution, scale: Spectrum, phi, level):
         if name == "gamma":
             found.append(Term(name, unit, value, low, high, error, note))
         else:
-            numbers: list[Any] = [float(np.exp(number + shift)) for number in (value, low, high)]
-            found.append(Term(name, unit, *numbers, error, note))
+            low, high = float(np.exp(low + shift)), float(np.exp(high + shift))
+            found.append(Term(name, unit, float(np.exp(value + shift)), low, high, error, note))
     return found, None
 
 
