@@ -27,7 +27,7 @@ if any(find_spec(package) is None for package in EXTRAS["train"]):
     collect_ignore += [f"measured/test_{name}.py" for name in HEAVY]
 # these take what users, JSON and papermill give (lists for tuples, complex numbers) and refuse the rest themselves
 UNCHECKED = {"nblib.training.config", "nblib.measured.result", "nblib.measured.detector", "nblib.measured.welch"}
-UNCHECKED |= {"nblib.workbench.fit", "nblib.workbench.arrhenius"}
+UNCHECKED |= {"nblib.workbench.fit", "nblib.workbench.arrhenius", "nblib.workbench.one_temperature"}
 UNCHECKED |= {"nblib.workbench.model", "nblib.workbench.estimate"}  # called thousands of times in a fit
 NOTEBOOKS_FIRST = ("06", "03", "05")  # the longest of them
 CLONE = Path(__file__).resolve().parent.parent

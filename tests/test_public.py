@@ -113,6 +113,8 @@ def test_a_name_whose_extra_is_missing_says_what_to_install(program, tmp_path):
     [
         (["--help"], 0, ""),
         (["detect", "--help"], 0, ""),
+        (["fit", "--help"], 0, ""),
+        (["arrhenius", "--help"], 0, ""),
         (["train"], 2, "nblib train needs torch: pip install 'nblib[train]'\n"),
         (["run", "book.ipynb"], 2, "nblib run needs papermill: pip install 'nblib[notebooks]'\n"),
         (["outputs"], 0, ""),

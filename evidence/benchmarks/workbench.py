@@ -1,9 +1,9 @@
 """Corner frequencies and activation energies against the truth of simulated devices.
 
 Spectra: the share with a Lorentzian where there is none, the right number, the error of the corner frequencies and the
-coverage of their intervals, by contamination and by the bins that are kept. Series: the energy over ten temperatures from
-the bins kept by the detector and from all bins, and the coverage of its interval. Each draw is written as it is done; a
-second call goes on from there. Writes runs/benchmarks/workbench.json.
+coverage of their intervals, by contamination and by the bins that are kept. Series: the energy over ten temperatures
+from the bins kept by the detector and from all bins, and the coverage of its interval. Each draw is written as it is
+done; a second call goes on from there. Writes runs/benchmarks/workbench.json.
 """
 
 import json

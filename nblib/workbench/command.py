@@ -1,6 +1,7 @@
 """`nblib fit FILE...`: corner frequencies of a user's own spectra, with and without what was flagged."""
 
 import argparse
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from nblib.measured.advice import as_options
 from nblib.measured.outputs import check_targets, free_name, output_names, prepare
 from nblib.workbench import products
+from nblib.workbench.one_temperature import ConditionalEnergy, conditional_energies
 from nblib.workbench.options import add_options, checked, detector_of, fitted, settings
 
 
@@ -20,6 +22,7 @@ def fit_command(arguments: list[str]) -> int:
     """
     options = _parser().parse_args(arguments)
     checked(options)
+    _check_prefactor(options)
     if not options.json:
         prepare(options.out)
     detector, names = detector_of(options), output_names(options.files)
@@ -44,8 +47,31 @@ def _parser() -> argparse.ArgumentParser:
         "NAME.model.csv. Nothing is sent anywhere and the files read are never changed.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--prefactor", metavar="P", help="1/s, assumed: energies at one temperature; one, or one a corner (P1,P2)"
+    )
+    parser.add_argument("--temperature", type=float, metavar="K", help="of the spectrum, goes with --prefactor")
     add_options(parser)
     return parser
+
+
+def _check_prefactor(options) -> None:
+    """The assumed prefactors as numbers, in place."""
+    if (options.prefactor is None) != (options.temperature is None):
+        raise ValueError(
+            "--prefactor and --temperature go together; without an assumed prefactor: nblib arrhenius FOLDER"
+        )
+    if options.prefactor is not None:
+        try:
+            options.prefactor = [float(text) for text in options.prefactor.split(",")]
+        except ValueError:
+            raise ValueError(f"--prefactor {options.prefactor} must be numbers in 1/s, a comma between them") from None
+
+
+def _energies(one, options) -> list[ConditionalEnergy]:
+    if options.prefactor is None:
+        return []
+    return list(conditional_energies(one.fit, options.temperature, options.prefactor))
 
 
 def _one_file(path, name, taken, detector, options) -> list[dict]:
@@ -63,6 +89,16 @@ def _one_file(path, name, taken, detector, options) -> list[dict]:
         share = one.fit.keep.sum() / max(int((one.fit.psd > 0).sum()), 1)
         print(f"  {share:.1%} of the bins kept, {len(one.flags)} ranges dropped")
         print(products.table(one.fit), products.verdict(one.fit), sep="\n")
+        for energy in _energies(one, options):
+            value, low, high = (1e3 * number for number in (energy.energy, energy.low, energy.high))
+            print(
+                f"  {energy.corner:.4g} Hz: {value:.2f} meV [{low:.2f}, {high:.2f}], prefactor {energy.prefactor:.4g} / s,"
+                f" {energy.note}"
+            )
         written = products.write_products(options.out, own, path, one, settings(options))
         print(f"wrote {', '.join(map(str, written))}\n")
-    return [products.as_json(path, one, settings(options)) for one in found]
+    return [
+        products.as_json(path, one, settings(options))
+        | {"conditional_energies": [dataclasses.asdict(energy) for energy in _energies(one, options)]}
+        for one in found
+    ]

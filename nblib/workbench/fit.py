@@ -67,12 +67,17 @@ def fit_spectrum(
     """
     _check_options(lorentzians, gamma, level)
     given = _checked(freqs, psd, n_segments, keep, floor, span)
+    segments, correlation = _averages(given["n_segments"], window, overlap)
+    return _both(given, segments, correlation, lorentzians, gamma, level, unit)
+
+
+def _both(given, segments, correlation, lorentzians, gamma, level, unit) -> Fit:
+    """The fit of the bins kept and that of all bins; segments, correlation : None where they are to be measured."""
     axis, values, kept, known = given["freqs"], given["psd"], given["keep"], given["floor"]
     measured = np.isfinite(values) & (values > 0) & np.isfinite(known)
     values, known = np.where(measured, values, np.nan), np.where(measured, known, 0.0)
     _check_enough(axis, measured & kept)
     warnings: list[str] = []
-    segments, correlation = _averages(given["n_segments"], window, overlap)
     spectrum = Spectrum(
         axis,
         values,

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from nblib import Arrhenius, arrhenius
+from nblib.simulation.physics import CROSS_SECTION_BETA, THERMAL_VELOCITY, TRAP_DENSITY, corner_frequency
 from nblib.workbench.arrhenius import POINT_COLUMNS, TRAP_COLUMNS
 from nblib.workbench.constants import BOLTZMANN, GAMMA_PER_MASS
 from nblib.workbench.description import Description, Term
+from nblib.workbench.one_temperature import conditional_energies
 from nblib.workbench.result import Fit
 from nblib.workbench.temperatures import in_header, in_name, temperatures_of
 
@@ -148,6 +150,30 @@ def test_tables_and_figure():
     left, right = found.plot()
     assert left.get_xlabel() == "1 / kT [1/eV]" and right.get_ylabel() == "Plateau [A$^{2}$/Hz]"
     assert any("0.300 eV" in text.get_text() for text in left.get_legend().get_texts())
+
+
+# ---- one temperature ----
+
+
+def test_the_studys_energy_follows_from_its_prefactor_and_a_factor_e_in_it_is_kt():
+    """Planted bug: the interval's ends in the corner's order; the energy falls as the corner rises."""
+    corner = float(corner_frequency(np.array([21.0]), CROSS_SECTION_BETA)[0])
+    rate = CROSS_SECTION_BETA * TRAP_DENSITY * THERMAL_VELOCITY
+    (found,) = conditional_energies(_fit([corner]), 300.0, [rate])
+    assert found.energy == pytest.approx(0.021, rel=0.003)  # the study's k is 0.2 % low
+    assert found.low < found.energy < found.high and found.note == "conditional on an assumed cross-section"
+    (other,) = conditional_energies(_fit([corner]), 300.0, [rate * np.e])
+    assert other.energy - found.energy == pytest.approx(BOLTZMANN * 300)
+    assert conditional_energies(_fit([corner], probability=1e-9), 300.0, [rate]) == ()
+
+
+@pytest.mark.parametrize(
+    ("temperature", "prefactor", "words"),
+    [(-1.0, [1e4], "in K"), (300.0, [0.0], "in 1/s"), (300.0, [1e4, 1e4], "2 prefactors for 1 corners")],
+)
+def test_bad_prefactors_are_refused(temperature, prefactor, words):
+    with pytest.raises(ValueError, match=words):
+        conditional_energies(_fit([100.0]), temperature, prefactor)
 
 
 # ---- temperatures ----

@@ -67,6 +67,8 @@ def test_dropped_ranges_current_and_range_reach_the_fit(tmp_path, capsys):
         (["--current", "0"], "other than 0"),
         (["--drop", "nothing.csv"], "neither auto nor none nor a file"),
         (["--range", "500:600"], "decades"),
+        (["--prefactor", "1e4"], "go together"),
+        (["--prefactor", "x", "--temperature", "300"], "numbers in 1/s"),
     ],
 )
 def test_bad_options_are_refused(arguments, words, tmp_path, capsys):
