@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from nblib.model import NoiseBERT
     from nblib.training.config import TrainConfig
     from nblib.training.loop import train, train_many
+    from nblib.workbench.arrhenius import Arrhenius, arrhenius
+    from nblib.workbench.fit import fit_spectrum
+    from nblib.workbench.result import Fit
 
     __version__: str
 
 # where each public name lives; detection never waits for torch
 HOMES = {
+    "Arrhenius": "nblib.workbench.arrhenius",
     "AttentionWithWeights": "nblib.attention",
     "Detection": "nblib.measured.result",
+    "Fit": "nblib.workbench.result",
     "Flag": "nblib.measured.flags",
     "NoiseBERT": "nblib.model",
     "NoiseBERTDataset": "nblib.dataset",
@@ -35,14 +40,18 @@ HOMES = {
     "Spectra": "nblib.measured.files.readers",
     "TrainConfig": "nblib.training.config",
     "analyse": "nblib.measured.analyse",
+    "arrhenius": "nblib.workbench.arrhenius",
+    "fit_spectrum": "nblib.workbench.fit",
     "train": "nblib.training.loop",
     "train_many": "nblib.training.loop",
 }
 GONE = ("analysis", "detection", "evaluation", "reporting", "spectra")  # importing one says where its parts are
 
 __all__ = [
+    "Arrhenius",
     "AttentionWithWeights",
     "Detection",
+    "Fit",
     "Flag",
     "NoiseBERT",
     "NoiseBERTDataset",
@@ -50,11 +59,13 @@ __all__ = [
     "Spectra",
     "TrainConfig",
     "analyse",
+    "arrhenius",
+    "fit_spectrum",
     "train",
     "train_many",
 ]
 if any(find_spec(package) is None for package in EXTRAS["train"]):
-    __all__[:] = [name for name in __all__ if HOMES[name].startswith("nblib.measured.")]
+    __all__[:] = [name for name in __all__ if HOMES[name].startswith(("nblib.measured.", "nblib.workbench."))]
 
 
 if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of nblib's

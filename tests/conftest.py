@@ -20,13 +20,15 @@ if find_spec("beartype"):
     from beartype import BeartypeConf, beartype
 
     checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
-LIGHT = ("measured", "test_public.py", "test_entry_points.py")
+LIGHT = ("measured", "workbench", "test_public.py", "test_entry_points.py")
 HEAVY = ("statistic_network", "readers_mutations", "spectrum_explorer")  # of measured/
 if any(find_spec(package) is None for package in EXTRAS["train"]):
     collect_ignore = [path.name for path in Path(__file__).parent.iterdir() if path.name not in LIGHT]
     collect_ignore += [f"measured/test_{name}.py" for name in HEAVY]
 # these take what users, JSON and papermill give (lists for tuples, complex numbers) and refuse the rest themselves
 UNCHECKED = {"nblib.training.config", "nblib.measured.result", "nblib.measured.detector", "nblib.measured.welch"}
+UNCHECKED |= {"nblib.workbench.fit", "nblib.workbench.arrhenius", "nblib.workbench.one_temperature"}
+UNCHECKED |= {"nblib.workbench.model", "nblib.workbench.estimate"}  # called thousands of times in a fit
 NOTEBOOKS_FIRST = ("06", "03", "05")  # the longest of them
 CLONE = Path(__file__).resolve().parent.parent
 MODULES = {

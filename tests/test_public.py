@@ -21,7 +21,10 @@ from nblib.project.extras import EXTRAS
 from nblib.project.paths import ROOT
 
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DETECTOR = ["Detection", "Flag", "NoiseDetector", "Spectra", "analyse"]
+DETECTOR = [
+    *("Arrhenius", "Detection", "Fit", "Flag", "NoiseDetector", "Spectra"),
+    *("analyse", "arrhenius", "fit_spectrum"),
+]
 IDEA = ["AttentionWithWeights", "NoiseBERT", "NoiseBERTDataset", "TrainConfig", "train", "train_many"]
 OPTIONS = (
     "asd column db extensions false-alarm floor help jobs json keep-format network out pdf rate resolution segments "
@@ -119,6 +122,8 @@ def test_a_name_whose_extra_is_missing_says_what_to_install(program, tmp_path):
     [
         (["--help"], 0, ""),
         (["detect", "--help"], 0, ""),
+        (["fit", "--help"], 0, ""),
+        (["arrhenius", "--help"], 0, ""),
         (["train"], 2, "nblib train needs torch: pip install 'nblib[train]'\n"),
         (["run", "book.ipynb"], 2, "nblib run needs papermill: pip install 'nblib[notebooks]'\n"),
         (["outputs"], 0, ""),

@@ -26,7 +26,7 @@ ROOMS = (
         "model",
         "losses",
     ),
-    *("prediction", "training", "assessment", "notebook", "measured", "__main__", "evidence"),
+    *("prediction", "training", "assessment", "notebook", "measured", "workbench", "__main__", "evidence"),
 )
 IDEA = (*("attention", "model", "losses", "simulation", "dataset", "scoring", "prediction", "training", "assessment"),)
 GROUND = ("project", "cells", "smoothing", "style", "stored", "live")

@@ -5,7 +5,7 @@ import os
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,15 +147,25 @@ def prepare(folder: Path) -> None:
         raise ValueError(f"cannot write to {folder} ({error.strerror}); name another folder with out=DIR") from error
 
 
-def check_targets(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """Raise ValueError where a result would replace a file that is read, or one of another making."""
+def check_targets(
+    targets: Iterable[Path],
+    inputs: Iterable[Path],
+    is_own: Callable[[Path], bool] = is_product,
+    maker: str = "nblib",
+) -> None:
+    """Raise ValueError where a result would replace a file that the command reads, or one of another making.
+
+    Parameters
+    ----------
+    is_own : True for a file that the command `maker` wrote itself
+    """
     read = {path.resolve() for path in inputs}
     for target in targets:
         there = target.exists()
         if target.resolve() in read or (there and any(path.exists() and target.samefile(path) for path in read)):
             raise ValueError(f"its results would replace {target}, which is read; name another folder with out=DIR")
-        if there and not is_product(target):
+        if there and not is_own(target):
             raise ValueError(
-                f"its results would replace {target}, which nblib did not write; move it, or name another folder with "
-                "out=DIR"
+                f"its results would replace {target}, which {maker} did not write; move it, or name another folder "
+                "with out=DIR"
             )

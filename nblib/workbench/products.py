@@ -1,0 +1,181 @@
+"""What a fit leaves behind: a printed table, CSV and JSON of its terms, the model at each frequency, the figure."""
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from nblib.project.paths import write_whole
+from nblib.workbench.options import Fitted
+from nblib.workbench.result import FIT_COLUMNS, Fit
+
+PRODUCTS = ("fit.csv", "fit.json", "model.csv", "fit.png", "fit.pdf")
+SCHEMA = 1  # of the JSON; it rises when a key changes its name or its meaning
+MAKER = "nblib fit"  # stands in the figures' metadata
+PACKAGES = ("nblib", "numpy", "scipy")
+SMALLEST = 1e-9  # probabilities below are written as such
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that a fit depends on."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def table(fit: Fit) -> str:
+    """The terms of both fits side by side, each with its interval, and how far the flags moved them."""
+    import pandas as pd
+
+    rows = []
+    for term in fit.kept.terms:
+        unit = (fit.unit or "unit^2/Hz") if term.unit == "psd" else "" if term.unit == "1" else term.unit
+        shift = fit.shift(term)
+        moved = "" if np.isnan(shift) else f"{shift:+.1f} s.e."
+        rows.append(
+            (f"{term.name} [{unit}]" if unit else term.name, _text(term), _nearest(fit, term), moved, term.note)
+        )
+    names = ("term", f"kept [{fit.level:.0%}]", f"all bins [{fit.level:.0%}]", "all bins - kept", "note")
+    return pd.DataFrame(rows, columns=list(names)).to_string(index=False)
+
+
+def _text(term) -> str:
+    return f"{term.value:.4g} [{term.low:.4g}, {term.high:.4g}]"
+
+
+def _nearest(fit, term) -> str:
+    """The term of its kind that the fit of all bins has next to it."""
+    kind = term.name.split()[0]
+    others = [one for one in fit.all_bins.terms if one.name.split()[0] == kind]
+    return _text(min(others, key=lambda one: abs(np.log(one.value / term.value)))) if others else "none"
+
+
+def verdict(fit: Fit) -> str:
+    """One line: does the model describe the bins kept, and all bins."""
+
+    def said(found):
+        chance = f"p < {SMALLEST:g}" if found.probability < SMALLEST else f"p = {found.probability:.2g}"
+        return f"{'described' if found.described else 'NOT DESCRIBED'} ({chance})"
+
+    text = f"bins kept: {said(fit.kept)}; all bins: {said(fit.all_bins)}"
+    if not fit.described:
+        text += "\n  the model does not describe the bins kept: its corners are no measurement, and no "
+        text += "energy follows from them"
+    return text
+
+
+def as_json(path: Path, found: Fitted, options: dict) -> dict:
+    """The result as `nblib fit --json` prints it; plain numbers, null where a number is not finite."""
+    fit = found.fit
+    return {
+        "schema": SCHEMA,
+        "file": found.measured.label,
+        "sha256": sha256(path),
+        "unit": fit.unit,
+        "bins": len(fit.freqs),
+        "bins_kept": int(fit.keep.sum()),
+        "bins_trimmed": int((fit.keep & ~fit.kept.used).sum()),
+        "segments": {
+            "stated": None if found.measured.n_segments is None else float(found.measured.n_segments),
+            "used": float(np.median(fit.n_segments)),
+            "correlation": list(fit.correlation),
+        },
+        "level": fit.level,
+        "kept": _side(fit.kept),
+        "all_bins": _side(fit.all_bins),
+        "shift": {term.name: _finite(fit.shift(term)) for term in fit.kept.terms},
+        "flags": [flag.as_row() for flag in found.flags],
+        "warnings": list(found.notes),
+        "options": options,
+        "versions": versions(),
+    }
+
+
+def _side(found) -> dict:
+    terms = [
+        {
+            "name": term.name,
+            "unit": term.unit,
+            **{key: _finite(getattr(term, key)) for key in ("value", "low", "high", "error")},
+            "note": term.note,
+        }
+        for term in found.terms
+    ]
+    numbers = {key: _finite(getattr(found, key)) for key in ("deviance", "dof", "probability", "phi")}
+    return {"described": found.described, **numbers, "terms": terms}
+
+
+def _finite(number) -> float | None:
+    return float(number) if np.isfinite(number) else None
+
+
+def product_paths(folder: Path, name: str) -> list[Path]:
+    """The files that `write_products` writes: NAME.fit.csv, .fit.json, .model.csv, .fit.png, .fit.pdf."""
+    return [folder / f"{name}.{ending}" for ending in PRODUCTS]
+
+
+def is_product(path: Path) -> bool:
+    """True for a file that `write_products` wrote, known by its headings, its keys or the maker's name in a figure."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    heading = content.splitlines()[0].decode(errors="replace") if content else ""
+    if path.name.endswith(".model.csv"):
+        return heading.startswith("frequency [Hz],psd [") and ",kept,used,model [" in heading
+    if path.suffix == ".csv":
+        return heading == ",".join(FIT_COLUMNS)
+    if path.suffix == ".json":
+        return all(f'"{key}": '.encode() in content for key in ("sha256", "kept", "all_bins", "shift"))
+    return MAKER.encode() in content
+
+
+def write_products(folder: Path, name: str, path: Path, found: Fitted, options: dict) -> list[Path]:
+    """Write the files of `product_paths` into a folder, made if absent; path : the file that was read.
+
+    Raises
+    ------
+    ValueError where a file cannot be written
+    """
+    paths = product_paths(folder, name)
+    terms, document, model, *figures = paths
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(terms, found.fit.to_frame().to_csv(index=False, float_format="%.8g"))
+        write_whole(document, json.dumps(as_json(path, found, options), indent=1, allow_nan=False) + "\n")
+        write_whole(model, model_frame(found.fit).to_csv(index=False, float_format="%.9g"))
+        _figures(figures, found)
+    except OSError as error:
+        raise ValueError(f"cannot write {error.filename or folder}: {error.strerror}") from error
+    return paths
+
+
+def model_frame(fit: Fit):
+    """Spectrum, which bins were kept and used, the model and its components: a pandas table, a row a bin."""
+    import pandas as pd
+
+    unit = fit.unit or "unit^2/Hz"
+    columns = {"frequency [Hz]": fit.freqs, f"psd [{unit}]": fit.psd}
+    columns |= {"kept": fit.keep.astype(int), "used": fit.kept.used.astype(int)}
+    columns |= {f"model [{unit}]": fit.kept.psd + fit.floor}
+    columns |= {f"{name} [{unit}]": part for name, part in fit.kept.parts.items()}
+    return pd.DataFrame(columns | {f"all bins [{unit}]": fit.all_bins.psd + fit.floor})
+
+
+def _figures(paths, found):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from nblib.workbench.figure import PANELS, SIZE
+
+    figure = Figure(figsize=SIZE, layout="constrained")
+    FigureCanvasAgg(figure)  # no screen is needed, and the user's own backend is left alone
+    axes = found.fit.plot(figure.subplots(3, 1, height_ratios=PANELS, sharex=True))
+    axes[0].set_title(found.measured.label, fontsize=9)
+    for path in paths:
+        figure.savefig(path, dpi=150, metadata={"Software" if path.suffix == ".png" else "Creator": MAKER})

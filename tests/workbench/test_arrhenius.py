@@ -1,0 +1,237 @@
+"""Energies from corners at several temperatures: linking, intervals, what is left out and what is refused."""
+
+import numpy as np
+import pytest
+
+from nblib import Arrhenius, arrhenius
+from nblib.simulation.physics import CROSS_SECTION_BETA, THERMAL_VELOCITY, TRAP_DENSITY, corner_frequency
+from nblib.workbench.arrhenius import POINT_COLUMNS, TRAP_COLUMNS
+from nblib.workbench.constants import BOLTZMANN, GAMMA_PER_MASS
+from nblib.workbench.description import Description, Term
+from nblib.workbench.one_temperature import conditional_energies
+from nblib.workbench.result import Fit
+from nblib.workbench.temperatures import in_header, in_name, temperatures_of
+
+TEMPERATURES = np.linspace(200.0, 350.0, 6)
+FREQS = np.array([1.0, 1e5])
+
+
+def _corner(energy, temperature, log_prefactor=-16.0, t_power=2.0):
+    """f = T^m exp(-E/kT - ln tau_0) / (2 pi)."""
+    return temperature**t_power * np.exp(-energy / (BOLTZMANN * temperature) - log_prefactor) / (2 * np.pi)
+
+
+def _description(corners, error=0.05, probability=0.5, note=""):
+    terms = []
+    for number, corner in enumerate(corners, start=1):
+        low, high = corner * np.exp(-1.96 * error), corner * np.exp(1.96 * error)
+        terms.append(Term(f"corner {number}", "Hz", corner, low, high, error, note))
+        terms.append(Term(f"plateau {number}", "psd", 1 / corner, 0.9 / corner, 1.1 / corner, 0.1))
+    used, nothing = np.ones(2, bool), np.ones(2)
+    return Description(used, tuple(terms), 100.0, 100.0, probability, 1.0, nothing, {})
+
+
+def _fit(corners, all_corners=(), **given):
+    kept, every = _description(corners, **given), _description(all_corners, probability=0.0)
+    ones = np.ones(2)
+    return Fit(FREQS, ones, 0 * ones, np.ones(2, bool), ones, (), kept, every, 0.95, "A^2/Hz", ())
+
+
+def _series(energy=0.3, t_power=2.0):
+    return [_fit([_corner(energy, kelvin, t_power=t_power)]) for kelvin in TEMPERATURES]
+
+
+@pytest.mark.parametrize("t_power", [2.0, 1.5, 0.0])
+def test_an_exact_line_gives_its_energy_and_prefactor(t_power):
+    """Planted bugs: ln f for ln tau; log10; the study's k, 0.2 % too low."""
+    logs = -16.0 if t_power else -27.0
+    fits = [_fit([_corner(0.3, kelvin, logs, t_power)]) for kelvin in TEMPERATURES]
+    (trap,) = arrhenius(fits, TEMPERATURES, t_power).kept
+    assert trap.energy == pytest.approx(0.3, abs=1e-9) and trap.log_prefactor == pytest.approx(logs, abs=1e-6)
+    assert trap.cross_section is None and len(trap.points) == 6
+
+
+def test_the_cross_section_is_the_prefactor_over_gamma_n():
+    (trap,) = arrhenius(_series(), TEMPERATURES, gamma_n=1.07e21).kept
+    value, low, high = trap.cross_section
+    assert value == pytest.approx(np.exp(16.0) / 1.07e21) and low < value < high
+
+
+def test_gamma_n_of_the_constants():
+    """3.256e21 cm^-2 s^-1 K^-2 times the mass; those in use for silicon are of masses 0.33 and 0.55."""
+    assert pytest.approx(3.2565e21, rel=1e-4) == GAMMA_PER_MASS
+    assert pytest.approx(0.33, abs=0.005) == 1.07e21 / GAMMA_PER_MASS
+    assert pytest.approx(0.55, abs=0.005) == 1.78e21 / GAMMA_PER_MASS
+
+
+def test_the_energy_moves_with_the_power_of_t_as_m_k_t():
+    """E(m) = E(0) - m k T; at 280 K, T^2 against none is 48 meV. Planted bug: the sign of m."""
+    fits = [_fit([_corner(0.3, kelvin)]) for kelvin in (270.0, 280.0, 290.0)]
+    (trap,) = arrhenius(fits, [270.0, 280.0, 290.0]).kept
+    assert trap.energies[0.0] - trap.energies[2.0] == pytest.approx(0.0483, abs=1e-4)
+    assert trap.energies[0.0] - trap.energies[1.5] == pytest.approx(1.5 * BOLTZMANN * 280, rel=3e-3)
+
+
+def test_two_traps_are_told_apart_and_a_stray_corner_belongs_to_none():
+    """Planted bugs: corners linked by their order; every corner forced into a trap."""
+    rng = np.random.default_rng(0)
+    fits = []
+    for place, kelvin in enumerate(TEMPERATURES):
+        corners = [_corner(0.3, kelvin), _corner(0.12, kelvin, -6.0)]
+        if place == 2:
+            corners.append(3.0)
+        fits.append(_fit(np.array(corners) * np.exp(0.05 * rng.standard_normal(len(corners)))))
+    found = arrhenius(fits, TEMPERATURES)
+    energies = sorted(trap.energy for trap in found.kept)
+    assert energies == pytest.approx([0.12, 0.3], abs=0.01)
+    assert [point.temperature for point in found.loose[0]] == [TEMPERATURES[2]]
+
+
+def test_what_is_not_described_or_a_limit_is_left_out_of_the_energies_and_all_bins_are_compared():
+    """Planted bug: the gate ignored."""
+    fits = _series()
+    fits[0] = _fit([1e4], probability=1e-9)
+    fits[1] = _fit([1e4], note="limit: within a factor of 2 of the lowest frequency")
+    fits = [
+        _fit([c.value for c in fit.corners], [150.0]) if fit.described and fit.corners[0].note == "" else fit
+        for fit in fits
+    ]
+    found = arrhenius(fits, TEMPERATURES)
+    (trap,) = found.kept
+    assert len(trap.points) == 4 and trap.energy == pytest.approx(0.3, abs=1e-9)
+    assert found.described == (False, True, True, True, True, True)
+    (raw,) = found.all_bins
+    assert -0.07 < raw.energy < -0.03  # a fixed frequency: -m k T
+
+
+def test_no_trap_where_corners_lie_on_no_line():
+    """20 series of random corners. Planted bug: three corners near a line were a trap, wherever the others lay."""
+    rng, traps = np.random.default_rng(1), 0
+    for corners in 10 ** rng.uniform(1, 4, (20, 6)):
+        traps += len(arrhenius([_fit([corner]) for corner in corners], TEMPERATURES).kept)
+    assert traps <= 1
+
+
+@pytest.mark.parametrize("n_temperatures", [3, 4, 8])
+def test_intervals_of_the_energy_cover(n_temperatures):
+    """200 series. Planted bugs: the normal quantile at three corners; sqrt(chi^2/dof) left out."""
+    rng, kelvin = np.random.default_rng(0), np.linspace(280, 350, n_temperatures)
+    truth = np.array([_corner(0.3, one) for one in kelvin])
+    covered = 0
+    for _ in range(200):
+        drawn = truth * np.exp(0.03 * rng.standard_normal(n_temperatures))
+        (trap,) = arrhenius([_fit([corner]) for corner in drawn], kelvin).kept
+        covered += trap.low <= 0.3 <= trap.high
+    assert 0.91 <= covered / 200 <= 0.995
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"temperatures": [300.0, 310.0]}, "2 temperatures for 6 fits"),
+        ({"temperatures": [300.0, 310.0] * 3}, "2 different temperatures; an energy needs at least 3"),
+        ({"temperatures": [-5.0, 1, 2, 3, 4, 5]}, "positive, in K"),
+        ({"t_power": np.nan}, "such as 2, 1.5 or 0"),
+        ({"gamma_n": 1e21, "t_power": 0.0}, "goes with t_power=2"),
+    ],
+)
+def test_bad_input_is_refused(given, words):
+    """Planted bug: a line through two points."""
+    with pytest.raises(ValueError, match=words):
+        arrhenius(**({"fits": _series(), "temperatures": TEMPERATURES} | given))
+
+
+def test_tables_and_figure():
+    found = arrhenius(_series(), TEMPERATURES)
+    assert isinstance(found, Arrhenius)
+    frame, points = found.to_frame(), found.points_frame()
+    assert list(frame.columns) == list(TRAP_COLUMNS) and len(frame) == 1
+    assert list(points.columns) == list(POINT_COLUMNS) and list(points.trap) == [1] * 6
+    left, right = found.plot()
+    assert left.get_xlabel() == "1 / kT [1/eV]" and right.get_ylabel() == "Plateau [A$^{2}$/Hz]"
+    assert any("0.300 eV" in text.get_text() for text in left.get_legend().get_texts())
+
+
+# ---- one temperature ----
+
+
+def test_the_studys_energy_follows_from_its_prefactor_and_a_factor_e_in_it_is_kt():
+    """Planted bug: the interval's ends in the corner's order; the energy falls as the corner rises."""
+    corner = float(corner_frequency(np.array([21.0]), CROSS_SECTION_BETA)[0])
+    rate = CROSS_SECTION_BETA * TRAP_DENSITY * THERMAL_VELOCITY
+    (found,) = conditional_energies(_fit([corner]), 300.0, [rate])
+    assert found.energy == pytest.approx(0.021, rel=0.003)  # the study's k is 0.2 % low
+    assert found.low < found.energy < found.high and found.note == "conditional on an assumed cross-section"
+    (other,) = conditional_energies(_fit([corner]), 300.0, [rate * np.e])
+    assert other.energy - found.energy == pytest.approx(BOLTZMANN * 300)
+    assert conditional_energies(_fit([corner], probability=1e-9), 300.0, [rate]) == ()
+
+
+@pytest.mark.parametrize(
+    ("temperature", "prefactor", "words"),
+    [(-1.0, [1e4], "in K"), (300.0, [0.0], "in 1/s"), (300.0, [1e4, 1e4], "2 prefactors for 1 corners")],
+)
+def test_bad_prefactors_are_refused(temperature, prefactor, words):
+    with pytest.raises(ValueError, match=words):
+        conditional_energies(_fit([100.0]), temperature, prefactor)
+
+
+# ---- temperatures ----
+
+
+@pytest.mark.parametrize(
+    ("name", "kelvin"),
+    [
+        ("run_300K.csv", 300.0),
+        ("dev_300.5_K.csv", 300.5),
+        ("T300.csv", 300.0),
+        ("a_T=77K_b.dat", 77.0),
+        ("s25C.csv", None),
+        ("s_-20C.csv", 253.15),
+        ("s_25degC.csv", 298.15),
+        ("sample300K.csv", 300.0),
+        ("temp_150.txt", 150.0),
+        ("10K_4.2K.csv", ValueError),
+        ("R100Ohm.csv", None),
+        ("run_3.csv", None),
+    ],
+)
+def test_temperatures_of_names(name, kelvin):
+    """Planted bugs: "100Ohm" read as 100; C taken as K."""
+    if kelvin is ValueError:
+        with pytest.raises(ValueError, match="2 temperatures"):
+            in_name(name)
+    else:
+        assert in_name(name) == (kelvin if kelvin is None else pytest.approx(kelvin))
+
+
+@pytest.mark.parametrize(
+    ("line", "kelvin"),
+    [
+        ("# Temperature: 300 K", 300.0),
+        ("# Temperature [C]: 26.85", 300.0),
+        ("Temperature (K),77", 77.0),
+        ("# temp = 26.85 °C", 300.0),
+        ("# averages: 30", None),
+    ],
+)
+def test_temperatures_of_headers(line, kelvin, tmp_path):
+    (tmp_path / "a.csv").write_text(f"{line}\n1,2\n", encoding="utf-8")
+    found = in_header(tmp_path / "a.csv")
+    assert found == (kelvin if kelvin is None else pytest.approx(kelvin))
+
+
+def test_a_table_goes_before_names_and_what_contradicts_is_refused(tmp_path):
+    path = tmp_path / "run_300K.csv"
+    path.write_text("# Temperature: 77 K\n1,2\n")
+    with pytest.raises(ValueError, match="300 K by its name and 77 K by its header"):
+        temperatures_of([path])
+    table = tmp_path / "T.csv"
+    table.write_text("file,temperature [C]\nrun_300K.csv,26.85\n")
+    assert temperatures_of([path], table) == [(pytest.approx(300.0), "T.csv")]
+    table.write_text("name,T\nrun_300K.csv,26.85\n")
+    with pytest.raises(ValueError, match="file and temperature are needed"):
+        temperatures_of([path], table)
+    with pytest.raises(ValueError, match="no temperature in its name"):
+        (tmp_path / "a.csv").write_text("1,2\n")
+        temperatures_of([tmp_path / "a.csv"])
