@@ -18,7 +18,7 @@ from scipy.ndimage import percentile_filter
 
 from evidence.unknown.measured_spectra import MeasuredSpectrum
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
-from nblib.measured.statistic.bank import log_tail
+from nblib.measured.statistic.bank import OVERFLOW, log_tail
 from nblib.measured.statistic.score import EVIDENCE_LIMIT, score_spectrum
 from nblib.measured.statistic.thresholds import thresholds_for
 from nblib.measured.statistic.whitening import Plan
@@ -93,7 +93,7 @@ def cells_of(freqs, psd, n_segments: float | None, plan: Plan) -> dict[str, Floa
     used, log_psd = float(np.nanmedian(scored.white.n_segments)), np.log(psd)
     found = {DETECTOR: scored.scores, CLASSICAL: scored.white.scores}
     for name, background in BACKGROUNDS.items():
-        residual = log_psd - background(freqs, log_psd, used)
+        residual = np.minimum(log_psd - background(freqs, log_psd, used), OVERFLOW)  # a polynomial may run away
         found[name] = matched_filter(residual[None], NARROW, used)[0]
     found["order-statistic CFAR"] = psd / percentile_filter(psd, CFAR_PERCENT, CFAR_WINDOW)
     cells = {name: cell_scores(values, WIDE_CELL) for name, values in found.items()}

@@ -1,4 +1,4 @@
-"""Injections into the measured spectra that come with the project: frozen places, fair thresholds, whole instruments."""
+"""Injections into the measured spectra of the project: frozen places, fair thresholds, whole instruments."""
 
 import numpy as np
 import pytest
