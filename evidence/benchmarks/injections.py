@@ -32,8 +32,8 @@ LIBRARIES = library_settings()
 SCREENS = [
     running_median_filter(401, (1, 2, 3)),
     running_median_filter(101, (1,)),
-    SHIPPED.method("classical ranks"),
-    SHIPPED.method("ranks"),
+    SHIPPED.method("classical scores"),
+    SHIPPED.method("scores"),
     calibrated_bank(),
 ]
 
@@ -57,12 +57,10 @@ def flagged_quiet(stretch, bench):
 def methods_tried(best, singles):
     """Every method by name; best : the one of singles chosen on the first stretch."""
     return {
-        "shipped detector": SHIPPED.method("ranks"),
-        "shipped detector, K unknown": K_UNKNOWN.method("ranks"),
-        "shipped detector, score that flags": SHIPPED.method("scores"),
-        "its classical part": SHIPPED.method("classical ranks"),
-        "its classical part, K unknown": K_UNKNOWN.method("classical ranks"),
-        "its classical part, score that flags": SHIPPED.method("classical scores"),
+        "shipped detector": SHIPPED.method("scores"),
+        "shipped detector, K unknown": K_UNKNOWN.method("scores"),
+        "its classical part": SHIPPED.method("classical scores"),
+        "its classical part, K unknown": K_UNKNOWN.method("classical scores"),
         "calibrated bank": calibrated_bank(),
         "best single setting": singles[best],
         "running median 401, narrow": singles["running median 401, narrow"],
@@ -87,7 +85,6 @@ def by_setting(recalls):
 def differences(recalls):
     """Paired differences, mean and interval, by pair and area."""
     pairs = [("shipped detector", other) for other in recalls if other != "shipped detector"]
-    pairs.append(("shipped detector, score that flags", "its classical part, score that flags"))
     ends = ("mean", "low", "high")
     return {
         f"{name} - {other}": {

@@ -39,7 +39,7 @@ def scores(samples, seconds: dict) -> dict[str, np.ndarray]:
     begun = time.process_time()
     detection = NoiseDetector().from_timeseries(samples, RATE)
     seconds[DETECTOR] = seconds.get(DETECTOR, 0.0) + time.process_time() - begun
-    found = {DETECTOR: detection.ranks}
+    found = {DETECTOR: detection.scores}
     for name, segments in ((WHOLE, 1), (PARTS, SEGMENTS)):
         begun = time.process_time()
         freqs, statistic, _ = harmonic_f_test(samples, RATE, segments)

@@ -104,7 +104,7 @@ def main() -> None:
     stretches = real_stretches()
     bench, first = Benchmark(stretches, asked.places, asked.seed), stretches[0]
     scores = {name: NetworkScores(model) for name, model in read_networks(asked.networks).items()}
-    classical = DetectorScores().method("classical ranks")
+    classical = DetectorScores().method("classical scores")
     screen = next(iter(scores.values())).method("head")
     screens = [running_median_filter(401, (1, 2, 3)), running_median_filter(101, (1,)), classical, calibrated_bank()]
     places = {here.name: bench.places(here, [*screens, screen]) for here in stretches}

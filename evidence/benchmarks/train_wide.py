@@ -39,7 +39,7 @@ def first_stretch() -> RealSpectrum:
     """The first H1 stretch, unlabelled."""
     here = real_stretches()[0]
     scores = cell_scores(
-        DetectorScores().method("classical ranks")(here.freqs, here.psd[None], here.valid[None], here.n_segments),
+        DetectorScores().method("classical scores")(here.freqs, here.psd[None], here.valid[None], here.n_segments),
         WIDE_CELL,
     )[0]
     return RealSpectrum(here.psd, here.valid, here.n_segments, scores < np.nanquantile(scores, TRUSTED))

@@ -7,7 +7,10 @@ from evidence.unknown.alarm_rates import pooled_rate
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
-BENCHMARKS = ("wide", "network_injections", "injections", "false_alarms", "detector_costs", "wide_cnn", "multitaper")
+BENCHMARKS = (
+    *("wide", "network_injections", "injections", "measured", "false_alarms", "detector_costs", "wide_cnn"),
+    "multitaper",
+)
 TESTS, AREAS = ("wide", "second"), ("1%", "5%")
 CLASSICAL, BOTH = "classical detector", "classical detector + 1 x real stretch: head"
 
@@ -23,6 +26,7 @@ def numbers() -> dict[str, Any]:
     return {
         **_simulated(records["wide"]),
         **_measured(records["network_injections"], records["injections"]),
+        "instruments": _instruments(records["measured"]),
         **_alarms(records["false_alarms"]["alarms"]),
         **_costs(records["detector_costs"]),
         "cnn": records["wide_cnn"],
@@ -65,6 +69,34 @@ def _measured(record, detector):
         "detector_adds": {pair: _cells(detector, pair) for pair in detector["differences"]},
         "detector_shares": detector["held out"],
         "detector_single": detector["best single setting"],
+    }
+
+
+def _instruments(record):
+    """Lines injected into the spectra of many instruments: record of `measured`."""
+    found, flags = record["summary"], record["flags"].values()
+    one, five = (found["recall"][area] for area in AREAS)
+    of_first = next(iter(found["differences"][AREAS[1]].values()))
+    return {
+        "spectra": len(record["spectra"]),
+        "n": of_first["instruments"],
+        "places": record["settings"]["places"],
+        "recall": sorted(
+            ((name, (one[name], five[name])) for name in one if name != "shipped"), key=lambda row: -sum(row[1])
+        ),
+        "differences": [
+            (
+                pair,
+                [
+                    interval([found["differences"][area][pair][key] for key in ("mean", "low", "high")])
+                    for area in AREAS
+                ],
+            )
+            for pair in found["differences"][AREAS[0]]
+        ],
+        "chosen": {area: ", ".join(dict.fromkeys(found["chosen"][area].values())) for area in AREAS},
+        "shipped": [one["shipped"], five["shipped"]],
+        "flags": [sum(row[area] for row in flags) / len(flags) for area in AREAS],
     }
 
 

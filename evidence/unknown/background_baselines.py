@@ -153,14 +153,14 @@ class SharedScores:
 
 
 class DetectorScores(SharedScores):
-    """The detector's statistics as methods: "ranks" orders the bins of one spectrum, "scores" is what flags.
+    """The detector's statistic as methods: "scores" is what flags, "classical scores" leaves the network out.
 
     Parameters
     ----------
     n_segments_known : False: K is measured on each spectrum
     """
 
-    NAMES = ("ranks", "scores", "classical ranks", "classical scores")  # classical: no network
+    NAMES = ("scores", "classical scores")
 
     def __init__(self, n_segments_known: bool = True):
         super().__init__()
@@ -168,7 +168,7 @@ class DetectorScores(SharedScores):
 
     def _compute(self, freqs, psd, valid, n_segments):
         scored = score_spectrum(psd, Plan.of(freqs, valid), n_segments if self.known else None)
-        return scored.ranks, scored.scores, scored.white.ranks, scored.white.scores
+        return scored.scores, scored.white.scores
 
 
 class SpecparamScores(SharedScores):

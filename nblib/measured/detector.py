@@ -11,17 +11,17 @@ from numpy import ndarray
 from numpy.typing import ArrayLike
 
 from nblib.measured.causes import with_causes
-from nblib.measured.flags import LINE_BINS, describe, flagged_ranges, grown
+from nblib.measured.flags import LINE_BINS, describe, flagged_ranges
+from nblib.measured.humps import background_under, with_whole_humps
+from nblib.measured.notes import on_first_bin, on_segments
 from nblib.measured.result import Detection
-from nblib.measured.statistic.background import SOFT, Grid, robust_background
 from nblib.measured.statistic.network import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS, load_weights
 from nblib.measured.statistic.score import Scored, score_spectrum
 from nblib.measured.statistic.thresholds import Limits, thresholds_for
-from nblib.measured.statistic.whitening import MIN_BINS, Plan
+from nblib.measured.statistic.whitening import Plan
 from nblib.measured.welch import mask_as_missing, welch_spectrum
-from nblib.smoothing import log_median
 
-PASSES = 3  # of flags and background in turn, where a hump was flagged
+LOOSER = (0.05, 0.1)  # false alarms a spectrum, at which structure is looked for that is noted
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class ScoredSpectrum:
 
     def background_without(self, flagged: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
         """ln of the background fitted without the flagged bins, whoever flagged them; NaN at 0 Hz."""
-        return _restored(self.scored.white, self.plan, flagged)
+        return background_under(self.scored.white, self.plan, flagged)
 
 
 class NoiseDetector:
@@ -183,8 +183,7 @@ class NoiseDetector:
             self.progress,
             weights=self.weights,
         )
-        if n_segments is not None and white.estimated:
-            messages.append("the spectrum scatters more than n_segments says; its own scatter was used")
+        messages += on_segments(n_segments, white)
         if self.network and not scored.combined:
             messages.append(
                 f"scored without the network: it was trained and tested on {FEWEST_BINS} to {MOST_BINS} bins and on "
@@ -196,21 +195,15 @@ class NoiseDetector:
 def _detection(freqs, psd, plan, scored: Scored, limits: Limits, false_alarm, messages):
     n_measured, white = len(plan.grid.index), scored.white
     scores, threshold = limits.scores(scored.by_group, false_alarm, n_measured)
-    group = (scores > scored.by_group[0]).astype(int)
-    widths = np.take_along_axis(white.widths, group[None], axis=0)[0]
-    scatter = 1 / np.sqrt(white.n_segments)
-    excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
-    ranges = flagged_ranges(scores, widths, excess, scatter, threshold)
+    ranges = _ranges_at(false_alarm, plan, scored, limits)
     flagged = _covered(ranges, plan)
-    background = _restored(white, plan, flagged)
-    if any(high - low >= LINE_BINS for low, high in ranges):
-        ranges, flagged, background = _humps_grown(ranges, background, white, plan, scatter)
+    background = background_under(white, plan, flagged)
     probabilities = limits.probability(scored.by_group, n_measured)
+    messages += _structure_seen(false_alarm, plan, scored, limits, flagged) + on_first_bin(plan, white, flagged)
     return Detection(
         freqs,
         psd,
         scores,
-        scored.ranks,
         probabilities,
         threshold,
         false_alarm,
@@ -224,41 +217,37 @@ def _detection(freqs, psd, plan, scored: Scored, limits: Limits, false_alarm, me
     )
 
 
+def _ranges_at(false_alarm, plan, scored, limits):
+    """First and last bin of each range flagged at a false-alarm rate."""
+    white = scored.white
+    scores, threshold = limits.scores(scored.by_group, false_alarm, len(plan.grid.index))
+    group = (scores > scored.by_group[0]).astype(int)
+    widths = np.take_along_axis(white.widths, group[None], axis=0)[0]
+    excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
+    ranges = flagged_ranges(scores, widths, excess, 1 / np.sqrt(white.n_segments), threshold)
+    return with_whole_humps(ranges, (group == 1) & (scores > threshold), white, plan)
+
+
+def _structure_seen(false_alarm, plan, scored, limits, flagged):
+    """Notes on broad ranges that are not flagged and would be at a higher rate."""
+    notes, seen = [], flagged.copy()
+    for rate in (rate for rate in LOOSER if rate > false_alarm):
+        for low, high in _ranges_at(rate, plan, scored, limits):
+            if high - low >= LINE_BINS and not seen[low : high + 1].any():
+                first, last = plan.grid.freqs[[low, high]]
+                notes.append(
+                    f"structure at {first:.6g}..{last:.6g} Hz: flagged at {rate:.0%}, not at {false_alarm:.3g}"
+                )
+                seen[low : high + 1] = True
+    return notes
+
+
 def _covered(ranges, plan):
     """True at the measured bins of the ranges."""
     flagged = np.zeros(len(plan.grid.freqs), dtype=bool)
     for low, high in ranges:
         flagged[low : high + 1] = True
     return flagged & plan.grid.valid
-
-
-def _humps_grown(ranges, background, white, plan, scatter):
-    """Flags and background in turn, until the humps stand still."""
-    flagged = _covered(ranges, plan)
-    for _ in range(PASSES):
-        larger = grown(ranges, np.expm1(np.minimum(white.log_psd - background, 700.0)), scatter)
-        if larger == ranges:
-            break
-        ranges = larger
-        flagged = _covered(ranges, plan)
-        background = _restored(white, plan, flagged)
-    return ranges, flagged, background
-
-
-def _restored(white, plan, flagged):
-    """ln background fitted without the flagged bins, at every bin with a frequency above 0."""
-    kept = plan.grid.valid & ~flagged
-    freqs = plan.grid.freqs
-    index, background = plan.grid.index, white.background[plan.grid.index]
-    if flagged.any() and kept.sum() >= MIN_BINS:
-        index = np.flatnonzero(kept)
-        segments = white.n_segments[index]
-        fitted = robust_background(white.log_psd[index], Grid(freqs, kept), 1 / np.sqrt(segments), SOFT)
-        background = fitted - log_median(segments)
-    positive = freqs > 0
-    full = np.full(len(freqs), np.nan)
-    full[positive] = np.interp(np.log(freqs[positive]), np.log(freqs[index]), background)
-    return full
 
 
 def _check_false_alarm(false_alarm):

@@ -12,7 +12,6 @@ FAR = 4.0  # standard deviations that one bin counts at most, so that one line d
 SUPPORT = 3.0  # standard deviations that a range must have of its own, beside stronger ranges already flagged
 LINE_BINS = 8  # bins; up to this many a range is a line
 JOIN = 1  # bins; ranges that are closer are one
-GROWTH = 1.0  # times its bins that a hump may grow on either side
 BRIDGE = 3  # missing bins in a row that a range goes on over
 FLAG_COLUMNS = ("fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability")  # of tables and JSON
 
@@ -76,43 +75,6 @@ def flagged_ranges(
         claimed = _claimed(scores[part], widths[part], excess[part], scatter[part], threshold)
         found += [(int(part[low]), int(part[high])) for low, high in _joined(claimed)]
     return found
-
-
-def grown(
-    ranges: list[tuple[int, int]],
-    excess: Float[ndarray, " bin"],
-    scatter: Float[ndarray, " bin"],
-) -> list[tuple[int, int]]:
-    """The ranges again, humps as far as they stand out of a background that was fitted without them.
-
-    A hump about as wide as the background bends lifts the first background with it, and only its top is flagged.
-
-    Parameters
-    ----------
-    excess : over the newer background, NaN where a bin is missing
-    scatter : 1/sqrt(K)
-
-    Returns
-    -------
-    first and last bin; a hump grows to GROWTH times its bins at most, on either side
-    """
-    measured = np.flatnonzero(np.isfinite(excess))
-    flagged = np.zeros(len(measured), dtype=bool)
-    for low, high in ranges:
-        first, last = np.searchsorted(measured, [low, high])
-        if last - first >= LINE_BINS:
-            reach = int(GROWTH * (last - first))
-            start = max(first - reach, 0)
-            part = measured[start : last + reach + 1]
-            top = int(np.argmax(excess[measured[first : last + 1]])) + first - start
-            left, right = _extent(excess[part], scatter[part], top, (last - first) // 8)
-            first, last = min(first, start + left), max(last, start + right)
-        elif not _stands(excess[measured[first : last + 1]], scatter[measured[first]]):
-            continue  # the foot of a hump
-        flagged[first : last + 1] = True
-    cuts = np.flatnonzero(np.diff(measured) > BRIDGE + 1) + 1
-    pieces = zip(np.split(measured, cuts), np.split(flagged, cuts), strict=True)
-    return [(int(part[low]), int(part[high])) for part, piece in pieces for low, high in _joined(piece)]
 
 
 def _claimed(scores, widths, excess, scatter, threshold):

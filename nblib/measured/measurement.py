@@ -58,7 +58,7 @@ class Measurement:
         """
         averages = f"K = {self.n_segments:.4g}" if self.n_segments else "K not stated"
         if used is not None and f"{used:.4g}" != f"{self.n_segments or 0:.4g}":
-            averages += f" ({used:.4g} used)"
+            averages += f" ({used:.4g}, as measured, used)"
         text = (
             f"{self.label}: {len(self.freqs)} bins, {self.freqs[0]:.6g}..{self.freqs[-1]:.6g} Hz, median "
             f"{np.nanmedian(self.psd):.3g} {self.unit or '(unit not stated)'}, {averages}, "

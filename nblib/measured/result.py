@@ -22,8 +22,6 @@ class Detection:
     freqs, psd : Hz and unit^2/Hz as given
     scores : -ln p of the strongest filter at each bin, one test, the network's evidence added; broad filters on the
         scale of the narrow ones, so that one threshold serves both
-    ranks : ranking score of bins within one spectrum: background uncertainty excluded, so uncalibrated; the network's
-        evidence added
     probabilities : that a line-free spectrum has such a score anywhere
     threshold : of the scores, at the false alarms a spectrum that were asked
     background : ln of the background, restored under the flags
@@ -38,7 +36,6 @@ class Detection:
     freqs: Float[ndarray, " bin"]
     psd: Float[ndarray, " bin"]
     scores: Float[ndarray, " bin"]
-    ranks: Float[ndarray, " bin"]
     probabilities: Float[ndarray, " bin"]
     threshold: float
     false_alarm: float

@@ -100,6 +100,11 @@ def resolve_data_path(path: str | Path) -> Path:
     raise ValueError(f"data_path={str(path)!r} is not a file (tried {tried}); give the path of a spectrum file")
 
 
+def measured_data_dir() -> Path:
+    """The folder of the measured spectra that come with the clone."""
+    return ROOT / "data" / "measured"
+
+
 def real_data_dir() -> Path:
     """The folder that $NBLIB_REAL_DATA names, relative paths taken from the project root.
 

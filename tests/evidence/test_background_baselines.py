@@ -38,5 +38,5 @@ def test_scores_of_one_spectrum_are_computed_once(kind, monkeypatch):
 
 
 def test_an_unknown_score_is_refused():
-    with pytest.raises(ValueError, match="known: ranks, scores"):
+    with pytest.raises(ValueError, match="known: scores, classical scores"):
         DetectorScores().method("peaks")

@@ -116,8 +116,8 @@ def _no_detection(measured, *_):
 def test_the_first_line_says_which_averages_are_used():
     measured = Measurement("a.csv", "a", FREQS, PSD, n_segments=16.0)
     assert "K = 16," in measured.describe(16.0)
-    assert "K = 16 (12.5 used)," in measured.describe(12.5)
-    assert "K not stated (12.5 used)," in dataclasses.replace(measured, n_segments=None).describe(12.5)
+    assert "K = 16 (12.5, as measured, used)," in measured.describe(12.5)
+    assert "K not stated (12.5, as measured, used)," in dataclasses.replace(measured, n_segments=None).describe(12.5)
 
 
 def test_standard_input_is_read(tmp_path, capsys, monkeypatch):

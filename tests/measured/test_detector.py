@@ -199,3 +199,139 @@ def test_attention_looks_away_from_the_line_and_unknown_grids_do_without_it():
     assert np.isnan(few.attention).all() and few.attention.shape == (12,)
     assert any("without the network" in text and "300 to 10000 bins" in text for text in few.warnings)
     assert not NoiseDetector(network=False).detect(FREQS[:120], _spectrum()[:120], 16).warnings
+
+
+LONG = np.arange(1.0, 1001.0)
+
+
+def _background(first=1):
+    freqs = first - 1 + LONG
+    return freqs, 0.02 * freqs[-1] / freqs + 1
+
+
+def _gamma(seed, n_segments=100, n_bins=1000):
+    return np.random.default_rng(seed).gamma(n_segments, 1 / n_segments, n_bins)
+
+
+@pytest.mark.parametrize("skirt", [0.0, 0.25])  # of a tone in a Hann spectrum: a quarter in the bins beside it
+@pytest.mark.parametrize(("first", "places"), [(1, (997, 998, 999)), (20, (0, 1, 2, 997, 998, 999))])
+def test_a_line_at_an_end_of_the_axis_is_found(first, places, skirt):
+    """Planted bug: a line on the last bin taken for a wall, as its excess goes on to the end."""
+    freqs, background = _background(first)
+    for place in places:
+        found = []
+        for seed in range(20):
+            psd = background * _gamma([seed, place])
+            near = np.arange(max(place - 1, 0), min(place + 2, 1000))
+            psd[near] += 50 * background[near] * np.where(near == place, 1.0, skirt)
+            found.append(NoiseDetector().detect(freqs, psd, 100).flagged[place])
+        assert all(found), place
+
+
+def test_where_the_axis_starts_at_one_bin_width_the_first_bin_is_noted_as_not_judged():
+    """Planted bug: nothing said of a first bin that is 50 times the background."""
+    freqs, background = _background()
+    psd = background * _gamma(0)
+    psd[0] += 50 * background[0]
+    found = NoiseDetector().detect(freqs, psd, 100)
+    assert not found.flagged[0]
+    (note,) = found.warnings
+    assert note.startswith("the first bin, 1 Hz, stands") and "not judged" in note
+    assert not NoiseDetector().detect(freqs, background * _gamma(0), 100).warnings
+
+
+RISES = {
+    "6 bins, linear": lambda bins: 1 + 7 * np.clip((bins - 993) / 6, 0, 1),
+    "6 bins, in ln": lambda bins: 8 ** np.clip((bins - 993) / 6, 0, 1),
+    "30 bins, linear": lambda bins: 1 + 7 * np.clip((bins - 969) / 30, 0, 1),
+    "30 bins, in ln": lambda bins: 8 ** np.clip((bins - 969) / 30, 0, 1),
+    "a wall": lambda bins: 1 + ((bins + 1) / 3) ** -6.0,
+}
+
+
+@pytest.mark.parametrize("n_segments", [100, None])
+@pytest.mark.parametrize("shape", RISES)
+def test_rises_at_an_end_and_walls_are_background(shape, n_segments):
+    """Planted bug: a broad filter at the foot of a rise that knows nothing of the rise it reaches into (6 of 20)."""
+    freqs, background = _background()
+    rise = background * RISES[shape](np.arange(1000))
+    flagged = [bool(NoiseDetector().detect(freqs, rise * _gamma([seed, 77]), n_segments).flags) for seed in range(20)]
+    assert sum(flagged) <= 1
+
+
+def _hump(sigma, seed, height=2.0):
+    """3,000 bins, K = 64: frequencies, PSD, background, external power over it."""
+    freqs, rng = np.arange(1.0, 3001.0), np.random.default_rng([seed, sigma])
+    background = 150 / freqs + 1
+    ratio = height * np.exp(-0.5 * ((freqs - rng.uniform(900, 2300)) / sigma) ** 2)
+    return freqs, background * (1 + ratio) * rng.gamma(64, 1 / 64, 3000), background, ratio
+
+
+@pytest.mark.parametrize(("sigma", "least"), [(30, 10), (60, 10), (90, 7)])  # of 10 draws
+def test_a_wide_hump_is_flagged_whole_and_the_background_goes_on_under_it(sigma, least):
+    """Planted bug: the soft background under the hump; it climbs by 0.9 ln over one of 90 bins."""
+    n_flagged = 0
+    for seed in range(10):
+        freqs, psd, background, ratio = _hump(sigma, seed)
+        found, noisy = NoiseDetector().detect(freqs, psd, 64, 0.05), ratio > 0.25
+        if found.flagged[noisy].any():
+            n_flagged += 1
+            assert (found.flagged & noisy).sum() >= 0.85 * noisy.sum()
+            assert np.abs(found.background - np.log(background))[noisy].max() <= 0.1
+            assert all(freqs[noisy][0] > flag.fmax or flag.fmax - flag.fmin > 8 for flag in found.flags)
+    assert n_flagged >= least
+
+
+def test_a_line_on_a_wide_hump_is_not_widened_to_it():
+    """Planted bug: every narrow flag grown over whatever rises under it, here a shallow resonance of the device."""
+    freqs, psd, _, ratio = _hump(90, 3, 0.4)
+    top = int(np.argmax(ratio))
+    psd[top] *= 8
+    (flag,) = NoiseDetector().detect(freqs, psd, 64).flags
+    assert flag.kind == "line" and flag.fmin <= freqs[top] <= flag.fmax and flag.fmax - flag.fmin < 8
+
+
+def test_structure_that_is_seen_but_not_flagged_is_noted():
+    """Planted bug: a hump that 5 % flags, not mentioned at 1 %."""
+    noted = 0
+    for seed in range(10):
+        freqs, psd, _, _ = _hump(90, seed)
+        strict, loose = (NoiseDetector().detect(freqs, psd, 64, rate) for rate in (0.01, 0.05))
+        notes = [text for text in strict.warnings if text.startswith("structure at")]
+        unflagged = [flag for flag in loose.flags if flag.fmax - flag.fmin > 30 and not strict.flagged.any()]
+        assert [
+            f"structure at {flag.fmin:.6g}..{flag.fmax:.6g} Hz: flagged at 5%, not at 0.01" for flag in unflagged
+        ] == [text for text in notes if "flagged at 5%" in text]
+        noted += len(unflagged)
+    assert noted >= 4
+
+
+@pytest.mark.parametrize("n_segments", [50, 200])
+def test_a_stated_number_of_averages_finds_no_fewer_lines(n_segments):
+    """Planted bug: the thresholds of known K, which the wildest backgrounds set: 27 against 37 of 42 lines."""
+    freqs, found = np.arange(1.0, 3001.0), {n_segments: 0, None: 0}
+    background = 150 / freqs + 1
+    for seed in range(15):
+        rng = np.random.default_rng([seed, n_segments])
+        places = rng.choice(np.arange(30, 2970), 2, replace=False)
+        psd = background * rng.gamma(n_segments, 1 / n_segments, 3000)
+        psd[places] += 8 / np.sqrt(n_segments) * background[places]
+        for stated in found:
+            found[stated] += int(NoiseDetector().detect(freqs, psd, stated).flagged[places].sum())
+    assert found[n_segments] >= found[None] - 1 >= 25  # one line either way is the chance of the measured K
+
+
+@pytest.mark.parametrize(
+    ("stated", "used", "notes"),
+    [
+        (10, 10, ["the spectrum scatters less than n_segments=10 says"]),
+        (100, 100, []),
+        (1000, 100, ["the spectrum scatters more than n_segments=1000 says"]),
+    ],
+)
+def test_the_smaller_of_stated_and_measured_averages_counts_and_a_large_difference_is_noted(stated, used, notes):
+    """Planted bugs: a stated K of 10 for 100 taken without a word; one of 1,000 believed."""
+    freqs, background = _background()
+    found = NoiseDetector().detect(freqs, background * _gamma(0), stated)
+    assert found.n_segments == pytest.approx(used, rel=0.1)
+    assert [text.split(",")[0] for text in found.warnings] == notes

@@ -1,9 +1,9 @@
-"""Where a flagged range begins and ends: strong lines, missing bins, humps that the background followed."""
+"""Where a flagged range begins and ends: strong lines, missing bins."""
 
 import numpy as np
 import pytest
 
-from nblib.measured.flags import flagged_ranges, grown
+from nblib.measured.flags import flagged_ranges
 
 N_BINS, SCATTER = 400, 0.25  # K = 16
 
@@ -48,18 +48,3 @@ def test_a_strong_line_is_no_wider_for_a_wide_filter(width):
 def test_two_lines_within_a_filter_stay_two():
     found = _ranges(_excess([(190, 1.0, 50.0), (210, 1.0, 50.0)]), 12)
     assert len(found) == 2 and found[0][1] < 197 and found[1][0] > 203
-
-
-def test_a_hump_grows_over_the_background_that_was_fitted_without_it():
-    bins = np.arange(N_BINS)
-    excess = _excess([(200, 25.0, 3.0)])
-    (low, high), *others = grown([(185, 215)], excess, np.full(N_BINS, SCATTER))
-    assert not others and 135 <= low <= 165 and 235 <= high <= 265
-    excess[(bins > 218) & (bins < 230)] = np.nan
-    assert grown([(185, 215)], excess, np.full(N_BINS, SCATTER))[0][1] == 218
-
-
-def test_a_narrow_flag_keeps_its_bins_and_the_foot_of_a_hump_goes():
-    excess = _excess([(100, 1.0, 20.0)])
-    excess[300] = 0.6  # 2.4 standard deviations: once flagged over a background that a hump had lifted
-    assert grown([(98, 102), (300, 300)], excess, np.full(N_BINS, SCATTER)) == [(98, 102)]

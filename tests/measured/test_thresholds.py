@@ -80,7 +80,8 @@ def test_thresholds_lie_between_the_classes_around(monkeypatch, n_bins, n_segmen
 
     def drawn_classes(settings, *_):
         value = 10.0 * BINS.index(settings[0]) + 100 * SEGMENTS.index(settings[1])
-        return {false_alarms.class_name(*settings, True, "classical"): dict.fromkeys(GROUPS, [value] * len(RATES))}
+        levels = dict.fromkeys(GROUPS, [value] * len(RATES))
+        return {false_alarms.class_name(*settings, known, "classical"): levels for known in (True, False)}
 
     monkeypatch.setattr(false_alarms, "_shipped", dict)
     monkeypatch.setattr(false_alarms, "drawn_classes", drawn_classes)
@@ -88,6 +89,25 @@ def test_thresholds_lie_between_the_classes_around(monkeypatch, n_bins, n_segmen
     assert limits.narrow.levels == pytest.approx([level] * len(RATES)) and limits.broad.bins == bins
     beyond = np.log(n_bins / bins)
     assert limits.narrow.threshold(0.05, n_bins) == pytest.approx(level + beyond)
+
+
+def test_a_k_that_is_known_makes_no_threshold_stricter(monkeypatch):
+    """Planted bug: the levels of known K alone, which the wildest backgrounds set."""
+
+    def drawn_classes(settings, *_):
+        levels = {True: [9.0, 12.0], False: [10.0, 11.0]}  # narrow, broad
+        return {
+            false_alarms.class_name(*settings, known, "classical"): {
+                group: [level] * len(RATES) for group, level in zip(GROUPS, rows, strict=True)
+            }
+            for known, rows in levels.items()
+        }
+
+    monkeypatch.setattr(false_alarms, "_shipped", dict)
+    monkeypatch.setattr(false_alarms, "drawn_classes", drawn_classes)
+    found = {known: thresholds_for(100, 4, False, known) for known in (True, False)}
+    assert (found[True].narrow.levels[0], found[True].broad.levels[0]) == (9.0, 11.0)
+    assert (found[False].narrow.levels[0], found[False].broad.levels[0]) == (10.0, 11.0)
 
 
 def test_a_class_that_is_not_shipped_is_drawn_once_and_kept(tmp_path, monkeypatch):
@@ -98,7 +118,7 @@ def test_a_class_that_is_not_shipped_is_drawn_once_and_kept(tmp_path, monkeypatc
     def draw_maxima(*settings, n_draws, weights, **_):
         drawn.append(settings)
         ordered = np.arange(1.0, n_draws + 1)
-        return {(True, "classical"): np.stack([ordered, 2 * ordered], axis=1)}
+        return {(known, "classical"): np.stack([ordered, 2 * ordered], axis=1) for known in (True, False)}
 
     monkeypatch.setattr(false_alarms, "draw_maxima", draw_maxima)
     for _ in range(2):
@@ -106,7 +126,7 @@ def test_a_class_that_is_not_shipped_is_drawn_once_and_kept(tmp_path, monkeypatc
         assert limits.narrow.levels[-1] == 199 and limits.broad.levels[0] == 200 and limits.narrow.bins == 100
     assert drawn == [(100, 16, "welch_hann")]  # classical ones do not hang on weights
     assert set(drawn_classes((100, 16, "welch_hann"), n_draws=199)) == {
-        f"100 bins, K 16 known, welch_hann, classical, v{false_alarms.VERSION}"
+        f"100 bins, K 16 {known}, welch_hann, classical, v{false_alarms.VERSION}" for known in ("known", "estimated")
     }
 
 
@@ -117,7 +137,7 @@ def test_other_weights_have_thresholds_of_their_own(tmp_path, monkeypatch):
 
     def draw_maxima(*settings, n_draws, weights, **_):
         drawn.append(weights["a"][0])
-        return {(True, "combined"): np.full((n_draws, 2), weights["a"][0])}
+        return {(known, "combined"): np.full((n_draws, 2), weights["a"][0]) for known in (True, False)}
 
     monkeypatch.setattr(false_alarms, "draw_maxima", draw_maxima)
     for value in (5.0, 6.0, 5.0):

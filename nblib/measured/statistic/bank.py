@@ -41,6 +41,14 @@ def template_norms(measured: Float[ndarray, " bin"], widths) -> Float[ndarray, "
     return np.sqrt(np.maximum([summed(_template(width) ** 2) for width in widths], 0.0))
 
 
+def seen_through(
+    values: Float[ndarray, " bin"], widths, norms: Float[ndarray, "width bin"]
+) -> Float[ndarray, "width bin"]:
+    """What each template at each bin makes of something that lies under the spectrum: sum g v / sum g^2."""
+    correlate = _correlator(values, widths)
+    return np.array([correlate(_template(width)) for width in widths]) / np.maximum(norms, 1e-3) ** 2
+
+
 def filter_scores(
     residual: Float[ndarray, " bin"],
     n_segments: Float[ndarray, " bin"],
@@ -48,8 +56,8 @@ def filter_scores(
     correlation: tuple[float, float],
     widths,
     norms: Float[ndarray, "width bin"],
-    allowances: list,
-) -> tuple[Float[ndarray, "width bin"], Float[ndarray, "width bin"]]:
+    allowances: Float[ndarray, "width bin"],
+) -> Float[ndarray, "width bin"]:
     """How far every template stands out at every bin.
 
     Parameters
@@ -58,15 +66,15 @@ def filter_scores(
     n_segments : K per bin; one standard deviation is 1/sqrt(K)
     measured : 1 where there is a measurement, else 0
     correlation : of bins one and two apart
-    allowances : two, strict and lenient: how far the background itself may be off, of its value, per bin
+    allowances : how far the background itself may be off, of its value, for each template
 
     Returns
     -------
-    standard deviations with the strict one, and with the lenient one; log_tail makes scores of them. The Gamma's
-    skewness is taken into account (Wilson and Hilferty 1931), and the allowance for the background's own shape
+    standard deviations; log_tail makes scores of them. The Gamma's skewness is taken into account (Wilson and Hilferty
+    1931), and the allowance for the background's own shape
     """
     scaled = residual * np.sqrt(n_segments)
-    strict, lenient = np.empty((2, len(widths), len(residual)))
+    deviations = np.empty((len(widths), len(residual)))
     narrow, broad = (_correlator(np.minimum(scaled, limit), widths) for limit in (CLIP_NARROW, CLIP_BROAD))
     for row, width in enumerate(widths):
         template, norm = _template(width), np.maximum(norms[row], 1e-3)
@@ -77,11 +85,9 @@ def filter_scores(
         # of the Gamma with the response's skewness
         shape = n_segments * (template**2).sum() ** 3 / (template**3).sum() ** 2 / variance
         root, offset, power = np.sqrt(shape), 1 - 1 / (9 * shape), n_segments * norm**2
-        for deviations, allowance in zip((strict, lenient), allowances, strict=True):
-            deviations[row] = _standardised(response / np.sqrt(variance + allowance**2 * power), root, offset)
-    missing = measured == 0
-    strict[:, missing], lenient[:, missing] = -np.inf, -np.inf
-    return strict, lenient
+        deviations[row] = _standardised(response / np.sqrt(variance + allowances[row] ** 2 * power), root, offset)
+    deviations[:, measured == 0] = -np.inf
+    return deviations
 
 
 def _standardised(response, root, offset):

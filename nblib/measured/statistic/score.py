@@ -37,7 +37,6 @@ class Scored:
     white : what the filter bank makes of it
     by_group : its -ln p by group of filters, with the evidence of the bin's cell added where the network knows such
         spectra
-    ranks : its ranks with the evidence added: the better order of bins within one spectrum
     attention : (cell,) CLS attention over that of clean cells; NaN everywhere where the network was not asked
     log_odds : (cell,) of holding a contaminated bin by the network, not bounded; NaN as attention
     combined : was it asked
@@ -45,7 +44,6 @@ class Scored:
 
     white: Whitened
     by_group: Float[ndarray, "2 bin"]
-    ranks: Float[ndarray, " bin"]
     attention: Float[ndarray, " cell"]
     log_odds: Float[ndarray, " cell"]
     combined: bool
@@ -72,9 +70,9 @@ def score_spectrum(
     freqs, valid, index = plan.grid.freqs, plan.grid.valid, plan.grid.index
     if not with_network or not in_range(len(index), float(np.nanmedian(white.n_segments))):
         unknown = np.full(-(-len(freqs) // WIDE_CELL), np.nan)
-        return Scored(white, white.by_group, white.ranks, unknown, unknown, False)
+        return Scored(white, white.by_group, unknown, unknown, False)
     segments = np.interp(np.arange(len(freqs)), index, white.n_segments[index])
     evidence = network_evidence(freqs, psd, valid, segments, weights)
     log_odds = np.repeat(evidence.log_odds, WIDE_CELL)[: len(freqs)]
     by_group = np.stack([add_evidence(part, log_odds) for part in white.by_group])
-    return Scored(white, by_group, add_evidence(white.ranks, log_odds), evidence.attention, evidence.log_odds, True)
+    return Scored(white, by_group, evidence.attention, evidence.log_odds, True)

@@ -11,7 +11,15 @@ from numpy import ndarray
 from scipy.ndimage import maximum_filter1d, median_filter
 
 from nblib.measured.statistic.background import SOFT, STIFF, Grid, robust_background
-from nblib.measured.statistic.bank import ALLOWANCE, OVERFLOW, bank_widths, filter_scores, log_tail, template_norms
+from nblib.measured.statistic.bank import (
+    ALLOWANCE,
+    OVERFLOW,
+    bank_widths,
+    filter_scores,
+    log_tail,
+    seen_through,
+    template_norms,
+)
 from nblib.measured.statistic.scatter import (
     local_segments,
     lower_spread,
@@ -30,6 +38,8 @@ NARROW_WIDTH = 1.2  # bins; a broader template belongs to the second group
 STIFF_WIDTH = 5.0  # bins; broader templates against the stiff background answer to knees
 BROAD_SHARE, BROAD_BINS = 0.6, 31  # of the frequency, and bins: what fills half of such a window may be background
 NOTCH, NOTCH_REACH = 5.0, 20  # standard deviations below the background, and bins beside it that are in doubt
+END_BINS = 3  # on either end, in which a line may have one side only
+FAR_FROM_ZERO = 20.0  # bin widths from 0 Hz to the first bin, from which on no power law is as steep as a line
 START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is found from the residual itself
 
 
@@ -43,21 +53,21 @@ class Whitened:
         and the stiff background disagree, their difference is added to the stiff one's uncertainty, so that knees and
         roll-offs are not flagged as humps; beside notches, in broad excess and in excess that goes on to an end of the
         axis both are less certain
-    ranks : the largest over groups with that uncertainty left out: a ranking score, uncalibrated
     widths : of the template that gave by_group, bins
     log_psd : ln x
     background : ln of the soft background, at the level of the mean
-    n_segments : (bin,) K used
-    estimated : was it measured on the spectrum
+    n_segments : (bin,) K used: the smaller of stated and measured
+    own_segments : K as measured on the spectrum, the median over bins
+    estimated : does the measured K count, as none was stated or the spectrum scatters clearly more
     correlation : of neighbouring bins
     """
 
     by_group: Float[ndarray, "2 bin"]
-    ranks: Float[ndarray, " bin"]
     widths: Float[ndarray, "2 bin"]
     log_psd: Float[ndarray, " bin"]
     background: Float[ndarray, " bin"]
     n_segments: Float[ndarray, " bin"]
+    own_segments: float
     estimated: bool
     correlation: tuple[float, float]
 
@@ -94,24 +104,26 @@ class Plan:
 
 
 def _scatter(residual, psd, n_segments):
-    """K per measured bin, and whether it had to be measured: no K, or a residual that scatters more than K allows."""
+    """K per measured bin, K as the spectrum's own scatter has it, and whether that is what counts.
 
-    def measured():
-        floor = rounding_step(psd)
-        found = local_segments(residual)
-        return np.minimum(found, 4 / floor**2) if floor else found
-
+    The smaller of stated and measured K counts: knowing K must not raise false alarms where the background is rough.
+    It counts as measured where no K is stated, or where the residual scatters clearly more than the stated K allows;
+    then it is measured along the axis.
+    """
+    own = local_segments(residual)
+    if floor := rounding_step(psd):
+        own = np.minimum(own, 4 / floor**2)
     if n_segments is None:
-        return measured(), True
+        return own, own, True
     given = np.broadcast_to(np.asarray(n_segments, dtype=np.float64), residual.shape)
     typical = segments_of_spread(max(lower_spread(residual * np.sqrt(given / given.min())), 1e-12))
+    smaller = given * min(1.0, typical / given.min())
     if np.sqrt(given.min() / typical) > MISTRUST:
-        return measured(), True
+        return np.minimum(smaller, own), own, True
     if given.max() < MERGED * given.min():
-        return given, False
-    found = measured()
-    wilder = np.sqrt(given / found) > MISTRUST  # where bins of a tapered estimator were merged they were correlated
-    return np.where(wilder, found, given), bool(wilder.any())
+        return smaller, own, False
+    wilder = np.sqrt(given / own) > MISTRUST  # where bins of a tapered estimator were merged they were correlated
+    return np.where(wilder, np.minimum(smaller, own), smaller), own, bool(wilder.any())
 
 
 def _bend(background):
@@ -120,10 +132,29 @@ def _bend(background):
     return maximum_filter1d(np.concatenate([bend[:1], bend, bend[-1:]]), 3)
 
 
-def _one_sided(residual):
-    """Excess that goes on to an end of the axis, per measured bin: a wall of the background; a line has two sides."""
+def _one_sided(residual, freqs):
+    """Excess that goes on to an end of the axis, per measured bin: a wall of the background; a line has two sides.
+
+    A line on one of the last END_BINS bins has no outer side: there the excess that counts is the one that the next
+    bins inwards lead to. So it is for the first bins, unless they are so few bin widths from 0 Hz that a power law
+    climbs as steeply as a line.
+    """
     excess = np.maximum(residual, 0.0)
-    return np.maximum(np.minimum.accumulate(excess), np.minimum.accumulate(excess[::-1])[::-1])
+    low, high = np.minimum.accumulate(excess), np.minimum.accumulate(excess[::-1])
+    high[:END_BINS] = np.minimum(high[:END_BINS], _led_to(excess[::-1]))
+    if freqs[0] >= FAR_FROM_ZERO * (freqs[1] - freqs[0]):
+        low[:END_BINS] = np.minimum(low[:END_BINS], _led_to(excess))
+    return np.maximum(low, high[::-1])
+
+
+def _led_to(excess):
+    """Excess of the first END_BINS bins that the three behind them lead to, the end first.
+
+    ln(1 + excess) goes on with the smaller of their two steps: a rise has both, the skirt of a line has one.
+    """
+    outer, middle, inner = np.log1p(excess[END_BINS : END_BINS + 3])
+    step = max(min(outer - middle, middle - inner), 0.0)
+    return np.expm1(np.minimum(min(outer, middle) + step * np.arange(END_BINS + 1, 1, -1), OVERFLOW))
 
 
 def _beside_notches(residual, segments):
@@ -164,13 +195,13 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
     given = None if n_segments is None else np.broadcast_to(np.asarray(n_segments, float), (n_bins,))[index]
     start = START_SCATTER if given is None else 1 / np.sqrt(given)
     soft = robust_background(log_psd, plan.grid, start, SOFT)
-    segments, estimated = _scatter(log_psd - soft, psd[index], given)
+    segments, own, estimated = _scatter(log_psd - soft, psd[index], given)
     adjacent = np.diff(index) == 1
     centred = (log_psd - soft) * np.sqrt(segments)
     correlation = neighbour_correlation(centred / max(lower_spread(centred), 1e-9), adjacent)
     stiff = robust_background(log_psd, plan.grid, 1 / np.sqrt(segments), STIFF)
     middle = log_median(segments)
-    by_group, ranks, widths = _strongest(log_psd, (soft, stiff), middle, segments, correlation, plan)
+    by_group, widths = _strongest(log_psd, (soft, stiff), middle, segments, correlation, plan)
 
     def spread(values):
         full = np.full(n_bins, np.nan)
@@ -179,18 +210,18 @@ def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray 
 
     return Whitened(
         by_group,
-        ranks,
         widths,
         spread(log_psd),
         spread(soft - middle),
         spread(segments),
+        float(np.median(own)),
         estimated,
         correlation,
     )
 
 
 def _strongest(log_psd, backgrounds, middle, segments, correlation, plan):
-    """Scores and widths of the strongest filter of each group at each bin, over both backgrounds, and ranks.
+    """Scores and widths of the strongest filter of each group at each bin, over both backgrounds.
 
     All but the plan is given at the measured bins; the stiff background takes the narrow filters alone. middle : ln of
     the estimate's median over its mean.
@@ -204,33 +235,33 @@ def _strongest(log_psd, backgrounds, middle, segments, correlation, plan):
     per_bin = np.interp(positions, index, segments)
     filters = np.array(plan.widths)
     groups = (filters <= NARROW_WIDTH, filters > NARROW_WIDTH)
-    best, widths, ranks = np.full((2, n_bins), -np.inf), np.zeros((2, n_bins)), np.full(n_bins, -np.inf)
+    best, widths = np.full((2, n_bins), -np.inf), np.zeros((2, n_bins))
     for background, n_widths in ((soft, len(filters)), (stiff, int((filters <= STIFF_WIDTH).sum()))):
         residual = np.zeros(n_bins)
         residual[index] = np.expm1(np.minimum(log_psd - background + middle, OVERFLOW))
-        bend = ALLOWANCE + _bend(background)
-        doubt = DISAGREEMENT * np.abs(background - soft) + broad + _one_sided(residual[index])
-        strict, lenient = filter_scores(
+        allowance = ALLOWANCE + _bend(background) + DISAGREEMENT * np.abs(background - soft) + broad
+        one_sided = np.zeros(n_bins)
+        one_sided[index] = _one_sided(residual[index], plan.grid.freqs[index])
+        beneath = seen_through(one_sided, plan.widths[:n_widths], plan.norms[:n_widths])  # a wall far from its foot
+        deviations = filter_scores(
             residual,
             per_bin,
             measured,
             correlation,
             plan.widths[:n_widths],
             plan.norms[:n_widths],
-            [np.interp(positions, index, allowance) for allowance in (bend + doubt, bend)],
+            np.interp(positions, index, allowance) + np.maximum(beneath, 0.0),
         )
-        np.maximum(ranks, lenient.max(axis=0), out=ranks)
         for number, group in enumerate(groups):
             members = np.flatnonzero(group[:n_widths])
             if not len(members):
                 continue
-            row = members[strict[members].argmax(axis=0)]
-            here = strict[row, positions]
+            row = members[deviations[members].argmax(axis=0)]
+            here = deviations[row, positions]
             wins = here > best[number]
             best[number] = np.where(wins, here, best[number])
             widths[number] = np.where(wins, filters[row], widths[number])
     missing = ~plan.grid.valid
-    found = (log_tail(best), log_tail(ranks), widths)
-    for values in found:
-        values[..., missing] = np.nan
-    return found
+    by_group = log_tail(best)
+    by_group[:, missing], widths[:, missing] = np.nan, np.nan
+    return by_group, widths

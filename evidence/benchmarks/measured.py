@@ -1,0 +1,86 @@
+"""Lines injected into the 39 measured spectra of 27 instruments: the detector and its rivals, judged by instruments.
+
+Writes runs/benchmarks/measured.json, a spectrum at a time; spectra that are there with the same settings are kept. A
+rival is chosen on four folds of instruments and reported on the fifth; intervals draw instruments.
+"""
+
+from evidence.benchmarks.script import options
+from evidence.unknown.measured_spectra import DIGEST, measured_spectra
+from evidence.unknown.measured_trials import (
+    AREAS,
+    CLASSICAL,
+    DETECTOR,
+    MEDIAN_ODDS,
+    PLACES_DIGEST,
+    RIVALS,
+    by_instrument,
+    chosen_on_others,
+    difference,
+    frozen_places,
+    recalls,
+)
+from nblib.measured.detector import NoiseDetector
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_result
+from nblib.project.records import read_json, write_json
+
+MEDIAN = "running median 101"
+BEST_RIVAL = "rival chosen on the other folds"
+PAIRS = (
+    (DETECTOR, BEST_RIVAL),
+    (DETECTOR, MEDIAN),
+    (DETECTOR, CLASSICAL),
+    (DETECTOR, MEDIAN_ODDS),
+    (MEDIAN_ODDS, MEDIAN),
+)
+
+
+def flags_of(spectrum) -> dict[str, int]:
+    """Flags on the spectrum as measured, by false-alarm rate asked."""
+    detector = NoiseDetector()
+    return {
+        f"{rate:.0%}": len(detector.detect(spectrum.freqs, spectrum.psd, spectrum.n_segments, rate).flags)
+        for rate in AREAS
+    }
+
+
+def summary(found: dict[str, dict], spectra) -> dict:
+    """Means over instruments and differences, by area; the rival of each fold, chosen on the others."""
+    instruments = {one.name: one.instrument for one in spectra}
+    folds = {one.instrument: one.fold for one in spectra}
+    rows: dict = {"recall": {}, "differences": {}, "chosen": {}}
+    for area in (f"{value:.0%}" for value in AREAS):
+        names = (DETECTOR, CLASSICAL, *RIVALS, "shipped")
+        values = {name: by_instrument(found, instruments, name, area) for name in names}
+        judged = {instrument: folds[instrument] for instrument in values[DETECTOR]}
+        chosen, values[BEST_RIVAL] = chosen_on_others({name: values[name] for name in RIVALS}, judged)
+        rows["chosen"][area] = {str(fold): name for fold, name in chosen.items()}
+        rows["recall"][area] = {name: sum(row.values()) / len(row) for name, row in values.items()}
+        rows["differences"][area] = {f"{one} - {other}": difference(values[one], values[other]) for one, other in PAIRS}
+    return rows
+
+
+def main() -> None:
+    """Measure what is missing, spectrum by spectrum, and sum up."""
+    asked = options(__file__, __doc__, places=(3, "of each width and spectrum, at most 20"))
+    settings = {"places": asked.places, "spectra digest": DIGEST, "places digest": PLACES_DIGEST}
+    path, places, spectra = benchmark_result("measured"), frozen_places(), measured_spectra()
+    record = read_json(path) if path.exists() else {}
+    if record.get("settings") != settings:
+        record = {"settings": settings, "spectra": {}, "flags": {}}
+    for one in spectra:
+        if one.name not in record["spectra"]:
+            record["spectra"][one.name] = recalls(one, places[one.name], asked.places)
+            record["flags"][one.name] = flags_of(one)
+            write_json(path, record | run_conditions())
+            print(one.name, record["flags"][one.name], flush=True)
+    record["summary"] = summary(record["spectra"], spectra)
+    write_json(path, record | run_conditions())
+    for area, row in record["summary"]["recall"].items():
+        print(area, {name: round(value, 3) for name, value in row.items()})
+        print(record["summary"]["chosen"][area], record["summary"]["differences"][area])
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Lines injected into the 39 measured spectra, at places and with quiet cells that are frozen, and what methods find.
+
+A Gaussian line multiplies a measured spectrum by 1 + r. Every method flags the same share of the quiet cells of the
+spectrum without the line; what counts is the share of the line's cells that it flags. Places and quiet cells were
+drawn once, from five methods of commit 807ec2a (scores and classical scores of the detector, the network's log-odds,
+running medians of 101 and 401 bins), so that a new method changes neither.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.ndimage import percentile_filter
+
+from evidence.unknown.measured_spectra import MeasuredSpectrum
+from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
+from nblib.measured.statistic.bank import OVERFLOW, log_tail
+from nblib.measured.statistic.score import EVIDENCE_LIMIT, score_spectrum
+from nblib.measured.statistic.thresholds import thresholds_for
+from nblib.measured.statistic.whitening import Plan
+from nblib.project.paths import measured_data_dir
+from nblib.project.records import read_json
+from nblib.scoring.filters import matched_filter, running_median
+from nblib.smoothing import log_median, rolling_median
+
+WIDTHS, HEIGHTS, AREAS = (1.0, 5.0, 20.0), (0.5, 1.0, 2.0), (0.01, 0.05)
+FEWEST_QUIET = 100  # cells; of fewer, 1 % is not even one
+PLACES_FILE, PLACES_DIGEST = "places.json", "7cf79ef2bd112977"
+NARROW = (1, 2, 3)  # standard deviations of the filters, bins
+WINDOWS = (51, 101, 401, 801)  # bins
+DEGREE, CLIP_ROUNDS, CLIP_LIMIT = 9, 8, 3.0  # of the polynomial in ln f; rounds; standard deviations
+CONSTANT_Q = 0.3  # of ln f: the window of the constant-Q median
+CFAR_WINDOW, CFAR_PERCENT = 51, 75  # bins; the order statistic
+DETECTOR, CLASSICAL, MEDIAN_ODDS = "detector", "classical part", "running median 101 + log-odds"
+
+
+def frozen_places() -> dict[str, dict]:
+    """By spectrum: "quiet", cells; "centres", bins by width.
+
+    Raises
+    ------
+    ValueError where the file is another than the frozen one
+    """
+    found = read_json(measured_data_dir() / PLACES_FILE)
+    if (digest := digest_of(found)) != PLACES_DIGEST:
+        raise ValueError(f"{PLACES_FILE} has the digest {digest}, not {PLACES_DIGEST}; check data/measured out again")
+    return found
+
+
+def digest_of(places: dict) -> str:
+    """Of the frozen places."""
+    return hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()[:16]
+
+
+# ---- methods ----
+
+
+def _polynomial(freqs, log_psd, n_segments):
+    """ln background: a polynomial in ln f, bins that stand out clipped, fitted again."""
+    at, kept = np.log(freqs), np.ones(len(freqs), dtype=bool)
+    for _ in range(CLIP_ROUNDS):
+        curve = np.polynomial.Polynomial.fit(at[kept], log_psd[kept], DEGREE)(at)
+        kept = np.abs(log_psd - curve) < CLIP_LIMIT * max(1 / np.sqrt(n_segments), np.std((log_psd - curve)[kept]))
+    return curve
+
+
+def _constant_q(freqs, log_psd, n_segments):
+    """ln background: the running median over a window that is a fixed share of the frequency."""
+    at = np.linspace(np.log(freqs[0]), np.log(freqs[-1]), 4 * len(freqs))
+    window = max(int(CONSTANT_Q / (at[1] - at[0])) | 1, 3)
+    smooth = rolling_median(np.interp(at, np.log(freqs), log_psd)[None], window)[0]
+    return np.interp(np.log(freqs), at, smooth) - log_median(n_segments)
+
+
+def _median(window, freqs, log_psd, n_segments):
+    return running_median(log_psd[None], window, n_segments)[0]
+
+
+BACKGROUNDS: dict[str, Callable] = {f"running median {window}": partial(_median, window) for window in WINDOWS} | {
+    f"polynomial of degree {DEGREE}, clipped": _polynomial,
+    "constant-Q median": _constant_q,
+}
+RIVALS = (*BACKGROUNDS, "order-statistic CFAR", MEDIAN_ODDS)
+
+
+def cells_of(freqs, psd, n_segments: float | None, plan: Plan) -> dict[str, Float[ndarray, " cell"]]:
+    """Score per cell of every method, and the detector's chance per bin at which a flag would be raised ("chance")."""
+    scored = score_spectrum(psd, plan, n_segments)
+    used, log_psd = float(np.nanmedian(scored.white.n_segments)), np.log(psd)
+    found = {DETECTOR: scored.scores, CLASSICAL: scored.white.scores}
+    for name, background in BACKGROUNDS.items():
+        residual = np.minimum(log_psd - background(freqs, log_psd, used), OVERFLOW)  # a polynomial may run away
+        found[name] = matched_filter(residual[None], NARROW, used)[0]
+    found["order-statistic CFAR"] = psd / percentile_filter(psd, CFAR_PERCENT, CFAR_WINDOW)
+    cells = {name: cell_scores(values, WIDE_CELL) for name, values in found.items()}
+    evidence = np.clip(np.nan_to_num(scored.log_odds), -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
+    cells[MEDIAN_ODDS] = log_tail(cells["running median 101"]) + evidence
+    white = scored.white
+    statistic = "combined" if scored.combined else "classical"
+    limits = thresholds_for(len(psd), used, white.correlation[0] > 0, not white.estimated, statistic)
+    return cells | {"chance": -cell_scores(-limits.probability(scored.by_group, len(psd)), WIDE_CELL)}
+
+
+# ---- injections ----
+
+
+def recalls(spectrum: MeasuredSpectrum, places: dict, n_places: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean recall of one spectrum by method, "width, height" and area; "shipped" is at the thresholds that ship.
+
+    Parameters
+    ----------
+    places : of the spectrum, from frozen_places
+    n_places : of each width, fewer where there are fewer
+    """
+    plan = Plan.of(spectrum.freqs, np.ones(len(spectrum.psd), dtype=bool))
+    quiet = np.array(places["quiet"])
+    clean = cells_of(spectrum.freqs, spectrum.psd, spectrum.n_segments, plan)
+    areas = [area for area in AREAS if area > 0.01 or len(quiet) >= FEWEST_QUIET]
+    limits = {
+        (name, area): np.nanquantile(cells[quiet], 1 - area)
+        for name, cells in clean.items()
+        for area in areas
+        if name != "chance"
+    }
+    rows: dict[str, dict[str, dict[str, list]]] = {}
+    for width in WIDTHS:
+        for centre in places["centres"][f"{width:g}"][:n_places]:
+            shape = np.exp(-0.5 * ((np.arange(len(spectrum.psd)) - centre) / width) ** 2)
+            for height in HEIGHTS:
+                truth = cell_labels(height * shape > NOISY_RATIO, WIDE_CELL)
+                cells = cells_of(spectrum.freqs, spectrum.psd * (1 + height * shape), spectrum.n_segments, plan)
+                found = {key: cells[key[0]][truth] > limit for key, limit in limits.items()}
+                found |= {("shipped", area): cells["chance"][truth] < area for area in AREAS}
+                for (name, area), hit in found.items():
+                    setting = rows.setdefault(name, {}).setdefault(f"{width:g}, {height:g}", {})
+                    setting.setdefault(f"{area:.0%}", []).append(float(hit.mean()))
+    return {
+        name: {
+            setting: {area: float(np.mean(values)) for area, values in by_area.items()}
+            for setting, by_area in settings.items()
+        }
+        for name, settings in rows.items()
+    }
+
+
+# ---- what is said of instruments ----
+
+
+def by_instrument(found: dict[str, dict], instruments: dict[str, str], name: str, area: str) -> dict[str, float]:
+    """Mean recall of a method: over the settings of a spectrum, then over the spectra of an instrument.
+
+    Parameters
+    ----------
+    found : `recalls` by spectrum
+    instruments : by spectrum
+    """
+    means: dict[str, list[float]] = {}
+    for spectrum, methods in found.items():
+        values = [by_area[area] for by_area in methods.get(name, {}).values() if area in by_area]
+        if values:
+            means.setdefault(instruments[spectrum], []).append(float(np.mean(values)))
+    return {instrument: float(np.mean(values)) for instrument, values in means.items()}
+
+
+def difference(first: dict[str, float], second: dict[str, float], n_draws: int = 2000, seed: int = 0) -> dict:
+    """Mean paired difference over instruments, with a 95 % interval: instruments drawn again."""
+    names = sorted(first.keys() & second.keys())
+    values = np.array([first[name] - second[name] for name in names])
+    rng = np.random.default_rng(seed)
+    draws = values[rng.integers(0, len(values), (n_draws, len(values)))].mean(axis=1)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return {"mean": float(values.mean()), "low": float(low), "high": float(high), "instruments": len(names)}
+
+
+def chosen_on_others(scores: dict[str, dict[str, float]], folds: dict[str, int]) -> tuple[dict[int, str], dict]:
+    """The method that is best on the other folds, for each fold; and what it has on the instruments of that fold.
+
+    Parameters
+    ----------
+    scores : value by method and instrument
+    folds : by instrument
+    """
+    chosen, reported = {}, {}
+    for fold in sorted(set(folds.values())):
+        means = {
+            name: np.mean([value for instrument, value in row.items() if folds[instrument] != fold])
+            for name, row in scores.items()
+        }
+        chosen[fold] = max(means, key=lambda name: means[name])
+        row = scores[chosen[fold]]
+        reported |= {instrument: value for instrument, value in row.items() if folds[instrument] == fold}
+    return chosen, reported

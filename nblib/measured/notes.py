@@ -1,0 +1,47 @@
+"""What a detection notes beside its flags: a stated K that does not fit, a first bin that cannot be judged."""
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+from numpy.typing import ArrayLike
+
+from nblib.measured.statistic.whitening import FAR_FROM_ZERO, Plan, Whitened
+
+STANDS_OUT = 8.0  # standard deviations
+TOO_CALM = 1.5  # times: a stated K that says so much more scatter than there is may be wrong
+
+
+def on_segments(n_segments: ArrayLike | None, white: Whitened) -> list[str]:
+    """Where the stated K and the spectrum's own scatter differ much, in either direction.
+
+    Parameters
+    ----------
+    n_segments : K as stated, one number or one a bin; None where it is not
+    """
+    if n_segments is None:
+        return []
+    stated, own = float(np.median(n_segments)), white.own_segments
+    if white.estimated:
+        return [
+            f"the spectrum scatters more than n_segments={stated:.4g} says, as K = {own:.4g} would; the smaller K was "
+            "used"
+        ]
+    if np.sqrt(own / stated) > TOO_CALM:
+        return [
+            f"the spectrum scatters less than n_segments={stated:.4g} says, as K = {own:.4g} would; the smaller K was "
+            "used, so that weak lines may be missed: check the number of averages"
+        ]
+    return []
+
+
+def on_first_bin(plan: Plan, white: Whitened, flagged: Bool[ndarray, " bin"]) -> list[str]:
+    """A first bin that stands out where a line and a wall of the background look alike."""
+    first, second = plan.grid.index[:2]
+    freq, excess = plan.grid.freqs[first], np.expm1(min(white.log_psd[first] - white.background[first], 700.0))
+    is_far = freq >= FAR_FROM_ZERO * (plan.grid.freqs[second] - freq)
+    if is_far or flagged[first] or excess * np.sqrt(white.n_segments[first]) < STANDS_OUT:
+        return []
+    return [
+        f"the first bin, {freq:.6g} Hz, stands {excess:.3g} x above the background and is not judged: so near to 0 Hz "
+        "a line and a wall of the background look alike"
+    ]

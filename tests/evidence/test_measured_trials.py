@@ -1,0 +1,66 @@
+"""Injections into the measured spectra of the project: frozen places, fair thresholds, whole instruments."""
+
+import numpy as np
+import pytest
+
+from evidence.unknown import measured_trials as trials
+from evidence.unknown.measured_spectra import MeasuredSpectrum, measured_spectra
+from nblib.cells import WIDE_CELL
+
+
+def test_places_and_quiet_cells_are_the_frozen_ones(monkeypatch):
+    """Planted bug: one centre moved by a bin."""
+    places, spectra = trials.frozen_places(), measured_spectra()
+    assert list(places) == sorted(one.name for one in spectra)
+    for one in spectra:
+        row = places[one.name]
+        assert max(row["quiet"]) < -(-len(one.psd) // WIDE_CELL)
+        for width, centres in row["centres"].items():
+            reach = int(float(width) * np.sqrt(2 * np.log(8)))
+            assert 1 <= len(centres) <= 20
+            assert reach <= min(centres) and max(centres) < len(one.psd) - reach
+    places["gbt"]["centres"]["1"][0] += 1
+    monkeypatch.setattr(trials, "read_json", lambda _: places)
+    with pytest.raises(ValueError, match="check data/measured out again"):
+        trials.frozen_places()
+
+
+def _spectrum(n_bins=1200, seed=0):
+    psd = np.random.default_rng(seed).gamma(64, 1 / 64, n_bins)
+    return MeasuredSpectrum("one", "one", 1, np.arange(1.0, n_bins + 1), psd, 64.0, "V^2/Hz")
+
+
+def _places(n_bins, n_quiet):
+    return {"quiet": list(range(n_quiet)), "centres": {"1": [n_bins // 2], "5": [], "20": []}}
+
+
+def test_a_clear_line_is_found_by_every_method_and_few_quiet_cells_count_at_five_percent_only():
+    """Planted bug: 1 % of 40 quiet cells, which is not even one."""
+    found = trials.recalls(_spectrum(), _places(1200, 110), 1)
+    assert set(found) == {trials.DETECTOR, trials.CLASSICAL, *trials.RIVALS, "shipped"}
+    assert all(rows["1, 2"] == {"1%": 1.0, "5%": 1.0} for rows in found.values())
+    few = trials.recalls(_spectrum(500), _places(500, 40), 1)
+    assert set(few[trials.DETECTOR]["1, 2"]) == {"5%"} and set(few["shipped"]["1, 2"]) == {"1%", "5%"}
+
+
+def test_instruments_count_once_however_many_spectra_they_have():
+    """Planted bug: the mean over spectra."""
+    rows = {name: {"m": {"1, 1": {"5%": value}}} for name, value in {"a": 0.0, "b": 1.0, "c": 1.0}.items()}
+    found = trials.by_instrument(rows, {"a": "x", "b": "x", "c": "y"}, "m", "5%")
+    assert found == {"x": 0.5, "y": 1.0}
+    assert trials.by_instrument(rows, {"a": "x", "b": "x", "c": "y"}, "m", "1%") == {}
+
+
+def test_differences_are_paired_by_instrument():
+    """Planted bug: instruments of the two methods drawn apart; the interval would not be a point."""
+    first = {str(n): n / 10 for n in range(8)}
+    found = trials.difference({name: value + 0.1 for name, value in first.items()}, first)
+    assert found["instruments"] == 8
+    assert [found[key] for key in ("mean", "low", "high")] == pytest.approx([0.1] * 3)
+
+
+def test_a_rival_is_chosen_without_the_fold_it_is_reported_on():
+    """Planted bug: chosen on all folds; then "a" would stand for fold 2 as well."""
+    scores = {"a": {"x": 0.0, "y": 0.9}, "b": {"x": 0.5, "y": 0.0}}
+    chosen, reported = trials.chosen_on_others(scores, {"x": 1, "y": 2})
+    assert chosen == {1: "a", 2: "b"} and reported == {"x": 0.0, "y": 0.0}
