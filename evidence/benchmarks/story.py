@@ -47,7 +47,7 @@ def nested(tasks: Mapping[tuple, Task]) -> dict[Any, Any]:
 
 def main() -> None:
     """Measure what is not measured yet, write the record."""
-    given = options(__file__, __doc__, minutes=(0, "begin nothing new after so many; 0: to the end"), profile="quick")
+    given = options(__file__, __doc__, minutes=(0.0, "begin nothing new after so many; 0: to the end"), profile="quick")
     settings = get_profile(given.profile)
     arguments = (settings, settings.training, FAMILY, sizes_of(settings))
     references, trials = reference_tasks(*arguments), story_tasks(*arguments)
