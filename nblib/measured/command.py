@@ -162,6 +162,12 @@ def detect_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep-format", action="store_true", help="write tables with the separator and decimal sign of the file"
     )
+    _add_settings(parser)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """How files are read and judged: the fields of Settings."""
     parser.add_argument(
         "--false-alarm",
         type=float,
@@ -205,7 +211,6 @@ def detect_parser() -> argparse.ArgumentParser:
     series.add_argument(
         "--resolution", type=float, metavar="HZ", help="width of a bin; default: chosen from the length"
     )
-    return parser
 
 
 def _progress(share: float) -> None:

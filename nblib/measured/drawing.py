@@ -27,7 +27,7 @@ class DetectionFigure:
         from matplotlib.figure import Figure
         from matplotlib.patches import Patch
 
-        self.figure = Figure(figsize=(8, 4.5))
+        self.figure = Figure(figsize=(8, 4.5), layout="none")  # whatever the style of a notebook says
         FigureCanvasAgg(self.figure)
         self.figure.subplots_adjust(0.1, 0.11, 0.98, 0.92)
         self.ax = self.figure.subplots()

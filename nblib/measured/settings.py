@@ -9,7 +9,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from nblib.measured.files.formats import IsSeries
-from nblib.measured.files.readers import load_series, load_spectra, series_of, spectra_of
+from nblib.measured.files.given import series_of, spectra_of
+from nblib.measured.files.readers import load_series, load_spectra
 from nblib.measured.measurement import Measurement, from_series, from_spectra, subtract_floor
 from nblib.project.registry import refuse_if
 

@@ -40,7 +40,6 @@ def why_figure(measured: Measurement, detection: Detection, flag: Flag) -> Figur
         draw_flags(ax, detection)
         ax.set(xlabel="Frequency [Hz]", xlim=freqs[[0, -1]])
         ax.legend(loc="best")
-    plt.close(fig)  # shown once, where it is returned
     return fig
 
 

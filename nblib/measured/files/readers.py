@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from numpy.typing import ArrayLike
 
 from nblib.measured.files.axis import one_axis
 from nblib.measured.files.formats import (
@@ -32,7 +31,6 @@ from nblib.measured.files.headers import averages
 from nblib.measured.files.levels import ask_sign, check_span, mark_missing, split_units, to_hertz, to_power
 from nblib.measured.files.packed_files import COMPRESSED, plain_file
 from nblib.measured.files.series import checked as checked_series
-from nblib.measured.welch import mask_as_missing
 from nblib.project.extensions import load_extensions
 from nblib.project.paths import resolve_data_path
 from nblib.stored import StoredSpectra, write_stored
@@ -46,9 +44,7 @@ __all__ = [
     "load_series",
     "load_spectra",
     "reader",
-    "series_of",
     "series_reader",
-    "spectra_of",
 ]
 
 ROWS_A_CHECK = 1000  # spectra looked at together, so that a file larger than memory can be checked
@@ -144,51 +140,12 @@ def load_spectra(
     try:
         with plain_file(path) as plain:
             raw = _raw(plain, column)
-        spectra = _checked(path.name, raw, asd, db, unit, span)
+        spectra = checked_spectra(path.name, raw, asd, db, unit, span)
     except Refusal as error:
         raise type(error)(f"{path.name}: {error}") from error.__cause__
     for text in spectra.warnings:
         warnings.warn(f"{path.name}: {text}", ReadingWarning, stacklevel=2)
     return spectra
-
-
-def spectra_of(
-    freqs: ArrayLike,
-    psd: ArrayLike,
-    *,
-    asd: bool | None = None,
-    db: bool | None = None,
-    unit: str | Sequence[str] | None = None,
-    span: str | int | None = None,
-) -> Spectra:
-    """Arrays checked by the rules that files are checked by, whose messages call them "arrays".
-
-    Parameters
-    ----------
-    freqs : (bin,), Hz unless `unit` says otherwise; NaN in psd where a bin is missing
-    psd : (bin,) or (spectrum, bin)
-    asd, db, unit, span : as in load_spectra
-
-    Raises
-    ------
-    ValueError that says what was found and what to do
-    """
-    values = np.array(mask_as_missing(psd))
-    try:
-        if values.dtype.kind not in "fiub":
-            raise Refusal(f"psd is of type {values.dtype}; give real numbers, a power spectral density")
-        axis = np.array(mask_as_missing(freqs), dtype=np.float64)
-        return _checked("arrays", Raw(axis, values.astype(np.float64)), asd, db, unit, span)
-    except Refusal as error:
-        raise Refusal(f"arrays: {error}") from error.__cause__
-
-
-def series_of(samples: ArrayLike, rate: float | None) -> Series:
-    """Samples checked by the rules that files are checked by; rate : Hz. Raises ValueError."""
-    try:
-        return checked_series(Series(mask_as_missing(samples), 0.0), rate)
-    except Refusal as error:
-        raise type(error)(f"arrays: {error}") from error.__cause__
 
 
 def load_series(path: str | Path, rate: float | None = None, column: Column = None) -> Series:
@@ -242,8 +199,8 @@ def _guarded(function, path, *arguments):
         ) from error
 
 
-def _checked(name, raw, asd, db, unit, span) -> Spectra:
-    """One rule book for every format."""
+def checked_spectra(name, raw, asd, db, unit, span) -> Spectra:
+    """One rule book for every format, and for arrays; raises Refusal. raw : formats.Raw, changed in place."""
     axis_unit, level_unit = split_units(unit)
     to_hertz(raw, axis_unit)
     if np.ndim(raw.values) == 1:
