@@ -92,8 +92,8 @@ def _one_file(path, name, taken, detector, options) -> list[dict]:
         for energy in _energies(one, options):
             value, low, high = (1e3 * number for number in (energy.energy, energy.low, energy.high))
             print(
-                f"  {energy.corner:.4g} Hz: {value:.2f} meV [{low:.2f}, {high:.2f}], prefactor {energy.prefactor:.4g} / s,"
-                f" {energy.note}"
+                f"  {energy.corner:.4g} Hz: {value:.2f} meV [{low:.2f}, {high:.2f}], "
+                f"prefactor {energy.prefactor:.4g} / s, {energy.note}"
             )
         written = products.write_products(options.out, own, path, one, settings(options))
         print(f"wrote {', '.join(map(str, written))}\n")
