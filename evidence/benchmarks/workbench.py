@@ -64,8 +64,8 @@ def of_series(seed: int, contamination: str, detector: NoiseDetector) -> dict:
     for drawn in series:
         found = detector.detect(drawn.freqs, drawn.psd, SERIES_SEGMENTS)
         fits.append(fit_spectrum(drawn.freqs, drawn.psd, SERIES_SEGMENTS, ~found.flagged))
-    result = arrhenius(fits, TEMPERATURES.tolist())
-    rows: dict[str, dict[str, float] | None] = {}
+    result = arrhenius(fits, TEMPERATURES)
+    rows: dict[str, dict | None] = {}
     for name, traps in (("ours", result.kept), ("all bins", result.all_bins)):
         if traps:
             trap = traps[0]

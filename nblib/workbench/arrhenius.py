@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
 from nblib.workbench.constants import BOLTZMANN
@@ -133,7 +134,7 @@ class Arrhenius:
 
 def arrhenius(
     fits: Sequence[Fit],
-    temperatures: Sequence[float],
+    temperatures: ArrayLike,
     t_power: float = 2.0,
     gamma_n: float | None = None,
 ) -> Arrhenius:

@@ -91,8 +91,10 @@ def _one_file(path, name, taken, detector, options) -> list[dict]:
         print(products.table(one.fit), products.verdict(one.fit), sep="\n")
         for energy in _energies(one, options):
             value, low, high = (1e3 * number for number in (energy.energy, energy.low, energy.high))
-            energy_text = f"{value:.2f} meV [{low:.2f}, {high:.2f}]"
-            print(f"  {energy.corner:.4g} Hz: {energy_text}, prefactor {energy.prefactor:.4g} / s, {energy.note}")
+            print(
+                f"  {energy.corner:.4g} Hz: {value:.2f} meV [{low:.2f}, {high:.2f}], "
+                f"prefactor {energy.prefactor:.4g} / s, {energy.note}"
+            )
         written = products.write_products(options.out, own, path, one, settings(options))
         print(f"wrote {', '.join(map(str, written))}\n")
     return [

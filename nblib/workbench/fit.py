@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaincc
 
 from nblib.measured.statistic.scatter import local_segments, lower_spread, neighbour_correlation
+from nblib.smoothing import rolling_median
 from nblib.workbench.averaging import window_correlation
 from nblib.workbench.choice import chosen
 from nblib.workbench.description import Spectrum, describe
@@ -19,6 +20,7 @@ TRIM_WIDTHS = (1, 2, 4, 8)  # bins
 TRIM_DECADES = 0.15  # widest window
 TRIM_EXCESS = 1.1  # least mean of a window over the model
 TRIM_PROBABILITY = 1e-3  # upper tail of a window
+LOCAL = 51  # bins of a running median
 WILDER = 4.0  # standard errors by which the bins must scatter more than K says
 SPREAD_ERROR = 1.6  # of a lower spread, times the root of the number of bins
 
@@ -218,9 +220,15 @@ def _normal(log_ratio, segments):
     return 3 * np.sqrt(segments) * (np.exp(np.clip(log_ratio, -50, 50) / 3) - 1 + 1 / (9 * segments))
 
 
+def _local_scores(log_ratio, segments):
+    """Nearly normal scores about their running median: what the model misses over many bins is no scatter."""
+    scores = _normal(log_ratio, segments)
+    return scores - rolling_median(scores, LOCAL)
+
+
 def _scatter_believed(log_ratio, segments, usable, warnings):
     """K, smaller where the bins scatter more than it says: averages that overlap are not independent."""
-    spread = lower_spread(_normal(log_ratio, segments[usable])) ** 2
+    spread = lower_spread(_local_scores(log_ratio, segments[usable])) ** 2
     if spread < 1 + WILDER * 2 * SPREAD_ERROR / np.sqrt(len(log_ratio)):
         return segments
     segments = np.maximum(segments / spread, 0.5)
@@ -233,8 +241,8 @@ def _scatter_believed(log_ratio, segments, usable, warnings):
 
 def _correlation(log_ratio, segments, usable) -> tuple[float, ...]:
     index = np.flatnonzero(usable)
-    scores = _normal(log_ratio[index], segments[index])
-    found = neighbour_correlation(scores - np.median(scores), np.diff(index) == 1)
+    scores = _local_scores(log_ratio[index], segments[index])
+    found = neighbour_correlation(scores, np.diff(index) == 1)
     return tuple(rho for rho in found if rho > 0)
 
 

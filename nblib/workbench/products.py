@@ -37,22 +37,14 @@ def table(fit: Fit) -> str:
         unit = (fit.unit or "unit^2/Hz") if term.unit == "psd" else "" if term.unit == "1" else term.unit
         shift = fit.shift(term)
         moved = "" if np.isnan(shift) else f"{shift:+.1f} s.e."
-        rows.append(
-            (f"{term.name} [{unit}]" if unit else term.name, _text(term), _nearest(fit, term), moved, term.note)
-        )
+        name, other = f"{term.name} [{unit}]" if unit else term.name, fit.nearest(term)
+        rows.append((name, _text(term), "none" if other is None else _text(other), moved, term.note))
     names = ("term", f"kept [{fit.level:.0%}]", f"all bins [{fit.level:.0%}]", "all bins - kept", "note")
     return pd.DataFrame(rows, columns=list(names)).to_string(index=False)
 
 
 def _text(term) -> str:
     return f"{term.value:.4g} [{term.low:.4g}, {term.high:.4g}]"
-
-
-def _nearest(fit, term) -> str:
-    """The term of its kind that the fit of all bins has next to it."""
-    kind = term.name.split()[0]
-    others = [one for one in fit.all_bins.terms if one.name.split()[0] == kind]
-    return _text(min(others, key=lambda one: abs(np.log(one.value / term.value)))) if others else "none"
 
 
 def verdict(fit: Fit) -> str:

@@ -12,6 +12,11 @@ SIDES = ("kept", "all bins")
 FIT_COLUMNS = ("bins", "term", "value", "low", "high", "error", "unit", "note", "shift")
 
 
+def _step(term: Term, other: Term) -> float:
+    """From a term to another: of gamma the difference, of all others that of the logarithms."""
+    return float(other.value - term.value if term.unit == "1" else np.log(other.value / term.value))
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
     """Two descriptions of one spectrum, by frequency.
@@ -51,14 +56,15 @@ class Fit:
         """Corner frequencies from the kept bins, lowest first; a fit that is not described has them all the same."""
         return self.kept.corners
 
+    def nearest(self, term: Term) -> Term | None:
+        """The term of `all_bins` of the same kind that lies nearest to one of `kept`, or None."""
+        others = [one for one in self.all_bins.terms if one.name.split()[0] == term.name.split()[0]]
+        return min(others, key=lambda one: abs(_step(term, one))) if others else None
+
     def shift(self, term: Term) -> float:
         """How far a term of `kept` lies from the nearest of its kind in `all_bins`, in its own standard errors."""
-        kind = term.name.split()[0]
-        others = [one.value for one in self.all_bins.terms if one.name.split()[0] == kind]
-        if not others or not np.isfinite(term.error):
-            return float("nan")
-        steps = np.array(others) - term.value if term.unit == "1" else np.log(np.array(others) / term.value)
-        return float(steps[np.abs(steps).argmin()] / term.error)
+        other = self.nearest(term)
+        return float("nan") if other is None else _step(term, other) / term.error
 
     def to_frame(self):
         """A pandas table, a row a term: its columns are FIT_COLUMNS; shift is that of all bins, in standard errors."""

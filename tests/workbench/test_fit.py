@@ -251,6 +251,15 @@ def test_averages_that_overlap_are_believed_less():
     assert np.median(fit.n_segments) == pytest.approx(30, rel=0.15)
 
 
+def test_what_the_model_misses_is_not_taken_for_scatter():
+    """A wave of 15 % on the background, K = 100. Planted bug: K halved by it, so that the gate let the fit pass."""
+    background, _ = _one_trap()
+    psd = background * (1 + 0.15 * np.sin(8 * np.log(FREQS))) * np.random.default_rng(0).gamma(100, 0.01, 2000)
+    fit = fit_spectrum(FREQS, psd, 100)
+    assert np.median(fit.n_segments) == 100 and not fit.correlation
+    assert not fit.described
+
+
 def test_a_measured_floor_is_a_part_of_the_model():
     """Planted bug: the floor subtracted from the spectrum, so that its scatter was taken as that of a lower level."""
     background, _ = _one_trap()
