@@ -326,12 +326,12 @@ def test_a_stated_number_of_averages_finds_no_fewer_lines(n_segments):
     [
         (10, 10, ["the spectrum scatters less than n_segments=10 says"]),
         (100, 100, []),
-        (1000, 100, ["the spectrum scatters more than n_segments=1000 says"]),
+        (1000, 110, ["the spectrum scatters more than n_segments=1000 says"]),
     ],
 )
 def test_the_smaller_of_stated_and_measured_averages_counts_and_a_large_difference_is_noted(stated, used, notes):
     """Planted bugs: a stated K of 10 for 100 taken without a word; one of 1,000 believed."""
     freqs, background = _background()
     found = NoiseDetector().detect(freqs, background * _gamma(0), stated)
-    assert found.n_segments == pytest.approx(used, rel=0.1)
+    assert found.n_segments == pytest.approx(used, rel=0.05)
     assert [text.split(",")[0] for text in found.warnings] == notes

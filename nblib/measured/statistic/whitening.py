@@ -117,13 +117,12 @@ def _scatter(residual, psd, n_segments):
         return own, own, True
     given = np.broadcast_to(np.asarray(n_segments, dtype=np.float64), residual.shape)
     typical = segments_of_spread(max(lower_spread(residual * np.sqrt(given / given.min())), 1e-12))
-    smaller = given * min(1.0, typical / given.min())
     if np.sqrt(given.min() / typical) > MISTRUST:
-        return np.minimum(smaller, own), own, True
+        return np.minimum(given, own), own, True
     if given.max() < MERGED * given.min():
-        return smaller, own, False
+        return given * min(1.0, typical / given.min()), own, False
     wilder = np.sqrt(given / own) > MISTRUST  # where bins of a tapered estimator were merged they were correlated
-    return np.where(wilder, np.minimum(smaller, own), smaller), own, bool(wilder.any())
+    return np.where(wilder, own, given), own, bool(wilder.any())
 
 
 def _bend(background):
