@@ -19,7 +19,7 @@ def _detection(lines, flags, n_segments=64.0):
         psd += 30 * np.exp(-0.5 * ((FREQS - line) / 0.6) ** 2)
     zeros = np.zeros(len(FREQS))
     found = [Flag(low, high, (low + high) / 2, 30.0, 1e-9, kind) for low, high, kind in flags]
-    empty = Detection(FREQS, psd, zeros, zeros, zeros, 10.0, 0.01, zeros, found, zeros > 1, n_segments, False)
+    empty = Detection(FREQS, psd, zeros, zeros, 10.0, 0.01, zeros, found, zeros > 1, n_segments, False)
     return edited(empty, found)
 
 

@@ -333,5 +333,5 @@ def test_the_smaller_of_stated_and_measured_averages_counts_and_a_large_differen
     """Planted bugs: a stated K of 10 for 100 taken without a word; one of 1,000 believed."""
     freqs, background = _background()
     found = NoiseDetector().detect(freqs, background * _gamma(0), stated)
-    assert found.n_segments == pytest.approx(used, rel=0.05)
+    assert found.n_segments == pytest.approx(used, rel=0.1)
     assert [text.split(",")[0] for text in found.warnings] == notes
