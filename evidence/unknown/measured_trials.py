@@ -184,7 +184,8 @@ def chosen_on_others(scores: dict[str, dict[str, float]], folds: dict[str, int])
     scores : value by method and instrument
     folds : by instrument
     """
-    chosen, reported = {}, {}
+    chosen: dict[int, str] = {}
+    reported: dict[str, float] = {}
     for fold in sorted(set(folds.values())):
         means = {
             name: np.mean([value for instrument, value in row.items() if folds[instrument] != fold])

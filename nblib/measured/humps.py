@@ -92,9 +92,10 @@ def with_whole_humps(
     found: list[tuple[int, int]] = []
     for low, high in ranges:
         is_short = high - low < LINE_BINS
-        if not (is_short or broad[low : high + 1].any()) or any(first <= low <= last for first, last in found):
+        if not (is_short or broad[low : high + 1].any()) or any(begin <= low <= end for begin, end in found):
             continue
-        hump = _whole_hump(*np.searchsorted(index, [low, high]), white, plan, is_short)
+        first, last = np.searchsorted(index, [low, high])
+        hump = _whole_hump(first, last, white, plan, is_short)
         if hump is not None:
             found.append((min(int(index[hump[0]]), low), max(int(index[hump[1]]), high)))
     outside = [part for part in ranges if not any(part[0] <= last and first <= part[1] for first, last in found)]

@@ -20,7 +20,7 @@ def on_segments(n_segments: ArrayLike | None, white: Whitened) -> list[str]:
     """
     if n_segments is None:
         return []
-    stated, own = float(np.median(n_segments)), white.own_segments
+    stated, own = float(np.median(np.asarray(n_segments))), white.own_segments
     if white.estimated:
         return [
             f"the spectrum scatters more than n_segments={stated:.4g} says, as K = {own:.4g} would; the smaller K was "

@@ -148,7 +148,7 @@ def test_tables_and_figure():
     assert list(frame.columns) == list(TRAP_COLUMNS) and len(frame) == 1
     assert list(points.columns) == list(POINT_COLUMNS) and list(points.trap) == [1] * 6
     left, right = found.plot()
-    assert left.get_xlabel() == "1 / kT [1/eV]" and right.get_ylabel() == "Plateau [A$^{2}$/Hz]"
+    assert left.get_xlabel() == "1 / kT [1/eV]" and right.get_ylabel() == "Plateau [A²/Hz]"
     assert any("0.300 eV" in text.get_text() for text in left.get_legend().get_texts())
 
 

@@ -165,7 +165,7 @@ def test_the_figure_shows_components_and_dropped_bins():
     top, middle, bottom = fit.plot()
     labels = [text.get_text() for text in top.get_legend().get_texts()]
     assert {"measured", "dropped", "Lorentzian 1", "Lorentzian 2", "fit"} <= set(labels)
-    assert top.get_ylabel() == "PSD [A$^{2}$/Hz]" and middle.get_ylabel() == "f S(f) [A$^{2}$]"
+    assert top.get_ylabel() == "PSD [A²/Hz]" and middle.get_ylabel() == "f S(f) [A²]"
     assert bottom.get_xlabel() == "Frequency [Hz]"
 
 
