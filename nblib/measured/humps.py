@@ -13,6 +13,7 @@ from nblib.smoothing import log_median
 VERY_STIFF = Stiffness(400, 0.3, 0.5, 1001)  # a hump of an eighth of the axis does not bend it
 PASSES = 3  # of hump and background in turn
 WIDE = SOFT.bins  # bins; the soft background cannot be trusted across a wider gap
+LEAST_WIDE = WIDE // 2  # bins of a range that may be the top of a hump; below, a line is as wide as its filters say
 FOOT = 0.1  # of a hump's height: what stands above it belongs to the hump
 HEIGHT_BINS = 15  # of the running median that a hump's height is taken from: a line on it does not count
 LEAST_HEIGHT = 0.2  # of the background
@@ -74,8 +75,8 @@ def with_whole_humps(
 ) -> list[tuple[int, int]]:
     """The flagged ranges, those on a hump joined and as wide as the hump.
 
-    A hump about as wide as the soft background bends lifts it, and only its top, or a sliver, is flagged. So ranges
-    that a broad filter flagged, and short ones that do not stand out of a hump, are looked at again over a very stiff
+    A hump about as wide as the soft background bends lifts it, and only its top, or a sliver, is flagged. So ranges of
+    LEAST_WIDE bins that a broad filter flagged, and short ones that do not stand out of a hump, are looked at again over a very stiff
     background that is fitted without the hump: what stands above FOOT of its height is one flag. What does not come
     back to that background on both sides is left as it was.
 
@@ -91,8 +92,8 @@ def with_whole_humps(
     index = plan.grid.index
     found: list[tuple[int, int]] = []
     for low, high in ranges:
-        is_short = high - low < LINE_BINS
-        if not (is_short or broad[low : high + 1].any()) or any(begin <= low <= end for begin, end in found):
+        is_short, is_wide = high - low < LINE_BINS, high - low >= LEAST_WIDE and broad[low : high + 1].any()
+        if not (is_short or is_wide) or any(begin <= low <= end for begin, end in found):
             continue
         first, last = np.searchsorted(index, [low, high])
         hump = _whole_hump(first, last, white, plan, is_short)
