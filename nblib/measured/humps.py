@@ -76,9 +76,9 @@ def with_whole_humps(
     """The flagged ranges, those on a hump joined and as wide as the hump.
 
     A hump about as wide as the soft background bends lifts it, and only its top, or a sliver, is flagged. So ranges of
-    LEAST_WIDE bins that a broad filter flagged, and short ones that do not stand out of a hump, are looked at again over a very stiff
-    background that is fitted without the hump: what stands above FOOT of its height is one flag. What does not come
-    back to that background on both sides is left as it was.
+    LEAST_WIDE bins that a broad filter flagged, and short ones that do not stand out of a hump, are looked at again
+    over a very stiff background that is fitted without the hump: what stands above FOOT of its height is one flag.
+    What does not come back to that background on both sides is left as it was.
 
     Parameters
     ----------
