@@ -51,6 +51,13 @@ def page(rows: Sequence[Row], title: str, figures: bool = True) -> str:
 
 def _picture(rows: Sequence[Row], common: Sequence[SharedLine]) -> bytes:
     """Spectra over their backgrounds under each other, flagged parts coloured, shared lines marked, as PNG."""
+    from matplotlib.style import context
+
+    with context("default"):  # whatever the style of a notebook says
+        return _drawn(rows, common)
+
+
+def _drawn(rows, common):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

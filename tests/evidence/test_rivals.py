@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 from evidence import rivals, smooth_fits
 from evidence.filter_bank import bank_score, calibrate_bank
 from evidence.input_scores import Standard, _neighbours, input_scores
-from evidence.rivals import GIVEN, K_UNKNOWN
+from evidence.rivals import GIVEN, K_UNKNOWN, LIMIT
 from evidence.smooth_fits import FIXED, SETTINGS, component_basis, fit_smoothly, spline_basis
 from evidence.tasks import Task, load_or_run
 from evidence.test_sets import Sizes, measured, noisy_cells
@@ -185,7 +185,8 @@ def test_rivals_are_judged_whole_and_kept(tmp_path, monkeypatch):
     found = load_or_run(task)
     assert task.path.exists() and FIXED in SETTINGS
     briefly = found["segments"]["2"]
-    assert set(briefly) == set(GIVEN)
+    assert set(briefly) == set(GIVEN) - {LIMIT}
+    assert found[LIMIT]["score"]["ap"] >= found["spline"]["score"]["ap"]
     whole = {rival: found[rival] for rival in GIVEN if not rival.endswith(K_UNKNOWN)}
     assert set(found) == {*whole, "segments", "settings", "task", "commit", "made"}
     for rival in ("spline", "components"):

@@ -242,3 +242,21 @@ def test_files_of_several_folders_are_named_apart():
         ("x/a.csv", "a", str(Path("x/nblib-results"))),
         ("y/z/a.csv", "a", str(Path("y/z/nblib-results"))),
     ]
+
+
+def test_the_page_is_the_same_whatever_style_a_notebook_set(tmp_path, monkeypatch):
+    """Planted bug: the picture drawn with the settings of the process, so that a batch and a notebook differed."""
+    import matplotlib.pyplot as plt
+
+    from nblib.style import STYLE
+
+    monkeypatch.chdir(tmp_path)
+    rng, freqs = np.random.default_rng(0), np.arange(1.0, 301.0)
+    for name in ("a.csv", "b.csv"):
+        np.savetxt(name, np.column_stack([freqs, rng.gamma(64, 1 / 64, 300)]), delimiter=",", header="f,S", comments="")
+    pages = []
+    for style in ({}, STYLE):
+        with plt.rc_context(style):
+            assert main(["detect", "a.csv", "b.csv", "--out", "out"]) == 0
+        pages.append((tmp_path / "out" / "all.html").read_bytes())
+    assert pages[0] == pages[1]
