@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -112,19 +113,28 @@ def product_paths(folder: Path, name: str) -> list[Path]:
 
 
 def is_product(path: Path) -> bool:
-    """True for a file that `write_products` wrote, known by its headings, its keys or the maker's name in a figure."""
+    """True for a file that `write_products` wrote."""
+    is_model = path.name.endswith(".model.csv")
+
+    def is_table(heading):
+        if is_model:
+            return heading.startswith("frequency [Hz],psd [") and ",kept,used,model [" in heading
+        return heading == ",".join(FIT_COLUMNS)
+
+    return is_own(path, is_table, ("sha256", "kept", "all_bins", "shift"), MAKER)
+
+
+def is_own(path: Path, is_table: Callable[[str], bool], keys: Sequence[str], maker: str) -> bool:
+    """True for a file of this room: a table by its heading, a document by its keys, a figure by its maker's name."""
     try:
         content = path.read_bytes()
     except OSError:
         return False
-    heading = content.splitlines()[0].decode(errors="replace") if content else ""
-    if path.name.endswith(".model.csv"):
-        return heading.startswith("frequency [Hz],psd [") and ",kept,used,model [" in heading
     if path.suffix == ".csv":
-        return heading == ",".join(FIT_COLUMNS)
+        return is_table(content.splitlines()[0].decode(errors="replace") if content else "")
     if path.suffix == ".json":
-        return all(f'"{key}": '.encode() in content for key in ("sha256", "kept", "all_bins", "shift"))
-    return MAKER.encode() in content
+        return all(f'"{key}": '.encode() in content for key in keys)
+    return maker.encode() in content
 
 
 def write_products(folder: Path, name: str, path: Path, found: Fitted, options: dict) -> list[Path]:

@@ -112,17 +112,9 @@ def _is_result(path) -> bool:
 
 
 def is_product(path: Path) -> bool:
-    """True for a file that `nblib arrhenius` wrote, known by its headings, its keys or the maker's name in a figure."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return False
-    heading = content.splitlines()[0].decode(errors="replace") if content else ""
-    if path.suffix == ".csv":
-        return heading in (",".join(TRAP_COLUMNS), ",".join(POINT_COLUMNS))
-    if path.suffix == ".json":
-        return all(f'"{key}": '.encode() in content for key in ("t_power", "traps", "spectra"))
-    return MAKER.encode() in content
+    """True for a file that `nblib arrhenius` wrote."""
+    tables = (",".join(TRAP_COLUMNS), ",".join(POINT_COLUMNS))
+    return products.is_own(path, tables.__contains__, ("t_power", "traps", "spectra"), MAKER)
 
 
 def _lines(result: Arrhenius, rows) -> list[str]:
