@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from evidence.readings import PASSES
+from evidence.spans import across_seeds, within_shares
 from evidence.story import TRIALS
-from evidence.tables import across_seeds, within_shares
-from evidence.trials import LIMIT
 from nblib.scoring.metrics import over_seeds, over_spectra
 
+TRUE, LIMIT, MEDIAN = "true background", "posterior (limit)", "running median"
+REFIT = "refit without flagged cells, posterior"  # the strongest method without training
 SCORES = ("residual", "attention", "attention, standardised")
 MAIN = "interleaved"  # the test whose pairs of energies lie between those of the training
 AP, FOUND, IN_BAND, ENERGY = "AP / limit", "found at 1 %", "in-band / fit", "Ea / truly clean"
