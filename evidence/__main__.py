@@ -1,4 +1,4 @@
-"""`python -m evidence SUBCOMMAND ...`: measure, publish runs, reproduce records, exchange the locked tests with detectors."""
+"""`python -m evidence SUBCOMMAND ...`: measure, publish and reproduce records, exchange the locked tests."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Numbers over seeds and spectra: each a span {"iqm", "low", "high", "n"}, n the seeds (0: none), as metrics.over_seeds.
+"""Spans of numbers over seeds and spectra, {"iqm", "low", "high", "n"} as metrics.over_seeds has it; n 0: no seeds.
 
 `interval` writes one as text.
 """

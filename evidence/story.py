@@ -102,7 +102,8 @@ def story_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) -> d
         for look in compared.looks
         if look not in LONG_LOOKS or seed < BEYOND_SEEDS
     ]
-    places.sort(key=lambda place: place[1] >= FIRST)  # stable: the first seeds of all, then the rest
+    # stable: the first seeds of all trials, first by the looks that take least
+    places.sort(key=lambda place: (place[1] >= FIRST, place[2] in LONG_LOOKS))
     short = replace(sizes, n_line_free=sizes.n_line_free // 5)  # false alarms need not be known to 0.1 %
     return {
         (trial, seed, look): Task(
@@ -118,15 +119,15 @@ def reference_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) 
 
     Also the choice among the ways to teach attention: one seed each, on validation spectra.
     """
-    tests = {"interleaved": {}, "held_out": REGION}
+    base = training | {"families": (name,)}
     short = replace(sizes, n_line_free=sizes.n_line_free // 5)  # as story_tasks has it
     found = {
-        (test, look): Task(look, TrainConfig(**training | changes | {"families": (name,)}), name, given)
-        for test, changes in tests.items()
-        for look, given in (("baselines", sizes), ("rivals", short))
+        ("interleaved", "baselines"): Task("baselines", TrainConfig(**base), name, sizes),
+        ("interleaved", "rivals"): Task("rivals", TrainConfig(**base), name, short),
+        ("held_out", "baselines"): Task("baselines", TrainConfig(**base | REGION), name, sizes),
     }
     for n_segments in OTHER_SEGMENTS if settings.n_other_seeds else ():
-        config = TrainConfig(**training | {"families": (name,), "n_segments": n_segments})
+        config = TrainConfig(**base | {"n_segments": n_segments})
         found[f"K = {n_segments}", "methods"] = Task("methods", config, name, sizes)
     found |= {("energy bias", kind): Task("energy bias", TrainConfig(), kind, sizes) for kind in HARMFUL}
     for way in WAYS if settings.n_other_seeds else ():
@@ -146,7 +147,8 @@ def measure(tasks: Mapping[Any, Task], minutes: float = 0.0) -> None:
     waiting: dict[tuple, list[Task]] = {}  # by training, so that no process waits for another's
     for task in tasks.values():
         if not is_kept(task):
-            waiting.setdefault((task.kind, task.config.key, task.judged in WITHOUT_A_MODEL), []).append(task)
+            apart = task.judged if task.judged in WITHOUT_A_MODEL else task.judged in LONG_LOOKS
+            waiting.setdefault((task.kind, task.config.key, apart), []).append(task)
     planned("measurement", [task.path.stem for group in waiting.values() for task in group])
     map_side_by_side(partial(_measure, until=until), waiting.values())
 
