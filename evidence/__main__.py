@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     scores.add_argument("--tests", type=Path, metavar="FOLDER", help="of `tests`; default: drawn again")
     again = commands.add_parser("reproduce", help="run again what a record says, and name what differs")
     again.add_argument("record", type=Path, help="record.json of a training, or a record of a notebook or benchmark")
-    again.add_argument("--task", default="", help="one measurement of 05 or 06: its name, or e.g. trials.label-free.0")
+    again.add_argument("--task", default="", help="one of 05 or 06: its name, or e.g. trials.label-free.0.readings")
     return parser
 
 

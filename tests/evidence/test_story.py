@@ -10,10 +10,9 @@ import torch
 from evidence import compared
 from evidence.assessments import standardised_attention
 from evidence.readings import assess_beyond, assess_readings, assess_region, found_at, restored_without_flagged
-from evidence.story import BEYOND_SEEDS, FIRST, TRIALS, reference_tasks, story_tasks
+from evidence.story import BEYOND_SEEDS, FIRST, LONG_LOOKS, TRIALS, reference_tasks, story_tasks
 from evidence.taught import WAYS, divergence, loss_of, residual_weights, train_taught
 from evidence.test_sets import Sizes
-from evidence.trials import LIMIT
 from nblib import TrainConfig
 from nblib.assessment import held_out
 from nblib.project.profiles import PROFILES
@@ -34,8 +33,7 @@ def test_the_first_seeds_of_all_trials_come_first_and_no_profile_gets_more_than_
     """Planted bug: all ten seeds of the first trial before any of the second."""
     settings = PROFILES["quick"]
     tasks = story_tasks(settings, settings.training, "single_line", SIZES)
-    seeds = [seed for _, seed, _ in tasks]
-    begun = [seed >= FIRST for seed in seeds]
+    begun = [(seed >= FIRST, look in LONG_LOOKS) for _, seed, look in tasks]
     assert begun == sorted(begun)
     assert {trial for trial, seed, _ in tasks if seed == 0} == set(TRIALS)
     assert max(seed for _, seed, look in tasks if look == "beyond") == BEYOND_SEEDS - 1
@@ -45,7 +43,7 @@ def test_the_first_seeds_of_all_trials_come_first_and_no_profile_gets_more_than_
     halves = [tasks[f"{trial}, half the steps", 0, "readings"].config.steps for trial in ("label-free", "masked mean")]
     assert halves == [1000, 1000]
     references = reference_tasks(settings, settings.training, "single_line", SIZES)
-    assert references["held_out", "rivals"].config.pairs == "held_out"
+    assert references["held_out", "baselines"].config.pairs == "held_out"
 
 
 def test_standardised_attention_has_no_pattern_of_positions():
@@ -123,7 +121,7 @@ def a_look(ap, in_band, groups=20):
 @pytest.fixture
 def metrics():
     baselines = {
-        "methods": {LIMIT: {"ap": 0.99, "ap_left_out": [0.99] * 20}},
+        "methods": {compared.LIMIT: {"ap": 0.99, "ap_left_out": [0.99] * 20}},
         "fit in-band": 0.01,
         "fit in-band left_out": [0.01] * 20,
         "energies": {"truly clean bins": [0.46, 0.2]},
