@@ -151,8 +151,11 @@ def difference(metrics: Mapping, quantity: str, one: tuple[str, str], other: tup
         value, left_out = _without_training(metrics, quantity, other[0])
         second = np.full(len(seeds), value), None if left_out is None else np.tile(left_out, (len(seeds), 1))
     over = yardstick(metrics, quantity)[0] if quantity in (IN_BAND, ENERGY) else 1.0
-    groups = None if first[1] is None or second[1] is None else (first[1] - second[1]) / over
-    return over_seeds((first[0] - second[0]) / over, groups)
+    values = (first[0] - second[0]) / over
+    if first[1] is not None and second[1] is not None:
+        return over_seeds(values, (first[1] - second[1]) / over)
+    whole = over_seeds(values)  # where one alone has groups, an interval over seeds would leave the spectra out
+    return whole if first[1] is second[1] else whole | {"low": np.nan, "high": np.nan}
 
 
 def _with_groups(found, path):

@@ -30,12 +30,9 @@ def numbers() -> dict[str, Any]:
     ValueError where a record is missing
     """
     evidence, sweep = committed_result("06_benchmark"), committed_result("05_lambda_sweep")["metrics"]
-    wide = read_json(benchmark_record("wide"))
     return {
         **_answer(evidence),
         **_notebooks(),
-        "wide": wide["wide"],
-        "wide_best": wide["best"],
         "full_length": {point: row["ap"]["iqm"] for point, row in sweep["full table"].items()},
     }
 

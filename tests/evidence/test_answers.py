@@ -2,7 +2,7 @@
 
 import pytest
 
-from evidence.claims import claims
+from evidence.aims import aims
 from evidence.pages import answers, evidence_answers
 from evidence.pages.answers import published_answer
 from evidence.pages.rendering import ENDING, TEMPLATES
@@ -63,10 +63,8 @@ def test_an_older_record_is_called_so(monkeypatch):
 
 
 def test_missed_aims_are_counted():
-    """Planted bug: controls counted as aims."""
-    asked = [row for row in claims(committed_result("06_benchmark")["metrics"]) if row["met"] is not None]
-    met = sum(row["met"] for row in asked)
-    text = published_answer("06_benchmark")
-    assert f"{met} of {len(asked)} aims are met" in text
-    assert text.count("\n- ") == len(asked) - met
+    """Planted bug: what is not measured yet counted as missed."""
+    asked = aims(committed_result("06_benchmark")["metrics"])
+    missed = sum(not row["met"] for row in asked)
+    assert f"Of {len(asked)} aims measured so far {missed} are missed." in published_answer("06_benchmark")
     assert evidence_answers.show_published is answers.show_published

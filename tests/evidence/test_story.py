@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from evidence import compared
+from evidence import compared, looks, story
+from evidence.aims import aims, verdict
 from evidence.assessments import standardised_attention
 from evidence.readings import assess_beyond, assess_readings, assess_region, found_at, restored_without_flagged
 from evidence.story import BEYOND_SEEDS, FIRST, LONG_LOOKS, TRIALS, reference_tasks, story_tasks
@@ -152,6 +153,59 @@ def test_differences_are_paired_by_seed(metrics):
     assert found["iqm"] == pytest.approx(0.02)
     assert found["high"] - found["low"] < 1e-9
     assert compared.difference(metrics, compared.IN_BAND, *pair)["iqm"] == pytest.approx(-0.4)
+
+
+def test_a_difference_from_a_method_without_training_has_its_spectra(metrics):
+    """Planted bug: an interval over seeds alone where the method's own groups of spectra are not known."""
+    score = {"ap": 0.97, "ap_left_out": [0.97] * 20, "detected at 1%": 0.95}
+    metrics["references"][compared.MAIN]["rivals"] = {"spline": {"score": score}}
+    pair = ("residual attention", "residual"), ("spline", "")
+    found = compared.difference(metrics, compared.AP, *pair)
+    assert found["iqm"] == pytest.approx(0.0115) and np.isfinite(found["low"])
+    assert np.isnan(compared.difference(metrics, compared.FOUND, *pair)["low"])
+
+
+def test_an_aim_is_met_missed_or_not_measured(metrics):
+    """Planted bugs: the lower end alone looked at for a question mark; what was not measured counted as missed."""
+    what = "residual attention, residual: in-band / fit"  # at most 1.3
+    words = {}
+    for middle, spread in ((0.0110, 0.0), (0.0129, 0.002), (0.0131, 0.002), (0.0150, 0.0)):
+        for seed, row in metrics["trials"]["residual attention"].items():
+            row["readings"] = a_look(0.98, middle + spread * (int(seed) % 2 - 0.5))
+        rows = {row["what"]: row for row in aims(metrics)}
+        words[middle] = verdict(rows[what])
+    assert list(words.values()) == ["met", "met?", "MISSED?", "MISSED"]
+    assert rows[what]["target"] == "<= 1.3"
+    assert not [name for name in rows if "erased" in name or "taught" in name or "bank" in name]
+
+
+def test_a_family_alone_is_the_model_trained_on_it(metrics):
+    """Planted bug: the ratio to the model trained on single lines."""
+    row = {"families": {"vibration": {"own widths": {"ap": 0.9}}}}
+    trials = metrics["trials"]
+    trials["residual attention, shapes"] = {"0": {"beyond": row}}
+    assert looks.over_alone(metrics, "residual attention, shapes", "vibration", "own widths") is None
+    alone = {"families": {"vibration": {"own widths": {"ap": 0.95}}}}
+    trials["residual attention, vibration alone"] = {"0": {"families": alone}}
+    ratio = looks.over_alone(metrics, "residual attention, shapes", "vibration", "own widths")
+    assert ratio["iqm"] == pytest.approx(0.9 / 0.95)
+
+
+def test_what_is_kept_is_not_measured_again_and_time_ends_it(tmp_path, monkeypatch):
+    """Planted bug: the time looked at before what is kept, so that a late run found nothing."""
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
+    tasks = story_tasks(PROFILES["smoke"], PROFILES["smoke"].training, "single_line", SIZES)
+    begun = []
+    monkeypatch.setattr(story, "load_or_run", lambda task: begun.append(task) or {"task": task.path.stem})
+    monkeypatch.setattr(story, "map_side_by_side", lambda function, items: [function(item) for item in items])
+    story.measure(tasks)
+    assert sorted(task.path.stem for task in begun) == sorted(task.path.stem for task in tasks.values())
+    first, *others = tasks.values()
+    monkeypatch.setattr(story, "is_kept", lambda task: task == first)
+    begun.clear()
+    story.measure(tasks, minutes=1e-9)
+    assert begun == []
+    assert list(story.nested(tasks)) == ["residual attention"]
 
 
 # ---- attention that is taught ----
