@@ -76,6 +76,18 @@ def test_results_are_compared(notebook):
     assert all(cell.outputs for cell in compared)
 
 
+def test_a_notebook_is_a_paper_and_no_program():
+    """00 to 06: short cells, little code, words beside it. Planted bug: a cell of twenty lines of bookkeeping."""
+    for path in PATHS[:7]:
+        cells = nbformat.read(path, as_version=4).cells
+        code = [cell.source for cell in cells if cell.cell_type == "code"]
+        apart = ("import ", "from ", "profile = ")  # imports and parameters
+        assert max(len(text.splitlines()) for text in code if not text.startswith(apart)) <= 12, path.stem
+        words = sum(len(cell.source) for cell in cells if cell.cell_type == "markdown")
+        n_code = sum(map(len, code))
+        assert n_code <= 7200 and words >= 0.6 * n_code, (path.stem, n_code, words / n_code)
+
+
 def test_figures_are_shown_and_results_recorded(notebook):
     sources = "\n".join(cell.source for cell in _code(notebook))
     assert sources.count("save_figure(") + sources.count("paper.figure(") >= 1

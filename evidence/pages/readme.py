@@ -1,4 +1,4 @@
-"""The numbers of the README's generated parts: the answer, the notebooks and what did not work, from records."""
+"""The numbers of the README's generated parts: the answer and what did not work, from records."""
 
 import statistics
 from typing import Any
@@ -13,13 +13,6 @@ TABLE = (  # rows of compared.methods and compared.rows that the README shows
     *("masked mean, residual", "spline", "components", "supervised token head", "simulated labels, attention"),
     *("label-free, attention", "no penalty, residual", "no penalty, attention, standardised", "running median"),
 )
-OF_RUN = (  # what `make run` executes
-    "00_data",
-    "01_baseline_mask_prediction",
-    "02_simple_regularizer",
-    "03_full_attention_regularizer",
-    "04_attention_heatmaps",
-)
 
 
 def numbers() -> dict[str, Any]:
@@ -32,7 +25,7 @@ def numbers() -> dict[str, Any]:
     evidence, sweep = committed_result("06_benchmark"), committed_result("05_lambda_sweep")["metrics"]
     return {
         **_answer(evidence),
-        **_notebooks(),
+        "brief_minutes": statistics.median(read_json(benchmark_record("busy"))["seconds"]["idle"]) / 60,
         "full_length": {point: row["ap"]["iqm"] for point, row in sweep["full table"].items()},
     }
 
@@ -50,17 +43,4 @@ def _answer(evidence):
         "all_bins": errors["all bins"][0] / errors["truly clean bins"][0],
         "record": f"records/{evidence['profile']}/{evidence['notebook']}.json",
         "provenance": provenance(evidence),
-    }
-
-
-def _notebooks():
-    """How long the quick runs of `make run` took, and its short ones."""
-    records = {name: committed_result(name) for name in OF_RUN}
-    return {
-        "minutes": {name: record["wall_seconds"] / 60 for name, record in records.items()},
-        "total_minutes": sum(record["wall_seconds"] for record in records.values()) / 60,
-        "machines": sorted(
-            {f"{row['hardware']['processor']}, {row['hardware']['cores']} cores" for row in records.values()}
-        ),
-        "brief_minutes": statistics.median(read_json(benchmark_record("busy"))["seconds"]["idle"]) / 60,
     }
