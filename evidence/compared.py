@@ -56,7 +56,7 @@ def path_of(quantity: str, score: str, weights: str = "in_band") -> tuple[str | 
     }[quantity]
 
 
-def yardstick(metrics: Mapping, quantity: str, test: str = MAIN) -> tuple[float, list[float] | None]:
+def denominator(metrics: Mapping, quantity: str, test: str = MAIN) -> tuple[float, list[float] | None]:
     """What a quantity is divided by on a test, and the same without each group of spectra."""
     known = metrics["references"][test]["baselines"]
     if quantity == AP:
@@ -78,7 +78,7 @@ def span(metrics: Mapping, trial: str, quantity: str, score: str = "residual", *
     path = path_of(quantity, score, where.get("weights", "in_band"))
     if not found or path[0] not in next(iter(found.values())):
         return None
-    over, left_out = yardstick(metrics, quantity, test)
+    over, left_out = denominator(metrics, quantity, test)
     whole = across_seeds(found, *path, over=over, over_left_out=left_out)
     return within_shares(whole) if quantity in SHARES else whole
 
@@ -105,8 +105,8 @@ def rows(metrics: Mapping) -> dict[str, dict[str, Any]]:
 def methods(metrics: Mapping) -> dict[str, dict[str, Any]]:
     """What needs no training, as rows has it; intervals over spectra alone."""
     found = {name: {"given": given, AP: method_span(metrics, key)} for key, (name, given) in KNOWN.items()}
-    limit, left_out = yardstick(metrics, AP)
-    clean = yardstick(metrics, ENERGY)[0]
+    limit, left_out = denominator(metrics, AP)
+    clean = denominator(metrics, ENERGY)[0]
     for rival, row in reference(metrics, MAIN, "rivals").items():
         if rival not in GIVEN:
             continue
@@ -124,7 +124,7 @@ def methods(metrics: Mapping) -> dict[str, dict[str, Any]]:
 
 def method_span(metrics: Mapping, method: str, test: str = MAIN) -> dict:
     """AP of a method without training over the limit's: a jackknife over spectra."""
-    over, left_out = yardstick(metrics, AP, test)
+    over, left_out = denominator(metrics, AP, test)
     row = metrics["references"][test]["baselines"]["methods"][method]
     return within_shares(over_spectra(row["ap"] / over, np.array(row["ap_left_out"]) / np.array(left_out)))
 
@@ -150,7 +150,7 @@ def difference(metrics: Mapping, quantity: str, one: tuple[str, str], other: tup
     else:
         value, left_out = _without_training(metrics, quantity, other[0])
         second = np.full(len(seeds), value), None if left_out is None else np.tile(left_out, (len(seeds), 1))
-    over = yardstick(metrics, quantity)[0] if quantity in (IN_BAND, ENERGY) else 1.0
+    over = denominator(metrics, quantity)[0] if quantity in (IN_BAND, ENERGY) else 1.0
     values = (first[0] - second[0]) / over
     if first[1] is not None and second[1] is not None:
         return over_seeds(values, (first[1] - second[1]) / over)

@@ -16,7 +16,7 @@ from nblib.project.records import flatten, read_json, write_json
 from nblib.training.config import TrainConfig
 from nblib.training.loop import train
 
-# what a run says of itself, not of what it found; and what hangs on how busy the machine is
+# what a run says of itself, not of what it found; and what depends on how busy the machine is
 APART = {"commit", "versions", "hardware", "made", "task", "profiles_from", "freqs"}
 TIMES = ("seconds", "wall", "elapsed")
 

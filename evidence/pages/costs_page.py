@@ -37,12 +37,12 @@ def numbers() -> dict[str, Any]:
 
 def _batch(row):
     """Two processes over one at a size of the global batch, and how far their losses part at the first step noted."""
-    parted = row["largest relative difference of a loss"]
+    differences = row["largest relative difference of a loss"]
     return {
         "together": row["two processes / one"]["median"],
         "apart": row["two trainings apart / one"]["median"],
-        "step": min(parted, key=int),
-        "difference": parted[min(parted, key=int)],
+        "step": min(differences, key=int),
+        "difference": differences[min(differences, key=int)],
     }
 
 
