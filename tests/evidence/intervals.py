@@ -41,11 +41,6 @@ def value(records, *path, than=0.0):
     return [less(records, than)]
 
 
-def over_chance(records, layer):
-    """AUROC of attention in a layer, less that of a random score."""
-    return value(records, "04_attention_heatmaps", layer, "auroc", than=0.5)
-
-
 # ---- notebook 06 ----
 
 
@@ -75,16 +70,10 @@ def below_limit(records):
 # ---- notebooks 01 to 05: one seed, but for the sweep's short runs ----
 
 
-def over_random(records, readout):
-    """AP of attention in a readout of notebook 01, less that of a random score."""
-    row = records["01_baseline_mask_prediction"][readout]["attention"]
-    return [less(row["ap"], row["prevalence"])]
-
-
-def restored(records):
-    """Error in noisy bins after restoration, less that before."""
-    row = records["01_baseline_mask_prediction"]["cls"]["in_band"]
-    return [less(row["after"], row["before"])]
+def restored(records, *readouts):
+    """Error in noisy bins after restoration, less that before, by readout of notebook 01."""
+    rows = [records["01_baseline_mask_prediction"][name]["in_band"] for name in readouts]
+    return [less(row["after"], row["before"]) for row in rows]
 
 
 def simple_restored(records):
@@ -102,19 +91,8 @@ def simple_detects(records):
 def short_detects(records, steered):
     """Largest AP of the short runs with `uniform_clean`, or of all others, less what counts as a detector."""
     rows = records["03_full_attention_regularizer"]["short"].items()
-    values = [row["attention"]["ap"] for name, row in rows if name.startswith("uniform_clean") == steered]
+    values = [row["ap"] for name, row in rows if name.startswith("uniform_clean") == steered]
     return [less(max(values), DETECTS)]
-
-
-def missed_noise(records):
-    """Noisy bins of the three spectra that are missed most, less those of all spectra."""
-    row = records["04_attention_heatmaps"]["misses"]
-    return [less(row["noisy bins, three worst"], row["noisy bins, all"])]
-
-
-def first_layer(records):
-    """AUROC of the first layer's attention, less 0.4: below, it looks at the noise."""
-    return value(records, "04_attention_heatmaps", "simulated labels layer 0", "auroc", than=0.4)
 
 
 def sweep_detects(records, *settings):
