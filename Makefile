@@ -17,7 +17,7 @@ IMPORTED := ipykernel.kernelapp, ipywidgets, nbconvert, papermill, pytest, seabo
   nblib.measured.command, evidence.unknown.unknown_backgrounds, evidence.pages.publish
 TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 # in order of cost; those that write no record of their own (train_wide, thresholds) are run by hand
-BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy resume detector_costs measured \
+BENCHMARKS := attention readouts growth throughput scaling time_to_quality log_tokens recipe busy resume detector_costs measured \
   injections multitaper false_alarms own_spectra wide wide_cnn network_injections
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
