@@ -6,7 +6,17 @@ from typing import Any
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
-BENCHMARKS = ("attention", "throughput", "time_to_quality", "scaling", "growth", "log_tokens", "recipe", "busy", "readouts")
+BENCHMARKS = (
+    "attention",
+    "throughput",
+    "time_to_quality",
+    "scaling",
+    "growth",
+    "log_tokens",
+    "recipe",
+    "busy",
+    "readouts",
+)
 BATCHES = (32, 128, 512)  # global batches that the page names
 
 
