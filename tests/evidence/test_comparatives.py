@@ -37,6 +37,7 @@ NAMES = (  # words that name or define something and compare no results
     "covers a little more than 95 %",
     "No detector of single lines can do better on average",
     "is a reference and may be exceeded",
+    "Taught attention stands for the one with the highest AP here",
     "tokens with more averages should weigh more",
     "A background with more unknowns than the values have numbers is not",
     "a token of merged bins is better known than one of single bins",

@@ -17,6 +17,7 @@ from evidence.test_sets import Sizes
 from nblib import TrainConfig
 from nblib.assessment import held_out
 from nblib.project.profiles import PROFILES
+from nblib.project.records import committed_result
 from nblib.training.loop import TrainResult
 
 SIZES = Sizes(n_test=30, n_tune=12, n_family=8, n_line_free=20, n_correlated=20, n_probe=100, n_energies=5)
@@ -178,6 +179,12 @@ def test_an_aim_is_met_missed_or_not_measured(metrics):
     assert list(words.values()) == ["met", "met?", "MISSED?", "MISSED"]
     assert rows[what]["target"] == "<= 1.3"
     assert not [name for name in rows if "erased" in name or "taught" in name or "bank" in name]
+
+
+def test_the_way_that_is_claimed_is_the_best_on_validation():
+    """Planted bug: the way that was measured first."""
+    ways = committed_result("06_benchmark")["metrics"]["references"].get("ways", {})
+    assert not ways or max(ways, key=lambda way: ways[way]["attention"]["ap"]) == story.CHOSEN_WAY
 
 
 def test_a_family_alone_is_the_model_trained_on_it(metrics):
