@@ -24,7 +24,7 @@ QUANTITIES = (AP, FOUND, IN_BAND, ENERGY)
 SHARES = (AP, FOUND)
 KNOWN = {  # methods of baselines.assess_baselines that stand in the table: name there, what must be given
     LIMIT: ("limit", GIVEN[IDEAL]),
-    REFIT: ("fit of the formula", "the background's formula, K"),
+    REFIT: ("fit of the formula", "the formula with its amplitudes, K"),
     TRUE: ("matched filter on the true background", "the true background, K"),
     MEDIAN: ("running median", "a window tuned on labelled spectra, K"),
 }
@@ -80,6 +80,8 @@ def span(metrics: Mapping, trial: str, quantity: str, score: str = "residual", *
         return None
     over, left_out = denominator(metrics, quantity, test)
     whole = across_seeds(found, *path, over=over, over_left_out=left_out)
+    if quantity == ENERGY:  # nothing is recorded without each group of spectra: an interval would leave them out
+        return whole | {"low": np.nan, "high": np.nan}
     return within_shares(whole) if quantity in SHARES else whole
 
 
@@ -90,15 +92,21 @@ def scores_of(metrics: Mapping, trial: str) -> list[str]:
 
 
 def rows(metrics: Mapping) -> dict[str, dict[str, Any]]:
-    """Every score of every trial that the record has: "TRIAL, SCORE" -> "given", "seeds", and a span by quantity."""
+    """Every score of every trial on the main test: "TRIAL, SCORE" -> "given", "seeds", and a span by quantity.
+
+    Trials that are read on other spectra are left out (another K, the region), and weights of 0 and 1 as a score: they
+    tie.
+    """
     return {
         trial if score == "logit" else f"{trial}, {score}": {
-            "given": TRIALS[trial].given,
+            "given": compared.given,
             "seeds": len(readings(metrics, trial)),
             **{quantity: span(metrics, trial, quantity, score) for quantity in QUANTITIES},
         }
-        for trial in TRIALS
+        for trial, compared in TRIALS.items()
+        if not {"pairs", "n_segments"} & set(compared.changes)
         for score in scores_of(metrics, trial)
+        if score != "attention" or not compared.changes.get("hard")
     }
 
 
@@ -106,7 +114,11 @@ def methods(metrics: Mapping) -> dict[str, dict[str, Any]]:
     """What needs no training, as rows has it; intervals over spectra alone."""
     found = {name: {"given": given, AP: method_span(metrics, key)} for key, (name, given) in KNOWN.items()}
     limit, left_out = denominator(metrics, AP)
-    clean = denominator(metrics, ENERGY)[0]
+    known, clean = metrics["references"][MAIN]["baselines"], denominator(metrics, ENERGY)[0]
+    found["limit"][AP] = without_seed(1.0)
+    found["fit of the formula"][ENERGY] = without_seed(known["energies"]["refit"][0] / clean)
+    found[MEDIAN][FOUND] = without_seed(known[MEDIAN]["detected at 1%"])
+    found[MEDIAN][ENERGY] = without_seed(known["energies"][f"{MEDIAN}, kept bins"][0] / clean)
     for rival, row in reference(metrics, MAIN, "rivals").items():
         if rival not in GIVEN:
             continue
@@ -136,7 +148,7 @@ def difference(metrics: Mapping, quantity: str, one: tuple[str, str], other: tup
     ----------
     one, other : (trial, score), the other also a method without training: ("spline", "") or a key of KNOWN; for in-band
         errors the score says nothing
-    where : "look" (one for both, or two), "weights" (one for both, or two)
+    where : "look" (one for both, or two), "weights" (one for both, or two), "test" (of both)
     """
     looks, weights = (
         _two(where.get(name, default)) for name, default in (("look", "readings"), ("weights", "in_band"))
@@ -150,7 +162,7 @@ def difference(metrics: Mapping, quantity: str, one: tuple[str, str], other: tup
     else:
         value, left_out = _without_training(metrics, quantity, other[0])
         second = np.full(len(seeds), value), None if left_out is None else np.tile(left_out, (len(seeds), 1))
-    over = denominator(metrics, quantity)[0] if quantity in (IN_BAND, ENERGY) else 1.0
+    over = denominator(metrics, quantity, where.get("test", MAIN))[0] if quantity in (IN_BAND, ENERGY) else 1.0
     values = (first[0] - second[0]) / over
     if first[1] is not None and second[1] is not None:
         return over_seeds(values, (first[1] - second[1]) / over)
@@ -173,6 +185,8 @@ def _with_groups(found, path):
 def _without_training(metrics, quantity, method):
     """A method's own value of a quantity, not divided, and without each group of spectra."""
     if method in KNOWN:
+        if quantity != AP:
+            raise ValueError(f"{quantity} of {method} is not recorded; ask for {AP}")
         row = metrics["references"][MAIN]["baselines"]["methods"][method]
         return row["ap"], np.array(row["ap_left_out"])
     row = reference(metrics, MAIN, "rivals")[method]
@@ -187,19 +201,23 @@ def _two(value):
 
 PAIRS = (  # whose differences are shown: (trial, score), and against it another or a method without training
     (("residual attention", "residual"), ("spline", "")),
+    (("residual attention", "residual"), ("components", "")),
     (("residual attention", "residual"), ("masked mean", "residual")),
-    (("residual attention", "residual"), ("label-free", "attention")),
     (("residual attention", "residual"), ("label-free", "residual")),
-    (("residual attention", "residual"), ("simulated labels", "attention")),
+    (("residual attention", "attention"), ("label-free", "attention")),
+    (("residual attention", "residual"), ("simulated labels", "residual")),
+    (("residual attention", "attention"), ("simulated labels", "attention")),
     (("residual attention", "residual"), ("supervised token head", "logit")),
+    (("label-free", "residual"), ("label-free", "attention")),
     (("masked mean, labels", "residual"), ("simulated labels", "residual")),
-    (("label-free", "attention"), ("no penalty", "attention, standardised")),
-    (("simulated labels", "attention"), ("no penalty", "attention, standardised")),
-    (("label-free", "residual"), ("no penalty", "residual")),
-    (("simulated labels", "residual"), ("no penalty", "residual")),
+    (("label-free", "attention, standardised"), ("no penalty, label-free", "attention, standardised")),
     (("label-free", "residual"), ("no penalty, label-free", "residual")),
-    ((TAUGHT, "attention"), ("residual attention", "residual")),
+    (("simulated labels", "attention, standardised"), ("no penalty", "attention, standardised")),
+    (("simulated labels", "residual"), ("no penalty", "residual")),
+    ((TAUGHT, "attention"), ("residual attention", "attention")),
+    ((TAUGHT, "residual"), ("residual attention", "residual")),
 )
+REGIONS = (("residual attention", "residual"), ("label-free", "residual"))  # trained with the region and without
 
 
 def differences(metrics: Mapping) -> dict[str, dict[str, dict | None]]:
@@ -215,3 +233,25 @@ def differences(metrics: Mapping) -> dict[str, dict[str, dict | None]]:
                 for quantity in (AP, FOUND, IN_BAND)
             }
     return found
+
+
+def region_differences(metrics: Mapping) -> dict[str, dict[str, dict]]:
+    """Inside the region: trained without its pairs less trained with them, seed by seed; trial -> quantity -> span."""
+    found = {}
+    for trial, score in REGIONS:
+        apart = f"{trial}, region left out"
+        looks, both = ("readings", "region"), (readings(metrics, apart), readings(metrics, trial, "region"))
+        if set(both[0]) & set(both[1]):
+            pair = (apart, score), (trial, score)
+            found[trial] = {
+                quantity: difference(metrics, quantity, *pair, look=looks, test="held_out")
+                for quantity in (AP, IN_BAND)
+            }
+    return found
+
+
+def measured_at(metrics: Mapping) -> list[str]:
+    """Commits at which the tasks of a record were measured."""
+    tasks = [look for by_look in metrics["references"].values() for look in by_look.values()]
+    tasks += [look for seeds in metrics["trials"].values() for found in seeds.values() for look in found.values()]
+    return sorted({task["commit"] for task in tasks if "commit" in task})

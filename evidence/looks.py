@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 
-from evidence.compared import MAIN, MEDIAN, TRUE, readings, reference
+from evidence.compared import LIMIT, MAIN, MEDIAN, TRUE, readings, reference
 from evidence.readings import PASSES
 from evidence.rivals import K_UNKNOWN, SEGMENTS
 from evidence.spans import across_seeds, over_pairs, within_shares, without_seed
@@ -66,6 +66,16 @@ def by_segments(metrics: Mapping) -> dict[str, dict[str, dict]]:
     rivals = reference(metrics, MAIN, "rivals").get("segments", {})
     for rival in ("spline", f"spline{K_UNKNOWN}", "components", f"components{K_UNKNOWN}") if rivals else ():
         found[f"{rival}, fitted at that K"] = {k: without_seed(rivals[k][rival]["ap"]) for k in segments}
+    for name in (LIMIT, MEDIAN):
+        rows = {k: reference(metrics, f"K = {k}", "methods").get("methods", {}).get(name) for k in segments}
+        if all(rows.values()):
+            found[f"{name}, at that K"] = {k: without_seed(row["ap"]) for k, row in rows.items()}
+    alone = {k: readings(metrics, f"residual attention, K = {k}") for k in segments}
+    alone["8"] = readings(metrics, "residual attention")
+    if all(alone.values()):
+        found["residual attention, trained at that K"] = {
+            k: within_shares(across_seeds(rows, "residual", "ap")) for k, rows in alone.items()
+        }
     for trial in TRIALS:
         looked = readings(metrics, trial, "beyond")
         for how in ("known", "measured") if looked else ():
@@ -103,8 +113,13 @@ def alarms(metrics: Mapping) -> dict[str, dict[str, dict]]:
         looked = readings(metrics, trial, "closely")
         for score, keys in next(iter(looked.values()), {"alarms": {}})["alarms"].items():
             found[f"{trial}, {score}"] = {key: across_seeds(looked, "alarms", score, key) for key in keys}
-    median = metrics["references"][MAIN]["baselines"][MEDIAN]
-    return found | {MEDIAN: {key: without_seed(median[key]) for key in median}}
+    known = {MEDIAN: metrics["references"][MAIN]["baselines"][MEDIAN]}
+    known |= {rival: row["score"] for rival, row in reference(metrics, MAIN, "rivals").items() if "score" in row}
+    return found | {
+        name: {key: without_seed(value) for key, value in row.items() if key.startswith(("false alarms", "detected"))}
+        for name, row in known.items()
+        if row
+    }
 
 
 def strengths(metrics: Mapping) -> dict[str, dict[float, dict]]:

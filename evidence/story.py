@@ -61,7 +61,7 @@ WITHOUT_REGION = ("readings", "beyond", "closely")
 TRIALS = {
     "residual attention": Compared(RESIDUAL, SPECTRA, CLAIMED, looks=WITH_REGION),
     "label-free": Compared(LABEL_FREE, SPECTRA, CLAIMED, looks=WITH_REGION),
-    "no penalty": Compared({}, "spectra whose masks avoid noise", CLAIMED, looks=WITHOUT_REGION),
+    "no penalty": Compared({}, f"{LABELS} (masks avoid noise)", CLAIMED, looks=WITHOUT_REGION),
     "simulated labels": Compared(PENALTY, LABELS, CLAIMED, looks=WITHOUT_REGION),
     "residual attention, region left out": Compared(RESIDUAL | REGION, SPECTRA),
     "masked mean": Compared(RESIDUAL | {"hard": True}, SPECTRA, CLAIMED, looks=("readings", "beyond")),

@@ -27,6 +27,7 @@ def _benchmark(metrics):
         "rows": compared.rows(metrics),
         "methods": compared.methods(metrics),
         "differences": compared.differences(metrics),
+        "commits": compared.measured_at(metrics),
         "n_aims": len(asked),
         "missed": [row for row in asked if not row["met"]],
     }

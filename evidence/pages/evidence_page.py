@@ -37,9 +37,12 @@ def numbers() -> dict[str, Any]:
         "settings": compared.reference(metrics, MAIN, "rivals").get("settings", {}),
         "ways": metrics["references"].get("ways", {}),
         "region": _region(metrics),
+        "region_differences": compared.region_differences(metrics),
         "by_family": looks.by_family(metrics),
         "by_segments": looks.by_segments(metrics),
-        "passes": looks.passes(metrics, "residual attention"),
+        "passes": {
+            trial: rows for trial in ("residual attention", "masked mean") if (rows := looks.passes(metrics, trial))
+        },
         "probe": {trial: spans for trial in TRIALS if (spans := looks.probe(metrics, trial))},
         "strengths": looks.strengths(metrics),
         "alarms": {
@@ -48,9 +51,10 @@ def numbers() -> dict[str, Any]:
         },
         "faithful": looks.faithful(metrics),
         "aims": judged,
-        "judged": Counter(row["met"] for row in judged),
-        "unsure": Counter(row["met"] for row in judged if row["sure"] is False),
-        "provenance": provenance(record),
+        "judged": Counter((row["met"], row["sure"]) for row in judged),
+        "limit": metrics["references"][MAIN]["baselines"]["methods"][compared.LIMIT]["ap"],
+        "commits": compared.measured_at(metrics),
+        "machine": provenance(record).split(", ", 3)[-1],
         "record": f"records/{record['profile']}/{record['notebook']}.json",
     }
 

@@ -9,10 +9,11 @@ from nblib.project.paths import benchmark_record
 from nblib.project.records import committed_result, provenance, read_json
 
 TABLE = (  # rows of compared.methods and compared.rows that the README shows
-    *("limit", "fit of the formula", "residual attention, residual", "residual attention, attention"),
-    *("masked mean, residual", "spline", "components", "supervised token head", "simulated labels, attention"),
-    *("label-free, attention", "no penalty, residual", "no penalty, attention, standardised", "running median"),
+    *("fit of the formula", "residual attention, residual", "masked mean, residual", "components", "spline"),
+    *("supervised token head", "label-free, residual", "label-free, attention", "simulated labels, residual"),
+    *("simulated labels, attention", "no penalty, residual", "no penalty, attention, standardised"),
 )
+CORRELATED = "false alarms at 1%, welch_hann"
 
 
 def numbers() -> dict[str, Any]:
@@ -39,8 +40,11 @@ def _answer(evidence):
     return {
         **{"methods": methods, "rows": rows, "differences": compared.differences(metrics)},
         "table": [{"name": name} | known[name] for name in TABLE if name in known],
-        "families": looks.by_family(metrics),
+        **{"families": looks.by_family(metrics), "segments": looks.by_segments(metrics)},
+        "alarms": {name: row[CORRELATED]["iqm"] for name, row in looks.alarms(metrics).items()},
+        "limit": metrics["references"][MAIN]["baselines"]["methods"][compared.LIMIT]["ap"],
         "all_bins": errors["all bins"][0] / errors["truly clean bins"][0],
         "record": f"records/{evidence['profile']}/{evidence['notebook']}.json",
-        "provenance": provenance(evidence),
+        "commits": compared.measured_at(metrics),
+        "machine": provenance(evidence).split(", ", 3)[-1],
     }

@@ -30,19 +30,19 @@ def store_outputs(notebook: Path, executed: Path) -> bool:
 
     Raises
     ------
-    ValueError where the copy's cells are not those of the notebook, or one was not run
+    ValueError where the copy's code is not that of the notebook, or a cell was not run
     """
     target, run = (nbformat.read(path, as_version=4) for path in (notebook, executed))
-    cells = [cell for cell in run.cells if INJECTED not in cell.metadata.get("tags", [])]
+    ran = [cell for cell in run.cells if cell.cell_type == "code" and INJECTED not in cell.metadata.get("tags", [])]
+    own = [cell for cell in target.cells if cell.cell_type == "code"]  # words may have changed since
     refuse_if(
-        [cell.source for cell in cells] != [cell.source for cell in target.cells],
+        [cell.source for cell in ran] != [cell.source for cell in own],
         f"{executed} was run before {notebook.name} was changed; run it again",
     )
-    count = 0
-    for cell, done in zip(target.cells, cells, strict=True):
+    for cell in target.cells:
         cell.metadata = nbformat.from_dict({name: value for name, value in cell.metadata.items() if name in KEPT})
-        if cell.cell_type != "code":
-            continue
+    count = 0
+    for cell, done in zip(own, ran, strict=True):
         refuse_if(done.execution_count is None and cell.source.strip(), f"{executed} has a cell that was not run")
         count += bool(cell.source.strip())
         cell.execution_count = count if cell.source.strip() else None

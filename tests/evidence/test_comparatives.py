@@ -63,7 +63,7 @@ NAMES = (  # words that name or define something and compare no results
     "recorded)",
 )
 
-OURS, FREE = ("residual attention", "residual"), ("label-free", "attention")
+OURS, FREE = ("residual attention", "residual"), ("label-free", "residual")
 POOR = ("first_bin", "log_barrier", "log_odds", "mass", "mean", "simple")
 STEADY = ("steady, 0.25 x", "steady, 0.5 x")
 HUMPS = ("hump, 1 x, 2 bins", "hump, 1 x, 20 bins")
@@ -75,10 +75,12 @@ IN_SWEEP = ("uniform_clean 1", "uniform_clean 10", "uniform_clean 100", "ranking
 # template -> (its words, sign of the intervals that support them (0: they hold 0), the intervals, what they are of)
 CLAIMS = {
     "README.answer": [
-        ("Computing the weights from the residual is better than learning them", 1, of.against, AP, OURS, FREE),
+        ("to find single lines you do not need a network", 0, of.against, AP, OURS, ("components", "")),
+        ("to find single lines you do not need a network", 0, of.against, AP, OURS, (REFIT, "")),
+        ("with queries and a penalty detects as residual attention does", 0, of.against, AP, OURS, FREE),
     ],
     "README.setbacks": [
-        ("do not turn attention into a detector", -1, of.full_detects, *POOR),
+        ("do not turn raw attention into a detector", -1, of.full_detects, *POOR),
     ],
     "docs/attention.md": [
         ("no gain over a mean of what the residual does not flag is established", 0, of.own_over_even, "label-free"),
@@ -150,7 +152,7 @@ CLAIMS = {
         ("and `random` do not detect", -1, of.full_detects, *POOR, "random"),
     ],
     "answer.06_benchmark": [
-        ("computing the mask from the residual is better than learning it", 1, of.against, AP, OURS, FREE),
+        ("Read by the residual, every training here finds single lines alike", 0, of.against, AP, OURS, FREE),
     ],
 }
 ALL = [(template, *claim) for template, claims in CLAIMS.items() for claim in claims]
@@ -201,16 +203,18 @@ def test_every_comparative_is_held_by_a_claim(name):
 
 
 def test_a_record_that_says_otherwise_is_caught():
-    """Planted: attention with a penalty as good as residual attention on every seed and spectrum."""
+    """Planted: training with queries and a penalty worse by 0.01 on every seed and every group of spectra."""
     records = RECORDS | {"06_benchmark": copy.deepcopy(RECORDS["06_benchmark"])}
     trials = records["06_benchmark"]["trials"]
     for seed, row in trials["label-free"].items():
-        row["readings"]["attention"] = trials["residual attention"][seed]["readings"]["residual"]
+        ours = trials["residual attention"][seed]["readings"]["residual"]
+        worse = {"ap": ours["ap"] - 0.01, "ap_left_out": [value - 0.01 for value in ours["ap_left_out"]]}
+        row["readings"]["residual"] = ours | worse
     claims = [claim for claim in ALL if claim[0] in ("README.answer", "answer.06_benchmark")]
     assert unsupported(RECORDS, claims) == []
     assert unsupported(records, claims) == [
-        ("README.answer", "Computing the weights from the residual is better than learning them"),
-        ("answer.06_benchmark", "computing the mask from the residual is better than learning it"),
+        ("README.answer", "with queries and a penalty detects as residual attention does"),
+        ("answer.06_benchmark", "Read by the residual, every training here finds single lines alike"),
     ]
 
 
@@ -218,7 +222,7 @@ def test_a_record_that_says_otherwise_is_caught():
     "sentence",
     [
         "Attention is better than the CNN.",
-        "Computing the weights from the residual is better than learning them and finer lines too.",
+        "To find single lines you do not need a network, and finer lines too.",
         "Label-free training exceeds {{ limit | interval }}.",
     ],
 )

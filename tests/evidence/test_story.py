@@ -144,7 +144,7 @@ def test_rows_are_over_the_limit_and_the_fit(metrics):
     assert row["seeds"] == 4
     assert row[compared.AP]["iqm"] == pytest.approx(0.9815 / 0.99)
     assert row[compared.IN_BAND]["iqm"] == pytest.approx(1.2)
-    assert row[compared.ENERGY]["iqm"] == pytest.approx(1.0)
+    assert row[compared.ENERGY]["iqm"] == pytest.approx(1.0) and np.isnan(row[compared.ENERGY]["low"])
 
 
 def test_differences_are_paired_by_seed(metrics):
@@ -165,6 +165,16 @@ def test_a_difference_from_a_method_without_training_has_its_spectra(metrics):
     found = compared.difference(metrics, compared.AP, *pair)
     assert found["iqm"] == pytest.approx(0.0115) and np.isfinite(found["low"])
     assert np.isnan(compared.difference(metrics, compared.FOUND, *pair)["low"])
+
+
+def test_rows_are_read_on_their_own_test_and_without_ties(metrics):
+    """Planted bug: the region's in-band error over the interleaved test's fit; weights of 0 and 1 as a score."""
+    look = {"readings": a_look(0.98, 0.012) | {"attention": a_look(0.98, 0.012)["residual"]}}
+    metrics["trials"] |= {"residual attention, region left out": {"0": look}, "masked mean": {"0": look}}
+    assert "masked mean, residual" in compared.rows(metrics) and "masked mean, attention" not in compared.rows(metrics)
+    assert not [name for name in compared.rows(metrics) if "region" in name]
+    with pytest.raises(ValueError, match="found at 1 % of running median is not recorded"):
+        compared.difference(metrics, compared.FOUND, ("label-free", "residual"), (compared.MEDIAN, ""))
 
 
 def test_an_aim_is_met_missed_or_not_measured(metrics):
