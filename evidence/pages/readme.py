@@ -1,12 +1,10 @@
 """The numbers of the README's generated parts: the answer and what did not work, from records."""
 
-import statistics
 from typing import Any
 
 from evidence import compared, looks
 from evidence.compared import MAIN
-from nblib.project.paths import benchmark_record
-from nblib.project.records import committed_result, provenance, read_json
+from nblib.project.records import committed_result, provenance
 
 TABLE = (  # rows of compared.methods and compared.rows that the README shows
     *("fit of the formula", "residual attention, residual", "masked mean, residual", "components", "spline"),
@@ -26,7 +24,6 @@ def numbers() -> dict[str, Any]:
     evidence, sweep = committed_result("06_benchmark"), committed_result("05_lambda_sweep")["metrics"]
     return {
         **_answer(evidence),
-        "brief_minutes": statistics.median(read_json(benchmark_record("busy"))["seconds"]["idle"]) / 60,
         "full_length": {point: row["ap"]["iqm"] for point, row in sweep["full table"].items()},
     }
 
