@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
-from nblib.measured.files.claims import check_dataset, check_npz
+from nblib.measured.files.claims import check_dataset, check_npz, check_together, check_whole
 from nblib.measured.files.columns import from_matrix
 from nblib.measured.files.formats import Column, IsSeries, Raw, Refusal, reader
 from nblib.measured.files.matlab import variables
@@ -48,6 +48,7 @@ def read_json(path: Path, column: Column) -> Raw:
 
 def load_json(path: Path):
     """What a JSON file holds; one of a record a line is a list of them."""
+    check_whole(path)
     text = path.read_text(encoding="utf-8-sig")
     try:
         return json.loads(text)
@@ -66,8 +67,11 @@ def load_mat(path: Path) -> dict[str, ndarray]:
     content = path.read_bytes()
     if content.startswith(b"MATLAB 5.0") or content[126:128] in (b"IM", b"MI"):
         return flattened(variables(content))
-    import scipy.io  # version 4
+    import scipy.io
+    from scipy.io.matlab import matfile_version
 
+    if matfile_version(path)[0] != 0:  # SciPy's compiled reader of later versions crashes on some damaged files
+        raise Refusal("it is truncated or not a MATLAB file; export it again")
     return flattened(scipy.io.loadmat(path, simplify_cells=True))
 
 
@@ -100,10 +104,13 @@ def read_hdf5(path: Path, column: Column) -> Raw:
 
 
 def load_hdf5(path: Path) -> tuple[dict[str, ndarray], dict[str, dict]]:
-    """Datasets and attributes by their path; object references and images of structure are left out."""
+    """Datasets and attributes by their path; object references, tables of text and other files are left out.
+
+    Links to other files are not followed; a dataset whose values lie in other files is refused.
+    """
     import h5py
 
-    datasets, attributes = {}, {}
+    datasets, attributes, sizes = {}, {}, []
     with h5py.File(path, "r") as stream:
         attributes[""] = dict(stream.attrs)
 
@@ -114,8 +121,10 @@ def load_hdf5(path: Path) -> tuple[dict[str, ndarray], dict[str, dict]]:
                 and not key.startswith("#")
                 and node.dtype.kind in "fiucbVOSU"
                 and node.shape is not None
+                and (node.dtype.kind != "O" or node.size == 1)  # a unit; of a table each entry may be any length
             ):
-                check_dataset(key, node)
+                sizes.append(check_dataset(key, node))
+                check_together(sizes)
                 value = node[()]
                 if attributes[key].get("MATLAB_class") == "char":
                     value = np.array("".join(chr(int(code)) for code in np.ravel(value)))

@@ -1,6 +1,8 @@
 """What a file's header claims, checked against the file before memory is taken for it."""
 
+import re
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,10 @@ from nblib.measured.files.formats import Refusal
 LARGEST = 4 << 30  # bytes after decompression
 MOST_TIMES = 1100  # deflate makes nothing smaller than this share
 SLACK = 1 << 26  # bytes that any file may unpack to
+MOST_TEXT = 1 << 29  # bytes of a text that is held whole, which takes many times as much memory
+LONGEST_LINE = 1 << 26  # bytes: some five million numbers in a row
+BLOCK = 1 << 24
+LINE_END = re.compile(rb"[\r\n]")
 
 
 def check_size(what: str, claimed: int, stored: int, most_times: float = 1.0) -> None:
@@ -26,11 +32,58 @@ def check_size(what: str, claimed: int, stored: int, most_times: float = 1.0) ->
         )
 
 
+def check_together(parts: Iterable[tuple[int, int]]) -> None:
+    """Refuse what is small part by part and large in sum.
+
+    Parameters
+    ----------
+    parts : bytes claimed and bytes stored, of each
+    """
+    listed = list(parts)
+    check_size("it", sum(claimed for claimed, _ in listed), sum(stored for _, stored in listed), MOST_TIMES)
+
+
+def check_members(archive: zipfile.ZipFile, most_times: float) -> None:
+    """The members of a zip archive unpack to no more than memory holds, each and together."""
+    for info in archive.infolist():
+        check_size(info.filename, info.file_size, info.compress_size, most_times)
+    check_together((info.file_size, info.compress_size) for info in archive.infolist())
+
+
+def check_whole(path: Path) -> None:
+    """A text that is to be held whole is not too long for that, and neither is a line of it.
+
+    A longer one of plain rows is read in parts, and asks for its lines alone: `check_lines`.
+    """
+    size = path.stat().st_size
+    if size > MOST_TEXT:
+        raise Refusal(
+            f"it is a text of {size} bytes that is not plain rows of numbers; only {MOST_TEXT} bytes of such a text "
+            "are read: export fewer spectra, or save them as .npy"
+        )
+    check_lines(path)
+
+
+def check_lines(path: Path) -> None:
+    """No line is longer than LONGEST_LINE, seen without holding one."""
+    if path.stat().st_size <= LONGEST_LINE:
+        return
+    length = 0
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            first = LINE_END.search(block)
+            length += first.start() if first else len(block)
+            if length > LONGEST_LINE:
+                raise Refusal(f"a line of it is longer than {LONGEST_LINE} bytes; write one frequency a line")
+            if first:
+                length = len(block) - 1 - max(block.rfind(b"\n"), block.rfind(b"\r"))
+
+
 def check_npz(path: Path) -> None:
     """Each array of an archive is as large as its own header says, and unpacks to no more than memory holds."""
     with zipfile.ZipFile(path) as archive:
+        check_members(archive, MOST_TIMES)
         for info in archive.infolist():
-            check_size(info.filename, info.file_size, info.compress_size, MOST_TIMES)
             with archive.open(info) as stream:
                 version = np.lib.format.read_magic(stream)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -39,21 +92,29 @@ def check_npz(path: Path) -> None:
                 check_size(info.filename, int(np.prod(shape, dtype=object)) * kind.itemsize, info.file_size)
 
 
-def check_dataset(key: str, node) -> None:
-    """An HDF5 dataset may claim any shape and store nothing."""
-    claimed = int(np.prod(node.shape or (), dtype=object)) * node.dtype.itemsize
-    check_size(key, claimed, node.id.get_storage_size(), MOST_TIMES)
+def check_dataset(key: str, node) -> tuple[int, int]:
+    """An HDF5 dataset may claim any shape and store nothing, or name other files; returns bytes claimed and stored."""
+    if node.is_virtual or node.external:
+        raise Refusal(f"{key} takes its values from other files; export it again as one file")
+    claimed, stored = int(np.prod(node.shape or (), dtype=object)) * node.dtype.itemsize, node.id.get_storage_size()
+    check_size(key, claimed, stored, MOST_TIMES)
+    return claimed, stored
 
 
 def check_wav(path: Path) -> None:
     """The chunks of a sound file lie within it."""
     size = path.stat().st_size
     with path.open("rb") as stream:
-        if stream.read(4) != b"RIFF":
-            return  # RF64 states its sizes elsewhere
+        is_long = stream.read(4) == b"RF64"
         stream.seek(12)
+        stated = None  # RF64 states the size of its samples in a chunk before them
         while len(head := stream.read(8)) == 8:
             length = int.from_bytes(head[4:], "little")
+            if is_long and head[:4] == b"ds64":
+                sizes = stream.read(16)
+                stated = int.from_bytes(sizes[8:], "little")
+                stream.seek(-len(sizes), 1)
             if head[:4] == b"data":
+                length = length if stated is None else stated
                 check_size("its chunk of samples", length, size - stream.tell())
             stream.seek(length + length % 2, 1)

@@ -26,7 +26,7 @@ TYPES = {
 MATRIX, PACKED = 14, 15
 STRUCTURE, TEXT = 2, 4
 NUMBERS = range(6, 16)
-MOST_BYTES = 1 << 32  # of one unpacked variable
+MOST_BYTES = 1 << 31  # of all variables, unpacked and as double-precision numbers
 MOST_DEPTH = 20  # structures within structures
 
 
@@ -45,18 +45,27 @@ def variables(content: bytes) -> dict:
         raise ValueError("its header is not that of a MATLAB file")
     order = "<" if content[126:128] == b"IM" else ">"
     found = {}
+    left = MOST_BYTES
     for kind, body in _elements(content[128:], order):
         if kind == PACKED:
             unpacker = zlib.decompressobj()
-            inner = unpacker.decompress(body, MOST_BYTES)
+            inner = unpacker.decompress(body, left)
             if not unpacker.eof:
-                raise ValueError("a compressed variable is cut")
+                raise ValueError(f"a compressed variable is cut, or all unpack to more than {MOST_BYTES} bytes")
             kind, body = next(iter(_elements(inner, order)))
         if kind == MATRIX:
             name, value = _matrix(body, order, 0)
             if value is not None:
                 found[name] = value
+                left -= _size(value)
     return found
+
+
+def _size(value):
+    """Bytes that a variable takes."""
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    return value.nbytes if isinstance(value, np.ndarray) else len(value)
 
 
 def _elements(content, order):

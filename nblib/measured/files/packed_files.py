@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from nblib.measured.files.claims import LARGEST
+from nblib.measured.files.claims import LARGEST, SLACK
 from nblib.measured.files.formats import Refusal
 
 COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
 BLOCK = 1 << 22
+MOST_TIMES = 200  # no measurement is packed to a smaller share
 
 
 @contextlib.contextmanager
@@ -30,13 +31,13 @@ def plain_file(path: Path) -> Iterator[Path]:
     name = path.name[: -len(path.suffix)] if path.suffix.lower() in COMPRESSED else path.name
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / (name or "spectrum.txt")
-        size = 0
+        size, most = 0, min(LARGEST, SLACK + MOST_TIMES * path.stat().st_size)
         try:
             with importlib.import_module(COMPRESSED[packed]).open(path, "rb") as stream, copy.open("wb") as plain:
                 while block := stream.read(BLOCK):  # in parts: a small file may unpack to a very large one
                     size += len(block)
-                    if size > LARGEST:
-                        raise Refusal(f"it unpacks to more than {LARGEST >> 30} GiB; export fewer spectra")
+                    if size > most:
+                        raise Refusal(f"it unpacks to more than {most} bytes; export fewer spectra, or unpack it first")
                     plain.write(block)
         except Refusal:
             raise

@@ -3,10 +3,12 @@
 import io
 import pickle
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from nblib.measured.files.claims import check_members, check_size
 from nblib.measured.files.formats import Column, Raw, Refusal, package, reader
 from nblib.measured.files.named_arrays import flattened, from_arrays
 
@@ -14,16 +16,22 @@ SAFE_GLOBALS = {
     (module, name)
     for module in ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
     for name in ("_reconstruct", "scalar", "_frombuffer")
-} | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"), ("collections", "OrderedDict")}
+} | {("numpy", "ndarray"), ("numpy", "dtype"), ("collections", "OrderedDict")}
 ARRAY = "ndarray"
 STUDY_FREQS = np.arange(1.0, 3001.0)  # Hz; the starting study's pickles hold none
+SHARED = 1 << 16  # bytes that any file may hold more than once
 REFUSED = "only plain numpy arrays, torch tensors and containers are read"
 
 
-class ArraysOnly(pickle.Unpickler):
-    """Rebuilds arrays, tensors and plain containers; every other name is refused before it is imported."""
+class ArraysOnly(pickle._Unpickler):  # type: ignore[name-defined, misc]  # typeshed leaves it out
+    """Rebuilds arrays, tensors and plain containers; every other name is refused before it is imported.
+
+    The unpickler in Python, not the compiled one, which takes memory for whatever place a memo names.
+    """
 
     def find_class(self, module, name):
+        if (module, name) == ("_codecs", "encode"):
+            return _bytes
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _tensor
         if (module, name) == ("torch.storage", "_load_from_bytes"):
@@ -46,6 +54,13 @@ def _empty(kind, shape, code):
     return np.zeros(0)
 
 
+def _bytes(text, encoding):
+    """Bytes as protocols before 3 spell them."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it asks for the encoding {encoding!r}; {REFUSED}")
+    return text.encode("latin1")
+
+
 def _storage(content: bytes):
     """The numbers of a tensor, which torch pickles as a file within the file; weights_only executes nothing."""
     return package("torch").load(io.BytesIO(content), weights_only=True, map_location="cpu")
@@ -53,6 +68,7 @@ def _storage(content: bytes):
 
 def _tensor(storage, offset, size, stride, *ignored):
     """A tensor's values as a NumPy array. torch checks that size and stride stay within the storage."""
+    check_size("a tensor", int(np.prod(size, dtype=object)) * storage.dtype.itemsize, storage.nbytes())
     return package("torch")._utils._rebuild_tensor_v2(storage, offset, tuple(size), tuple(stride), False, {}).numpy()
 
 
@@ -81,6 +97,26 @@ def read_pickle(path: Path, column: Column) -> Raw:
 def load_pickle(path: Path):
     """What a pickle or a file of torch.save holds, tensors as arrays; a Refusal for anything that would be executed."""
     content = path.read_bytes()
+    table = _unpickled(path, content)
+    _check_spread(table, 2 * len(content) + SHARED)
+    return table
+
+
+def _check_spread(table, most):
+    """A list that holds one thing many times is small in the file, and any size once it is an array."""
+    left, waiting = most, [table]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple)):
+            waiting += value
+        left -= 1 + getattr(value, "nbytes", len(value) if isinstance(value, (str, bytes)) else 0)
+        if left < 0:
+            raise Refusal(f"spread out, it holds more than {most} bytes; export it again")
+
+
+def _unpickled(path, content):
     start = content[:16]
     if start.startswith(b"PK\x03\x04") or start.startswith(
         b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
@@ -99,6 +135,9 @@ def _torch_file(path):
     from numpy._core.multiarray import _reconstruct, scalar
 
     torch = package("torch")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            check_members(archive, 1.0)
     allowed = [_reconstruct, scalar, np.ndarray, np.dtype, *(type(np.dtype(kind)) for kind in "fdeilqbBhH?")]
     allowed += [(_reconstruct, "numpy.core.multiarray._reconstruct"), (scalar, "numpy.core.multiarray.scalar")]
     try:
@@ -114,6 +153,7 @@ def _torch_file(path):
 def _array(value):
     """Tensors as arrays; everything else as it is."""
     if type(value).__module__.startswith("torch") and hasattr(value, "detach"):
+        check_size("a tensor", value.nbytes, value.untyped_storage().nbytes())
         value = value.detach().float() if str(value.dtype) == "torch.bfloat16" else value.detach()
         return value.cpu().numpy()
     return value

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nblib.measured.files.arrays import load_hdf5, load_json, load_mat, load_netcdf, load_npy, load_npz, regular_axis
-from nblib.measured.files.claims import check_wav
+from nblib.measured.files.claims import check_size, check_wav
 from nblib.measured.files.clocks import rate_of
 from nblib.measured.files.fills import clipped, fill_value
 from nblib.measured.files.formats import MOST_SHOWN, Column, IsSeries, Refusal, Series, Table, package, series_reader
@@ -189,6 +189,7 @@ def read_tdms(path: Path, rate: float | None, column: Column) -> Series:
             raise Refusal("it holds no channel")
         names = list(channels)
         name = names[channel(names, column)]
+        check_size(name, len(channels[name]) * (channels[name].dtype or np.dtype("O")).itemsize, path.stat().st_size)
         step = channels[name].properties.get("wf_increment", 0.0)
         unit = channels[name].properties.get("unit_string")
         return Series(np.asarray(channels[name][:]), 1.0 / step if step else 0.0, unit or None, name)

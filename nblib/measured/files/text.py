@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nblib.measured.files.claims import check_lines, check_whole
 from nblib.measured.files.columns import choose
 from nblib.measured.files.formats import Column, Marks, Raw, Refusal, Table, reader
 from nblib.measured.files.headers import labview_axis, sample_count
@@ -38,8 +39,10 @@ def read_table(path: Path) -> Table:
     ------
     Refusal that names the line
     """
+    check_lines(path)
     if path.stat().st_size > LARGE and (table := _in_parts(path)) is not None:
         return table
+    check_whole(path)
     text = decoded(path.read_bytes())
     if not text.strip():
         raise Refusal("it is empty; export the spectrum again")
