@@ -6,12 +6,15 @@ report is that of `nblib detect SOURCE`, and `--options` are that command's.
 """
 
 import argparse
+import ctypes
 import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nblib.__main__ import main as nblib_command
@@ -22,6 +25,8 @@ from nblib.notebook.progress import Watcher
 from nblib.project.paths import ROOT, from_root, runs_dir
 from nblib.project.records import write_json
 
+PARENT_DIED = 1  # PR_SET_PDEATHSIG of Linux
+MOST_WAIT = 10.0  # s that a notebook may take to end once it is interrupted
 PROFILE_OF = {"report": "brief", "evidence": "quick", "grid": ""}
 
 
@@ -37,14 +42,46 @@ def snakemake(options: argparse.Namespace, folder: Path) -> list[str]:
     files = [str(Path(options.grid).resolve())] if options.target == "grid" else []
     files.append(str(write_json(folder / "config.json", settings_of(options))))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow" / "Snakefile")]
-    command += ["--cores", str(options.cores), "--rerun-incomplete"]
+    command += [
+        "--cores",
+        str(options.cores),
+        "--rerun-incomplete",
+        "--nolock",
+    ]  # `alone` locks; a killed one leaves none
     command += ["--keep-going"] if options.target == "grid" else []
     return [*command, "--configfile", *files, "--", options.target]
 
 
+@contextmanager
+def alone() -> Iterator[int]:
+    """One workflow at a time works in runs/: another runner waits, then does what is still missing.
+
+    The workflow's process inherits the lock. So where this program alone is killed, the next one waits until the
+    notebooks that were running have ended; nothing runs twice, and no lock is left behind.
+
+    Yields
+    ------
+    The descriptor to hand on.
+    """
+    import fcntl
+
+    with (runs_dir() / ".workflow.lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another workflow is at work in the same runs/: waiting until it has ended", file=sys.stderr)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield stream.fileno()
+
+
 def _heed_interrupts() -> None:
-    """In the workflow's process: a shell's background job ignores Ctrl-C, and so would all that it starts."""
+    """In the workflow's process: a shell's background job ignores Ctrl-C, and so would all that it starts.
+
+    Where this program is killed, Linux has it begin no further notebook.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DIED, signal.SIGINT)
 
 
 def end_as_interrupted() -> None:
@@ -54,8 +91,13 @@ def end_as_interrupted() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def watch(command: list[str], folder: Path, log: Path) -> int:
-    """Run the workflow in `folder`'s name until it ends, and show its notebooks; returns its exit status."""
+def watch(command: list[str], folder: Path, log: Path, kept: tuple[int, ...] = ()) -> int:
+    """Run the workflow in `folder`'s name until it ends, and show its notebooks; returns its exit status.
+
+    Parameters
+    ----------
+    kept : descriptors that it inherits
+    """
     print(f"looking for what has to run; the workflow's own words: {from_root(log)}", file=sys.stderr, flush=True)
     watcher = Watcher(folder, sys.stderr)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -69,6 +111,7 @@ def watch(command: list[str], folder: Path, log: Path) -> int:
             env=environment,
             cwd=ROOT,
             start_new_session=True,
+            pass_fds=kept,
             preexec_fn=_heed_interrupts,
         )
         try:
@@ -82,7 +125,22 @@ def watch(command: list[str], folder: Path, log: Path) -> int:
             raise
         finally:
             watcher.update()
+    if process.returncode < 0:
+        _end_group(process.pid)
     return process.returncode
+
+
+def _end_group(group: int) -> None:
+    """End what a killed workflow had started, and wait until it is gone."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        until = time.monotonic() + MOST_WAIT
+        try:
+            os.killpg(group, number)
+            while time.monotonic() < until:
+                time.sleep(0.1)
+                os.killpg(group, 0)
+        except ProcessLookupError:
+            return
 
 
 def reason(log: Path) -> str:
@@ -135,7 +193,8 @@ def main() -> int:
     folder = runs_dir("log", time.strftime("%Y%m%d-%H%M%S") + f"-{os.getpid()}")
     log = folder / "workflow.log"
     try:
-        status = watch(snakemake(options, folder), folder, log)
+        with alone() as lock:
+            status = watch(snakemake(options, folder), folder, log, (lock,))
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130

@@ -116,7 +116,7 @@ def program(tmp_path, monkeypatch, signals):
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
 
     def ends(status, text="", arguments=("report", "--profile", "smoke")):
-        def watch(command, folder, log):
+        def watch(command, folder, log, kept):
             log.write_text(text)
             if isinstance(status, type):
                 raise status
