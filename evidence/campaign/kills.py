@@ -106,7 +106,7 @@ class Grid:
     def __init__(self, folder: Path, points: int, fail: bool = False):
         self.folder, self.points, self.log = folder, points, folder / "log.txt"
         folder.mkdir()
-        for name in ("nblib", "workflow", "notebooks"):
+        for name in ("nblib", "evidence", "workflow", "notebooks"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copyfile(ROOT / "pyproject.toml", folder / "pyproject.toml")
         cells = [
