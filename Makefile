@@ -9,12 +9,14 @@ DATA ?=
 OPTIONS ?=
 RECORD ?=
 TASK ?=
+LOCK ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKFLOW := $(BIN)/python workflow/run.py
 IMPORTED := ipykernel.kernelapp, ipywidgets, nbconvert, papermill, pytest, seaborn, snakemake.cli, \
   fontTools.subset, matplotlib.backends.backend_pdf, torch._dynamo, torch.onnx, \
   nblib.measured.command, evidence.unknown.unknown_backgrounds, evidence.pages.publish
+INSTALLED := $(if $(LOCK),--require-hashes -r requirements-$(LOCK).lock,-r requirements.txt -c constraints.txt)
 TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 # in order of cost; those that write no record of their own (train_wide, thresholds) are run by hand
 BENCHMARKS := attention readouts growth throughput scaling time_to_quality log_tokens recipe busy resume detector_costs measured \
@@ -24,7 +26,7 @@ export PYTHONPATH :=
 export PROFILE CORES GRID DATA OPTIONS RECORD TASK
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run evidence story grid lab publish reproduce figures test types suite test-fast lint bench clean
+.PHONY: help setup run evidence story grid lab publish reproduce figures test types suite test-fast test-install campaign lint bench clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,12 +36,12 @@ help: ## this menu
 $(READY): requirements.txt constraints.txt pyproject.toml evidence/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt -c constraints.txt
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e evidence
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import $(IMPORTED)'
 	@touch $(READY)
 
-setup: $(READY) ## create the environment and install (about two minutes)
+setup: $(READY) ## create the environment and install (about two minutes); LOCK=cpu or gpu: by hash, see docs/trust.md
 
 run: $(READY) ## notebooks 00-04, short, to runs/brief (resumable); PROFILE=quick: as published; DATA=FILE: your own spectra
 	@$(WORKFLOW) report --profile "$$PROFILE" --cores "$$CORES" --data="$$DATA" --options="$$OPTIONS"
@@ -81,6 +83,12 @@ suite: $(READY)
 
 test-fast: $(READY) ## the tests that are not slow, in about a minute
 	$(TEST) tests -m "not slow"
+
+test-install: $(READY) ## the wheel and its extras in empty environments, by hash (minutes; called by .ci/run)
+	$(BIN)/python -m pytest -n 0 tests/install.py
+
+campaign: $(READY) ## 20,000 damaged files, hostile ones, drawn inputs, kills (under an hour; goes on where it was cut off)
+	$(BIN)/python -m evidence.benchmarks.campaign $(OPTIONS)
 
 lint: $(READY) ## ruff, its formatter, and mypy
 	$(BIN)/ruff check --fix .

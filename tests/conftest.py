@@ -21,7 +21,7 @@ if find_spec("beartype"):
 
     checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 LIGHT = ("measured", "workbench", "test_public.py", "test_entry_points.py")
-HEAVY = ("statistic_network", "readers_mutations", "spectrum_explorer")  # of measured/
+HEAVY = ("statistic_network", "spectrum_explorer")  # of measured/
 if any(find_spec(package) is None for package in EXTRAS["train"]):
     collect_ignore = [path.name for path in Path(__file__).parent.iterdir() if path.name not in LIGHT]
     collect_ignore += [f"measured/test_{name}.py" for name in HEAVY]

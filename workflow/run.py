@@ -8,6 +8,7 @@ report is that of `nblib detect SOURCE`, and `--options` are that command's.
 import argparse
 import ctypes
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from nblib.notebook.progress import Watcher
 from nblib.project.paths import ROOT, from_root, runs_dir
 from nblib.project.records import write_json
 
+NOT_FINISHED = re.compile(r"^Error in rule .*\n(?: {4}.*\n)*? {4}output: (.+?\.ipynb)", re.MULTILINE)
 PARENT_DIED = 1  # PR_SET_PDEATHSIG of Linux
 MOST_WAIT = 10.0  # s that a notebook may take to end once it is interrupted
 PROFILE_OF = {"report": "brief", "evidence": "quick", "grid": ""}
@@ -150,6 +152,8 @@ def reason(log: Path) -> str:
     if refused:
         return refused[0]
     kept = [line for line in lines if line.startswith("kept up to there: ")]
+    found = NOT_FINISHED.findall("\n".join(lines))
+    kept += dict.fromkeys(f"not finished: {from_root(Path(output).parent)}" for output in found)
     errors = [line for line in lines if line.split(":")[0].endswith(("Error", "Exception", "Interrupt"))]
     return "\n".join([*kept, "failed", *errors[-1:]])
 

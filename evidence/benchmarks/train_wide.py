@@ -5,6 +5,7 @@ spectrum: cells where the classical detector's score is in its upper 15 % carry 
 the weights and their record into the package.
 """
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ def main() -> None:
         weights = Path(network.__file__).with_name(network.WEIGHTS)
         save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
         measured = f"first H1 stretch, injections in {CONTINUED.real_share:.0%} of the batches of the second part"
+        print(f"WEIGHTS_SHA256 of nblib/measured/statistic/network.py: {sha256(weights.read_bytes()).hexdigest()}")
         write_json(weights.with_suffix(".json"), {"trained": trained, "measured spectra": measured} | run_conditions())
 
 

@@ -145,15 +145,19 @@ def damage(name: str, seed: int, first: int, count: int, folder: Path, watch: Wa
     return {"read": counts["read"], "refused": counts["refused"], "faults": faults, "peak_mib": round(peak, 1)}
 
 
-def hostile_files(folder: Path, watch: Watch | None = None) -> dict:
+def hostile_files(folder: Path, watch: Watch | None = None, only: str = "") -> dict:
     """Every hostile file through the readers.
+
+    Parameters
+    ----------
+    only : beginning of the names of those that are tried
 
     Returns
     -------
     {"tried": how many, "refused", "read": how many of the sound ones, "sound": how many of them there are, "faults"}
     """
     detector, watch, faults, refused = NoiseDetector(), watch or Watch(folder), list[dict](), 0
-    files = hostile(folder)
+    files = {what: entry for what, entry in hostile(folder).items() if what.startswith(only)}
     for what, (ending, content) in files.items():
         path, start = folder / f"hostile{ending}", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         path.write_bytes(content)

@@ -71,6 +71,11 @@ class Measurement:
         return list(dict.fromkeys([*self.warnings, *detection.warnings]))
 
 
+def _file_part(name: str) -> str:
+    """What a heading, key or channel adds to the name of a file: no separator of folders stays in it."""
+    return re.sub(r"[^\w.+-]+", "_", name)[:60]
+
+
 def from_spectra(path: Path, spectra: Spectra) -> list[Measurement]:
     """Every spectrum of a file."""
     found = []
@@ -80,7 +85,7 @@ def from_spectra(path: Path, spectra: Spectra) -> list[Measurement]:
         found.append(
             Measurement(
                 label=f"{path.name}, {name}" if several else path.name,
-                file_part=re.sub(r"[^\w.+-]+", "_", f"{row + 1}_{name}")[:60],
+                file_part=_file_part(f"{row + 1}_{name}"),
                 freqs=spectra.freqs,
                 psd=np.where(valid, psd, np.nan),
                 unit=spectra.unit,
@@ -101,7 +106,7 @@ def from_series(path: Path, series: Series, resolution: float | None = None) -> 
     unit = f"({series.unit})^2/Hz" if series.unit and not series.unit.isalnum() else f"{series.unit or 'unit'}^2/Hz"
     return Measurement(
         label=path.name,
-        file_part=series.name,
+        file_part=_file_part(series.name),
         freqs=found.freqs,
         psd=series.scale**2 * found.psd,
         unit=unit,

@@ -135,7 +135,9 @@ def _with_folder(path):
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder of the results; raises ValueError where nothing can be written."""
+    """Make the folder of the results; raises ValueError where nothing can be written, or it leads elsewhere."""
+    if folder.name == RESULTS and folder.is_symlink():
+        raise ValueError(f"{folder} is a link to {folder.resolve()}; remove it, or name a folder with out=DIR")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

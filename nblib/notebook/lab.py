@@ -53,7 +53,8 @@ def lab_command(folder: Path, as_root: bool = False) -> list[str]:
     """
     root = ROOT if folder.is_relative_to(ROOT) else folder
     shown = quote(folder.relative_to(root).as_posix().lstrip("."))
-    command = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{shown}", "--log-level=WARN"]
+    command = ["--ServerApp.ip=127.0.0.1", "--ServerApp.allow_remote_access=False"]  # whatever a user's settings say
+    command += [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{shown}", "--log-level=WARN"]
     command.append(f"--ContentsManager.pre_save_hook={__name__}.{without_widgets.__name__}")
     return [*command, "--allow-root"] if as_root else command
 

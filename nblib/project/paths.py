@@ -144,7 +144,8 @@ def replace_whole(path: Path, content: bytes | str, former: Path | None = None, 
     """As `write_whole`, but not forced to the disk unless asked: for what is quickly made again. Raises OSError."""
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")  # of this process alone
     try:
-        with partial.open("wb") as stream:
+        partial.unlink(missing_ok=True)
+        with partial.open("xb") as stream:  # never through a link that lies there
             stream.write(content.encode() if isinstance(content, str) else content)
             if is_forced:
                 stream.flush()

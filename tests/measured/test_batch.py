@@ -179,7 +179,7 @@ def test_a_full_disk_leaves_whole_results_and_names_the_rest(capsys, monkeypatch
 
     def opened(path, mode="r", *more, **given):
         stream = real(path, mode, *more, **given)
-        return Full(stream) if mode == "wb" and path.name.startswith(("002.flags", "003")) else stream
+        return Full(stream) if mode == "xb" and path.name.startswith(("002.flags", "003")) else stream
 
     monkeypatch.setattr(Path, "open", opened)
     assert main(["detect", "in", "--no-figures"]) == 2

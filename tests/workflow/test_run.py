@@ -101,10 +101,20 @@ def test_an_interrupt_is_handed_on_once_and_waited_for(tmp_path, monkeypatch, si
             "kept up to there: a.failed.ipynb\nfailed\nKeyError: 'last'",
         ),
         (["nothing known"], "failed"),
+        (
+            [
+                "rule a:",
+                "    output: /x/seed=1/a.ipynb, b",
+                "Error in rule a:",
+                "    jobid: 3",
+                "    output: /x/seed=2/a.ipynb, b",
+            ],
+            "not finished: /x/seed=2\nfailed",
+        ),
     ],
 )
 def test_the_reason_is_the_refusal_or_the_last_error(lines, said, tmp_path):
-    """Planted bug: the workflow's last line, which is about the workflow."""
+    """Planted bugs: the workflow's last line, about the workflow; a point that runs named as one that failed."""
     log = tmp_path / "workflow.log"
     log.write_text("\n".join(lines))
     assert run.reason(log) == said

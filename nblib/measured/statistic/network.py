@@ -7,19 +7,20 @@ blocks of queries, so that memory grows with the number of bins and not with its
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load, load_file
 
 from nblib.cells import WIDE_CELL
 from nblib.measured.statistic.network_inputs import network_inputs
 
 WEIGHTS = "wide_network.safetensors"  # shipped; wide_network.json says how they came about
+WEIGHTS_SHA256 = "58aa387eb84791e17f30a3f2f51ee3c760463d46ed17b5f837c27d49220a73b1"  # train_wide.py prints it
 CLS_HEADS, LAYER_HEADS = 4, 2
 KERNEL, NEAR_KERNEL = 5, 7
 EPSILON = 1e-5  # of the layer norms
@@ -76,8 +77,11 @@ def relative_attention(rows: Float[ndarray, "head cell"], present: Bool[ndarray,
 
 @cache
 def _weights() -> dict[str, ndarray]:
-    with as_file(files("nblib.measured.statistic") / WEIGHTS) as path:
-        return load_file(path)
+    """The shipped weights; raises ValueError where they are not those that were trained, as after a cut copy."""
+    content = (files("nblib.measured.statistic") / WEIGHTS).read_bytes()
+    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+        raise ValueError(f"{WEIGHTS} of the package is damaged or was changed; install nblib again")
+    return load(content)
 
 
 def load_weights(path: str | Path) -> dict[str, ndarray]:

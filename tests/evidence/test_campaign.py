@@ -1,0 +1,81 @@
+"""The campaign in short: each format damaged a few times, hostile files, each property, a batch that is killed."""
+
+import pytest
+
+from evidence.benchmarks import campaign
+from evidence.campaign import kills, properties, trials
+from evidence.campaign.files import SPECTRA, mutated
+from nblib.measured.files import pickles
+
+FILES, EXAMPLES = 6, 15  # of a format; of a property
+
+
+@pytest.fixture(scope="module")
+def watch(tmp_path_factory):
+    return trials.Watch(tmp_path_factory.mktemp("watched"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", trials.FORMATS)
+def test_a_damaged_file_is_refused_or_makes_sense(name, tmp_path, watch):
+    """Planted bugs: KeyError of h5py, struct.error of scipy and MemoryError of numpy let through; NaN kept as valid."""
+    found = trials.damage(name, 1, 0, FILES, tmp_path, watch)
+    assert found["faults"] == []
+    assert found["read"] + found["refused"] == FILES
+
+
+@pytest.mark.slow
+def test_every_hostile_file_is_refused_and_the_studys_own_are_read(tmp_path, watch):
+    """Planted bugs: values of an HDF5 in other files read; a list that is a thousand times its file; os.system."""
+    found = trials.hostile_files(tmp_path, watch)
+    assert found["faults"] == []
+    assert found["refused"] == found["tried"] > 45
+    assert found["read"] == found["sound"] == 8
+
+
+def test_a_pickle_that_calls_is_seen(tmp_path, watch, monkeypatch):
+    """The watch itself: with every name let through, something is executed."""
+    monkeypatch.setattr(pickles.ArraysOnly, "find_class", pickles.pickle._Unpickler.find_class)
+    found = [fault for fault in trials.hostile_files(tmp_path, watch, "pickle: reduce")["faults"]]
+    assert len(found) == 6 and {fault["kind"] for fault in found} == {"executed"}
+
+
+def test_damage_depends_on_the_seed_alone():
+    """A fault is made again from the record. Planted bug: one generator for all files."""
+    import numpy as np
+
+    content = SPECTRA["comma.csv"]()
+    one, again, other = (mutated("comma.csv", content, np.random.default_rng([0, at])) for at in (1, 1, 2))
+    assert one == again != other
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", properties.PROPERTIES)
+def test_a_property_holds_of_drawn_inputs(name):
+    examples = max(1, round(EXAMPLES * min(1.0, properties.PROPERTIES[name][1])))
+    assert properties.falsified(name, 1, examples) == ""
+
+
+def test_what_breaks_a_property_is_told(monkeypatch):
+    """Planted bug: noise on every bin, and -1 for its label."""
+    monkeypatch.setattr(properties, "noise_interval", lambda ratio: [-1])
+    assert properties.falsified("labels", 0, 30).startswith("AssertionError")
+
+
+def test_parts_are_kept_and_a_crash_is_a_fault(tmp_path, monkeypatch):
+    """Planted bug: a process that died counted as one without faults."""
+    died = campaign.in_a_process(["no such part"])
+    assert [fault["kind"] for fault in died["faults"]] == ["crash"]
+    row = {"read": 3, "refused": 4, "faults": [], "peak_mib": 2.0, "seconds": 1.0}
+    found = campaign.summary(
+        {"comma.csv, from 0": row, "comma.csv, from 7": row, "hostile files": died | {"seconds": 1}}
+    )
+    assert (found["files"]["tried"], found["kinds"]) == (14, {"crash": 1})
+
+
+@pytest.mark.slow
+def test_of_a_killed_grid_every_point_ends_once(tmp_path):
+    """Planted bugs: the lock of a killed runner left behind; a second runner beside the first."""
+    found = kills.grid(1, 0, tmp_path, points=3)
+    assert found["faults"] == []
+    assert found["finished"] == 3
