@@ -9,6 +9,7 @@ DATA ?=
 OPTIONS ?=
 RECORD ?=
 TASK ?=
+EXTENSIONS ?=
 LOCK ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -23,7 +24,7 @@ BENCHMARKS := attention readouts growth throughput scaling time_to_quality log_t
   injections multitaper false_alarms own_spectra wide wide_cnn network_injections
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
-export PROFILE CORES GRID DATA OPTIONS RECORD TASK
+export PROFILE CORES GRID DATA OPTIONS RECORD TASK EXTENSIONS
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run evidence story grid lab publish reproduce figures test types suite test-fast test-install campaign lint bench clean
@@ -62,7 +63,7 @@ publish: $(READY) ## records/, figures/ and the generated pages from runs/quick,
 	@$(BIN)/python -m evidence publish $$PROFILE
 
 reproduce: $(READY) ## run again what a record says and name every number that differs (RECORD=runs/models/KEY/record.json)
-	@$(BIN)/python -m evidence reproduce "$$RECORD" --task "$$TASK"
+	@$(BIN)/python -m evidence reproduce "$$RECORD" --task "$$TASK" --extensions "$$EXTENSIONS"
 
 figures: $(READY) ## the figures of 05, 06 and the benchmarks drawn again from records/ into runs/, nothing trained
 	for name in 05_lambda_sweep 06_benchmark; do \

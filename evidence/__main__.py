@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from nblib.project.extensions import as_names
 from nblib.project.threads import use_one_thread
 
 
@@ -25,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     again = commands.add_parser("reproduce", help="run again what a record says, and name what differs")
     again.add_argument("record", type=Path, help="record.json of a training, or a record of a notebook or benchmark")
     again.add_argument("--task", default="", help="one of 05 or 06: its name, or e.g. trials.label-free.0.readings")
+    again.add_argument("--extensions", default="", help="those that the record may name, and so have executed")
     return parser
 
 
@@ -61,7 +63,7 @@ def _scores(options: argparse.Namespace) -> None:
 def _reproduce(options: argparse.Namespace) -> int:
     from evidence.reproduce import reproduce
 
-    compared, lines = reproduce(options.record, options.task)
+    compared, lines = reproduce(options.record, options.task, as_names(options.extensions))
     differing = sum(not line.startswith("(") for line in lines)
     print("\n".join([*lines, f"{compared} values compared, {differing} differ"]))
     return int(differing > 0)

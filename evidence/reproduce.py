@@ -4,15 +4,17 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from evidence.tasks import task_of
 from nblib.project.environment import run_conditions
+from nblib.project.extensions import as_names
 from nblib.project.paths import ROOT
 from nblib.project.records import flatten, read_json, write_json
+from nblib.project.registry import refuse_if
 from nblib.training.config import TrainConfig
 from nblib.training.loop import train
 
@@ -21,13 +23,35 @@ APART = {"commit", "versions", "hardware", "made", "task", "profiles_from", "fre
 TIMES = ("seconds", "wall", "elapsed")
 
 
-def reproduce(path: Path, task: str = "") -> tuple[int, list[str]]:
+def check_extensions(record: Any, known: Sequence[str]) -> None:
+    """A record runs no code that it names itself.
+
+    Parameters
+    ----------
+    known : extensions that the user names
+
+    Raises
+    ------
+    ValueError for another one
+    """
+    for name, value in flatten(record).items():
+        if name.rsplit(".", 1)[-1] == "extensions" and value:
+            asked = set(as_names(value if isinstance(value, (str, list)) else str(value)))
+            refuse_if(
+                asked - set(as_names(known)),
+                f"the record names extensions, which would be executed: {', '.join(sorted(asked))}; look at them, then "
+                "name them too with EXTENSIONS=",
+            )
+
+
+def reproduce(path: Path, task: str = "", extensions: Sequence[str] = ()) -> tuple[int, list[str]]:
     """Do again what a record says, in a folder of its own.
 
     Parameters
     ----------
     path : record.json of a training's folder, a record of a notebook, or one of a benchmark
     task : of 05 and 06 one measurement: its name, or where it stands, e.g. "trials.label-free.0.readings"
+    extensions : those that a record may name, and so have executed
 
     Returns
     -------
@@ -38,6 +62,7 @@ def reproduce(path: Path, task: str = "") -> tuple[int, list[str]]:
     ValueError where the record does not say what to run
     """
     record = read_json(path)
+    check_extensions(record, extensions)
     with _fresh_runs() as runs:
         if "config" in record:
             again = train(TrainConfig.from_dict(record["config"]), progress=False).record

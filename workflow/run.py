@@ -79,11 +79,11 @@ def alone() -> Iterator[int]:
 def _heed_interrupts() -> None:
     """In the workflow's process: a shell's background job ignores Ctrl-C, and so would all that it starts.
 
-    Where this program is killed, Linux has it begin no further notebook.
+    Where this program is killed, Linux tells it to end the notebooks that run and to begin no further one.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PARENT_DIED, signal.SIGINT)
+        ctypes.CDLL(None).prctl(PARENT_DIED, signal.SIGTERM)
 
 
 def end_as_interrupted() -> None:

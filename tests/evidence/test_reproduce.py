@@ -6,7 +6,7 @@ import pytest
 
 from evidence import reproduce as module
 from evidence.__main__ import main
-from evidence.reproduce import reproduce
+from evidence.reproduce import check_extensions, reproduce
 from evidence.tasks import Task, task_of
 from evidence.test_sets import Sizes
 from nblib import TrainConfig, train
@@ -74,3 +74,14 @@ def test_a_benchmark_is_run_by_its_script(tmp_path, monkeypatch):
     path.rename(tmp_path / "toy.json")
     with pytest.raises(ValueError, match="says neither a training, nor a notebook, nor a benchmark"):
         reproduce(tmp_path / "toy.json")
+
+
+def test_a_record_runs_no_extension_that_it_names_itself(tmp_path):
+    """Planted bug: the file that a stranger's record named was imported."""
+    evil, record = tmp_path / "evil.py", tmp_path / "record.json"
+    evil.write_text(f"open({str(tmp_path / 'was_here')!r}, 'w')")
+    record.write_text(json.dumps({"config": {"extensions": [str(evil)], "steps": 1}}))
+    with pytest.raises(ValueError, match="evil.py; look at them, then name them too with EXTENSIONS="):
+        reproduce(record)
+    assert not (tmp_path / "was_here").exists()
+    check_extensions(json.loads(record.read_text()), [str(evil)])

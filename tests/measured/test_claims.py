@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import pickle
 import zipfile
 
@@ -12,11 +13,16 @@ import scipy.io.wavfile
 from untouched import read_untouched
 
 from nblib.measured import welch as timeseries
-from nblib.measured.files import packed_files
+from nblib.measured.files import claims, packed_files
 from nblib.measured.files import series as series_files
 from nblib.measured.files.formats import READERS, Raw, reader
-from nblib.measured.files.readers import IsSeries, load_series, load_spectra
-from nblib.measured.measurement import from_series
+from nblib.measured.files.readers import IsSeries, Spectra, load_series, load_spectra
+from nblib.measured.measurement import from_series, from_spectra
+from nblib.measured.outputs import prepare
+from nblib.measured.products import RESULTS
+from nblib.measured.statistic import network
+from nblib.notebook.parameters import check_parameters
+from nblib.project.paths import replace_whole
 
 HUGE = 10**12  # values
 
@@ -70,6 +76,57 @@ def test_a_claim_beyond_the_file_is_refused(tmp_path, name):
     load = load_series if name.endswith(".wav") else load_spectra
     with pytest.raises(ValueError, match=rf"{name}: .*(claims|truncated|only plain)"):
         read_untouched(load, tmp_path / name)
+
+
+def test_a_line_without_end_and_a_text_too_long_to_hold_are_refused(tmp_path, monkeypatch):
+    """Planted bugs: the length counted anew in every block; lines that a carriage return alone ends not seen."""
+    monkeypatch.setattr(claims, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(claims, "BLOCK", 300)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"f,psd\n" + b"1,2," * 400)
+    with pytest.raises(ValueError, match="a line of it is longer than 1000 bytes"):
+        load_spectra(path)
+    path.write_bytes(b"f,psd\r" + b"".join(b"%d,2e-9\r" % at for at in range(1, 400)))
+    assert len(load_spectra(path).freqs) == 399
+    monkeypatch.setattr(claims, "MOST_TEXT", 2000)
+    with pytest.raises(ValueError, match="only 2000 bytes of such a text are read"):
+        load_spectra(path)
+
+
+def test_what_is_small_part_by_part_is_refused_in_sum():
+    """Planted bug: each data set, each member of an archive judged alone."""
+    claims.check_together([(claims.SLACK // 2, 10)])
+    with pytest.raises(ValueError, match="it claims"):
+        claims.check_together(3 * [(claims.SLACK // 2, 10)])
+
+
+def test_nothing_is_written_through_a_link_or_above_a_folder(tmp_path, monkeypatch):
+    """Planted bugs: results that follow a link of a stranger's folder; a partial file that is a link; a key with ../"""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    precious = elsewhere / "precious"
+    precious.write_text("data")
+    (tmp_path / RESULTS).symlink_to(elsewhere)
+    with pytest.raises(ValueError, match="is a link to .*elsewhere; remove it"):
+        prepare(tmp_path / RESULTS)
+    (tmp_path / f"a.json.{os.getpid()}.partial").symlink_to(precious)
+    replace_whole(tmp_path / "a.json", "{}")
+    assert precious.read_text() == "data" and (tmp_path / "a.json").read_text() == "{}"
+    psd = {"../../up": np.ones(80), "/root": np.ones(80)}
+    found = Spectra(np.arange(1.0, 81.0), np.stack(list(psd.values())), np.ones((2, 80), bool), names=tuple(psd))
+    assert [one.file_part for one in from_spectra(tmp_path / "a.npz", found)] == ["1_.._.._up", "2__root"]
+    for name in ("../x", "/x", "a/../../x"):
+        with pytest.raises(ValueError, match="must be a name for a folder below runs/"):
+            check_parameters(run_name=name)
+
+
+def test_damaged_weights_are_refused(monkeypatch):
+    """Planted bug: loaded whatever they are."""
+    monkeypatch.setattr(network, "WEIGHTS_SHA256", "0" * 64)
+    network._weights.cache_clear()
+    with pytest.raises(ValueError, match="wide_network.safetensors of the package is damaged"):
+        network._weights()
+    network._weights.cache_clear()
 
 
 def test_what_unpacks_without_end_is_refused(tmp_path, monkeypatch):
