@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from evidence.benchmarks.script import options, write_record
+from evidence.campaign import properties, trials
+from evidence.campaign.kills import KILLS
+from evidence.campaign.properties import PROPERTIES
+from evidence.campaign.trials import FORMATS
 from nblib.project.environment import git_commit
 from nblib.project.paths import benchmark_result
 
@@ -23,50 +27,58 @@ PART = 350  # files a process
 
 def parts(asked) -> dict[str, list]:
     """Every part by its name: what its process is asked to do."""
-    from evidence.campaign.trials import FORMATS
-
     found: dict[str, list] = {"hostile files": ["hostile"]}
-    each = -(-asked.files // len(FORMATS))
-    for name in FORMATS:
-        for first in range(0, each, PART):
-            found[f"{name}, from {first}"] = ["damage", name, asked.seed, first, min(PART, each - first)]
-    from evidence.campaign.properties import PROPERTIES
-
+    found |= {f"killed {name}": ["kill", name, asked.kills, asked.seed] for name in KILLS}
     for name, (_, weight) in PROPERTIES.items():
         found[f"property {name}"] = ["property", name, asked.seed, round(asked.examples * weight)]
-    return found | {f"killed {name}": ["kill", name, asked.kills, asked.seed] for name in ("training", "batch", "grid")}
+    each = -(-asked.files // len(FORMATS))
+    for first in range(0, each, PART):
+        for name in FORMATS:
+            found[f"{name}, from {first}"] = ["damage", name, asked.seed, first, min(PART, each - first)]
+    return found
 
 
-def work(kind: str, *given: Any) -> dict:
-    """One part, in this process."""
-    from evidence.campaign import kills, properties, trials
+def work(folder: Path, kind: str, *given: Any) -> dict:
+    """One part, in this process; folder : empty."""
+    if kind == "hostile":
+        return trials.hostile_files(folder)
+    if kind == "damage":
+        name, seed, first, count = given
+        return trials.damage(name, seed, first, count, folder)
+    if kind == "property":
+        name, seed, examples = given
+        said = properties.falsified(name, seed, examples)
+        return {"examples": examples, "faults": [_fault(seed, "property", said)] if said else []}
+    name, count, seed = given
+    return KILLS[name](count, seed, folder)
 
-    with tempfile.TemporaryDirectory() as folder:
-        if kind == "hostile":
-            return trials.hostile_files(Path(folder))
-        if kind == "damage":
-            name, seed, first, count = given
-            return trials.damage(name, seed, first, count, Path(folder))
-        if kind == "property":
-            name, seed, examples = given
-            said = properties.falsified(name, seed, examples)
-            faults = [{"number": seed, "kind": "property", "what": said}] if said else []
-            return {"examples": examples, "faults": faults}
-        name, count, seed = given
-        return kills.KILLS[name](count, seed, Path(folder))
+
+def _fault(number, kind, what):
+    return {"number": number, "kind": kind, "what": what}
 
 
 def in_a_process(given: list) -> dict:
-    """One part in a process of its own; a crash or a hang becomes a fault."""
-    command = [sys.executable, "-m", "evidence.benchmarks.campaign", "--part", json.dumps(given)]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS)
-    except subprocess.TimeoutExpired:
-        return {"faults": [{"number": str(given), "kind": "hang", "what": f"more than {MOST_SECONDS} s"}]}
-    lines = [line for line in answer.stdout.splitlines() if line.startswith("{")]
-    if answer.returncode or not lines:
-        return {"faults": [{"number": str(given), "kind": "crash", "what": answer.stderr[-500:]}]}
-    return json.loads(lines[-1])
+    """One part in a process of its own; a crash or a hang becomes a fault, with the number of the file it came to."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "evidence.benchmarks.campaign",
+            "--folder",
+            folder,
+            "--part",
+            json.dumps(given),
+        ]
+        try:
+            answer = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS)
+            lines = [line for line in answer.stdout.splitlines() if line.startswith("{")]
+            if answer.returncode == 0 and lines:
+                return json.loads(lines[-1])
+            kind, what = "crash", answer.stderr[-500:]
+        except subprocess.TimeoutExpired:
+            kind, what = "hang", f"more than {MOST_SECONDS} s"
+        reached = Path(folder) / trials.REACHED
+        return {"faults": [_fault(reached.read_text() if reached.exists() else "", kind, what)]}
 
 
 def summary(done: dict[str, dict]) -> dict:
@@ -104,9 +116,10 @@ def main() -> None:
         seed=0,
         minutes=(600.0, "stop after so many and write what there is"),
         part={"default": "", "help": "one part, as the campaign itself calls it"},
+        folder={"default": "", "help": "for its files"},
     )
     if asked.part:
-        print(json.dumps(work(*json.loads(asked.part))), flush=True)
+        print(json.dumps(work(Path(asked.folder), *json.loads(asked.part))), flush=True)
         return
     kept = benchmark_result(Path(__file__).stem).with_suffix(".jsonl")
     kept.parent.mkdir(parents=True, exist_ok=True)

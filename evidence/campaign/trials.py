@@ -20,6 +20,7 @@ SECONDS = 20  # of one file; more is a hang
 MOST_MIB = 1500  # above what the process held before
 PROCESSES = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.startfile", "subprocess.Popen", "pty.spawn")
 CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.chmod", "shutil.rmtree", "socket.connect")
+REACHED = "reached"  # file that holds the number of the damaged file being read
 FORMATS = [name for name in (*SPECTRA, *SERIES) if not name.endswith(".tdms") or find_spec("nptdms")]
 
 
@@ -127,18 +128,19 @@ def damage(name: str, seed: int, first: int, count: int, folder: Path, watch: Wa
     """
     content, load = (SPECTRA[name](), check_spectra) if name in SPECTRA else (SERIES[name](), check_series)
     detector, watch = NoiseDetector(), watch or Watch(folder)
-    load_path = folder / name
-    load_path.write_bytes(content)
-    fault_of(load_path, load, detector, watch)  # imports on first use
-    start, counts, faults = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, Counter[str](), list[dict]()
+    path = folder / name
+    path.write_bytes(content)
+    whole, what = fault_of(path, load, detector, watch)  # imports on first use
+    faults = [{"number": -1, "kind": whole, "what": f"undamaged: {what}"}] if whole != "read" else []
+    start, counts = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, Counter[str]()
     for number in range(first, first + count):
         rng = np.random.default_rng([seed, number, *name.encode()])
-        load_path.write_bytes(mutated(name, content, rng))
-        kind, what = fault_of(load_path, load, detector, watch)
+        path.write_bytes(mutated(name, content, rng))
+        (folder / REACHED).write_text(str(number))
+        kind, what = fault_of(path, load, detector, watch)
         counts[kind] += 1
         if kind not in ("read", "refused"):
             faults.append({"number": number, "kind": kind, "what": what})
-        (folder / "reached").write_text(str(number))
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) / 1024
     if peak > MOST_MIB:
         faults.append({"number": first, "kind": "memory", "what": f"{peak:.0f} MiB within {count} files"})
