@@ -44,12 +44,8 @@ def snakemake(options: argparse.Namespace, folder: Path) -> list[str]:
     files = [str(Path(options.grid).resolve())] if options.target == "grid" else []
     files.append(str(write_json(folder / "config.json", settings_of(options))))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow" / "Snakefile")]
-    command += [
-        "--cores",
-        str(options.cores),
-        "--rerun-incomplete",
-        "--nolock",
-    ]  # `alone` locks; a killed one leaves none
+    command += ["--cores", str(options.cores), "--rerun-incomplete"]
+    command += ["--nolock"]  # `alone` locks, and a killed runner leaves no lock behind
     command += ["--keep-going"] if options.target == "grid" else []
     return [*command, "--configfile", *files, "--", options.target]
 

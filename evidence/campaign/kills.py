@@ -18,6 +18,7 @@ from nblib.project.paths import ROOT
 
 FILES, POINTS = 24, 12
 MOST_SECONDS = 900
+NAMED = ("seed=1", "seed=3", "workflow.log", "RuntimeError: point 3 fails")  # what a grid with failures says
 NOTEBOOK = """
 profile = "smoke"  # sizes
 seed = 0  # which point
@@ -29,7 +30,7 @@ import json, os, time
 from pathlib import Path
 from nblib.project.paths import runs_dir
 with Path(os.environ["CAMPAIGN_LOG"]).open("a") as stream:
-    stream.write(f"begun {seed}\\n")
+    stream.write(f"begun {seed} {os.getppid()} {os.getpid()}\\n")
 time.sleep(0.5)
 if fail and seed == 3 and not Path(os.environ["CAMPAIGN_LOG"]).with_name("mended").exists():
     raise RuntimeError("point 3 fails")
@@ -172,6 +173,29 @@ def grid(count: int, seed: int, folder: Path, points: int = POINTS) -> dict:
     return {"points": points, "killed": count, "begun": begun, "finished": len(finished), "faults": faults}
 
 
+def points_that_fail(count: int, seed: int, folder: Path) -> dict:
+    """A grid of four of which one fails and the process of one is killed: both are named, a rerun does those two."""
+    made, faults = Grid(folder / "clone", 4, fail=True), list[dict]()
+    runner = made.start()
+    until = time.monotonic() + MOST_SECONDS
+    while 1 not in made.times("begun") and time.monotonic() < until:
+        time.sleep(0.02)
+    worker = next(line.split() for line in made.log.read_text().splitlines() if line.startswith("begun 1 "))
+    for pid in worker[2:]:
+        os.kill(int(pid), signal.SIGKILL)
+    said = runner.communicate(timeout=MOST_SECONDS)[0]
+    if not runner.returncode or sorted(made.times("finished")) != [0, 2]:
+        faults.append(_fault(seed, f"exit status {runner.returncode}, finished {made.times('finished')}"))
+    faults += [_fault(seed, f"{word} is not named: {said[-300:]}") for word in NAMED if word not in said]
+    (made.folder / "mended").touch()
+    again = made.start()
+    said = again.communicate(timeout=MOST_SECONDS)[0]
+    begun, finished = made.times("begun"), made.times("finished")
+    if again.returncode or begun != Counter({0: 1, 1: 2, 2: 1, 3: 2}) or set(finished.values()) != {1}:
+        faults.append(_fault(seed, f"again: exit status {again.returncode}, begun {begun}: {said[-300:]}"))
+    return {"points": 4, "begun": sum(begun.values()), "finished": len(finished), "faults": faults}
+
+
 def _records(made: Grid) -> dict[int, bytes]:
     found = {}
     for path in (made.folder / "runs/smoke/tiny/mine").glob("*/result.json"):
@@ -181,3 +205,4 @@ def _records(made: Grid) -> dict[int, bytes]:
 
 
 KILLS: dict[str, Callable[[int, int, Path], dict]] = {"training": training, "batch": batch, "grid": grid}
+KILLS["points of a grid"] = points_that_fail
