@@ -92,10 +92,10 @@ def _torch_files(folder: Path) -> dict[str, bytes]:
     for name, is_zip in (("zip", True), ("old", False)):
         stream = io.BytesIO()
         torch.save(call, stream, _use_new_zipfile_serialization=is_zip)
-        found[f"torch {name}"] = stream.getvalue()
+        found[name] = stream.getvalue()
     for name, psd, packing in (
-        ("torch zip, spread out", torch.zeros(1).expand(400_000_000), zipfile.ZIP_STORED),
-        ("torch zip, deflated", torch.zeros(30_000), zipfile.ZIP_DEFLATED),
+        ("zip, spread out", torch.zeros(1).expand(400_000_000), zipfile.ZIP_STORED),
+        ("zip, deflated", torch.zeros(30_000), zipfile.ZIP_DEFLATED),
     ):
         stream, again = io.BytesIO(), io.BytesIO()
         torch.save({"freq": torch.tensor(FREQS), "psd": psd}, stream)
@@ -182,17 +182,23 @@ def _claims() -> dict[str, tuple[str, bytes]]:
     }
 
 
-def hostile(folder: Path) -> dict[str, tuple[str, bytes]]:
+def hostile(folder: Path, only: str = "") -> dict[str, tuple[str, bytes]]:
     """Every hostile file: {what it tries: (ending, content)}.
 
     Parameters
     ----------
     folder : where code of a pickle would leave MARK, and where the other files of links lie
+    only : beginning of the names of those that are made
     """
-    found = {f"pickle: {name}": (".pkl", content) for name, content in _calls(folder).items()}
-    found |= {f"pickle: {name}": (".pt", content) for name, content in _torch_files(folder).items()}
-    found |= {f"HDF5: {name}": (".h5", content) for name, content in _hdf5(folder).items()}
-    return found | {f"claim: {name}": entry for name, entry in _claims().items()}
+    groups: dict[str, Callable[[], dict[str, tuple[str, bytes]]]] = {
+        "pickle": lambda: {name: (".pkl", content) for name, content in _calls(folder).items()},
+        "torch": lambda: {name: (".pt", content) for name, content in _torch_files(folder).items()},
+        "HDF5": lambda: {name: (".h5", content) for name, content in _hdf5(folder).items()},
+        "claim": _claims,
+    }
+    made = {group: make() for group, make in groups.items() if only.startswith(group) or not only}
+    named = {f"{group}: {name}": entry for group, entries in made.items() for name, entry in entries.items()}
+    return {name: entry for name, entry in named.items() if name.startswith(only)}
 
 
 def sound(folder: Path) -> dict[str, Path]:

@@ -159,7 +159,7 @@ def hostile_files(folder: Path, watch: Watch | None = None, only: str = "") -> d
     {"tried": how many, "refused", "read": how many of the sound ones, "sound": how many of them there are, "faults"}
     """
     detector, watch, faults, refused = NoiseDetector(), watch or Watch(folder), list[dict](), 0
-    files = {what: entry for what, entry in hostile(folder).items() if what.startswith(only)}
+    files = hostile(folder, only)
     for what, (ending, content) in files.items():
         path, start = folder / f"hostile{ending}", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         path.write_bytes(content)

@@ -36,7 +36,7 @@ def test_every_hostile_file_is_refused_and_the_studys_own_are_read(tmp_path, wat
 def test_a_pickle_that_calls_is_seen(tmp_path, watch, monkeypatch):
     """The watch itself: with every name let through, something is executed."""
     monkeypatch.setattr(pickles.ArraysOnly, "find_class", pickles.pickle._Unpickler.find_class)
-    found = [fault for fault in trials.hostile_files(tmp_path, watch, "pickle: reduce")["faults"]]
+    found = trials.hostile_files(tmp_path, watch, "pickle: reduce")["faults"]
     assert len(found) == 6 and {fault["kind"] for fault in found} == {"executed"}
 
 
