@@ -134,8 +134,12 @@ SERIES: dict[str, Callable[[], bytes]] = {
     "samples.npz": lambda: _stored(np.savez, x=SAMPLES, fs=100.0),
     "recording.tdms": _tdms,
 }
-PACKED = {".gz": (gzip.decompress, gzip.compress), ".bz2": (bz2.decompress, bz2.compress)}
-PACKED |= {".xz": (lzma.decompress, lzma.compress)}
+Convert = Callable[[bytes], bytes]
+PACKED: dict[str, tuple[Convert, Convert]] = {
+    ".gz": (gzip.decompress, gzip.compress),
+    ".bz2": (bz2.decompress, bz2.compress),
+    ".xz": (lzma.decompress, lzma.compress),
+}
 
 
 def mutated(name: str, content: bytes, rng: np.random.Generator) -> bytes:

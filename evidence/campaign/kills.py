@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,7 +111,7 @@ class Grid:
         for name in ("nblib", "evidence", "workflow", "notebooks"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copyfile(ROOT / "pyproject.toml", folder / "pyproject.toml")
-        cells = [
+        cells: list[dict[str, Any]] = [
             {"cell_type": "code", "id": "a", "metadata": {"tags": ["parameters"]}, "source": NOTEBOOK.strip()},
             {"cell_type": "code", "id": "b", "metadata": {}, "source": CELL.strip()},
         ]
