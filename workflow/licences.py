@@ -12,6 +12,7 @@ from nblib.project.paths import ROOT
 
 PAGE = ROOT / "docs" / "licences.md"
 LOCKS = ("requirements.lock", "requirements-cpu.lock", "requirements-gpu.lock")
+PIN = re.compile(r"^([\w.-]+)(?:\[[^\]]*\])?==(\S+)", re.MULTILINE)
 LIGHT = "*"  # marks what `nblib detect` alone installs
 HEAD = f"""# Licences of what is installed
 
@@ -35,7 +36,7 @@ def locked() -> dict[str, tuple[str, bool]]:
     """{package: (version, is it among those of `nblib detect` alone)}."""
     found: dict[str, tuple[str, bool]] = {}
     for lock in reversed(LOCKS):
-        for name, version in re.findall(r"^([\w.-]+)==(\S+)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE):
+        for name, version in PIN.findall((ROOT / lock).read_text(encoding="utf-8")):
             found[name] = version, lock == LOCKS[0]
     return found
 

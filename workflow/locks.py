@@ -47,6 +47,7 @@ def compiled(source: str, python: str) -> str:
     python : oldest version
     """
     command = [os.environ.get("UV", "uv"), "pip", "compile", source, "--constraints", "constraints.txt", "--universal"]
+    command += ["--no-strip-extras"]  # pip's hash mode asks for the extras that packages ask for
     command += ["--python-version", python, "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 

@@ -26,6 +26,7 @@ from nblib.notebook.progress import Watcher
 from nblib.project.paths import ROOT, from_root, runs_dir
 from nblib.project.records import write_json
 
+ERROR = re.compile(r"(?!WorkflowError)[^:]*(Error|Exception|Interrupt)(:|$)")  # of a notebook, not the workflow's own
 NOT_FINISHED = re.compile(r"^Error in rule .*\n(?: {4}.*\n)*? {4}output: (.+?\.ipynb)", re.MULTILINE)
 PARENT_DIED = 1  # PR_SET_PDEATHSIG of Linux
 MOST_WAIT = 10.0  # s that a notebook may take to end once it is interrupted
@@ -150,7 +151,7 @@ def reason(log: Path) -> str:
     kept = [line for line in lines if line.startswith("kept up to there: ")]
     found = NOT_FINISHED.findall("\n".join(lines))
     kept += dict.fromkeys(f"not finished: {from_root(Path(output).parent)}" for output in found)
-    errors = [line for line in lines if line.split(":")[0].endswith(("Error", "Exception", "Interrupt"))]
+    errors = [line for line in lines if ERROR.match(line)]
     return "\n".join([*kept, "failed", *errors[-1:]])
 
 

@@ -11,6 +11,7 @@ from nblib.project.paths import ROOT
 _SPEC = importlib.util.spec_from_file_location("locks", ROOT / "workflow" / "locks.py")
 locks = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(locks)
+PIN = r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)"  # with the extras that others ask for
 ALL = (locks.LIGHT, locks.GPU, locks.CPU)
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ALL}
 
@@ -20,14 +21,14 @@ def _key(name):
 
 
 def _pinned(text):
-    return {_key(name): version for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE)}
+    return {_key(name): version for name, version in re.findall(PIN, text, re.MULTILINE)}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_package_has_hashes_and_no_server_is_named(name):
     """Planted bug: an index of somebody's machine written into the lock."""
     entries = [entry for entry in re.split(r"\n(?=\S)", TEXTS[name]) if not entry.startswith("#")]
-    assert entries and all(re.match(r"[\w.-]+==\S+", entry) and "--hash=sha256:" in entry for entry in entries)
+    assert entries and all(re.match(PIN, entry) and "--hash=sha256:" in entry for entry in entries)
     assert "://" not in TEXTS[name] and "--index" not in TEXTS[name] and "--find-links" not in TEXTS[name]
 
 
