@@ -101,7 +101,10 @@ def test_an_interrupt_is_handed_on_once_and_waited_for(tmp_path, monkeypatch, si
             "kept up to there: a.failed.ipynb\nfailed\nKeyError: 'last'",
         ),
         (["nothing known"], "failed"),
-        (["RuntimeError: point 3", "WorkflowError:", "At least one job ..."], "failed\nRuntimeError: point 3"),
+        (
+            ["RuntimeError: point 3", "RuleException:", "WorkflowError:", "At least one job ..."],
+            "failed\nRuntimeError: point 3",
+        ),
         (
             [
                 "rule a:",
