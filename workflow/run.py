@@ -26,9 +26,7 @@ from nblib.notebook.progress import Watcher
 from nblib.project.paths import ROOT, from_root, runs_dir
 from nblib.project.records import write_json
 
-ERROR = re.compile(
-    r"(?!WorkflowError|RuleException)[^:]*(Error|Exception|Interrupt)(:|$)"
-)  # of a notebook, not the workflow's own
+ERROR = re.compile(r"(?!WorkflowError|RuleException)[^:]*(Error|Exception|Interrupt)(:|$)")
 NOT_FINISHED = re.compile(r"^Error in rule .*\n(?: {4}.*\n)*? {4}output: (.+?\.ipynb)", re.MULTILINE)
 PARENT_DIED = 1  # PR_SET_PDEATHSIG of Linux
 MOST_WAIT = 10.0  # s that a notebook may take to end once it is interrupted
