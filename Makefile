@@ -21,7 +21,7 @@ INSTALLED := $(if $(LOCK),--require-hashes -r requirements-$(LOCK).lock,-r requi
 TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 # in order of cost; those that write no record of their own (train_wide, thresholds) are run by hand
 BENCHMARKS := attention readouts growth throughput scaling time_to_quality log_tokens recipe busy resume detector_costs measured \
-  injections multitaper false_alarms own_spectra wide wide_cnn network_injections
+  injections multitaper false_alarms own_spectra wide wide_cnn network_injections campaign
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
 export PROFILE CORES GRID DATA OPTIONS RECORD TASK EXTENSIONS
@@ -85,8 +85,8 @@ suite: $(READY)
 test-fast: $(READY) ## the tests that are not slow, in about a minute
 	$(TEST) tests -m "not slow"
 
-test-install: $(READY) ## the wheel and its extras in empty environments, by hash (minutes; called by .ci/run)
-	$(BIN)/python -m pytest -n 0 tests/install.py
+test-install: $(READY) ## the wheel in empty environments, by hash; grids that are killed (minutes; called by .ci/run)
+	$(BIN)/python -m pytest -n 0 tests/install.py tests/kills.py
 
 campaign: $(READY) ## 20,000 damaged files, hostile ones, drawn inputs, kills (under an hour; goes on where it was cut off)
 	$(BIN)/python -m evidence.benchmarks.campaign $(OPTIONS)

@@ -1,9 +1,9 @@
-"""The campaign in short: each format damaged a few times, hostile files, each property, a batch that is killed."""
+"""The campaign in short: each format damaged a few times, hostile files, each property."""
 
 import pytest
 
 from evidence.benchmarks import campaign
-from evidence.campaign import kills, properties, trials
+from evidence.campaign import properties, trials
 from evidence.campaign.files import SPECTRA, mutated
 from nblib.measured.files import pickles
 
@@ -71,11 +71,3 @@ def test_parts_are_kept_and_a_crash_is_a_fault(tmp_path, monkeypatch):
         {"comma.csv, from 0": row, "comma.csv, from 7": row, "hostile files": died | {"seconds": 1}}
     )
     assert (found["files"]["tried"], found["kinds"]) == (14, {"crash": 1})
-
-
-@pytest.mark.slow
-def test_of_a_killed_grid_every_point_ends_once(tmp_path):
-    """Planted bugs: the lock of a killed runner left behind; a second runner beside the first."""
-    found = kills.grid(1, 0, tmp_path, points=3)
-    assert found["faults"] == []
-    assert found["finished"] == 3
