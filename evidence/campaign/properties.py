@@ -6,7 +6,7 @@ from functools import cache
 import hypothesis.strategies as st
 import numpy as np
 import torch
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from nblib import NoiseBERT, NoiseBERTDataset, NoiseDetector, fit_spectrum
 from nblib.cells import N_INTERVALS, NOISY_RATIO, cell_labels, noise_interval
@@ -183,7 +183,11 @@ def falsified(name: str, number: int, examples: int) -> str:
     number : seed of the inputs
     """
     check = settings(
-        max_examples=max(1, examples), deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=max(1, examples),
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),  # no explanation, which traces every line
     )(PROPERTIES[name][0])
     try:
         seed(number)(check)()

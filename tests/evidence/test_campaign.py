@@ -57,9 +57,9 @@ def test_a_property_holds_of_drawn_inputs(name):
 
 
 def test_what_breaks_a_property_is_told(monkeypatch):
-    """Planted bug: noise on every bin, and -1 for its label."""
-    monkeypatch.setattr(properties, "noise_interval", lambda ratio: [-1])
-    assert properties.falsified("labels", 0, 30).startswith("AssertionError")
+    """Planted bug: a penalty that is NaN."""
+    monkeypatch.setitem(properties.REGULARIZERS, "mass", lambda attention, noisy, **_: attention.sum() * float("nan"))
+    assert properties.falsified("penalties", 0, 100).startswith("AssertionError")
 
 
 def test_parts_are_kept_and_a_crash_is_a_fault(tmp_path, monkeypatch):
