@@ -184,14 +184,20 @@ def cleaned_csv(measured, detection, marks: Marks = PLAIN) -> str:
     """
     unit, background = measured.unit or "unit^2/Hz", np.exp(detection.background)
     kept = np.isfinite(measured.psd) & ~detection.flagged
-    restored = np.isfinite(background)
-    filled = np.where(kept, measured.psd, background)
-    columns = [(measured.psd, kept), (background, restored), (filled, kept | restored)]
-    texts = [[f"{value:.9e}" if there else "" for value, there in zip(*column, strict=True)] for column in columns]
-    rows = zip([f"{freq:.10g}" for freq in measured.freqs], *texts[:2], detection.flagged, texts[2], strict=True)
-    body = "\n".join(marks.separator.join((*row[:3], "01"[bool(row[3])], row[4])) for row in rows)
+    own, restored = _cells(measured.psd, kept), _cells(background, np.isfinite(background))
+    rows = zip(_cells(measured.freqs, None, "%.10g"), own, restored, detection.flagged.tolist(), strict=True)
+    body = "\n".join(
+        marks.separator.join((freq, one, under, "1" if is_flagged else "0", one or under))
+        for freq, one, under, is_flagged in rows
+    )
     if marks.decimal != ".":
         body = body.replace(".", marks.decimal)
     heading = ["frequency [Hz]", f"psd [{unit}]", f"background [{unit}]", "flagged", f"filled [{unit}]"]
     comments = "".join(f"{line if line.startswith('#') else '# ' + line}\n" for line in measured.header)
     return f"{comments}{table_text([heading], marks)}{body}\n"
+
+
+def _cells(values, there=None, form="%.9e") -> list[str]:
+    """Numbers as texts, "" where there is none."""
+    texts = [form % value for value in values.tolist()]
+    return texts if there is None else [text if is_there else "" for text, is_there in zip(texts, there, strict=True)]
