@@ -17,6 +17,7 @@ from nblib.project.paths import PARTIAL, replace_whole
 COLUMNS = ("from [Hz]", "to [Hz]", "excess", "dB", "chance", "kind", "likely source")
 PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
 FIGURES = ("png", "pdf")
+EDITS = "edits.json"  # changes by hand
 UNFINISHED = "all.unfinished.txt"  # list of the files of a command that was killed
 RESULTS = "nblib-results"  # folder of the results, beside the files
 SCHEMA = 1  # of the JSON; it rises when a key changes its name or its meaning
@@ -96,10 +97,10 @@ def product_paths(folder: Path, name: str, figures: tuple[str, ...] = ("png",)) 
 
 def is_product(path: Path) -> bool:
     """True for a file that this program wrote, known by its headings, its keys or the maker's name."""
-    if not path.name.endswith((*PRODUCTS, ".html", UNFINISHED, PARTIAL)):
+    if not path.name.endswith((*PRODUCTS, EDITS, ".html", UNFINISHED, PARTIAL)):
         return False
     if path.name.endswith(PARTIAL):  # of a killed command
-        return any(f".{ending}." in path.name for ending in (*PRODUCTS, "html"))
+        return any(f".{ending}." in path.name for ending in (*PRODUCTS, EDITS, "html"))
     try:
         content = path.read_bytes()
     except OSError:
@@ -111,7 +112,8 @@ def is_product(path: Path) -> bool:
     if path.suffix == ".csv":
         return any(heading.removeprefix(f"file{mark}") == mark.join(FLAG_COLUMNS) for mark in ",;\t|")
     if path.suffix == ".json":
-        return all(f'"{key}": '.encode() in content for key in ("read", "segments_used", "flags", "warnings"))
+        keys = ("added", "removed", "renamed") if path.name.endswith(EDITS) else ("read", "segments_used", "flags")
+        return all(f'"{key}": '.encode() in content for key in keys)
     return MAKER.encode() in content
 
 
