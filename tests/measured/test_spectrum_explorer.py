@@ -181,7 +181,7 @@ def _flags(controls):
 def test_a_drag_flags_removes_and_looks(controls, shown):
     """Planted bugs: pixels taken for Hz; a click that flags; a drag that looks closer and flags, too."""
     before = len(shown.pictures())
-    _drag(controls, 110, 130)
+    _drag(controls, 109.5, 130.5)
     assert (110, 130, "by hand") in _flags(controls) and "not saved yet" in controls.message.value
     assert len(shown.pictures()) == before + 1 and "by hand" in shown.tables()[-1]
     _drag(controls, 200.3)
@@ -228,7 +228,7 @@ def test_a_flag_is_put_aside_and_back_and_views_follow(folder, shown):
 def test_edits_are_saved_loaded_again_and_survive_a_run(controls, folder, capsys):
     """Planted bugs: edits under one name for all spectra; a run that replaces them; a source lost on loading."""
     controls.spectrum.value = 1
-    _drag(controls, 110, 130)
+    _drag(controls, 109.5, 130.5)
     controls.cause.value = "the pump"
     controls.buttons["rename"].click()
     controls.drag.value = REMOVE
