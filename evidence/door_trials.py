@@ -126,7 +126,12 @@ def small_disk(place: Path, size: int) -> Iterator[Path]:
 
 
 def full_disk(folder: Path, count: int, n_bins: int, share: float = 0.5) -> dict:
-    """A batch whose results do not fit: what is there is whole, every other file is named, the reason is last."""
+    """A batch whose results do not fit: what is there is whole, every other file is named, the reason is last.
+
+    Raises
+    ------
+    PermissionError where the system mounts no small disk for this user
+    """
     files = make_files(folder / "in", count, n_bins)
     one = said(command(files / "0000.csv", "--no-figures", "--out", folder / "one"), folder)
     assert one.returncode == 0, one.stderr

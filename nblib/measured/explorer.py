@@ -23,7 +23,7 @@ from nblib.project.paths import from_root
 from nblib.style import CELL_WIDE
 
 LOWEST, HIGHEST = 1e-4, 0.5  # false alarms that the slider spans
-FLAG, REMOVE, LOOK = "flag it", "remove flags", "look closer"  # what dragging a range does
+FLAG, REMOVE, LOOK = "flag it", "remove flags", "zoom in"  # what dragging a range does
 OFF = " (removed)"
 
 View = Callable[[EditedDetection, Flag | None], dict[str, str] | None]
