@@ -32,6 +32,7 @@ SPECTRUM, BACKGROUND, FLAGGED, BY_HAND = GREY, MAIN, ACCENT, SECOND
 
 # sizes of figures, inches
 SMALL, WIDE, LARGE = (6.5, 3.5), (8.0, 3.3), (8.5, 4.2)  # one panel
+CELL_WIDE = (8.2, 3.6)  # as wide as a cell beside JupyterLab's list of files
 PAIR, TALL_PAIR, GRID = (9.5, 3.2), (10.0, 4.3), (11.5, 5.0)  # panels side by side; two rows of three
 
 

@@ -133,7 +133,7 @@ def test_08_reads_a_measured_file(tmp_path, monkeypatch, measured_file):
     notebook = NOTEBOOKS / "08_your_own_spectra.ipynb"
     record, figures = _run(notebook, tmp_path, monkeypatch, source=str(measured_file), n_segments=16)
     assert record["metrics"]["bins"] == 405 and record["metrics"]["flags"] >= 1
-    assert {"08_summary", "08_why"} == figures
+    assert {"08_answer", "08_why"} == figures
     written = {path.name for path in (measured_file.parent / "nblib-results").iterdir()}
     assert written == {f"device.{ending}" for ending in ("flags.csv", "flags.json", "cleaned.csv", "flags.png")}
 

@@ -13,7 +13,7 @@ from nblib.measured.detector import NoiseDetector
 from nblib.measured.examine import Found, Outcome, examined, summary
 from nblib.measured.inputs import files_of
 from nblib.measured.outputs import jobs_of, joint_folder
-from nblib.measured.reports import Order, complete, documented, prepare_folders, write_together
+from nblib.measured.reports import Order, complete, documented, prepare_folders, result_names, write_together
 from nblib.measured.settings import Settings
 from nblib.project.registry import refuse_if
 
@@ -52,11 +52,11 @@ def analyse(
             detector,
             lambda: checked.spectra_of_arrays(source, psd),  # type: ignore[arg-type]
         )
-        return _whole([outcome], "")
+        return _whole([outcome], "", detector)
     names: Any = [source] if isinstance(source, (str, Path)) else source
     files, left_out = files_of(names)
     refuse_if(not files, "no file is named; give a file, a folder or a pattern such as '*.csv'")
-    return _whole([examined(path, checked, detector) for path in files], left_out)
+    return _whole([examined(path, checked, detector) for path in files], left_out, detector)
 
 
 def _is_array(source) -> bool:
@@ -66,7 +66,7 @@ def _is_array(source) -> bool:
     return isinstance(source, np.ndarray) or not all(isinstance(entry, (str, Path)) for entry in source)
 
 
-def _whole(outcomes: list[Outcome], left_out: str) -> "Analysis":
+def _whole(outcomes: list[Outcome], left_out: str, detector: NoiseDetector) -> "Analysis":
     outcomes = [outcome.worded(as_arguments) for outcome in outcomes]
     for outcome in outcomes:
         if outcome.fault and outcome.error is not None:
@@ -76,7 +76,7 @@ def _whole(outcomes: list[Outcome], left_out: str) -> "Analysis":
         raise ValueError("\n".join(outcome.problem for outcome in problems)) from problems[-1].error
     for outcome in problems:
         warnings.warn(outcome.problem, stacklevel=3)
-    return Analysis(outcomes, left_out)
+    return Analysis(outcomes, left_out, detector)
 
 
 class Analysis(Sequence[Found]):
@@ -86,10 +86,11 @@ class Analysis(Sequence[Found]):
     ----------
     outcomes : one a file: its spectra, or why there are none
     left_out : a line on results of nblib that were not read, ""
+    detector : what flagged
     """
 
-    def __init__(self, outcomes: Sequence[Outcome], left_out: str = ""):
-        self.outcomes, self.left_out = list(outcomes), left_out
+    def __init__(self, outcomes: Sequence[Outcome], left_out: str = "", detector: NoiseDetector | None = None):
+        self.outcomes, self.left_out, self.detector = list(outcomes), left_out, detector or NoiseDetector()
 
     def _found(self) -> list[Found]:
         return [found for outcome in self.outcomes for found in outcome.found]
@@ -133,10 +134,9 @@ class Analysis(Sequence[Found]):
         ------
         ValueError where one cannot be written, or would replace what nblib did not write
         """
-        paths = [outcome.path for outcome in self.outcomes]
-        folder = None if out is None else Path(out)
-        jobs = jobs_of(paths, folder)
-        order = Order(as_arguments, joint_folder(paths, folder), tuple(figures), keep_format)
+        jobs = self._jobs(out)
+        folder = joint_folder([job.path for job in jobs], None if out is None else Path(out))
+        order = Order(as_arguments, folder, tuple(figures), keep_format)
         prepare_folders(jobs, order)
         reports = []
         for number, (job, outcome) in enumerate(zip(jobs, self.outcomes, strict=True)):
@@ -146,3 +146,11 @@ class Analysis(Sequence[Found]):
             reports.append(report)
         together = write_together(jobs, reports, order)
         return [path for report in reports for path in report.written] + together
+
+    def places(self, out: str | Path | None = None) -> list[tuple[Path, str]]:
+        """Folder and NAME of the results of each spectrum, as `write` gives them to NAME.flags.csv and so on."""
+        pairs = zip(self._jobs(out), self.outcomes, strict=True)
+        return [(job.folder, name) for job, outcome in pairs for name in result_names(job, outcome)]
+
+    def _jobs(self, out):
+        return jobs_of([outcome.path for outcome in self.outcomes], None if out is None else Path(out))

@@ -107,37 +107,41 @@ def _detect(options, jobs: list[Job], settings: Settings, order: Order) -> int:
     if several and order.joint is not None:
         for line in left_over(order.joint):
             print(line, file=sys.stderr)
-        begin(order.joint, jobs)
+        begin(order.joint, jobs, order.figures)
     try:
         run(jobs, settings, order, detector, options.jobs, report)
     except KeyboardInterrupt:
         interrupted = True
     progress.clear()
-    _close(options, jobs, order, done)
-    for failed in done.problems:
-        print(failed.problem, file=sys.stderr)
+    unwritten = _close(options, jobs, order, done)
+    for line in (*(failed.problem for failed in done.problems), *unwritten):
+        print(line, file=sys.stderr)
     if interrupted:
         print(f"interrupted: {len(done.reports)} of {len(jobs)} files done, the others not", file=sys.stderr)
         return 130
-    return 1 if any(failed.fault for failed in done.problems) else 2 if done.problems else 0
+    return 1 if any(failed.fault for failed in done.problems) else 2 if done.problems or unwritten else 0
 
 
-def _close(options, jobs, order, done: _Done) -> None:
-    """Print the list at the end, and write what is made of all files; failures come after it."""
+def _close(options, jobs, order, done: _Done) -> list[str]:
+    """Print the list at the end, and write what is made of all files; returns why it could not be written."""
     if options.json:
         one = len(jobs) == 1 and len(done.documents) == 1
         if len(jobs) > 1 or done.documents:
             print(json.dumps(done.documents[0] if one else done.documents, indent=1, allow_nan=False))
-        return
+        return []
     lines = [line for found in done.reports for line in found.lines]
     if len(lines) > 1 or len(jobs) > 1:
         n_read = len(done.reports) - len(done.problems)
         print(summary(n_read, len(jobs), lines))
-    if written := write_together(jobs, done.reports, order):
-        ended = {found.job for found in done.reports}
-        over(order.joint, [job for job in jobs if job not in ended])
-        n_spectra = sum(not row.problem for found in done.reports for row in found.rows)
-        print(f"{n_spectra} spectra together: {written[0]}; open first: {written[1]}")
+    try:
+        if written := write_together(jobs, done.reports, order):
+            ended = {found.job for found in done.reports}
+            n_spectra = sum(not row.problem for found in done.reports for row in found.rows)
+            print(f"{n_spectra} spectra together: {written[0]}; open first: {written[1]}")
+            over(order.joint, [job for job in jobs if job not in ended], order.figures)
+    except ValueError as error:  # a full disk: what is done stays, and the list of what was begun
+        return [f"refused: {as_options(str(error))}"]
+    return []
 
 
 def detect_parser() -> argparse.ArgumentParser:

@@ -20,14 +20,18 @@ class DetectionFigure:
 
     Axes, ticks and legend are made once, which takes most of the time of a figure; nothing needs a screen, and the
     user's own backend is left alone.
+
+    Parameters
+    ----------
+    size : of the figure, inches
     """
 
-    def __init__(self):
+    def __init__(self, size: tuple[float, float] = (8, 4.5)):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
         from matplotlib.patches import Patch
 
-        self.figure = Figure(figsize=(8, 4.5), layout="none")  # whatever the style of a notebook says
+        self.figure = Figure(figsize=size, layout="none")  # whatever the style of a notebook says
         FigureCanvasAgg(self.figure)
         self.figure.subplots_adjust(0.1, 0.11, 0.98, 0.92)
         self.ax = self.figure.subplots()
@@ -42,32 +46,31 @@ class DetectionFigure:
         self.by_hand = self.ax.legend(handles=hand, ncols=4, **place)
         self.ax.add_artist(self.legend)
         plain_powers(self.ax.yaxis)
+        self._bands: list = []
 
     def save(self, paths: list[Path], measured, detection) -> None:
         """Draw a detection into files, PNG or PDF by their endings; raises ValueError where one cannot be written."""
-        bands = self._set(measured, detection)
-        try:
-            for path in paths:
-                stream, png = io.BytesIO(), path.suffix == ".png"
-                more = {"pil_kwargs": {"compress_level": 4}} if png else {}
-                self.figure.savefig(
-                    stream, format=path.suffix[1:], dpi=DPI, metadata={"Software" if png else "Creator": MAKER}, **more
-                )
-                with writing(path):
-                    replace_whole(path, stream.getvalue())
-        finally:
-            for band in bands:
-                band.remove()
+        self.show(measured, detection)
+        for path in paths:
+            stream, png = io.BytesIO(), path.suffix == ".png"
+            more = {"pil_kwargs": {"compress_level": 4}} if png else {}
+            self.figure.savefig(
+                stream, format=path.suffix[1:], dpi=DPI, metadata={"Software" if png else "Creator": MAKER}, **more
+            )
+            with writing(path):
+                replace_whole(path, stream.getvalue())
 
-    def _set(self, measured, detection):
-        ax, freqs = self.ax, detection.freqs
-        scale = scale_of(freqs)
+    def show(self, measured, detection, span: slice | None = None) -> None:
+        """Put a detection in place of the one before; span : the bins that are shown on a linear axis, None for all."""
+        ax, inside = self.ax, span or slice(None)
+        freqs = detection.freqs[inside]
+        scale = "linear" if span else scale_of(freqs)
         if ax.get_xscale() != scale:
             ax.set_xscale(scale)
         if scale == "log":
             plain_powers(ax.xaxis)
-        self.spectrum.set_data(*envelope(freqs, detection.psd, scale))
-        self.background.set_data(*envelope(freqs, np.exp(detection.background), scale))
+        self.spectrum.set_data(*envelope(freqs, detection.psd[inside], scale))
+        self.background.set_data(*envelope(freqs, np.exp(detection.background[inside]), scale))
         ax.relim()
         ax.autoscale(True)
         self.title.set_text(measured.label)
@@ -75,7 +78,9 @@ class DetectionFigure:
         hand = any(flag.cause == HAND for flag in detection.flags)
         self.legend.set_visible(not hand)
         self.by_hand.set_visible(hand)
-        return draw_flags(ax, detection)
+        for band in self._bands:
+            band.remove()
+        self._bands = draw_flags(ax, detection)
 
 
 def envelope(freqs: np.ndarray, values: np.ndarray, scale: str, columns: int = COLUMNS):

@@ -1,7 +1,6 @@
-"""Flags set by hand: a detection whose threshold can be moved and whose flags can be changed."""
+"""Flags changed by hand: a detection whose threshold can be moved and whose flags can be set, removed and renamed."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +9,6 @@ from nblib.measured.detector import NoiseDetector
 from nblib.measured.figure import HAND
 from nblib.measured.flags import Flag
 from nblib.measured.measurement import Measurement
-from nblib.measured.products import write_products
 from nblib.measured.result import Detection
 from nblib.project.registry import refuse_if
 
@@ -39,8 +37,29 @@ def edited(detection: Detection, flags: list[Flag]) -> Detection:
     return dataclasses.replace(detection, flags=sorted(flags, key=lambda flag: flag.fmin), flagged=flagged)
 
 
+@dataclasses.dataclass(frozen=True)
+class Edits:
+    """Changes by hand to what was found in one spectrum; ranges in Hz.
+
+    Attributes
+    ----------
+    added : fmin, fmax and source of each flag set by hand
+    removed : fmin, fmax; a found flag that overlaps one is left out, at every threshold
+    renamed : fmin, fmax, source; a flag that overlaps one has that source; of several the last one counts
+    """
+
+    added: tuple[tuple[float, float, str], ...] = ()
+    removed: tuple[tuple[float, float], ...] = ()
+    renamed: tuple[tuple[float, float, str], ...] = ()
+
+
 class EditedDetection:
     """A detection whose threshold can be moved and whose flags can be changed by hand; edits survive a new threshold.
+
+    Attributes
+    ----------
+    detection : what was found, without what was removed, with what was added, in order of frequency
+    left_out : found flags that were removed
 
     Parameters
     ----------
@@ -49,64 +68,85 @@ class EditedDetection:
     false_alarm : expected false alarms in a clean spectrum of this kind, in (0, 0.5]
     """
 
+    detection: Detection
+    left_out: list[Flag]
+
     def __init__(self, measured: Measurement, detector: NoiseDetector | None = None, false_alarm: float = 0.01):
         self.measured = measured
         self._scored = (detector or NoiseDetector()).score(measured.freqs, measured.psd, measured.n_segments)
-        self.added: list = []
-        self.removed: list[tuple[float, float]] = []
-        self._history: list[tuple] = []
+        self._edits, self._history = Edits(), list[Edits]()
         self.set_false_alarm(false_alarm)
 
     def set_false_alarm(self, false_alarm: float) -> None:
         """Flag again at another false-alarm probability."""
         self._found = with_causes(self._scored.at(false_alarm), self.measured.sampling_rate)
         self.false_alarm = false_alarm
-        self._renew()
+        self._renew(self._edits)
 
     @property
-    def detection(self) -> Detection:
-        """What was found, without what was removed, with what was added, in order of frequency."""
-        return self._detection
+    def edits(self) -> Edits:
+        """The changes by hand."""
+        return self._edits
 
-    def _renew(self):
-        kept = [flag for flag in self._found.flags if not any(_overlap(flag, span) for span in self.removed)]
-        changed = edited(self._found, [*kept, *self.added])
-        if self.added or self.removed:  # the background is that of the bins left
+    def take(self, edits: Edits) -> None:
+        """Have these changes in place of those so far; raises ValueError, and changes nothing, where one is none."""
+        if edits != self._edits:
+            before = self._edits
+            self._renew(edits)
+            self._history.append(before)
+
+    def _renew(self, edits: Edits):
+        own = [flag_between(self._found, *entry) for entry in edits.added]
+        out = [flag for flag in self._found.flags if any(_overlap(flag, span) for span in edits.removed)]
+        flags = [_renamed(flag, edits.renamed) for flag in (*(f for f in self._found.flags if f not in out), *own)]
+        changed = edited(self._found, flags)
+        if edits.added or edits.removed:  # the background is that of the bins left
             changed = dataclasses.replace(changed, background=self._scored.background_without(changed.flagged))
-        self._detection = changed
+        self._edits, self.detection, self.left_out = edits, changed, out
 
-    def add(self, low: float, high: float) -> None:
+    def add(self, low: float, high: float, cause: str = HAND) -> None:
         """Flag a range by hand, Hz; raises ValueError for a range that holds no bin."""
-        flag = flag_between(self._found, low, high, HAND)
-        self._remember()
-        self.added.append(flag)
-        self._renew()
+        self.take(dataclasses.replace(self._edits, added=(*self._edits.added, (float(low), float(high), cause))))
 
     def remove(self, low: float, high: float) -> int:
         """Take away every flag that overlaps a range, Hz, now and at later thresholds; returns how many there were."""
         refuse_if(not low <= high, f"the range {low:g}..{high:g} Hz is upside down; give low <= high")
-        self._remember()
-        n_before = len(self.detection.flags)
-        self.added = [flag for flag in self.added if not _overlap(flag, (low, high))]
-        self.removed.append((low, high))
-        self._renew()
+        n_before, span = len(self.detection.flags), (float(low), float(high))
+        added = tuple(entry for entry in self._edits.added if entry[0] > span[1] or entry[1] < span[0])
+        self.take(dataclasses.replace(self._edits, added=added, removed=(*self._edits.removed, span)))
         return n_before - len(self.detection.flags)
+
+    def restore(self, low: float, high: float) -> int:
+        """Take back every removal of flags in a range, Hz; returns how many flags are there again."""
+        n_before = len(self.left_out)
+        out = [flag for flag in self.left_out if _overlap(flag, (low, high))]
+        kept = [span for span in self._edits.removed if not any(_overlap(flag, span) for flag in out)]
+        kept += [
+            (flag.fmin, flag.fmax)
+            for flag in self.left_out
+            if flag not in out and not any(_overlap(flag, span) for span in kept)
+        ]
+        self.take(dataclasses.replace(self._edits, removed=tuple(kept)))
+        return n_before - len(self.left_out)
+
+    def rename(self, low: float, high: float, cause: str) -> None:
+        """Name the source of every flag in a range, Hz, now and at later thresholds; "" for the one that was found."""
+        kept = [entry for entry in self._edits.renamed if entry[0] > high or entry[1] < low]
+        new = [(float(low), float(high), cause.strip())] if cause.strip() else []
+        self.take(dataclasses.replace(self._edits, renamed=(*kept, *new)))
 
     def undo(self) -> bool:
         """Take back the last change by hand; returns whether there was one."""
         if not self._history:
             return False
-        self.added, self.removed = self._history.pop()
-        self._renew()
+        self._renew(self._history.pop())
         return True
-
-    def _remember(self):
-        self._history.append((list(self.added), list(self.removed)))
-
-    def export(self, folder: str | Path, name: str) -> list[Path]:
-        """Write the edited result as `nblib detect` does; returns the files."""
-        return write_products(Path(folder), name, self.measured, self.detection)
 
 
 def _overlap(flag, span):
     return flag.fmin <= span[1] and flag.fmax >= span[0]
+
+
+def _renamed(flag, renamed):
+    causes = [cause for low, high, cause in renamed if _overlap(flag, (low, high))]
+    return dataclasses.replace(flag, cause=causes[-1]) if causes else flag

@@ -1,235 +1,291 @@
-"""A user's own spectrum in JupyterLab: threshold, flags and background live; flags by hand; export."""
+"""A user's own spectra in JupyterLab: choose one, drag ranges on its figure, name sources, keep the changes."""
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import log10
 from pathlib import Path
 
 import ipywidgets as widgets
-import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from nblib.live import LiveFigure, LiveOutput, show_controls, wide
+from nblib.live import LiveOutput, show_controls, wide
+from nblib.measured.analyse import Analysis
+from nblib.measured.detector import NoiseDetector
+from nblib.measured.drawing import DetectionFigure
 from nblib.measured.editing import EditedDetection
-from nblib.measured.figure import HAND, draw_flags, plot_detection
+from nblib.measured.flags import Flag
+from nblib.measured.kept_edits import KeptEdits
 from nblib.measured.products import table
+from nblib.measured.why import why_png
 from nblib.project.environment import is_live
 from nblib.project.paths import from_root
-from nblib.style import BY_HAND, FLAGGED
+from nblib.style import CELL_WIDE
 
-SURROUNDINGS = 4.0  # widths of a range shown on either side of it
-LEAST_BINS = 15  # shown on either side of a narrow one
 LOWEST, HIGHEST = 1e-4, 0.5  # false alarms that the slider spans
-WHOLE, RANGE = "whole", "range"  # what is shown, beside the flags themselves
-DECADES = 10**0.7  # least reach of a zoomed axis up and down: one power of ten is always on it
+FLAG, REMOVE, LOOK = "flag it", "remove flags", "zoom in"  # what dragging a range does
+OFF = " (removed)"
+
+View = Callable[[EditedDetection, Flag | None], dict[str, str] | None]
 
 
-def static_spectrum(edited: EditedDetection) -> Figure:
-    """The spectrum with its flags and background, as stored beside the live one."""
-    fig, ax = plt.subplots(figsize=(8.5, 4))
-    plot_detection(edited.detection, ax, edited.measured.unit)
-    ax.set_title(edited.measured.label)
-    plt.close(fig)  # shown once, where it is returned
-    return fig
+class OpenSpectrum:
+    """One spectrum with its changes by hand, loaded from beside its results.
+
+    Attributes
+    ----------
+    edited : the detection and its changes
+    kept : their file
+    told : what was loaded, or why it could not be
+    is_saved : is everything on the disk
+    """
+
+    def __init__(self, measured, false_alarm: float, detector: NoiseDetector, folder: Path, name: str):
+        self.edited, self.kept = EditedDetection(measured, detector, false_alarm), KeptEdits(folder, name)
+        try:
+            self.told = self.kept.load(self.edited)
+        except ValueError as error:
+            self.told = str(error)
+        self.is_saved = True
 
 
-def explore_spectrum(edited: EditedDetection, folder: str | Path, name: str) -> Figure | None:
-    """Controls over an EditedDetection in JupyterLab; the static figure where nobody is there to move them.
+def explore(found: Analysis, out: str | Path | None = None, views: Sequence[View] = ()) -> Figure | None:
+    """Controls over the spectra that were analysed, in JupyterLab; a static figure where nobody is there to move them.
+
+    Changes are saved as NAME.edits.json and NAME.edited.* beside the results, and loaded when the spectrum is opened
+    again.
 
     Parameters
     ----------
-    edited : the spectrum and its flags
-    folder, name : where "export" writes, and under which name
+    found : of nblib.analyse
+    out : folder of the results, as found.write takes it
+    views : what is shown below, beside why_view: called after each change with the edited detection and the chosen
+        flag (None: none is chosen), each returns a bundle, media type -> content, or None for nothing. The chosen flag
+        may be one that is removed, edited.left_out: removed and put back, it is what the view is compared with
 
     Returns
     -------
-    None in JupyterLab, where controls, figure and table are shown; a matplotlib figure elsewhere.
+    None in JupyterLab; elsewhere a matplotlib figure of the first spectrum with its changes
     """
-    if not is_live():
-        return static_spectrum(edited)
-    SpectrumControls(edited, folder, name).show()
-    return None
+    controls = SpectrumControls(found, out, views) if is_live() else None
+    if controls:
+        controls.show()
+        return None
+    drawn, first = DetectionFigure(CELL_WIDE), _opened(found, out)[0]()
+    drawn.show(first.edited.measured, first.edited.detection)
+    return drawn.figure
 
 
-class SpectrumPicture:
-    """The figure of an EditedDetection, which follows it: flags, background and title over the spectrum that stays."""
-
-    def __init__(self, edited: EditedDetection):
-        self.edited = edited
-        figure = Figure(figsize=(8.5, 4), layout="constrained")
-        self.ax = plot_detection(edited.detection, figure.subplots(), edited.measured.unit)
-        self.title = self.ax.set_title(self._words(), animated=True)
-        self.ax.legend(*_all_labels(self.ax), loc="lower center", bbox_to_anchor=(0.5, -0.3), ncols=4, frameon=False)
-        self.scale, self.whole = self.ax.get_xscale(), (self.ax.get_xlim(), self.ax.get_ylim())  # no scale jumps
-        self.background = self.ax.get_lines()[1]
-        self.background.set_animated(True)
-        for band in list(self.ax.patches):
-            band.remove()
-        self.live = LiveFigure(figure)
-
-    def look_at(self, low: float | None, high: float | None) -> None:
-        """Show a range in Hz with its surroundings; the whole spectrum for None."""
-        if low is None or high is None:
-            self.ax.set(xscale=self.scale, xlim=self.whole[0], ylim=self.whole[1])
-        else:
-            freqs = self.edited.measured.freqs
-            first, last = np.searchsorted(freqs, (low, high))
-            margin = max(LEAST_BINS, int(SURROUNDINGS * (last - first)))
-            inside = slice(max(first - margin, np.searchsorted(freqs, 0, "right")), last + margin + 1)
-            levels = self.edited.measured.psd[inside]
-            levels = levels[np.isfinite(levels) & (levels > 0)]
-            if not len(levels):
-                raise ValueError(f"nothing was measured around {low:g}..{high:g} Hz; give a range on the axis")
-            middle = np.sqrt(levels.min() * levels.max())
-            reach = max(1.5 * levels.max() / middle, DECADES)
-            self.ax.set(xscale="linear", xlim=freqs[inside][[0, -1]], ylim=(middle / reach, middle * reach))
-        self.live.draw_still()
-
-    def _words(self):
-        edited, count = self.edited, len(self.edited.detection.flags)
-        ranges = f"{count} flagged range{'' if count == 1 else 's'}"
-        return f"{edited.measured.label}: {ranges} at {edited.false_alarm:.3g} false alarms a clean spectrum"
-
-    def png(self) -> bytes:
-        """The picture as it stands."""
-        detection = self.edited.detection
-        self.background.set_ydata(np.exp(detection.background))
-        bands = draw_flags(self.ax, detection)
-        try:
-            self.title.set_text(self._words())
-            return self.live.png([*bands, self.background, self.title])
-        finally:
-            for band in bands:
-                band.remove()
+def _opened(found, out):
+    """What opens each spectrum, in order."""
+    return [
+        partial(OpenSpectrum, measured, detection.false_alarm, found.detector, folder, name)
+        for (measured, detection), (folder, name) in zip(found, found.places(out), strict=True)
+    ]
 
 
-def _all_labels(ax):
-    """Handles and labels of everything that may be flagged, whether or not it is at this threshold."""
-    handles, labels = ax.get_legend_handles_labels()
-    named = {label: handle for handle, label in zip(handles, labels, strict=True) if label not in ("flagged", HAND)}
-    named |= {"flagged": Patch(color=FLAGGED, alpha=0.22), HAND: Patch(color=BY_HAND, alpha=0.22)}
-    return list(named.values()), list(named)
+def why_view(edited: EditedDetection, flag: Flag | None) -> dict[str, str] | None:
+    """This flag, and why: the surroundings, the score and the threshold, with width, background and chance."""
+    if flag is None:
+        return None
+    png = base64.b64encode(why_png(edited.measured, edited.detection, flag)).decode("ascii")
+    return {"image/png": png, "text/plain": f"{flag.fmin:.6g}..{flag.fmax:.6g} Hz: {flag.cause or flag.kind}"}
 
 
 class SpectrumControls:
-    """Threshold, flags by hand, zoom and export over an EditedDetection; picture and table follow.
+    """Spectrum, threshold, flags by hand, sources and saving; the figure, the views and the table follow.
 
     Parameters
     ----------
-    edited : the spectrum and its flags
-    folder, name : where "export" writes, and under which name
+    found, out, views : as of explore
     """
 
-    def __init__(self, edited: EditedDetection, folder: str | Path, name: str):
-        self.edited, self.folder, self.name = edited, folder, name
-        self.drawn = SpectrumPicture(edited)
-        self.picture, self.listing = LiveOutput(), LiveOutput()
+    def __init__(self, found: Analysis, out: str | Path | None = None, views: Sequence[View] = ()):
+        from nblib.measured.canvas import SpectrumCanvas
+
+        self._openers, self._open = _opened(found, out), dict[int, OpenSpectrum]()
+        self.views, self._outputs = (why_view, *views), [LiveOutput() for _ in (why_view, *views)]
+        self.picture, self.listing = SpectrumCanvas(self._dragged, self._pointed), LiveOutput()
+        self._make([measured.label for measured, _ in found])
+        self._is_filling = False  # values set by this program are no wishes
+        self._choose(0)
+        self._connect()
+
+    def _make(self, labels):
+        label, button = {"description_width": "85px"}, wide(105)
         limits = {"min": log10(LOWEST), "max": log10(HIGHEST), "step": 0.05}
-        label = {"description_width": "85px"}
+        self.spectrum = widgets.Dropdown(
+            options=[(text, at) for at, text in enumerate(labels)],
+            description="spectrum",
+            style=label,
+            layout=wide(560),
+        )
         self.alarm = widgets.FloatLogSlider(
-            edited.false_alarm, description="false alarms", readout=False, style=label, layout=wide(560), **limits
+            0.01, description="false alarms", readout=False, style=label, layout=wide(560), **limits
         )
-        self.number = widgets.BoundedFloatText(
-            edited.false_alarm, min=LOWEST, max=HIGHEST, step=0.001, layout=wide(100)
+        self.number = widgets.BoundedFloatText(0.01, min=LOWEST, max=HIGHEST, step=0.001, layout=wide(100))
+        self.drag = widgets.ToggleButtons(
+            options=[FLAG, REMOVE, LOOK],
+            description="drag to",
+            style=label | {"button_width": "105px"},
+            layout=wide(430),
         )
-        self.shown = widgets.Dropdown(description="show", style=label, layout=wide(560))
-        start = max(edited.detection.flags, key=lambda flag: flag.excess, default=None)
-        ends = (start.fmin, start.fmax) if start else (edited.measured.freqs[0], edited.measured.freqs[-1])
-        self.low = widgets.FloatText(float(ends[0]), description="from [Hz]", style=label, layout=wide(190))
-        self.high = widgets.FloatText(
-            float(ends[1]), description="to [Hz]", style={"description_width": "50px"}, layout=wide(155)
-        )
-        texts = ("add flag", "remove flags", "undo", "export")
-        self.buttons = {text: widgets.Button(description=text, layout=wide(110)) for text in texts}
-        self.message = widgets.Label("expected false alarms in a clean spectrum; fewer, fewer flags")
+        self.low = widgets.FloatText(0.0, description="from [Hz]", style=label, layout=wide(190))
+        self.high = widgets.FloatText(0.0, description="to [Hz]", style={"description_width": "50px"}, layout=wide(155))
+        self.flag = widgets.Dropdown(description="this flag", style=label, layout=wide(560))
+        self.cause = widgets.Text(description="source", style=label, layout=wide(355), continuous_update=False)
+        texts = (FLAG, REMOVE, LOOK, "whole", "undo", "save", "remove / put back", "rename")
+        self.buttons = {text: widgets.Button(description=text, layout=button) for text in texts}
+        self.buttons["remove / put back"].layout = wide(150)
+        self.message = widgets.Label("")
+        ranges = [self.low, self.high, *(self.buttons[text] for text in (FLAG, REMOVE, LOOK))]
         self.box = widgets.VBox(
             [
+                self.spectrum,
                 widgets.HBox([self.alarm, self.number]),
-                self.shown,
-                widgets.HBox([self.low, self.high, *self.buttons.values()]),
+                widgets.HBox([self.drag, *(self.buttons[text] for text in ("whole", "undo", "save"))]),
+                widgets.HBox(ranges),
+                widgets.HBox([self.flag, self.buttons["remove / put back"]]),
+                widgets.HBox([self.cause, self.buttons["rename"]]),
                 self.message,
             ]
         )
-        self._list_flags(WHOLE)
-        self._connect()
-
-    def show(self) -> None:
-        """Show controls, picture and table in the running cell."""
-        show_controls(self.box)
-        self._draw()
 
     def _connect(self):
         # the slider moves the number, the number the threshold: a typed value is used as it is, a slid one is rounded
+        self.spectrum.observe(lambda change: self._wished(lambda: self._choose(change["new"])), "value")
         self.alarm.observe(lambda change: self.number.set_trait("value", float(f"{change['new']:.3g}")), "value")
-        self.number.observe(lambda change: self._act(lambda: self._set_alarm(change["new"])), "value")
-        self.shown.observe(lambda change: None if self._is_listing else self._act(self._look), "value")
-        for end in (self.low, self.high):
-            end.observe(lambda change: self._act(self._look) if self.shown.value == RANGE else None, "value")
+        self.number.observe(lambda change: self._wished(lambda: self._set_alarm(change["new"])), "value")
+        self.flag.observe(lambda change: self._wished(self._look_at_flag), "value")
+        ends = (self.low, self.high)
         for text, action in (
-            ("add flag", self._add),
-            ("remove flags", self._remove),
+            (FLAG, lambda: self._act_on(FLAG, *(end.value for end in ends))),
+            (REMOVE, lambda: self._act_on(REMOVE, *(end.value for end in ends))),
+            (LOOK, lambda: self._act_on(LOOK, *(end.value for end in ends))),
+            ("whole", lambda: self.picture.look_at(self.edited) or "the whole spectrum"),
             ("undo", lambda: "taken back" if self.edited.undo() else "nothing to take back"),
-            ("export", self._export),
+            ("save", self._save),
+            ("remove / put back", self._toggle),
+            ("rename", self._rename),
         ):
-            self.buttons[text].on_click(lambda _, action=action: self._act(action))
+            self.buttons[text].on_click(lambda _, action=action: self._wished(action))
 
-    def _act(self, action: Callable[[], str]):
+    @property
+    def edited(self) -> EditedDetection:
+        """The spectrum that is shown."""
+        return self._shown.edited
+
+    def show(self) -> None:
+        """Show controls, figure, views and table in the running cell."""
+        from IPython.display import display
+
+        show_controls(self.box)
+        display(self.picture.canvas)
+        self._follow()
+
+    def _wished(self, action: Callable[[], str | None]):
         """Do what a control asks for and show what it made; an error is shown and changes nothing."""
+        if self._is_filling:
+            return
+        before = self.edited, self.edited.edits, self.edited.false_alarm
         try:
-            self.message.value = action()
+            said = action() or ""
         except (ValueError, OSError) as error:
             self.message.value = str(error)
             return
-        self._list_flags(self.shown.value)
-        self._draw()
+        if before[0] is self.edited and before[1:] != (self.edited.edits, self.edited.false_alarm):
+            self._shown.is_saved = False
+        self.message.value = said if self._shown.is_saved else f"{said}; not saved yet"
+        self._follow()
+
+    def _choose(self, at):
+        """Show another spectrum; changes to the one before are kept while this cell lives."""
+        if at not in self._open:
+            self._open[at] = self._openers[at]()
+        self._shown = self._open[at]
+        self.picture.look_at(self.edited)
+        flags = self.edited.detection.flags
+        strongest = max(flags, key=lambda flag: flag.excess, default=None)
+        self._fill(strongest and _span(strongest))
+        return self._shown.told or f"drag a range on the figure, or click a flag; {len(flags)} flagged ranges"
 
     def _set_alarm(self, value):
-        self.alarm.value = value
         self.edited.set_false_alarm(value)
         return f"{len(self.edited.detection.flags)} flagged ranges"
 
-    def _ends(self):
-        return self.low.value, self.high.value
+    def _dragged(self, low, high):
+        self.low.value, self.high.value = (float(f"{value:.10g}") for value in (low, high))
+        self._wished(lambda: self._act_on(self.drag.value, self.low.value, self.high.value))
 
-    def _add(self):
-        self.edited.add(*self._ends())
-        return "added"
+    def _act_on(self, what, low, high):
+        where = f"{low:.6g}..{high:.6g} Hz"
+        if what == LOOK:
+            self.picture.look_at(self.edited, low, high)
+            return where
+        if what == REMOVE:
+            return f"{self.edited.remove(low, high)} removed between {where}"
+        self.edited.add(low, high)
+        self._fill((low, high))
+        return f"flagged {where}"
 
-    def _remove(self):
-        count = self.edited.remove(*self._ends())
-        return f"{count} removed between {self.low.value:g} and {self.high.value:g} Hz"
+    def _pointed(self, freq):
+        """Choose the flag at a frequency, or the nearest one."""
+        flags = [*self.edited.detection.flags, *self.edited.left_out]
+        if flags:
+            nearest = min(flags, key=lambda flag: max(flag.fmin - freq, freq - flag.fmax, 0.0))
+            self._wished(lambda: self._fill(_span(nearest)))
 
-    def _export(self):
-        self.message.value = "writing ..."
-        written = self.edited.export(self.folder, self.name)
-        return f"wrote to {from_root(written[0].parent)}: {', '.join(path.name for path in written)}"
+    def _look_at_flag(self):
+        self._fill(self.flag.value)
 
-    def _look(self):
-        if isinstance(self.shown.value, tuple):
-            self.low.value, self.high.value = self.shown.value
-        if self.shown.value == WHOLE:
-            self.drawn.look_at(None, None)
-            return "the whole spectrum"
-        self.drawn.look_at(*self._ends())
-        return f"{self.low.value:g}..{self.high.value:g} Hz and its surroundings"
+    def _toggle(self):
+        flag = self.chosen
+        if flag is None:
+            raise ValueError("no flag is chosen; click one, or choose it in the list")
+        if flag in self.edited.left_out:
+            return f"{self.edited.restore(*_span(flag))} put back"
+        return f"{self.edited.remove(*_span(flag))} removed"
 
-    def _list_flags(self, chosen):
-        """Offer the flags that there are; one that is gone leaves its range, so that the view stays."""
-        flags = self.edited.detection.flags
-        options = [("the whole spectrum", WHOLE), ("the range from..to", RANGE)]
-        options += [(f"{flag.fmin:.6g}..{flag.fmax:.6g} Hz, {flag.cause or flag.kind}", _span(flag)) for flag in flags]
-        if tuple(options) == tuple(self.shown.options):
-            return
-        kept = chosen in [value for _, value in options]
-        self._is_listing = True  # a new list is not a choice
-        self.shown.options = options
-        self.shown.value = chosen if kept else RANGE
-        self._is_listing = False
+    def _rename(self):
+        if self.chosen is None:
+            raise ValueError("no flag is chosen; click one, or choose it in the list")
+        self.edited.rename(*_span(self.chosen), self.cause.value)
+        return f"the source is {self.cause.value.strip() or 'named as found'}"
 
-    def _draw(self):
-        words = f"{self.edited.measured.label}: {len(self.edited.detection.flags)} flagged ranges"
-        self.picture.show_png(self.drawn.png(), words)
+    def _save(self):
+        written = self._shown.kept.save(self.edited)
+        self._shown.is_saved = True
+        return f"saved in {from_root(written[0].parent)}: {', '.join(path.name for path in written)}"
+
+    @property
+    def chosen(self) -> Flag | None:
+        """The flag that is chosen, or the first that overlaps where it was; None where there is none."""
+        span = self.flag.value
+        flags = [*self.edited.detection.flags, *self.edited.left_out]
+        return next((flag for flag in flags if span and flag.fmin <= span[1] and flag.fmax >= span[0]), None)
+
+    def _fill(self, span=None):
+        """Set every control by the spectrum as it stands; span : ends of the flag that is chosen, Hz."""
+        edited, span = self.edited, span or self.flag.value
+        left_out = [(flag, OFF) for flag in edited.left_out]
+        listed = sorted([*((flag, "") for flag in edited.detection.flags), *left_out], key=lambda one: one[0].fmin)
+        options = [(f"{f.fmin:.6g}..{f.fmax:.6g} Hz, {f.cause or f.kind}{off}", _span(f)) for f, off in listed]
+        nearest = [own for _, own in options if span and own[0] <= span[1] and own[1] >= span[0]]
+        self._is_filling = True
+        self.alarm.value = self.number.value = edited.false_alarm
+        self.flag.options = [("none", None), *options]
+        self.flag.value = nearest[0] if nearest else None
+        self.cause.value = self.chosen.cause if self.chosen else ""
+        if self.chosen:
+            self.low.value, self.high.value = _span(self.chosen)
+        self._is_filling = False
+
+    def _follow(self):
+        """Show the spectrum as it stands: first the figure, then what takes longer."""
+        self.picture.draw(self.edited)
+        self._fill()
+        for view, output in zip(self.views, self._outputs, strict=True):
+            output.show(view(self.edited, self.chosen) or {"text/plain": ""})
         self.listing.show({"text/plain": table(self.edited.detection)})
 
 

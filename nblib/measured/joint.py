@@ -32,6 +32,7 @@ class Row:
     problem : why the file was not read; ""
     freqs, over : Hz and dB over the background, the least and the largest of some parts of the axis
     flagged : of each of those points
+    is_edited : results changed by hand lie beside it
     """
 
     file: str
@@ -43,6 +44,7 @@ class Row:
     freqs: tuple[float, ...] = ()
     over: tuple[float, ...] = ()
     flagged: tuple[bool, ...] = ()
+    is_edited: bool = False
 
     def as_dict(self) -> dict:
         """Plain numbers, for JSON."""

@@ -17,6 +17,7 @@ from nblib.project.paths import PARTIAL, replace_whole
 COLUMNS = ("from [Hz]", "to [Hz]", "excess", "dB", "chance", "kind", "likely source")
 PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
 FIGURES = ("png", "pdf")
+EDITS = "edits.json"  # changes by hand
 UNFINISHED = "all.unfinished.txt"  # list of the files of a command that was killed
 RESULTS = "nblib-results"  # folder of the results, beside the files
 SCHEMA = 1  # of the JSON; it rises when a key changes its name or its meaning
@@ -96,10 +97,10 @@ def product_paths(folder: Path, name: str, figures: tuple[str, ...] = ("png",)) 
 
 def is_product(path: Path) -> bool:
     """True for a file that this program wrote, known by its headings, its keys or the maker's name."""
-    if not path.name.endswith((*PRODUCTS, ".html", UNFINISHED, PARTIAL)):
+    if not path.name.endswith((*PRODUCTS, EDITS, ".html", UNFINISHED, PARTIAL)):
         return False
     if path.name.endswith(PARTIAL):  # of a killed command
-        return any(f".{ending}." in path.name for ending in (*PRODUCTS, "html"))
+        return any(f".{ending}." in path.name for ending in (*PRODUCTS, EDITS, "html"))
     try:
         content = path.read_bytes()
     except OSError:
@@ -111,7 +112,8 @@ def is_product(path: Path) -> bool:
     if path.suffix == ".csv":
         return any(heading.removeprefix(f"file{mark}") == mark.join(FLAG_COLUMNS) for mark in ",;\t|")
     if path.suffix == ".json":
-        return all(f'"{key}": '.encode() in content for key in ("read", "segments_used", "flags", "warnings"))
+        keys = ("added", "removed", "renamed") if path.name.endswith(EDITS) else ("read", "segments_used", "flags")
+        return all(f'"{key}": '.encode() in content for key in keys)
     return MAKER.encode() in content
 
 
@@ -184,14 +186,20 @@ def cleaned_csv(measured, detection, marks: Marks = PLAIN) -> str:
     """
     unit, background = measured.unit or "unit^2/Hz", np.exp(detection.background)
     kept = np.isfinite(measured.psd) & ~detection.flagged
-    restored = np.isfinite(background)
-    filled = np.where(kept, measured.psd, background)
-    columns = [(measured.psd, kept), (background, restored), (filled, kept | restored)]
-    texts = [[f"{value:.9e}" if there else "" for value, there in zip(*column, strict=True)] for column in columns]
-    rows = zip([f"{freq:.10g}" for freq in measured.freqs], *texts[:2], detection.flagged, texts[2], strict=True)
-    body = "\n".join(marks.separator.join((*row[:3], "01"[bool(row[3])], row[4])) for row in rows)
+    own, restored = _cells(measured.psd, kept), _cells(background, np.isfinite(background))
+    rows = zip(_cells(measured.freqs, None, "%.10g"), own, restored, detection.flagged.tolist(), strict=True)
+    body = "\n".join(
+        marks.separator.join((freq, one, under, "1" if is_flagged else "0", one or under))
+        for freq, one, under, is_flagged in rows
+    )
     if marks.decimal != ".":
         body = body.replace(".", marks.decimal)
     heading = ["frequency [Hz]", f"psd [{unit}]", f"background [{unit}]", "flagged", f"filled [{unit}]"]
     comments = "".join(f"{line if line.startswith('#') else '# ' + line}\n" for line in measured.header)
     return f"{comments}{table_text([heading], marks)}{body}\n"
+
+
+def _cells(values, there=None, form="%.9e") -> list[str]:
+    """Numbers as texts, "" where there is none."""
+    texts = [form % value for value in values.tolist()]
+    return texts if there is None else [text if is_there else "" for text, is_there in zip(texts, there, strict=True)]

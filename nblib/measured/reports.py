@@ -11,7 +11,16 @@ from nblib.measured.files.formats import PLAIN, Marks
 from nblib.measured.joint import MOST_CURVES, Row, joint_csv, row_of
 from nblib.measured.outputs import Job, check_targets, free_name, prepare
 from nblib.measured.page import page
-from nblib.measured.products import RESULTS, as_json, lines_of, path_from, product_paths, write_products, writing
+from nblib.measured.products import (
+    EDITS,
+    RESULTS,
+    as_json,
+    lines_of,
+    path_from,
+    product_paths,
+    write_products,
+    writing,
+)
 from nblib.project.paths import replace_whole
 
 
@@ -89,11 +98,11 @@ def documented(job: Job, outcome: Outcome, order: Order, number: int = 0) -> tup
     """
     report, drawings, outcome = Report(job), [], outcome.worded(order.words)
     try:
-        names = _names(job, [measured for measured, _ in outcome.found])
+        names = result_names(job, outcome)
         _check(job, names, order)
         for name, (measured, detection) in zip(names, outcome.found, strict=True):
             measured = measured if job.origin is None else replace(measured, path=str(job.origin))
-            text, written = "\n".join(lines_of(measured, detection)), ""
+            text, written, is_edited = "\n".join(lines_of(measured, detection)), "", False
             report.documents.append(as_json(measured, detection))
             report.marks = measured.marks if order.keep_format else PLAIN
             if order.joint is not None:
@@ -103,10 +112,15 @@ def documented(job: Job, outcome: Outcome, order: Order, number: int = 0) -> tup
                 report.written += [*paths, *figures]
                 endings = [path.name.removeprefix(name) for path in [*paths, *figures]]
                 text += f"\nwrote {job.folder / name}{', '.join(endings)}"
-                written = path_from(order.joint, job.folder / name)
+                written, is_edited = (
+                    path_from(order.joint, job.folder / name),
+                    (job.folder / f"{name}.{EDITS}").exists(),
+                )
+                text += f"\nkept {name}.{EDITS} and {name}.edited.*, which are changed by hand" * is_edited
             shown = job.shown + measured.label.removeprefix(job.path.name)
             with_curve = bool(order.figures) and number < MOST_CURVES
-            report.rows.append(row_of(shown, written, order.figures, measured, detection, with_curve))
+            row = row_of(shown, written, order.figures, measured, detection, with_curve)
+            report.rows.append(replace(row, is_edited=is_edited))
             report.texts.append(text)
         report.lines += outcome.rows()[: len(outcome.found)]
     except Exception as error:
@@ -116,11 +130,12 @@ def documented(job: Job, outcome: Outcome, order: Order, number: int = 0) -> tup
     return report, drawings
 
 
-def _names(job, spectra):
-    if len(spectra) < 2:
-        return [job.name] * len(spectra)
-    taken = set(job.reserved)
-    return [free_name(f"{job.name}.{one.file_part}", taken, job.folder, job.origin or job.path) for one in spectra]
+def result_names(job: Job, outcome: Outcome) -> list[str]:
+    """NAME of the results of each spectrum of a file, in the job's folder."""
+    if len(outcome.found) < 2:
+        return [job.name] * len(outcome.found)
+    taken, path = set(job.reserved), job.origin or job.path
+    return [free_name(f"{job.name}.{one.file_part}", taken, job.folder, path) for one, _ in outcome.found]
 
 
 def _check(job, names, order):

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 from numpy.typing import ArrayLike
-from scipy import signal
 
 N_AVERAGES = 60  # aimed at by default: a scatter of 13 % a bin, enough to see a line of half the background
 MIN_AVERAGES = 8  # a short series keeps at least these, and takes wider bins
@@ -125,8 +124,10 @@ def welch_spectrum(
 
 
 def _taper(window, length):
+    from scipy.signal import get_window  # takes longer to import than a spectrum to examine
+
     try:
-        return signal.get_window(window, length)
+        return get_window(window, length)
     except (ValueError, TypeError) as error:
         raise ValueError(f"window={window!r} is not known to scipy.signal.get_window; use 'hann'") from error
 
@@ -241,13 +242,15 @@ def _segment_length(n_samples, rate, segment_length, n_segments, overlap) -> int
 
 def _average(samples, starts, taper, rate, detrend) -> ndarray:
     """Mean of the segments' periodograms, a chunk of segments at a time."""
+    from scipy.signal import welch
+
     length = len(taper)
     segments = np.lib.stride_tricks.sliding_window_view(samples, length)
     per_chunk = max(CHUNK // length, 1)
     total = np.zeros(length // 2 + 1)
     for first in range(0, len(starts), per_chunk):
         chunk = segments[starts[first : first + per_chunk]].astype(np.float64)  # (segment, sample)
-        _, psd = signal.welch(chunk, fs=rate, window=taper, nperseg=length, noverlap=0, detrend=detrend, axis=-1)
+        _, psd = welch(chunk, fs=rate, window=taper, nperseg=length, noverlap=0, detrend=detrend, axis=-1)
         total += psd.sum(axis=0)
     return total / len(starts)
 

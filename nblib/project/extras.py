@@ -3,7 +3,7 @@
 EXTRAS = {  # extra -> packages by the name they are imported by; pyproject.toml lists the same
     "train": ("torch", "sklearn", "accelerate", "filelock", "tqdm", "yaml"),
     "notebooks": ("papermill", "ipykernel", "nbconvert", "nbformat", "seaborn", "psutil"),
-    "lab": ("jupyterlab", "ipywidgets", "IPython"),
+    "lab": ("jupyterlab", "ipywidgets", "ipympl", "IPython"),
     "instruments": ("nptdms", "pyabf"),
 }
 

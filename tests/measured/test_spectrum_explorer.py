@@ -1,28 +1,34 @@
-"""The explorer of a spectrum of one's own: edits by hand, a moving threshold, export; live and static."""
-
-import json
+"""The explorer of spectra of one's own: edits by hand, dragged, named, saved and loaded again; live and static."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backend_bases import MouseEvent
 from matplotlib.figure import Figure
 
+from nblib import analyse
+from nblib.__main__ import main
 from nblib.measured import detector
 from nblib.measured import explorer as spectrum_explorer
-from nblib.measured.explorer import EditedDetection, SpectrumControls, explore_spectrum
+from nblib.measured.editing import EditedDetection, Edits
+from nblib.measured.explorer import LOOK, REMOVE, SpectrumControls, explore
 from nblib.measured.figure import plot_detection, readable_unit
+from nblib.measured.kept_edits import KeptEdits
 from nblib.measured.measurement import Measurement
 
 FREQS = np.arange(1.0, 301.0)
 
 
-@pytest.fixture
-def edited():
-    rng = np.random.default_rng(0)
-    psd = rng.gamma(16, 1 / 16, len(FREQS)) / FREQS
+def _psd(seed=0):
+    psd = np.random.default_rng(seed).gamma(16, 1 / 16, len(FREQS)) / FREQS
     psd[FREQS == 50] *= 30
     psd[FREQS == 200] *= 30
-    return EditedDetection(Measurement("device.csv", "1", FREQS, psd, "V^2/Hz", 16.0))
+    return psd
+
+
+@pytest.fixture
+def edited():
+    return EditedDetection(Measurement("device.csv", "1", FREQS, _psd(), "V^2/Hz", 16.0))
 
 
 def _centres(edited):
@@ -66,20 +72,6 @@ def test_a_wider_false_alarm_never_loses_a_flag(edited):
     assert strict <= set(np.flatnonzero(edited.detection.flagged))
 
 
-@pytest.mark.slow
-def test_export_writes_the_edited_flags(edited, tmp_path):
-    edited.remove(45, 55)
-    written = edited.export(tmp_path, "mine")
-    flags = json.loads(next(path for path in written if path.name == "mine.flags.json").read_text())["flags"]
-    assert [round(flag["centre"]) for flag in flags] == [200]
-
-
-def test_headless_it_is_one_figure(edited, tmp_path):
-    plt.close("all")
-    assert isinstance(explore_spectrum(edited, tmp_path, "mine"), Figure)
-    assert plt.get_fignums() == []  # or JupyterLab would show it twice
-
-
 def test_the_background_is_that_of_the_bins_that_are_left(edited):
     """Planted bug: a range flagged by hand still pulled the background up."""
     before = edited.detection.background
@@ -91,6 +83,24 @@ def test_the_background_is_that_of_the_bins_that_are_left(edited):
     assert (raised.detection.background - before)[inside].mean() < 0.6 * pulled
     raised.undo()
     assert (raised.detection.background - before)[inside].mean() == pytest.approx(pulled)
+
+
+def test_a_source_is_named_by_hand_and_as_found_again(edited):
+    """Planted bug: the name lost when the threshold moves."""
+    found = edited.detection.flags[0].cause
+    edited.rename(45, 55, "the pump")
+    edited.set_false_alarm(0.02)
+    assert [flag.cause for flag in edited.detection.flags][0] == "the pump" and found != "the pump"
+    edited.rename(50, 50, " ")
+    assert edited.detection.flags[0].cause == found
+
+
+def test_one_of_several_removed_flags_is_put_back(edited):
+    """Planted bug: all that one drag had removed were put back."""
+    assert edited.remove(40, 210) == 2
+    assert edited.restore(50, 50) == 1
+    assert [round(centre) for centre in _centres(edited)] == [50]
+    assert [round(flag.centre) for flag in edited.left_out] == [200]
 
 
 def test_changes_by_hand_are_taken_back_one_by_one(edited):
@@ -122,82 +132,165 @@ class _Shown(list):
         return [bundle["image/png"] for bundle in self if "image/png" in bundle]
 
     def tables(self):
-        return [bundle["text/plain"] for bundle in self if "from [Hz]" in bundle["text/plain"]]
+        return [bundle["text/plain"] for bundle in self if "from [Hz]" in bundle.get("text/plain", "")]
 
 
 @pytest.fixture
 def shown(monkeypatch):
     calls = _Shown()
-    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: calls.append(bundle))
+    monkeypatch.setattr(
+        "IPython.display.display", lambda shown, **_: calls.append(shown) if isinstance(shown, dict) else 0
+    )
     return calls
 
 
 @pytest.fixture
-def controls(edited, tmp_path, shown):
-    controls = SpectrumControls(edited, tmp_path, "mine")
+def folder(tmp_path):
+    """Two spectra of one's own."""
+    for seed, name in enumerate(("a.csv", "b.csv")):
+        rows = "".join(f"{freq:g},{level:.8g}\n" for freq, level in zip(FREQS, _psd(seed), strict=True))
+        (tmp_path / name).write_text("f [Hz],S [V^2/Hz]\n" + rows)
+    return tmp_path
+
+
+@pytest.fixture
+def controls(folder, shown):
+    controls = SpectrumControls(analyse(folder, n_segments=16))
     controls.show()
     return controls
 
 
-def test_live_it_shows_controls_picture_and_table(edited, tmp_path, monkeypatch, shown):
-    monkeypatch.setattr(spectrum_explorer, "is_live", lambda: True)
-    assert explore_spectrum(edited, tmp_path, "mine") is None
-    assert len(shown) == 3 and len(shown.pictures()) == 1
-    assert shown.tables()[0].count("\n") == 2
-    assert plt.get_fignums() == []
+def _drag(controls, *freqs):
+    """Press at the first frequency, move and release at the last; a click where there is one."""
+    canvas, ax = controls.picture.canvas, controls.picture.ax
+    y = ax.bbox.y0 + ax.bbox.height / 2
+    pixels = [ax.transData.transform((freq, 1.0))[0] for freq in freqs]
+    steps = [
+        ("button_press_event", pixels[0]),
+        ("motion_notify_event", pixels[-1]),
+        ("button_release_event", pixels[-1]),
+    ]
+    for name, x in steps:
+        canvas.callbacks.process(name, MouseEvent(name, canvas, x, y, 1))
 
 
-def test_the_threshold_is_slid_or_typed(edited, controls, shown):
+def _flags(controls):
+    return [(round(flag.fmin), round(flag.fmax), flag.cause) for flag in controls.edited.detection.flags]
+
+
+def test_a_drag_flags_removes_and_looks(controls, shown):
+    """Planted bugs: pixels taken for Hz; a click that flags; a drag that looks closer and flags, too."""
+    before = len(shown.pictures())
+    _drag(controls, 109.5, 130.5)
+    assert (110, 130, "by hand") in _flags(controls) and "not saved yet" in controls.message.value
+    assert len(shown.pictures()) == before + 1 and "by hand" in shown.tables()[-1]
+    _drag(controls, 200.3)
+    assert controls.chosen.fmin == 200 and len(_flags(controls)) == 3
+    controls.drag.value = REMOVE
+    _drag(controls, 100, 105, 125)
+    assert [flag[0] for flag in _flags(controls)] == [50, 200]
+    controls.drag.value = LOOK
+    _drag(controls, 180, 220)
+    low, high = controls.picture.ax.get_xlim()
+    assert 150 < low <= 180 < 220 <= high < 250 and controls.picture.ax.get_xscale() == "linear"
+    limits = controls.picture.ax.get_ylim()
+    controls.number.value = 0.3
+    assert controls.picture.ax.get_ylim() == limits  # no scale jumps
+    controls.buttons["whole"].click()
+    assert controls.picture.ax.get_xscale() == "log" and len([f for f in _flags(controls) if f[2] == "by hand"]) == 0
+
+
+def test_the_threshold_is_slid_or_typed(controls):
     """Planted bug: the slider moved and the number beside it did not."""
     controls.alarm.value = 0.123456
-    assert controls.number.value == edited.false_alarm == 0.123
+    assert controls.number.value == controls.edited.false_alarm == 0.123
     controls.number.value = 0.0421
-    assert edited.false_alarm == 0.0421
+    assert controls.edited.false_alarm == 0.0421
     assert controls.alarm.value == pytest.approx(0.0421)
-    assert len(set(shown.pictures())) == len(shown.pictures()) == 3  # one a change
 
 
-def test_flags_by_hand_are_set_removed_and_taken_back(edited, controls):
-    """Planted bug: the undo button without an action."""
-    assert round(controls.low.value) <= 50 <= round(controls.high.value)  # the strongest, never the whole spectrum
-    controls.low.value, controls.high.value = 100, 102
-    controls.buttons["add flag"].click()
-    assert edited.detection.flagged[99:102].all()
-    controls.buttons["remove flags"].click()
-    assert not edited.detection.flagged[99:102].any()
-    assert controls.message.value.startswith("1 removed")
-    controls.buttons["undo"].click()
-    assert edited.detection.flagged[99:102].all()
+def test_a_flag_is_put_aside_and_back_and_views_follow(folder, shown):
+    """A view sees the chosen flag, removed or not: what a fit with and without it needs."""
+    seen = []
+    controls = SpectrumControls(analyse(folder / "a.csv"), None, [lambda edited, flag: seen.append((edited, flag))])
+    controls.show()
+    _drag(controls, 50)
+    controls.buttons["remove / put back"].click()
+    edited, flag = seen[-1]
+    assert flag in edited.left_out and flag.fmin == 50 and "(removed)" in dict(controls.flag.options).__repr__()
+    controls.buttons["remove / put back"].click()
+    assert seen[-1][1] in edited.detection.flags
     controls.low.value, controls.high.value = 60, 40
-    controls.buttons["add flag"].click()
+    controls.buttons["flag it"].click()
     assert "low <= high" in controls.message.value
 
 
-@pytest.mark.slow
-def test_a_flag_is_looked_at_from_near_and_scales_do_not_jump(edited, controls):
-    ax = controls.drawn.ax
-    whole = ax.get_xlim(), ax.get_ylim()
-    controls.number.value = 0.3
-    assert (ax.get_xlim(), ax.get_ylim()) == whole
-    span = next(value for _, value in controls.shown.options if isinstance(value, tuple) and value[0] > 100)
-    controls.shown.value = span
-    assert (controls.low.value, controls.high.value) == span
-    low, high = ax.get_xlim()
-    assert 150 < low < 200 < high < 250 and ax.get_xscale() == "linear"
-    controls.buttons["remove flags"].click()
-    assert ax.get_xlim() == (low, high)  # the flag is gone, the view stays
-    controls.low.value, controls.high.value = 40, 60
-    assert ax.get_xlim()[0] < 40 < 60 < ax.get_xlim()[1]
-    controls.shown.value = "whole"
-    assert (ax.get_xlim(), ax.get_ylim(), ax.get_xscale()) == (*whole, "log")
+def test_edits_are_saved_loaded_again_and_survive_a_run(controls, folder, capsys):
+    """Planted bugs: edits under one name for all spectra; a run that replaces them; a source lost on loading."""
+    controls.spectrum.value = 1
+    _drag(controls, 109.5, 130.5)
+    controls.cause.value = "the pump"
+    controls.buttons["rename"].click()
+    controls.drag.value = REMOVE
+    _drag(controls, 190, 210)
+    controls.buttons["save"].click()
+    assert "saved in" in controls.message.value and "b.edited.flags.csv" in controls.message.value
+    results, wanted = folder / "nblib-results", _flags(controls)
+    assert (110, 130, "the pump") in wanted and not [flag for flag in wanted if flag[0] == 200]
+    kept = {path.name: path.read_bytes() for path in results.iterdir()}
+    assert set(kept) == {
+        "b.edits.json",
+        *(f"b.edited.{end}" for end in ("flags.csv", "flags.json", "flags.png", "cleaned.csv")),
+    }
+    assert main(["detect", str(folder), "--no-figures"]) == 0
+    said = capsys.readouterr().out
+    assert "2 of 2 files read" in said and "kept b.edits.json and b.edited.*" in said and "kept a." not in said
+    assert "changed by hand" in (results / "all.html").read_text()
+    assert {name: (results / name).read_bytes() for name in kept} == kept
+    again = SpectrumControls(analyse(folder))
+    again.spectrum.value = 1
+    assert _flags(again) == wanted and "3 changes by hand from b.edits.json" in again.message.value
+    again.spectrum.value = 0
+    assert not [flag for flag in _flags(again) if flag[2] in ("by hand", "the pump")]
 
 
-@pytest.mark.slow
-def test_export_says_where(controls, tmp_path):
-    """Planted bug: the export button without an action."""
-    controls.buttons["export"].click()
-    assert (tmp_path / "mine.flags.csv").exists()
-    assert str(tmp_path) in controls.message.value and "mine.flags.csv" in controls.message.value
+def test_edits_of_somebody_else_are_not_replaced(edited, tmp_path):
+    """Planted bugs: the last who saves wins; edits that cannot be read replaced by none."""
+    mine, theirs = KeptEdits(tmp_path, "a"), KeptEdits(tmp_path, "a")
+    edited.add(100, 102)
+    mine.save(edited)
+    mine.save(edited)  # one's own may be replaced
+    with pytest.raises(ValueError, match="a.edits.json was changed elsewhere since it was opened"):
+        theirs.save(edited)
+    for text in ("{", '{"false_alarm": 0.01, "added": [[1, 2]], "removed": [], "renamed": []}'):
+        mine.path.write_text(text)
+        with pytest.raises(ValueError, match="a.edits.json holds no edits .*mend it or move it away"):
+            KeptEdits(tmp_path, "a").load(edited)
+        assert edited.edits == Edits(added=((100.0, 102.0, "by hand"),))
+    mine.path.write_text('{"false_alarm": 0.01, "added": [[900, 901, "x"]], "removed": [], "renamed": []}')
+    with pytest.raises(ValueError, match="does not fit its spectrum: the range 900..901 Hz holds no measured bin"):
+        KeptEdits(tmp_path, "a").load(edited)
+    with pytest.raises(ValueError, match="changed elsewhere"):
+        mine.save(edited)
+    mine.path.unlink()
+    (tmp_path / "a.edited.flags.csv").write_text("mine\n")
+    with pytest.raises(ValueError, match="which nblib did not write"):
+        KeptEdits(tmp_path, "a").save(edited)
+    assert not mine.path.exists() and (tmp_path / "a.edited.flags.csv").read_text() == "mine\n"
+
+
+def test_headless_it_is_one_figure_with_what_was_saved(folder, monkeypatch):
+    found = analyse(folder / "a.csv")
+    (measured, detection) = found[0]
+    changed = EditedDetection(measured)
+    changed.add(110, 130)
+    KeptEdits(*found.places()[0]).save(changed)
+    figure = explore(found)
+    assert isinstance(figure, Figure) and plt.get_fignums() == []  # or JupyterLab would show it twice
+    assert "by hand" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    monkeypatch.setattr(spectrum_explorer, "is_live", lambda: True)
+    monkeypatch.setattr(SpectrumControls, "show", lambda self: None)
+    assert explore(found) is None
 
 
 def test_a_flag_by_hand_has_its_own_colour(edited):

@@ -21,7 +21,6 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from nblib.measured.line_free.world import WideWorld
 from nblib.measured.statistic.network import FEWEST_BINS, weights_key
 from nblib.measured.statistic.score import score_spectrum
 from nblib.measured.statistic.whitening import GROUPS, Plan
@@ -145,6 +144,8 @@ def draw_maxima(
     progress : called with the share done after each part
     kept : folder that parts of PART draws are kept in, so that draws that were cut off go on
     """
+    from nblib.measured.line_free.world import WideWorld  # not needed where the shipped thresholds do
+
     world = WideWorld(
         DRAW_SEED, "train", n_bins=bins, none_share=1.0, estimator=estimator, n_segments=n_segments, gaps=False
     )
