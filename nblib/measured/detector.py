@@ -1,7 +1,7 @@
 """Which parts of a measured spectrum are contaminated: scores, flagged ranges and the background without them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class ScoredSpectrum:
     ----------
     scored, limits : of detection.combination and detection.false_alarms
     messages : warnings
+    humps : around the ranges that were flagged at some rate, as with_whole_humps keeps them
     """
 
     freqs: Float[ndarray, " bin"]
@@ -40,11 +41,12 @@ class ScoredSpectrum:
     scored: Scored
     limits: Limits
     messages: tuple[str, ...]
+    humps: dict = field(default_factory=dict)
 
     def at(self, false_alarm: float) -> Detection:
         """The detection at a number of false alarms a line-free spectrum, in (0, 0.5]; raises ValueError outside."""
         _check_false_alarm(false_alarm)
-        parts = (self.freqs, self.psd, self.plan, self.scored, self.limits)
+        parts = (self.freqs, self.psd, self.plan, self.scored, self.limits, self.humps)
         return _detection(*parts, false_alarm, list(self.messages))
 
     def background_without(self, flagged: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
@@ -192,14 +194,14 @@ class NoiseDetector:
         return ScoredSpectrum(freqs, psd, plan, scored, limits, tuple(messages))
 
 
-def _detection(freqs, psd, plan, scored: Scored, limits: Limits, false_alarm, messages):
+def _detection(freqs, psd, plan, scored: Scored, limits: Limits, humps, false_alarm, messages):
     n_measured, white = len(plan.grid.index), scored.white
     scores, threshold = limits.scores(scored.by_group, false_alarm, n_measured)
-    ranges = _ranges_at(false_alarm, plan, scored, limits)
+    ranges = _ranges_at(false_alarm, plan, scored, limits, humps)
     flagged = _covered(ranges, plan)
     background = background_under(white, plan, flagged)
     probabilities = limits.probability(scored.by_group, n_measured)
-    messages += _structure_seen(false_alarm, plan, scored, limits, flagged) + on_first_bin(plan, white, flagged)
+    messages += _structure_seen(false_alarm, plan, scored, limits, humps, flagged) + on_first_bin(plan, white, flagged)
     return Detection(
         freqs,
         psd,
@@ -217,7 +219,7 @@ def _detection(freqs, psd, plan, scored: Scored, limits: Limits, false_alarm, me
     )
 
 
-def _ranges_at(false_alarm, plan, scored, limits):
+def _ranges_at(false_alarm, plan, scored, limits, humps):
     """First and last bin of each range flagged at a false-alarm rate."""
     white = scored.white
     scores, threshold = limits.scores(scored.by_group, false_alarm, len(plan.grid.index))
@@ -225,14 +227,14 @@ def _ranges_at(false_alarm, plan, scored, limits):
     widths = np.take_along_axis(white.widths, group[None], axis=0)[0]
     excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))
     ranges = flagged_ranges(scores, widths, excess, 1 / np.sqrt(white.n_segments), threshold)
-    return with_whole_humps(ranges, (group == 1) & (scores > threshold), white, plan)
+    return with_whole_humps(ranges, (group == 1) & (scores > threshold), white, plan, humps)
 
 
-def _structure_seen(false_alarm, plan, scored, limits, flagged):
+def _structure_seen(false_alarm, plan, scored, limits, humps, flagged):
     """Notes on broad ranges that are not flagged and would be at a higher rate."""
     notes, seen = [], flagged.copy()
     for rate in (rate for rate in LOOSER if rate > false_alarm):
-        for low, high in _ranges_at(rate, plan, scored, limits):
+        for low, high in _ranges_at(rate, plan, scored, limits, humps):
             if high - low >= LINE_BINS and not seen[low : high + 1].any():
                 first, last = plan.grid.freqs[[low, high]]
                 notes.append(

@@ -20,6 +20,7 @@ LEAST_HEIGHT = 0.2  # of the background
 SURE = 3.0  # standard deviations that the foot stands above the mean of the bins it is judged by
 MOST_SMOOTHED = 41  # bins
 OWN = 5.0  # standard deviations that a short range must stand out of a hump to be a line on it
+SURELY = 1.5  # times that: then it is a line whatever the background, and none is fitted without it
 LARGEST = 0.2  # of the measured bins; what is wider is background
 SIDE = 0.25  # of a hump's bins, on either side: there the spectrum must be back on the background
 SIDE_LEVEL = 0.15  # of its height, that "back" may mean
@@ -71,7 +72,7 @@ def _wide_runs(flagged):
 
 
 def with_whole_humps(
-    ranges: list[tuple[int, int]], broad: Bool[ndarray, " bin"], white: Whitened, plan: Plan
+    ranges: list[tuple[int, int]], broad: Bool[ndarray, " bin"], white: Whitened, plan: Plan, known: dict | None = None
 ) -> list[tuple[int, int]]:
     """The flagged ranges, those on a hump joined and as wide as the hump.
 
@@ -84,20 +85,22 @@ def with_whole_humps(
     ----------
     ranges : first and last bin of each
     broad : True where a broad filter is above its threshold
+    known : what was found of ranges of this spectrum at another threshold; it is read and added to
 
     Returns
     -------
     first and last bin of each, in order
     """
-    index = plan.grid.index
+    index, known = plan.grid.index, {} if known is None else known
     found: list[tuple[int, int]] = []
     for low, high in ranges:
         is_short, is_wide = high - low < LINE_BINS, high - low >= LEAST_WIDE and broad[low : high + 1].any()
         if not (is_short or is_wide) or any(begin <= low <= end for begin, end in found):
             continue
-        first, last = np.searchsorted(index, [low, high])
-        hump = _whole_hump(first, last, white, plan, is_short)
-        if hump is not None:
+        if (low, high, is_short) not in known:
+            first, last = np.searchsorted(index, [low, high])
+            known[low, high, is_short] = _whole_hump(first, last, white, plan, is_short)
+        if (hump := known[low, high, is_short]) is not None:
             found.append((min(int(index[hump[0]]), low), max(int(index[hump[1]]), high)))
     outside = [part for part in ranges if not any(part[0] <= last and first <= part[1] for first, last in found)]
     return _united([*found, *((part[0], part[1]) for part in outside)])
@@ -120,19 +123,31 @@ def _whole_hump(first, last, white, plan, is_short):
     is_short : the range may be a line on the hump; then it is none of the hump's
     """
     index = plan.grid.index
+    scatter = 1 / np.sqrt(white.n_segments[index])
+    if is_short and _surely_a_line(np.exp(white.log_psd[index] - white.background[index]), scatter, first, last):
+        return None
     kept, hump = plan.grid.valid.copy(), None
     kept[index[first : last + 1]] = False
     for _ in range(PASSES):
         if kept.sum() < MIN_BINS:
             return None
         excess = np.expm1(np.minimum(white.log_psd[index] - _very_stiff(white, plan, kept), 40.0))
-        scatter = 1 / np.sqrt(white.n_segments[index])
         before, hump = hump, _extent(excess, scatter, first, last, is_short)
         if hump is None or hump == before:
             break
         kept = plan.grid.valid.copy()
         kept[index[hump[0] : hump[1] + 1]] = False
     return hump
+
+
+def _surely_a_line(ratio, scatter, first, last):
+    """Does a short range stand out of its neighbours so far that no background makes it part of a hump?
+
+    ratio : spectrum over the soft background, of which only the course over a few bins counts here
+    """
+    near = slice(max(first - HEIGHT_BINS, 0), last + HEIGHT_BINS + 1)
+    height = median_filter(ratio[near], HEIGHT_BINS, mode="nearest")[first - near.start : last + 1 - near.start].max()
+    return ratio[first : last + 1].max() > SURELY * height * (1 + OWN * scatter[first : last + 1].max())
 
 
 def _extent(excess, scatter, first, last, is_short):
