@@ -1,11 +1,13 @@
 """`fit_spectrum`: corner frequencies of one spectrum, from all of its bins and from those that are kept."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaincc
 
+from nblib.measured.result import Detection
 from nblib.measured.statistic.scatter import local_segments, lower_spread, neighbour_correlation
 from nblib.smoothing import rolling_median
 from nblib.workbench.averaging import window_correlation
@@ -71,6 +73,26 @@ def fit_spectrum(
     given = _checked(freqs, psd, n_segments, keep, floor, span)
     segments, correlation = _averages(given["n_segments"], window, overlap)
     return _both(given, segments, correlation, lorentzians, gamma, level, unit)
+
+
+def fit_detection(detection: Detection, **options: Any) -> Fit:
+    """`fit_spectrum` of a detection's spectrum: its flagged bins dropped, its K where that was stated.
+
+    Parameters
+    ----------
+    options : of `fit_spectrum`, in place of what the detection says
+
+    Raises
+    ------
+    ValueError that names the value, the rule and the fix
+    """
+    known = np.isfinite(detection.bin_segments)
+    stated = None
+    if known.any() and not detection.estimated:
+        bins = np.arange(len(known))
+        stated = np.interp(bins, bins[known], detection.bin_segments[known])
+    given = {"n_segments": stated, "keep": ~detection.flagged}
+    return fit_spectrum(detection.freqs, detection.psd, **(given | options))
 
 
 def _both(given, segments, correlation, lorentzians, gamma, level, unit) -> Fit:
