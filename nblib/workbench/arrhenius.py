@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike
+from scipy.stats import norm
 from scipy.stats import t as student
 
 from nblib.workbench.constants import BOLTZMANN
@@ -17,15 +18,13 @@ from nblib.workbench.result import SIDES, Fit
 
 POWERS = (0.0, 1.5, 2.0)  # of T, for which the energy is given in any case
 LEAST = 3  # temperatures
-ENERGIES = (
-    -0.1,
-    3.0,
-)  # eV, of lines that corners may be linked by; mains at a fixed frequency give small negative ones
+ENERGIES = (-0.2, 3.0)  # eV, of lines that corners are linked by; mains at a fixed frequency give negative ones
 NEAR = 0.2  # ln units: a corner this close to a line may belong to it
 NEAR_ERRORS = 3.0  # standard errors, where that is more
 EXPECTED = 0.6  # share of the temperatures at which the line lies within the axis that must have a corner on it
 MARGIN = 2.0  # times: corners this close to an end of the axis are limits and are not linked
 MOST_TRAPS = 6
+MOST_ERROR = 3.0  # of ln(corner): a corner that the data do not place within a factor of 20 is none
 TRAP_COLUMNS = (
     *("bins", "trap", "energy [eV]", "low [eV]", "high [eV]", "error [eV]", "temperatures", "from [K]", "to [K]"),
     *("chi2/dof", "ln(tau_0)", "cross-section [cm^2]", "cross-section low", "cross-section high"),
@@ -177,7 +176,7 @@ def arrhenius(
         points = []
         for place, (fit, temperature) in enumerate(zip(fits, kelvin, strict=True)):
             if side == "all_bins" or fit.described:
-                points += _points(getattr(fit, side), place, float(temperature))
+                points += _points(getattr(fit, side), place, float(temperature), side == "all_bins", fit.level)
         traps, rest = _linked(points, spans, kelvin, t_power, gamma_n, fits[0].level)
         sides.append(traps)
         loose.append(rest)
@@ -193,13 +192,17 @@ def arrhenius(
     )
 
 
-def _points(description, place, temperature) -> list[Point]:
-    """Corners of one spectrum that are more than limits, and have an interval."""
-    found = []
+def _points(description, place, temperature, comparing, level) -> list[Point]:
+    """Corners of one spectrum that are more than limits, and have an interval; comparing : one end of it is enough."""
+    found, quantile = [], norm.ppf(0.5 + level / 2)
     for term in description.corners:
-        if np.isfinite(term.error) and term.error > 0 and not term.note.startswith("limit"):
+        error = term.error
+        if comparing and not np.isfinite(error):
+            ends = np.abs(np.log([max(term.low, 1e-300) / term.value, min(term.high, 1e300) / term.value])) / quantile
+            error = float(ends.min())
+        if np.isfinite(error) and 0 < error < MOST_ERROR and not term.note.startswith("limit"):
             plateau = description.plateau(term).value
-            found.append(Point(place, temperature, term.value, term.low, term.high, term.error, plateau))
+            found.append(Point(place, temperature, term.value, term.low, term.high, error, plateau))
     return found
 
 

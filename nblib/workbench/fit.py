@@ -12,7 +12,9 @@ from nblib.measured.statistic.scatter import local_segments, lower_spread, neigh
 from nblib.smoothing import rolling_median
 from nblib.workbench.averaging import window_correlation
 from nblib.workbench.choice import chosen
-from nblib.workbench.description import Spectrum, describe
+from nblib.workbench.description import Spectrum, Weights, describe
+from nblib.workbench.dropped import kept_bins
+from nblib.workbench.leftover import clean_probability, information_share
 from nblib.workbench.result import Fit
 
 MIN_CELLS, MIN_DECADES = 30, 1.0  # kept
@@ -76,7 +78,7 @@ def fit_spectrum(
 
 
 def fit_detection(detection: Detection, **options: Any) -> Fit:
-    """`fit_spectrum` of a detection's spectrum: its flagged bins dropped, its K where that was stated.
+    """`fit_spectrum` of a detection's spectrum: flagged bins and harmonics of combs dropped, its K where stated.
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ def fit_detection(detection: Detection, **options: Any) -> Fit:
     if known.any() and not detection.estimated:
         bins = np.arange(len(known))
         stated = np.interp(bins, bins[known], detection.bin_segments[known])
-    given = {"n_segments": stated, "keep": ~detection.flagged}
+    given = {"n_segments": stated, "keep": kept_bins(detection)}
     return fit_spectrum(detection.freqs, detection.psd, **(given | options))
 
 
@@ -113,8 +115,9 @@ def _both(given, segments, correlation, lorentzians, gamma, level, unit) -> Fit:
         float(np.median(np.log(values[measured]))),
     )
     spectrum, path = _calibrated(spectrum, measured & kept, segments is None, correlation, lorentzians, warnings)
-    standing = _standing_out(spectrum, measured & kept, np.exp(np.clip(spectrum.log_ratio(path[0]), -50, 50)))
-    best = describe(spectrum, measured & kept & ~standing, lorentzians, level, tuple(path))
+    ratio = np.exp(np.clip(spectrum.log_ratio(path[0]), -50, 50))
+    used = measured & kept & ~_standing_out(spectrum, measured & kept, ratio)
+    best = describe(spectrum, used, lorentzians, level, tuple(path), _weights(spectrum, used, ratio))
     every = describe(spectrum, measured, lorentzians, level)
     warnings += _kept_share(axis, measured, kept)
     return Fit(
@@ -266,6 +269,13 @@ def _correlation(log_ratio, segments, usable) -> tuple[float, ...]:
     scores = _local_scores(log_ratio[index], segments[index])
     found = neighbour_correlation(scores, np.diff(index) == 1)
     return tuple(rho for rho in found if rho > 0)
+
+
+def _weights(spectrum, used, ratio) -> Weights:
+    """How much each bin used counts; ratio : x/S."""
+    bounded = np.where(used, ratio, 1.0)
+    clean = clean_probability(bounded, spectrum.n_segments, used)
+    return Weights(clean, information_share(clean, bounded, spectrum.n_segments))
 
 
 def _standing_out(spectrum, usable, ratio):

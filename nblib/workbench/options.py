@@ -15,6 +15,7 @@ from nblib.measured.files.readers import IsSeries, load_series, load_spectra
 from nblib.measured.flags import Flag
 from nblib.measured.measurement import Measurement, from_series, from_spectra
 from nblib.measured.result import Detection
+from nblib.workbench.dropped import kept_bins
 from nblib.workbench.fit import GAMMA, fit_spectrum
 from nblib.workbench.result import Fit
 
@@ -172,7 +173,11 @@ def _kept(
             "a comb stands in bins that were averaged in ln f: where its lines fill every bin nothing clean is left, "
             "and the fit may follow them; give the spectrum at its raw resolution"
         )
-    return ~found.flagged, found.flags, notes, found
+    kept = kept_bins(found)
+    n_more = int((~kept & ~found.flagged).sum())
+    if n_more:
+        notes.append(f"{n_more} further bins at harmonics of a comb that was found were dropped")
+    return kept, found.flags, notes, found
 
 
 def _table_of_flags(path) -> list[Flag]:
