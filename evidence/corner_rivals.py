@@ -17,6 +17,7 @@ from nblib.workbench.model import Form, log_psd_and_slopes
 
 MAINS, HALF_WIDTH = 50.0, 2.0  # Hz: what is deleted by hand around each harmonic
 MOST = 3  # Lorentzians that least squares tries
+MOST_PEAKS, EQUAL_STEPS = 8, 3000  # of specparam; its default number of peaks is unlimited, 40 lines take minutes
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ def _bic(solution: Solution, n_cells: int) -> float:
 
 
 def specparam_knee(drawn: Simulated) -> list[float]:
-    """Corner of specparam's knee mode at its defaults, k^(1/exponent); none where the knee is negative.
+    """Corner of specparam's knee mode, k^(1/exponent), none where the knee is negative; at most 8 peaks beside it.
 
     Raises
     ------
@@ -64,11 +65,10 @@ def specparam_knee(drawn: Simulated) -> list[float]:
         from specparam import SpectralModel
     except ImportError:
         raise ValueError("specparam is not installed; install the evidence: pip install -e evidence") from None
-    model = SpectralModel(aperiodic_mode="knee", verbose=False)
-    step = np.diff(drawn.freqs)
+    model = SpectralModel(aperiodic_mode="knee", max_n_peaks=MOST_PEAKS, verbose=False)
     freqs, psd = drawn.freqs, drawn.psd
-    if step[-1] > 2 * step[0]:  # it asks for equal steps
-        freqs = np.arange(drawn.freqs[0], drawn.freqs[-1], step[0] * 10)
+    if np.ptp(np.diff(freqs)) > 1e-6 * freqs[0]:  # it asks for equal steps
+        freqs = np.linspace(drawn.freqs[0], drawn.freqs[-1], EQUAL_STEPS)
         psd = np.exp(np.interp(np.log(freqs), np.log(drawn.freqs), np.log(drawn.psd)))
     model.fit(freqs, psd)
     _, knee, exponent = model.get_params("aperiodic")

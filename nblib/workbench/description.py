@@ -110,6 +110,13 @@ class Spectrum:
     log_freq: float
     log_level: float
 
+    @classmethod
+    def of(cls, freqs, psd, n_segments, floor, correlation, gamma) -> "Spectrum":
+        """The spectrum with the references of its logarithms: the axis' middle and the median level."""
+        middle = float(np.log(freqs[0] * freqs[-1]) / 2)
+        level = float(np.nanmedian(np.log(psd)))
+        return cls(freqs, psd, n_segments, floor, correlation, gamma, middle, level)
+
     @property
     def log_freqs(self) -> Float[ndarray, " bin"]:
         """ln of the frequency over the reference."""
