@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike
-from scipy.stats import norm
 from scipy.stats import t as student
 
 from nblib.workbench.constants import BOLTZMANN
@@ -24,7 +23,7 @@ NEAR_ERRORS = 3.0  # standard errors, where that is more
 EXPECTED = 0.6  # share of the temperatures at which the line lies within the axis that must have a corner on it
 MARGIN = 2.0  # times: corners this close to an end of the axis are limits and are not linked
 MOST_TRAPS = 6
-MOST_ERROR = 3.0  # of ln(corner): a corner that the data do not place within a factor of 20 is none
+UNKNOWN_ERROR = 0.5  # of ln(corner): what a corner of all bins counts as that its own interval does not place
 TRAP_COLUMNS = (
     *("bins", "trap", "energy [eV]", "low [eV]", "high [eV]", "error [eV]", "temperatures", "from [K]", "to [K]"),
     *("chi2/dof", "ln(tau_0)", "cross-section [cm^2]", "cross-section low", "cross-section high"),
@@ -176,7 +175,7 @@ def arrhenius(
         points = []
         for place, (fit, temperature) in enumerate(zip(fits, kelvin, strict=True)):
             if side == "all_bins" or fit.described:
-                points += _points(getattr(fit, side), place, float(temperature), side == "all_bins", fit.level)
+                points += _points(getattr(fit, side), place, float(temperature), side == "all_bins")
         traps, rest = _linked(points, spans, kelvin, t_power, gamma_n, fits[0].level)
         sides.append(traps)
         loose.append(rest)
@@ -192,15 +191,12 @@ def arrhenius(
     )
 
 
-def _points(description, place, temperature, comparing, level) -> list[Point]:
-    """Corners of one spectrum that are more than limits, and have an interval; comparing : one end of it is enough."""
-    found, quantile = [], norm.ppf(0.5 + level / 2)
+def _points(description, place, temperature, comparing) -> list[Point]:
+    """Corners of one spectrum that are more than limits, and have an interval; comparing : without one as well."""
+    found = []
     for term in description.corners:
-        error = term.error
-        if comparing and not np.isfinite(error):
-            ends = np.abs(np.log([max(term.low, 1e-300) / term.value, min(term.high, 1e300) / term.value])) / quantile
-            error = float(ends.min())
-        if np.isfinite(error) and 0 < error < MOST_ERROR and not term.note.startswith("limit"):
+        error = UNKNOWN_ERROR if comparing and not np.isfinite(term.error) else term.error
+        if np.isfinite(error) and error > 0 and not term.note.startswith("limit"):
             plateau = description.plateau(term).value
             found.append(Point(place, temperature, term.value, term.low, term.high, error, plateau))
     return found

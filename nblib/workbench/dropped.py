@@ -17,13 +17,13 @@ from nblib.measured.sources.names import likely_sources
 COMBS = ("mains", "clock")
 LEAST = 3  # flagged harmonics of a comb
 BEYOND = 1.5  # times the highest flagged harmonic: how far a comb is followed
-REACH = 1.0  # times the smallest step of the axis: what a line's own width adds to half a bin
+REACH = 1.5  # bins on either side of a harmonic: a line leaks into the bins beside it
 
 
 def kept_bins(detection: Detection) -> Bool[ndarray, " bin"]:
     """True for the bins that a fit may use."""
     kept, freqs = ~detection.flagged, detection.freqs
-    width = np.gradient(freqs) / 2 + REACH * np.diff(freqs).min()
+    width = REACH * np.gradient(freqs)
     for spacing, highest in combs_of(detection.flags, freqs):
         number = np.clip(np.round(freqs / spacing), 1, np.floor(BEYOND * highest))
         kept &= np.abs(freqs - number * spacing) > width
