@@ -60,8 +60,9 @@ def test_without_temperatures_the_fits_are_shown_and_the_energy_is_not(tmp_path,
 
 
 def test_a_page_of_the_users_own_is_not_replaced(tmp_path, capsys):
-    folder = _folder(tmp_path)
-    (folder / "report.html").write_text("<p>mine</p>")
-    assert main(["report", str(folder), "--out", str(folder), *FAST]) == 2
+    folder, out = _folder(tmp_path), tmp_path / "out"
+    out.mkdir()
+    (out / "report.html").write_text("<p>mine</p>")
+    assert main(["report", str(folder), "--out", str(out), *FAST]) == 2
     assert "which nblib report did not write" in capsys.readouterr().err
-    assert (folder / "report.html").read_text() == "<p>mine</p>"
+    assert (out / "report.html").read_text() == "<p>mine</p>"
