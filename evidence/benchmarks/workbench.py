@@ -25,7 +25,7 @@ from nblib.project.paths import benchmark_result
 FIRST_SEED = {"spectra": 5000, "nulls": 9000, "hard": 7000, "series": 1000}  # not used while the fit was written
 FACTOR = 2.0  # a corner further off is wrong
 LEVELS = (0.5, 0.68, 0.95)
-AT_ONCE = 24  # draws between two looks at the clock
+AT_ONCE = 8  # draws between two looks at the clock
 RESAMPLED = 2000
 CODE = ("evidence.corner_errors:of_spectrum", "evidence.corner_errors:of_series")
 
