@@ -16,13 +16,15 @@ IMPORTED := ipykernel.kernelapp, ipywidgets, nbconvert, papermill, pytest, seabo
   fontTools.subset, matplotlib.backends.backend_pdf, torch._dynamo, torch.onnx, \
   nblib.measured.command, evidence.unknown.unknown_backgrounds, evidence.pages.publish
 TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
-BENCHMARKS := attention growth throughput scaling time_to_quality log_tokens recipe busy shapes energies erase resume
+# in order of cost; those that write no record of their own (train_wide, thresholds) are run by hand
+BENCHMARKS := attention readouts growth throughput scaling time_to_quality log_tokens recipe busy resume detector_costs measured \
+  injections multitaper false_alarms own_spectra wide wide_cnn network_injections
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
 export PROFILE CORES GRID DATA OPTIONS RECORD TASK
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run evidence story grid lab publish reproduce figures test types suite test-fast lint notebooks bench clean
+.PHONY: help setup run evidence story grid lab publish reproduce figures test types suite test-fast lint bench clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,8 +47,8 @@ run: $(READY) ## notebooks 00-04, short, to runs/brief (resumable); PROFILE=quic
 evidence: $(READY) ## notebooks 05 to 07: the sweep, the benchmark over seeds, unknown backgrounds (hours, resumable)
 	@$(WORKFLOW) evidence --profile "$$PROFILE" --cores "$$CORES"
 
-story: $(READY) ## what each part of a training is worth, beside its rivals (hours; goes on where it was cut off)
-	$(BIN)/python -m evidence.benchmarks.story
+story: $(READY) ## what 06 compares: train and judge what is not measured yet (hours; goes on where it was cut off)
+	$(BIN)/python -m evidence story
 
 grid: $(READY) ## a grid of notebook parameters, one table at the end, resumable (GRID=...)
 	@$(WORKFLOW) grid --grid "$$GRID" --cores "$$CORES" --profile "$$PROFILE"
@@ -85,10 +87,7 @@ lint: $(READY) ## ruff, its formatter, and mypy
 	$(BIN)/ruff format .
 	$(BIN)/mypy
 
-notebooks: $(READY) ## run the notebooks with smoke defaults and store their outputs in notebooks/ (what the tests compare)
-	OMP_NUM_THREADS=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
-
-bench: $(READY) ## the benchmarks, to runs/benchmarks (about an hour; leave the machine alone)
+bench: $(READY) ## all benchmarks, to runs/benchmarks (hours; leave the machine alone)
 	for name in $(BENCHMARKS); do $(BIN)/python -m evidence.benchmarks.$$name || exit 1; done
 
 clean: ## remove runs/ (trained models and edited copies of notebooks too) and build/; the environment stays

@@ -18,7 +18,7 @@ from nblib.notebook.parameters import check_parameters
 from nblib.project.extensions import load_extensions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.profiles import PUBLISHED, get_profile
-from nblib.project.records import committed_result, flatten, save_result
+from nblib.project.records import committed_result, flatten, provenance, save_result
 
 JUDGED_BY = ("nblib.training.loop:train", "nblib.assessment:assess")
 NOTHING = "\N{EN DASH}"  # in a table: the published record has no such number
@@ -36,6 +36,7 @@ class Paper:
     Parameters
     ----------
     name : the notebook's, e.g. "01_baseline_mask_prediction"
+    from_record : nothing is measured, the published record is drawn
     parameters : what its cell of parameters says, by name; checked before anything starts
 
     Raises
@@ -43,7 +44,7 @@ class Paper:
     ValueError for a parameter that breaks its rule
     """
 
-    def __init__(self, name: str, **parameters: Any):
+    def __init__(self, name: str, from_record: bool = False, **parameters: Any):
         use_style()
         self.name, self.parameters = name, parameters
         extensions = load_extensions(parameters.get("extensions", ""))
@@ -55,9 +56,12 @@ class Paper:
         own = {"steps": parameters.get("steps"), "n_segments": parameters.get("n_segments")}
         own |= {"seed": parameters.get("seed"), "families": parameters.get("family")}
         self.training |= {key: value for key, value in own.items() if value or key == "seed"}
-        code = fingerprint(*JUDGED_BY)[:10]
-        run_here = "; cells run here use the sizes that the parameters name" if self.profile in PUBLISHED else ""
-        said = f"outputs below: profile {self.profile}, seed {parameters['seed']}, fingerprint {code}{run_here}"
+        if from_record:
+            said = f"outputs below: the published record ({provenance(committed_result(name))})"
+        else:
+            code, seed = fingerprint(*JUDGED_BY)[:10], parameters.get("seed", 0)
+            said = f"outputs below: profile {self.profile}, seed {seed}, fingerprint {code}"
+            said += "; cells run here use the sizes that the parameters name" if self.profile in PUBLISHED else ""
         display(Markdown(said))
 
     def answer(self, figure: str) -> None:

@@ -152,6 +152,15 @@ def assess_beyond(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dic
     return found | {"linear probe": {"error": energy_error(probed, test.energies[noisy])}}
 
 
+def assess_families(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dict]:
+    """The families of assess_beyond alone: for models that are trained on noise of other families."""
+    model, config = result.model, result.config
+    free = predict(model, line_free(config, 2 * sizes.n_tune, "validation"))
+    bank = calibrate_bank(free.log_psd - free.restored, config.n_segments)
+    sets = {family: predict(model, held_out(config, family, sizes.n_family)) for family in families_judged(name)}
+    return {"families": {family: _by_score(here, family, bank) for family, here in sets.items()}}
+
+
 def _by_score(here: Predictions, family, bank):
     n_bins, log_ratio = len(here.freqs), here.log_psd - here.restored
     scores = {

@@ -6,21 +6,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evidence.tasks import Task, task_of
-from evidence.test_sets import sizes_of
-from evidence.trials import BY_RESIDUAL, trial_tasks
+from evidence.tasks import task_of
 from nblib.project.environment import run_conditions
 from nblib.project.paths import ROOT
-from nblib.project.profiles import get_profile
 from nblib.project.records import flatten, read_json, write_json
 from nblib.training.config import TrainConfig
 from nblib.training.loop import train
 
-# what a run says of itself, not of what it found; and what hangs on how busy the machine is
+# what a run says of itself, not of what it found; and what depends on how busy the machine is
 APART = {"commit", "versions", "hardware", "made", "task", "profiles_from", "freqs"}
 TIMES = ("seconds", "wall", "elapsed")
 
@@ -31,7 +27,7 @@ def reproduce(path: Path, task: str = "") -> tuple[int, list[str]]:
     Parameters
     ----------
     path : record.json of a training's folder, a record of a notebook, or one of a benchmark
-    task : of 05 and 06 one measurement: its name, or where it stands, e.g. "trials.label-free.0"
+    task : of 05 and 06 one measurement: its name, or where it stands, e.g. "trials.label-free.0.readings"
 
     Returns
     -------
@@ -47,7 +43,9 @@ def reproduce(path: Path, task: str = "") -> tuple[int, list[str]]:
             again = train(TrainConfig.from_dict(record["config"]), progress=False).record
         elif task:
             place, record = _find(record, task)
-            again = _task(read_json(path), place, record).measure()
+            if "made" not in record:
+                raise ValueError(f"{place} does not say what made it; measure it anew")
+            again = task_of(record["made"]).measure()
         elif path.parent.name == "benchmarks":
             again = _run(runs / "benchmarks" / path.name, str(ROOT / "evidence" / "benchmarks" / f"{path.stem}.py"))
         elif "notebook" in record:
@@ -107,28 +105,13 @@ def _find(record: dict, task: str) -> tuple[str, dict]:
     raise ValueError(f"no task {task!r} in this record; it has {', '.join(found) or 'none'}")
 
 
-def _task(record: dict, place: str, found: dict) -> Task:
-    """The measurement as what it found says; of records that do not, as notebook 06 asks for it."""
-    if "made" in found:
-        return task_of(found["made"])
-    part, trial, seed = ([*place.split("."), "", ""])[:3]
-    if part not in ("trials", BY_RESIDUAL):
-        raise ValueError(f"{place} does not say what made it; give a task of notebook 06's trials, or measure it anew")
-    settings, parameters = get_profile(record["profile"]), record["parameters"]
-    settings = replace(settings, n_seeds=99, n_control_seeds=99, n_other_seeds=99)  # published seeds may be more
-    tasks = trial_tasks(
-        settings, parameters["training"], parameters["family"], sizes_of(settings), energies=part == BY_RESIDUAL
-    )
-    return tasks[trial, int(seed)]
-
-
 def _run_notebook(runs: Path, record: dict) -> dict:
     from nblib.notebook.parameters import known_parameters
 
     name, given = record["notebook"], record["parameters"]
     if "task" in str(flatten(record["metrics"]).keys()):
         raise ValueError(
-            f"{name} takes hours, and reads what is published; name one of its tasks, e.g. TASK=trials.label-free.0"
+            f"{name} takes hours, and reads what is published; name a task of it: TASK=trials.label-free.0.readings"
         )
     known = known_parameters(ROOT / "notebooks" / f"{name}.ipynb")
     values = [f"{key}={value}" for key, value in given.items() if key in known]

@@ -7,15 +7,10 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from evidence.assessments import (
-    assess_elsewhere,
-    assess_energies,
-    assess_model,
-    assess_supervised,
-    quick_assessment,
-)
+from evidence.assessments import quick_assessment
 from evidence.baselines import assess_baselines, baseline_methods, energy_bias_by_strength
-from evidence.readings import assess_beyond, assess_readings, assess_region
+from evidence.closely import assess_closely, assess_supervised
+from evidence.readings import assess_beyond, assess_families, assess_readings, assess_region
 from evidence.rivals import assess_rivals
 from evidence.supervised import KINDS, train_supervised
 from evidence.taught import WAYS, train_taught
@@ -24,7 +19,7 @@ from nblib.prediction import scores_judged
 from nblib.project.environment import run_conditions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.parallel import map_side_by_side
-from nblib.project.paths import benchmark_record, record_path, runs_dir
+from nblib.project.paths import record_path, runs_dir
 from nblib.project.progress import planned, reached
 from nblib.project.records import read_json, write_json
 from nblib.simulation.noise import families_judged
@@ -33,12 +28,11 @@ from nblib.training.loop import train
 
 OF_A_MODEL: dict[str, Callable[..., dict]] = {
     "quick": quick_assessment,
-    "elsewhere": assess_elsewhere,
-    "whole": assess_model,
-    "energies": assess_energies,
     "readings": assess_readings,
     "beyond": assess_beyond,
+    "families": assess_families,
     "region": assess_region,
+    "closely": assess_closely,
 }
 ADDED = ("task", "commit", "made")  # to what a task found: which task it was, and what made it
 SOURCES = ("05_lambda_sweep", "06_benchmark")  # notebooks whose published records are made of tasks
@@ -57,7 +51,7 @@ class Task:
     Attributes
     ----------
     judged : key of OF_A_MODEL or of WITHOUT_A_MODEL
-    kind : as in Trial, or one of taught.WAYS
+    kind : "attention", one of supervised.KINDS, or one of taught.WAYS
     """
 
     judged: str
@@ -83,7 +77,7 @@ class Task:
             "nblib.prediction:SCORES": scores_judged(self.config.extensions, published=True),
         }
         if self.kind in KINDS:
-            entries = ["evidence.assessments:assess_supervised", "evidence.supervised:train_supervised"]
+            entries = ["evidence.closely:assess_supervised", "evidence.supervised:train_supervised"]
         else:
             table = OF_A_MODEL if self.judged in OF_A_MODEL else WITHOUT_A_MODEL
             entries = [f"{table[self.judged].__module__}:{table[self.judged].__name__}"]
@@ -123,6 +117,11 @@ def task_of(made: dict) -> Task:
     return Task(made["judged"], config, made["family"], sizes, made["kind"])
 
 
+def is_kept(task: Task) -> bool:
+    """Is a task measured already, here or in a published record?"""
+    return task.path.exists() or task.path.stem in published_tasks()
+
+
 def load_or_run(task: Task) -> dict:
     """What a task found: measured now, kept from before, or published by a run of the same parameters and code."""
     if not task.path.exists():
@@ -134,7 +133,7 @@ def load_or_run(task: Task) -> dict:
 
 @cache
 def published_tasks() -> dict[str, dict]:
-    """What the published records of sweep, benchmark and story hold, by the name of the task that found it.
+    """What the published records of sweep and benchmark hold, by the name of the task that found it.
 
     Older entries that do not say what made them, and such as were put under another name since, are left out.
     """
@@ -149,14 +148,14 @@ def published_tasks() -> dict[str, dict]:
                 collect(entry)
 
     paths = [record_path(profile, notebook) for profile in ("quick", "full") for notebook in SOURCES]
-    for path in (*paths, benchmark_record("story")):
+    for path in paths:
         collect(read_json(path) if path.exists() else {})
     return found
 
 
 def load_or_run_all(tasks: Sequence[Task]) -> list[dict]:
     """What every task found, in order; those not kept yet are done side by side, one core each."""
-    waiting = [task for task in tasks if not task.path.exists() and task.path.stem not in published_tasks()]
+    waiting = [task for task in tasks if not is_kept(task)]
     planned("measurement", [task.path.stem for task in waiting])
     map_side_by_side(load_or_run, waiting)
     return [load_or_run(task) for task in tasks]

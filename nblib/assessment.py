@@ -81,27 +81,6 @@ def assess_many(
     return dict(zip(results, _map(judge, [result.folder for result in results.values()], n_spectra), strict=True))
 
 
-def detection_by_family(
-    result: TrainResult, families: Iterable[str], n_spectra: int, n_tune: int
-) -> dict[str, dict[str, dict]]:
-    """Attention of one model on several noise families, beside what needs no training; one core a family.
-
-    Parameters
-    ----------
-    result : a trained model, loaded again from its run's folder
-    families : names of registered noise families
-    n_spectra : test spectra of each family
-    n_tune : validation spectra of each, on which the running median's window is chosen
-
-    Returns
-    -------
-    `detection` by family and method: "attention", and the methods of `baseline_scores`.
-    """
-    families = tuple(families)
-    judge = partial(_detection_in_family, result.folder, n_spectra=n_spectra, n_tune=n_tune)
-    return dict(zip(families, _map(judge, families, n_spectra), strict=True))
-
-
 def _map(function: Callable, items: Iterable, n_spectra: int) -> list:
     if n_spectra < FEWEST_SPECTRA:
         return [function(item) for item in items]
@@ -110,14 +89,6 @@ def _map(function: Callable, items: Iterable, n_spectra: int) -> list:
 
 def _assess_folder(folder: Path, family: str, n_spectra: int, split: str) -> tuple[Predictions, dict]:
     return assess(load_run(folder), family, n_spectra, split)
-
-
-def _detection_in_family(folder: Path, family: str, n_spectra: int, n_tune: int) -> dict[str, dict]:
-    result = load_run(folder)
-    here = predict(result.model, held_out(result.config, family, n_spectra), sweep=False)
-    tuning = predict(result.model, held_out(result.config, family, n_tune, "validation"), sweep=False)
-    scores = {"attention": here.attention()} | baseline_scores(here, tuning, family)[0]
-    return {method: detection(values, here.truth, len(here.freqs)) for method, values in scores.items()}
 
 
 # ---- masked error and restoration ----

@@ -23,8 +23,8 @@ import torch
 
 from evidence.benchmarks.script import options
 from evidence.forks import begin, end, files_of
+from evidence.story import LABEL_FREE, PENALTY
 from evidence.supervised import train_supervised
-from evidence.trials import LABEL_FREE, PENALTY
 from evidence.unknown.training import WideTraining, train_wide
 from nblib import NoiseBERTDataset, TrainConfig, train
 from nblib.measured.statistic.thresholds import draw_maxima

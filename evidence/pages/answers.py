@@ -49,20 +49,28 @@ def published_answer(notebook: str, profile: str = "quick") -> str:
         return f"The published record is of an earlier form of this notebook ({lacking}); publish this run."
 
 
+FIGURE, ANSWER = "*Published figure ", "**Answer** "  # how what show_published shows begins
+
+
+def figure_words(figure: str) -> str:
+    """Name and caption of a published figure as Markdown; "" where there is none."""
+    entry = read_index(published_figures()).get(figure)
+    return f"{FIGURE}{figure}:* {entry['caption']}" if entry else ""
+
+
 def show_published(notebook: str, figure: str) -> None:
     """Show, in a notebook, the published figure and the answer of the published run, whatever was run above."""
     from IPython.display import Image, Markdown, display
 
-    entry = read_index(published_figures()).get(figure)
-    if entry is not None:
-        display(Markdown(f"*Published figure {figure}:* {entry['caption']}"))
+    if words := figure_words(figure):
+        display(Markdown(words))
         display(Image(filename=published_figures() / f"{figure}.png", width=760))
     display(Markdown(published_answer(notebook)))
 
 
 @asks_for("01_baseline_mask_prediction")
 def _baseline(metrics):
-    masked = {name: metrics[name]["masked"] for name in ("cls", "token")}
+    masked = {name: metrics[name]["masked"] for name in ("cls", "token", "residual")}
     falls = {name: metrics["cls"][name]["before"] - metrics["cls"][name]["after"] for name in ("in_band", "no_line")}
     return {
         "excess": {name: row["mse"] / row["floor"] - 1 for name, row in masked.items()},
@@ -72,7 +80,7 @@ def _baseline(metrics):
 
 @asks_for("03_full_attention_regularizer")
 def _full(metrics):
-    ap = {point: row["attention"]["ap"] for point, row in metrics["short"].items()}
+    ap = {point: row["ap"] for point, row in metrics["short"].items()}
     steered = [point for point in ap if point.startswith("uniform_clean")]
     return {
         "uniform_clean": max(ap[point] for point in steered),

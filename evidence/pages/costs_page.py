@@ -6,7 +6,17 @@ from typing import Any
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
-BENCHMARKS = ("attention", "throughput", "time_to_quality", "scaling", "growth", "log_tokens", "recipe", "busy")
+BENCHMARKS = (
+    "attention",
+    "throughput",
+    "time_to_quality",
+    "scaling",
+    "growth",
+    "log_tokens",
+    "recipe",
+    "busy",
+    "readouts",
+)
 BATCHES = (32, 128, 512)  # global batches that the page names
 
 
@@ -28,6 +38,13 @@ def numbers() -> dict[str, Any]:
         "seconds_to_quality": [f"{value:.0f}" for value in records["time_to_quality"]["seconds to AP 0.85"].values()],
         "study": {"ap": max(study["ap"]), "seconds": study["seconds"][-1]},
         "batches": batches,
+        "by_readout": {
+            name: {
+                **{kind: statistics.median(records["readouts"][kind][name]) for kind in ("step_ms", "read_ms")},
+                "over": over,
+            }
+            for name, over in records["readouts"]["over the former recipe"].items()
+        },
         "least_apart": min(row["apart"] for row in batches.values()),
         "two_threads": settings["one thread"]["step_ms"] / settings["two threads"]["step_ms"],
         "wide_tokens": _over_the_first(list(layouts.values())),
@@ -37,12 +54,12 @@ def numbers() -> dict[str, Any]:
 
 def _batch(row):
     """Two processes over one at a size of the global batch, and how far their losses part at the first step noted."""
-    parted = row["largest relative difference of a loss"]
+    differences = row["largest relative difference of a loss"]
     return {
         "together": row["two processes / one"]["median"],
         "apart": row["two trainings apart / one"]["median"],
-        "step": min(parted, key=int),
-        "difference": parted[min(parted, key=int)],
+        "step": min(differences, key=int),
+        "difference": differences[min(differences, key=int)],
     }
 
 

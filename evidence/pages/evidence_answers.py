@@ -1,10 +1,10 @@
 """What the answers of the sweep and of the benchmark ask for beyond their records."""
 
-from evidence import tables
-from evidence.claims import claims, claims_of_longer
-from evidence.pages.answers import asks_for, show_published
+from evidence import compared
+from evidence.aims import aims
+from evidence.pages.answers import asks_for, published_answer, show_published
 
-__all__ = ["show_published"]  # here it knows these answers too
+__all__ = ["published_answer", "show_published"]  # here they know these answers too
 
 
 @asks_for("05_lambda_sweep")
@@ -22,12 +22,12 @@ def _sweep(metrics):
 
 @asks_for("06_benchmark")
 def _benchmark(metrics):
-    asked = [row for row in claims(metrics) if row["met"] is not None]
-    longer = claims_of_longer(metrics)
+    asked = aims(metrics)
     return {
-        "ap": {method: row["ap"] for method, row in tables.detection_table(metrics).items()},
+        "rows": compared.rows(metrics),
+        "methods": compared.methods(metrics),
+        "differences": compared.differences(metrics),
+        "commits": compared.measured_at(metrics),
         "n_aims": len(asked),
         "missed": [row for row in asked if not row["met"]],
-        "n_longer": len(longer),
-        "n_longer_met": sum(row["met"] for row in longer),
     }

@@ -1,72 +1,77 @@
-"""The numbers of docs/evidence.md's generated part: every table of the evidence, from the records of 06 and 03."""
+"""The numbers of docs/evidence.md's generated parts: every table of the evidence, from the record of notebook 06."""
 
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
-from evidence import tables
-from evidence.assessments import ENERGY_RATE
-from evidence.calibration import KEEP_RATE
-from evidence.claims import claims, claims_of_longer, verdict
+from evidence import compared, looks
+from evidence.aims import aims, verdict
+from evidence.calibration import ALARM_RATES
+from evidence.compared import AP, ENERGY, IN_BAND, MAIN
+from evidence.story import TRIALS
 from nblib.project.records import committed_result, provenance
+
+WEIGHTS = {"own": "in_band", "even": "in_band, even", "hidden": "in_band, hidden"}
+REGIONS = {  # row -> trial and look: trainings that saw the region's surroundings, and those that did not
+    "residual attention": ("residual attention", "region"),
+    "residual attention, region left out": ("residual attention, region left out", "readings"),
+    "label-free": ("label-free", "region"),
+    "label-free, region left out": ("label-free, region left out", "readings"),
+}
 
 
 def numbers() -> dict[str, Any]:
-    """Numbers and rows by the names that the page's template asks for.
+    """Numbers and rows by the names that the page's templates ask for.
 
     Raises
     ------
-    ValueError where a record is missing
+    ValueError where the record is missing
     """
-    record, single = committed_result("06_benchmark"), committed_result("03_full_attention_regularizer")
+    record = committed_result("06_benchmark")
     metrics = record["metrics"]
+    judged = [row | {"verdict": verdict(row)} for row in aims(metrics)]
     return {
-        **_detection(metrics),
-        **_aims(metrics),
-        "strengths": tables.strength_curves(metrics),
-        "family_shares": tables.family_shares(metrics),
-        "noise": {
-            name: {method: row.get(method) for method in ("attention", tables.MEDIAN, tables.TRUE, tables.LIMIT)}
-            for name, row in tables.noise_table(metrics).items()
+        "methods": compared.methods(metrics),
+        "rows": compared.rows(metrics),
+        "differences": compared.differences(metrics),
+        "weights": _weights(metrics),
+        "settings": compared.reference(metrics, MAIN, "rivals").get("settings", {}),
+        "ways": metrics["references"].get("ways", {}),
+        "region": _region(metrics),
+        "region_differences": compared.region_differences(metrics),
+        "by_family": looks.by_family(metrics),
+        "by_segments": looks.by_segments(metrics),
+        "passes": {
+            trial: rows for trial in ("residual attention", "masked mean") if (rows := looks.passes(metrics, trial))
         },
-        "alarms": tables.alarm_table(metrics),
-        "energies": tables.energy_table(metrics),
-        "errors": metrics["baselines"]["energies"],
-        "rates": {"attention": KEEP_RATE, "residual": ENERGY_RATE},
-        "faithful": tables.faithfulness_table(metrics),
-        "full": single["metrics"]["full"]["simulated labels"],
-        "masked_ratio": single["metrics"]["masked ratio"],
-        "records": {f"records/{row['profile']}/{row['notebook']}.json": provenance(row) for row in (record, single)},
-    }
-
-
-def _detection(metrics):
-    """Every method by average precision: over seeds where it is trained, over test spectra where it is not."""
-    table = tables.detection_table(metrics)
-    reference, limit = (table[name]["ap"]["iqm"] for name in (tables.TRUE, tables.LIMIT))
-    to_limit = tables.paired_differences(metrics, [(name, tables.LIMIT) for name in table])
-    return {
-        "detection": {
-            name: row | {"of_reference": row["ap"]["iqm"] / reference, "of_limit": row["ap"]["iqm"] / limit}
-            for name, row in table.items()
+        "probe": {trial: spans for trial in TRIALS if (spans := looks.probe(metrics, trial))},
+        "strengths": looks.strengths(metrics),
+        "alarms": {
+            name: [row[f"false alarms at {rate:.0%}{other}"] for rate in ALARM_RATES for other in ("", ", welch_hann")]
+            for name, row in looks.alarms(metrics).items()
         },
-        "chance": metrics["baselines"]["methods"]["random"],
-        "to_limit": {one: span for (one, _), span in to_limit.items() if np.isfinite(span["low"])},
-        "paired": tables.paired_differences(metrics),
+        "faithful": looks.faithful(metrics),
+        "aims": judged,
+        "judged": Counter((row["met"], row["sure"]) for row in judged),
+        "limit": metrics["references"][MAIN]["baselines"]["methods"][compared.LIMIT]["ap"],
+        "commits": compared.measured_at(metrics),
+        "machine": provenance(record).split(", ", 3)[-1],
+        "record": f"records/{record['profile']}/{record['notebook']}.json",
     }
 
 
-def _aims(metrics):
-    """What was aimed at, what was measured, and how many aims are met (True) and missed (False), surely or not."""
-    aims, longer = (
-        [row | {"verdict": verdict(row)} for row in rows] for rows in (claims(metrics), claims_of_longer(metrics))
-    )
-    asked = [row for row in aims if row["met"] is not None]
-    return {
-        "aims": aims,
-        "longer": longer,
-        "n_aims": len(asked),
-        "judged": Counter(row["met"] for row in asked),
-        "unsure": Counter(row["met"] for row in asked if row["sure"] is False),
+def _weights(metrics):
+    rows = {
+        trial: {way: compared.span(metrics, trial, IN_BAND, weights=key) for way, key in WEIGHTS.items()}
+        for trial in TRIALS
     }
+    return {trial: row for trial, row in rows.items() if row["even"]}
+
+
+def _region(metrics):
+    rows = {}
+    for name, (trial, look) in REGIONS.items() if compared.reference(metrics, "held_out", "baselines") else ():
+        where = {"look": look, "test": "held_out"}
+        if found := compared.readings(metrics, trial, look):
+            spans = {quantity: compared.span(metrics, trial, quantity, **where) for quantity in (AP, IN_BAND, ENERGY)}
+            rows[name] = {"seeds": len(found)} | spans
+    return rows

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from evidence.pages import costs_page, evidence_page, own_page, readme, remedies_page, story_page, unknown_page
+from evidence.pages import costs_page, evidence_page, own_page, readme, unknown_page
 from evidence.pages.rendering import fill_places
 from nblib.project.paths import ROOT
 
@@ -12,8 +12,6 @@ from nblib.project.paths import ROOT
 PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "README.md": readme.numbers,
     "docs/evidence.md": evidence_page.numbers,
-    "docs/story.md": story_page.numbers,
-    "docs/remedies.md": remedies_page.numbers,
     "docs/costs.md": costs_page.numbers,
     "docs/own_spectra.md": own_page.numbers,
     "docs/unknown.md": unknown_page.numbers,

@@ -5,40 +5,19 @@ hand and held against the records by tests/reporting/test_comparatives.py. An in
 line before it, so that a sentence has a line of its own in the template and none in the page.
 """
 
-import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from evidence.spans import interval
+
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 ENDING = ".md.j2"
 BEGINS = re.compile(r"<!-- ([\w ]+): make publish -->")
 PLACE = re.compile(r"(<!-- (?P<name>[\w ]+): make publish -->\n).*?(\n?<!-- end of (?P=name) -->)", re.DOTALL)
-
-
-def interval(span: dict | Sequence[float] | None, digits: int = 3, sign: str = "") -> str:
-    """A number and its interval as text: `0.984 [0.982, 0.986]`, without brackets where there is no interval.
-
-    Nothing is written of None.
-
-    Parameters
-    ----------
-    span : {"iqm", "low", "high"}, or the three numbers; a record's "difference" or "mean" may stand for "iqm"
-    digits : digits after the point
-    sign : "+" writes the sign of positive numbers too
-    """
-    if span is None:
-        return ""
-    numbers: Iterable[float | None] = span
-    if isinstance(span, dict):
-        value = next(span[name] for name in ("iqm", "difference", "mean") if name in span)
-        numbers = value, span.get("low"), span.get("high")
-    value, *ends = (math.nan if number is None else number for number in numbers)
-    shown, *limits = (f"{number:{sign}.{digits}f}" for number in (value, *ends))
-    return f"{shown} [{', '.join(limits)}]" if all(map(math.isfinite, ends)) else shown
 
 
 def listed(words: Sequence[str]) -> str:

@@ -1,46 +1,10 @@
 """Methods, penalties and models compared. Every function takes `ax=None`, labels its units and returns the axes."""
 
 import numpy as np
-import seaborn as sns
 from numpy import ndarray
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from nblib.notebook.plots import new_axes
-from nblib.style import ACCENT, GREY, INK, MAIN
-
-
-def plot_mass(histories: dict, uniform: float, ax=None):
-    """Share of CLS attention on noisy tokens during training, by penalty; dotted: spread evenly."""
-    ax = new_axes(ax)
-    for label, history in histories.items():
-        ax.plot(history["step"], np.maximum(history["val_noisy_mass"], 1e-9), label=label)
-    ax.axhline(uniform, color=GREY, ls=":", lw=1.5, label="even attention")
-    ax.set(xlabel="Training step", ylabel="CLS attention on noisy tokens", yscale="log")
-    ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return ax
-
-
-def plot_roc(scores: dict[str, ndarray], truth: ndarray, ax=None):
-    """ROC per cell by method, on a logarithmic false-alarm axis where the methods differ."""
-    ax, line = new_axes(ax, (4, 3.5)), np.logspace(-4, 0)
-    for name, values in scores.items():
-        false_alarms, hits, _ = roc_curve(truth.ravel(), values.ravel())
-        ax.plot(np.maximum(false_alarms, 1e-5), hits, label=name)
-    ax.plot(line, line, color=INK, ls=":", lw=0.8, label="chance")
-    ax.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="False-alarm rate per cell", ylabel="Detection rate")
-    ax.legend(fontsize=7)
-    return ax
-
-
-def plot_precision_recall(scores: dict[str, ndarray], truth: ndarray, ax=None):
-    """Precision against recall per cell by method; dotted: the prevalence."""
-    ax = new_axes(ax, (4, 3.5))
-    for name, values in scores.items():
-        ax.plot(*precision_recall_curve(truth.ravel(), values.ravel())[1::-1], label=name)
-    ax.axhline(truth.mean(), color=INK, ls=":", lw=0.8, label="chance (prevalence)")
-    ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision")
-    ax.legend(fontsize=7)
-    return ax
+from nblib.style import ACCENT, INK, MAIN
 
 
 def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
@@ -158,35 +122,4 @@ def plot_curves(curves: dict[str, dict[float, dict]], xlabel="", ylabel="", mark
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.xaxis.minorticks_off()
     ax.legend(fontsize=7)
-    return ax
-
-
-def plot_shares(rows: dict[str, dict[str, float]], label="", ax=None):
-    """A ratio for every pair as a table (seaborn), blue above 1 and red below: rows down, their keys to the right."""
-    columns = list(next(iter(rows.values())))
-    ax = new_axes(ax, (1.4 + 1.1 * len(columns), 0.8 + 0.32 * len(rows)))
-    values = np.array([[row[column] for column in columns] for row in rows.values()])
-    names = [column.replace("_", " ") for column in columns]
-    style = {"cmap": "RdBu", "vmin": 0.4, "vmax": 1.6, "annot": True, "fmt": ".2f", "linewidths": 0.5}
-    sns.heatmap(values, ax=ax, xticklabels=names, yticklabels=list(rows), cbar_kws={"label": label}, **style)
-    ax.tick_params(labelsize=8, rotation=0)
-    ax.grid(visible=False)
-    return ax
-
-
-def plot_groups(groups: dict[str, dict[str, float]], ylabel="", ax=None):
-    """A number in 0..1 for every method in every group, as points side by side: groups to the right.
-
-    Parameters
-    ----------
-    groups : group -> {method: value}
-    """
-    ax = new_axes(ax, (8, 3))
-    methods = list(next(iter(groups.values())))
-    for number, (method, marker) in enumerate(zip(methods, "osD^v<>", strict=False)):
-        places = np.arange(len(groups)) + 0.12 * (number - (len(methods) - 1) / 2)
-        ax.plot(places, [row[method] for row in groups.values()], marker=marker, ls="", ms=7, label=method)
-    ax.set_xticks(np.arange(len(groups)), [name.replace("_", " ") for name in groups])
-    ax.set(ylabel=ylabel, ylim=(0, 1.02))
-    ax.legend(ncols=len(methods), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return ax

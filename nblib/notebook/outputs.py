@@ -54,13 +54,28 @@ def main_columns(parameters: pd.DataFrame, metrics: pd.DataFrame, asked: Sequenc
 
 
 def write_grid(output: Path, records: Sequence[Path], asked: Sequence[str] = ()) -> Path:
-    """Write a grid's small table to `output`, and everything beside it as <output>_all.csv."""
+    """Write a grid's small table to `output`, and everything beside it as <output>_all.csv.
+
+    Where seeds vary the small table has their means and, as "seeds", how many there are.
+    """
     tables = grid_tables(records)
     columns, whole = main_columns(*tables, asked), pd.concat(tables, axis=1)
     output.parent.mkdir(parents=True, exist_ok=True)
     whole.to_csv(full_table(output), index=False)
-    whole[columns].to_csv(output, index=False)
+    small = over_seeds(whole[columns], tables[0]) if "seed" in columns else whole[columns]
+    small.to_csv(output, index=False)
     return output
+
+
+def over_seeds(small: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataFrame:
+    """Means over the seeds of each combination of the other parameters that vary, and "seeds": how many."""
+    varying = [name for name in small if name in parameters and name != "seed"]
+    keys = small[varying].map(str).agg(" ".join, axis=1) if varying else pd.Series("", small.index)
+    rows = []
+    for _, group in small.groupby(keys, sort=False):
+        means = pd.to_numeric(group.drop(columns=[*varying, "seed"]).stack(), errors="coerce").unstack().mean()
+        rows.append(group[varying].iloc[0].to_dict() | {"seeds": len(group)} | means.to_dict())
+    return pd.DataFrame(rows)
 
 
 def full_table(table: Path) -> Path:

@@ -6,8 +6,7 @@ import seaborn as sns
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 from numpy import ndarray
 
-from nblib.cells import N_INTERVALS
-from nblib.style import ACCENT, GREY, INK, MAIN
+from nblib.style import GREY, INK
 
 FREQUENCY = "Frequency [Hz]"
 PSD_LABEL = "PSD [{unit}]"
@@ -53,15 +52,6 @@ def plot_ratio(freqs, ratio, threshold=None, title="", ax=None):
     if threshold is not None:
         ax.axhline(threshold, color=INK, ls="--", lw=0.7)
     ax.set(xlabel=FREQUENCY, ylabel="External / background", title=title)
-    return ax
-
-
-def plot_interval_counts(counts: ndarray, ax=None):
-    """How many spectra carry each label: counts (31,), first -1 = none, then the 30 intervals."""
-    ax = new_axes(ax)
-    ax.bar(np.arange(-1, N_INTERVALS), counts, color=[ACCENT] + [MAIN] * N_INTERVALS)
-    ax.set_xticks([-1, 9, 19, 29], ["none", "10", "20", "30"])
-    ax.set(xlabel="Labelled interval (of 30)", ylabel="Spectra")
     return ax
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 QUIET = 30.0  # s between two plain lines of one notebook
+TOTAL = "points"  # file of a watched folder: how many notebooks there will be, where that is known
 
 
 @dataclass
@@ -108,9 +109,12 @@ def clock(seconds: float) -> str:
 class Watcher:
     """Shows the jobs whose event files lie in a folder.
 
+    Where the folder says how many there will be, each that ends is counted: "3 of 8, about 6:40 left". What ran earlier
+    and is kept has no file here: it counts once nothing is left.
+
     Parameters
     ----------
-    folder : holds NAME.progress, one a notebook
+    folder : holds NAME.progress, one a notebook, and TOTAL
     stream : where the lines go; rewritten in place where it is a terminal
     """
 
@@ -119,7 +123,7 @@ class Watcher:
         self.jobs: dict[str, Job] = {}
         self._ended: set[str] = set()
         self._drawn = 0
-        self._said: dict[str, tuple] = {}
+        self._said: dict[str, float] = {}
 
     def update(self, now: float | None = None) -> None:
         """Read what is new and show it."""
@@ -130,10 +134,21 @@ class Watcher:
         ended = [job for name, job in self.jobs.items() if job.state != "running" and name not in self._ended]
         self._ended |= {job.name for job in ended}
         running = [job for job in self.jobs.values() if job.state == "running"]
+        lines = [job.line(now) + self._count(now) for job in ended]
         if self.live:
-            self._redraw([job.line(now) for job in ended], [job.line(now) for job in running])
+            self._redraw(lines, [job.line(now) for job in running])
         else:
-            self._say(ended, running, now)
+            self._say(lines, running, now)
+
+    def _count(self, now):
+        """ "; 3 of 8, about 6:40 left" once something of a known number has ended."""
+        path = self.folder / TOTAL
+        if not path.exists():
+            return ""
+        total, done = int(path.read_text()), len(self._ended)
+        began = min(job.started for job in self.jobs.values() if job.started is not None)
+        left = f", about {clock((now - began) / done * (total - done))} left" if done < total else ""
+        return f"; {done} of {total}{left}"
 
     def _redraw(self, ended, running):
         width = shutil.get_terminal_size().columns - 1
@@ -142,9 +157,10 @@ class Watcher:
         self._drawn = len(running)
         self.stream.flush()
 
-    def _say(self, ended, running, now):
-        for job in ended + running:
-            if job in ended or now - self._said.get(job.name, -QUIET) >= QUIET:
+    def _say(self, lines, running, now):
+        for job in running:
+            if now - self._said.get(job.name, -QUIET) >= QUIET:
                 self._said[job.name] = now
-                self.stream.write(job.line(now) + "\n")
+                lines = [*lines, job.line(now)]
+        self.stream.write("".join(f"{line}\n" for line in lines))
         self.stream.flush()

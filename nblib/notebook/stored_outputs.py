@@ -1,6 +1,8 @@
 """Outputs of a run stored in the notebook that was run: what a reader sees without running anything."""
 
 import json
+from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +30,19 @@ def store_outputs(notebook: Path, executed: Path) -> bool:
 
     Raises
     ------
-    ValueError where the copy's cells are not those of the notebook, or one was not run
+    ValueError where the copy's code is not that of the notebook, or a cell was not run
     """
     target, run = (nbformat.read(path, as_version=4) for path in (notebook, executed))
-    cells = [cell for cell in run.cells if INJECTED not in cell.metadata.get("tags", [])]
+    ran = [cell for cell in run.cells if cell.cell_type == "code" and INJECTED not in cell.metadata.get("tags", [])]
+    own = [cell for cell in target.cells if cell.cell_type == "code"]  # words may have changed since
     refuse_if(
-        [cell.source for cell in cells] != [cell.source for cell in target.cells],
+        [cell.source for cell in ran] != [cell.source for cell in own],
         f"{executed} was run before {notebook.name} was changed; run it again",
     )
-    count = 0
-    for cell, done in zip(target.cells, cells, strict=True):
+    for cell in target.cells:
         cell.metadata = nbformat.from_dict({name: value for name, value in cell.metadata.items() if name in KEPT})
-        if cell.cell_type != "code":
-            continue
+    count = 0
+    for cell, done in zip(own, ran, strict=True):
         refuse_if(done.execution_count is None and cell.source.strip(), f"{executed} has a cell that was not run")
         count += bool(cell.source.strip())
         cell.execution_count = count if cell.source.strip() else None
@@ -51,6 +53,36 @@ def store_outputs(notebook: Path, executed: Path) -> bool:
     before = notebook.read_bytes()
     text = nbformat.writes(target) + "\n"
     if text.encode() == before:
+        return False
+    notebook.write_text(text, encoding="utf-8")
+    return True
+
+
+def replace_shown(notebook: Path, begins: Mapping[str, str], images: Mapping[str, bytes]) -> bool:
+    """Put texts and pictures that are made elsewhere in the place of those that a run showed.
+
+    Parameters
+    ----------
+    begins : beginning of a shown Markdown text -> the text to show instead
+    images : beginning of a shown Markdown text -> PNG to show in place of the picture that follows it
+
+    Returns
+    -------
+    did the file change
+    """
+    content = nbformat.read(notebook, as_version=4)
+    for cell in content.cells:
+        picture = None
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if picture is not None and "image/png" in data:
+                data["image/png"], picture = b64encode(picture).decode(), None
+            shown = str(data.get("text/markdown", ""))
+            for start, text in begins.items():
+                if shown.startswith(start):
+                    data["text/markdown"], picture = text, images.get(start)
+    text = nbformat.writes(content) + "\n"
+    if text == notebook.read_text(encoding="utf-8"):
         return False
     notebook.write_text(text, encoding="utf-8")
     return True

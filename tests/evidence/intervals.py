@@ -6,17 +6,14 @@ of the notebooks' published records and the records of benchmarks, by name.
 
 import numpy as np
 
-from evidence import tables
-from evidence.claims import SHAPES_AIM, over_pairs
-from evidence.tables import across_seeds
-from evidence.trials import CLAIMED, MEDIAN, TRUE
+from evidence import compared
 from nblib.project.paths import NOTEBOOKS, benchmark_record, record_path
 from nblib.project.records import committed_result, read_json
 
 DETECTS = 0.5  # average precision from which attention counts as a detector
 BENCHMARKS = (
     *("wide", "network_injections", "injections", "wide_cnn", "multitaper"),
-    *("shapes", "energies", "scaling", "throughput", "log_tokens"),
+    *("scaling", "throughput", "log_tokens"),
 )
 PUBLISHED = [path.stem for path in NOTEBOOKS.glob("*.ipynb") if record_path("quick", path.stem).exists()]
 RECORDS = {name: committed_result(name)["metrics"] for name in PUBLISHED} | {
@@ -44,88 +41,39 @@ def value(records, *path, than=0.0):
     return [less(records, than)]
 
 
-def over_chance(records, layer):
-    """AUROC of attention in a layer, less that of a random score."""
-    return value(records, "04_attention_heatmaps", layer, "auroc", than=0.5)
-
-
 # ---- notebook 06 ----
 
 
-def ap(records, one, other):
-    """Paired difference of average precision on the same test spectra."""
-    return [ends(tables.paired_differences(records["06_benchmark"], [(one, other)])[one, other])]
+def against(records, quantity, one, other, **where):
+    """Paired difference of a quantity between two rows, each (trial, score); (method, "") without training."""
+    return [ends(compared.difference(records["06_benchmark"], quantity, one, other, **where))]
 
 
-def above_true_background(records):
-    """Every method above `true background` in the table, less it; the first row is the limit."""
-    names = list(tables.detection_table(records["06_benchmark"]))
-    return [interval for name in names[1 : names.index(TRUE)] for interval in ap(records, name, TRUE)]
+def measured(records, quantity, trial, score, than):
+    """A quantity of a row less a number."""
+    return [less(compared.span(records["06_benchmark"], trial, quantity, score), than)]
 
 
-def energies_kept(records):
-    """Errors of Ea and Eb on kept bins, less those on all bins."""
-    rows = tables.energy_table(records["06_benchmark"])
-    pairs = zip(rows["simulated labels, kept bins"], rows["all bins"], strict=True)
-    return [less(kept, before["iqm"]) for kept, before in pairs]
+def own_over_even(records, *trials):
+    """In-band error with a model's own attention less that with even weights on what its residual does not flag."""
+    pairs = [(compared.IN_BAND, (trial, "residual"), (trial, "residual")) for trial in trials]
+    return [span for pair in pairs for span in against(records, *pair, weights=("in_band", "in_band, even"))]
 
 
-def faithful(records, test, *trials):
-    """Ratios of a faithfulness test, less 1."""
-    table = tables.faithfulness_table(records["06_benchmark"])
-    return [less(table[trial][test], 1.0) for trial in trials]
-
-
-def over_median(records, family):
-    """AP on a family of the model trained on single lines, less that of the running median tuned on the family."""
+def below_limit(records):
+    """AP over the limit's of every method and row, less 1."""
     metrics = records["06_benchmark"]
-    span = across_seeds(metrics["trials"]["simulated labels"], "families", family, "ap")
-    return [less(span, metrics["baselines"]["families"][family][MEDIAN]["ap"])]
-
-
-def alone_over_median(records, family):
-    """AP on a family of the model trained on it, less that of the running median tuned on it."""
-    metrics = records["06_benchmark"]
-    span = across_seeds(tables.trained_on(metrics, family), "families", family, "ap")
-    return [less(span, metrics["baselines"]["families"][family][MEDIAN]["ap"])]
-
-
-def shapes_over_alone(records, *families):
-    """AP of the model trained on shapes over that of one trained on the family, less 1."""
-    metrics = records["06_benchmark"]
-    shapes = metrics["trials"]["shapes"]
-    return [
-        less(over_pairs(shapes, tables.trained_on(metrics, name), "families", name, "ap"), 1.0) for name in families
-    ]
-
-
-def in_band(records, trial):
-    """Error in noisy bins over that of the same seeds without a penalty, less 1."""
-    trials = records["06_benchmark"]["trials"]
-    return [less(over_pairs(trials[trial], trials["no penalty"], "in_band", "after"), 1.0)]
-
-
-def in_band_over_fit(records):
-    """Error in noisy bins over that of a fit with the known formula, less 1."""
-    metrics = records["06_benchmark"]
-    fit, left_out = (metrics["baselines"][name] for name in ("fit in-band", "fit in-band left_out"))
-    rows = [metrics["trials"][trial] for trial in CLAIMED]
-    return [less(across_seeds(row, "in_band", "after", over=fit, over_left_out=left_out), 1.0) for row in rows]
+    rows = (compared.methods(metrics) | compared.rows(metrics)).values()
+    return [less(row[compared.AP]["iqm"], 1 + 1e-9) for row in rows if row[compared.AP]]
 
 
 # ---- notebooks 01 to 05: one seed, but for the sweep's short runs ----
 
 
-def over_random(records, readout):
-    """AP of attention in a readout of notebook 01, less that of a random score."""
-    row = records["01_baseline_mask_prediction"][readout]["attention"]
-    return [less(row["ap"], row["prevalence"])]
-
-
-def restored(records):
-    """Error in noisy bins after restoration, less that before."""
-    row = records["01_baseline_mask_prediction"]["cls"]["in_band"]
-    return [less(row["after"], row["before"])]
+def restored(records, *readouts):
+    """Error in noisy bins after restoration, less that before, by readout of notebook 01."""
+    rows = [records["01_baseline_mask_prediction"][name]["in_band"] for name in readouts]
+    return [less(row["after"], row["before"]) for row in rows]
 
 
 def simple_restored(records):
@@ -143,19 +91,8 @@ def simple_detects(records):
 def short_detects(records, steered):
     """Largest AP of the short runs with `uniform_clean`, or of all others, less what counts as a detector."""
     rows = records["03_full_attention_regularizer"]["short"].items()
-    values = [row["attention"]["ap"] for name, row in rows if name.startswith("uniform_clean") == steered]
+    values = [row["ap"] for name, row in rows if name.startswith("uniform_clean") == steered]
     return [less(max(values), DETECTS)]
-
-
-def missed_noise(records):
-    """Noisy bins of the three spectra that are missed most, less those of all spectra."""
-    row = records["04_attention_heatmaps"]["misses"]
-    return [less(row["noisy bins, three worst"], row["noisy bins, all"])]
-
-
-def first_layer(records):
-    """AUROC of the first layer's attention, less 0.4: below, it looks at the noise."""
-    return value(records, "04_attention_heatmaps", "simulated labels layer 0", "auroc", than=0.4)
 
 
 def sweep_detects(records, *settings):
@@ -210,22 +147,6 @@ def multitaper(records, pair, *disturbances):
     """Share found by one method, less that of the other on the same series, at 1 % and at 5 % flagged."""
     rows = [row for name in disturbances for row in records["multitaper"]["found"][name].values()]
     return [(row[pair]["low"], row[pair]["high"]) for row in rows]
-
-
-def shapes_reached(records):
-    """The least ratio of each remedy, less the aim."""
-    rows = records["shapes"]["rows"].values()
-    return [less(min(entry["ratio"] for entry in row.values()), SHAPES_AIM) for row in rows]
-
-
-def ea_error(records, variant, score, rate):
-    """Mean error of Ea of one row and column, less the smallest of all others."""
-    means = {
-        (name, at): np.mean([row["Ea"] for row in seeds.values()])
-        for name, by_rate in records["energies"]["rows"][variant].items()
-        for at, seeds in by_rate.items()
-    }
-    return [less(means.pop((score, rate)), min(means.values()))]
 
 
 def apart_over_threads(records):

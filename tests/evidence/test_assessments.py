@@ -3,22 +3,14 @@
 import numpy as np
 import pytest
 
-from evidence.assessments import (
-    assess_elsewhere,
-    assess_energies,
-    assess_model,
-    assess_supervised,
-    by_position,
-    energies_on_kept,
-    kept_bins,
-    quick_assessment,
-)
+from evidence.assessments import energies_on_kept, quick_assessment
 from evidence.calibration import calibration, combined_score
+from evidence.closely import assess_closely, assess_supervised
 from evidence.supervised import train_supervised
 from evidence.test_sets import STRENGTHS, Sizes, at_strength, cells_above_half_maximum, noisy_cells, sizes_of
 from nblib import TrainConfig, train
 from nblib.assessment import held_out
-from nblib.prediction import SCORES
+from nblib.cells import kept_bins
 from nblib.project.profiles import PROFILES
 from nblib.simulation.noise import FAMILIES
 from nblib.simulation.physics import PUBLISHED_FREQS
@@ -31,27 +23,19 @@ TINY |= {"n_validation": 8}
 
 
 @pytest.mark.slow
-def test_a_model_is_assessed_whole(tmp_path, monkeypatch):
-    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
-    found = assess_model(train(TrainConfig(**TINY)), "single_line", SIZES)
-    assert set(found["energies"]) == {"kept bins", "bound, kept bins", "linear probe"}
-    assert set(found["strengths"]) == {f"{strength:g}" for strength in STRENGTHS}
-    assert 0 <= found["attention"]["false alarms at 5%"] <= 0.3
-    assert len(found["attention"]["ap_left_out"]) == len(found["residual"]["top1_left_out"]) == 20
-    assert np.isfinite(list(found["faithfulness"].values())).all()
-
-
-@pytest.mark.slow
-def test_a_model_is_looked_at_briefly_on_validation_and_elsewhere(tmp_path, monkeypatch):
-    """Planted bug: a point of a sweep judged on the test split."""
+def test_a_model_is_looked_at_closely_and_briefly(tmp_path, monkeypatch):
+    """Planted bugs: a point of a sweep judged on the test split; one score's alarms at the other's threshold."""
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
     result = train(TrainConfig(**TINY))
-    found = quick_assessment(result, "single_line", SIZES)
+    found = assess_closely(result, "single_line", SIZES)
+    assert set(found["strengths"]) == {f"{strength:g}" for strength in STRENGTHS}
+    assert all(0 <= row["false alarms at 5%"] <= 0.3 for row in found["alarms"].values())
+    assert found["alarms"]["attention"]["threshold at 5%"] != found["alarms"]["residual"]["threshold at 5%"]
+    assert np.isfinite(list(found["faithfulness"].values())).all()
+    brief = quick_assessment(result, "single_line", SIZES)
     truth = noisy_cells(held_out(result.config, "single_line", SIZES.n_tune, "validation"))
-    assert found["attention"]["prevalence"] == truth.mean()
-    assert 1 <= found["attention"]["tokens"] <= 150
-    elsewhere = assess_elsewhere(result, "single_line", SIZES)
-    assert set(elsewhere) == {"attention", "families", "positions"}
+    assert brief["attention"]["prevalence"] == truth.mean()
+    assert 1 <= brief["attention"]["tokens"] <= 150
 
 
 @pytest.mark.slow
@@ -59,21 +43,8 @@ def test_a_supervised_detector_is_assessed(tmp_path, monkeypatch):
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
     config = TrainConfig(**TINY | {"readout": "token", "steps": 1})
     found = assess_supervised(train_supervised("token_head", config), config, "single_line", SIZES)
-    assert set(found) == {"logit", "families", "positions", "strengths", "energies"}
-    assert 0 <= found["logit"]["false alarms at 5%"] <= 0.3
-
-
-def test_positions_split_by_where_the_noise_is():
-    """A score that knows the lower half alone. Planted bug: lines of the upper half counted below."""
-
-    def lower_half_oracle(data):
-        truth = noisy_cells(data).astype(float)
-        truth[:, 75:] = 0
-        return truth
-
-    found = by_position(lower_half_oracle, TrainConfig(), 200)
-    assert found["lower half"]["ap"] > 0.9
-    assert found["upper half"]["ap"] < 0.2
+    assert set(found) == {"logit", "energies"}
+    assert 0 <= found["logit"]["detected at 1%"] <= 1 and len(found["logit"]["ap_left_out"]) == 20
 
 
 def test_lower_lines_peak_in_the_lower_half():
@@ -91,17 +62,6 @@ def test_a_perfect_detector_mends_the_energies():
     perfect, blind = (energies_on_kept(data, flags, 60) for flags in (truth, np.zeros_like(truth)))
     assert (perfect["kept bins"] < 0.8 * blind["kept bins"]).all()
     assert (perfect["kept bins"] < 1.3 * perfect["bound, kept bins"]).all()
-
-
-def test_energies_leave_out_what_the_residual_flags(tmp_path, monkeypatch):
-    """Scores of an oracle in place of the residual's. Planted bugs: attention's; a threshold of the test's own."""
-    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
-    result = train(TrainConfig(**TINY))
-    monkeypatch.setitem(SCORES, "residual", lambda reading, widths: reading.truth * 1.0)
-    found = assess_energies(result, "single_line", SIZES)
-    data = held_out(result.config, "single_line", SIZES.n_test)
-    expected = energies_on_kept(data, noisy_cells(data), SIZES.n_energies)
-    assert all(np.array_equal(found[key], expected[key]) for key in expected)
 
 
 def test_lines_of_one_strength_peak_there_and_weak_ones_have_a_truth():

@@ -1,6 +1,7 @@
 """The benchmarks' scripts start both ways, and what they measure with works on the smallest sizes."""
 
 import importlib
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,6 +17,14 @@ from nblib.project.records import read_json, write_json
 
 NO_QUESTIONS = ("__init__", "script", "thresholds")  # the last has no options
 NAMES = {path.stem for path in (ROOT / "evidence" / "benchmarks").glob("*.py")}.difference(NO_QUESTIONS)
+
+
+def test_every_record_has_a_script_that_make_bench_runs():
+    """Planted bug: a record whose script is gone, so that nobody could measure it again."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    listed = re.search(r"^BENCHMARKS := (.*)$", makefile, re.MULTILINE)[1].split()
+    records = {path.stem for path in (ROOT / "records" / "benchmarks").glob("*.json")}
+    assert records <= set(listed) <= NAMES
 
 
 @pytest.mark.slow

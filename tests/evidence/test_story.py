@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from evidence import compared
+from evidence import compared, looks, story
+from evidence.aims import aims, verdict
 from evidence.assessments import standardised_attention
 from evidence.readings import assess_beyond, assess_readings, assess_region, found_at, restored_without_flagged
-from evidence.story import BEYOND_SEEDS, FIRST, TRIALS, reference_tasks, story_tasks
+from evidence.story import BEYOND_SEEDS, FIRST, LONG_LOOKS, TRIALS, reference_tasks, story_tasks
 from evidence.taught import WAYS, divergence, loss_of, residual_weights, train_taught
 from evidence.test_sets import Sizes
-from evidence.trials import LIMIT
 from nblib import TrainConfig
 from nblib.assessment import held_out
 from nblib.project.profiles import PROFILES
+from nblib.project.records import committed_result
 from nblib.training.loop import TrainResult
 
 SIZES = Sizes(n_test=30, n_tune=12, n_family=8, n_line_free=20, n_correlated=20, n_probe=100, n_energies=5)
@@ -34,8 +35,7 @@ def test_the_first_seeds_of_all_trials_come_first_and_no_profile_gets_more_than_
     """Planted bug: all ten seeds of the first trial before any of the second."""
     settings = PROFILES["quick"]
     tasks = story_tasks(settings, settings.training, "single_line", SIZES)
-    seeds = [seed for _, seed, _ in tasks]
-    begun = [seed >= FIRST for seed in seeds]
+    begun = [(seed >= FIRST, look in LONG_LOOKS) for _, seed, look in tasks]
     assert begun == sorted(begun)
     assert {trial for trial, seed, _ in tasks if seed == 0} == set(TRIALS)
     assert max(seed for _, seed, look in tasks if look == "beyond") == BEYOND_SEEDS - 1
@@ -45,7 +45,7 @@ def test_the_first_seeds_of_all_trials_come_first_and_no_profile_gets_more_than_
     halves = [tasks[f"{trial}, half the steps", 0, "readings"].config.steps for trial in ("label-free", "masked mean")]
     assert halves == [1000, 1000]
     references = reference_tasks(settings, settings.training, "single_line", SIZES)
-    assert references["held_out", "rivals"].config.pairs == "held_out"
+    assert references["held_out", "baselines"].config.pairs == "held_out"
 
 
 def test_standardised_attention_has_no_pattern_of_positions():
@@ -123,10 +123,11 @@ def a_look(ap, in_band, groups=20):
 @pytest.fixture
 def metrics():
     baselines = {
-        "methods": {LIMIT: {"ap": 0.99, "ap_left_out": [0.99] * 20}},
+        "methods": {compared.LIMIT: {"ap": 0.99, "ap_left_out": [0.99] * 20}},
         "fit in-band": 0.01,
         "fit in-band left_out": [0.01] * 20,
-        "energies": {"truly clean bins": [0.46, 0.2]},
+        "energies": {"truly clean bins": [0.46, 0.2], "bound, truly clean bins": [0.45, 0.2]},
+        compared.MEDIAN: {},
     }
     trials = {
         "residual attention": {str(seed): {"readings": a_look(0.98 + 0.001 * seed, 0.012)} for seed in range(4)},
@@ -143,7 +144,7 @@ def test_rows_are_over_the_limit_and_the_fit(metrics):
     assert row["seeds"] == 4
     assert row[compared.AP]["iqm"] == pytest.approx(0.9815 / 0.99)
     assert row[compared.IN_BAND]["iqm"] == pytest.approx(1.2)
-    assert row[compared.ENERGY]["iqm"] == pytest.approx(1.0)
+    assert row[compared.ENERGY]["iqm"] == pytest.approx(1.0) and np.isnan(row[compared.ENERGY]["low"])
 
 
 def test_differences_are_paired_by_seed(metrics):
@@ -154,6 +155,75 @@ def test_differences_are_paired_by_seed(metrics):
     assert found["iqm"] == pytest.approx(0.02)
     assert found["high"] - found["low"] < 1e-9
     assert compared.difference(metrics, compared.IN_BAND, *pair)["iqm"] == pytest.approx(-0.4)
+
+
+def test_a_difference_from_a_method_without_training_has_its_spectra(metrics):
+    """Planted bug: an interval over seeds alone where the method's own groups of spectra are not known."""
+    score = {"ap": 0.97, "ap_left_out": [0.97] * 20, "detected at 1%": 0.95}
+    metrics["references"][compared.MAIN]["rivals"] = {"spline": {"score": score}}
+    pair = ("residual attention", "residual"), ("spline", "")
+    found = compared.difference(metrics, compared.AP, *pair)
+    assert found["iqm"] == pytest.approx(0.0115) and np.isfinite(found["low"])
+    assert np.isnan(compared.difference(metrics, compared.FOUND, *pair)["low"])
+
+
+def test_rows_are_read_on_their_own_test_and_without_ties(metrics):
+    """Planted bug: the region's in-band error over the interleaved test's fit; weights of 0 and 1 as a score."""
+    look = {"readings": a_look(0.98, 0.012) | {"attention": a_look(0.98, 0.012)["residual"]}}
+    metrics["trials"] |= {"residual attention, region left out": {"0": look}, "masked mean": {"0": look}}
+    assert "masked mean, residual" in compared.rows(metrics) and "masked mean, attention" not in compared.rows(metrics)
+    assert not [name for name in compared.rows(metrics) if "region" in name]
+    with pytest.raises(ValueError, match="found at 1 % of running median is not recorded"):
+        compared.difference(metrics, compared.FOUND, ("label-free", "residual"), (compared.MEDIAN, ""))
+
+
+def test_an_aim_is_met_missed_or_not_measured(metrics):
+    """Planted bugs: the lower end alone looked at for a question mark; what was not measured counted as missed."""
+    what = "residual attention, residual: in-band / fit"  # at most 1.3
+    words = {}
+    for middle, spread in ((0.0110, 0.0), (0.0129, 0.002), (0.0131, 0.002), (0.0150, 0.0)):
+        for seed, row in metrics["trials"]["residual attention"].items():
+            row["readings"] = a_look(0.98, middle + spread * (int(seed) % 2 - 0.5))
+        rows = {row["what"]: row for row in aims(metrics)}
+        words[middle] = verdict(rows[what])
+    assert list(words.values()) == ["met", "met?", "MISSED?", "MISSED"]
+    assert rows[what]["target"] == "<= 1.3"
+    assert not [name for name in rows if "erased" in name or "taught" in name or "bank" in name]
+
+
+def test_the_way_that_is_claimed_is_the_best_on_validation():
+    """Planted bug: the way that was measured first."""
+    ways = committed_result("06_benchmark")["metrics"]["references"].get("ways", {})
+    assert not ways or max(ways, key=lambda way: ways[way]["attention"]["ap"]) == story.CHOSEN_WAY
+
+
+def test_a_family_alone_is_the_model_trained_on_it(metrics):
+    """Planted bug: the ratio to the model trained on single lines."""
+    row = {"families": {"vibration": {"own widths": {"ap": 0.9}}}}
+    trials = metrics["trials"]
+    trials["residual attention, shapes"] = {"0": {"beyond": row}}
+    assert looks.over_alone(metrics, "residual attention, shapes", "vibration", "own widths") is None
+    alone = {"families": {"vibration": {"own widths": {"ap": 0.95}}}}
+    trials["residual attention, vibration alone"] = {"0": {"families": alone}}
+    ratio = looks.over_alone(metrics, "residual attention, shapes", "vibration", "own widths")
+    assert ratio["iqm"] == pytest.approx(0.9 / 0.95)
+
+
+def test_what_is_kept_is_not_measured_again_and_time_ends_it(tmp_path, monkeypatch):
+    """Planted bug: the time looked at before what is kept, so that a late run found nothing."""
+    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
+    tasks = story_tasks(PROFILES["smoke"], PROFILES["smoke"].training, "single_line", SIZES)
+    begun = []
+    monkeypatch.setattr(story, "load_or_run", lambda task: begun.append(task) or {"task": task.path.stem})
+    monkeypatch.setattr(story, "map_side_by_side", lambda function, items: [function(item) for item in items])
+    story.measure(tasks)
+    assert sorted(task.path.stem for task in begun) == sorted(task.path.stem for task in tasks.values())
+    first, *others = tasks.values()
+    monkeypatch.setattr(story, "is_kept", lambda task: task == first)
+    begun.clear()
+    story.measure(tasks, minutes=1e-9)
+    assert begun == []
+    assert list(story.nested(tasks)) == ["residual attention"]
 
 
 # ---- attention that is taught ----

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from nblib.__main__ import main
-from nblib.notebook.outputs import neutral, show_table
+from nblib.notebook.outputs import neutral, show_table, write_grid
 from nblib.notebook.parameters import typed_parameters
 from nblib.project.paths import NOTEBOOKS, ROOT
 from nblib.project.records import committed_result, flatten, quote, write_json
@@ -77,6 +77,23 @@ def test_a_grid_is_two_tables_one_to_read_and_one_that_holds_all(tmp_path, capsy
     said = capsys.readouterr().out
     assert "5           log_odds" in said
     assert said.rstrip().endswith(f"{table}; everything: {table.with_name('my_grid_all.csv')}")
+
+
+def test_seeds_of_a_grid_are_averaged_in_the_table_to_read(tmp_path):
+    """Planted bug: seeds of different penalties averaged together."""
+    paths = []
+    for penalty, seed, ap in (("mass", 0, 0.2), ("mass", 1, 0.4), ("log_odds", 0, 0.8), ("log_odds", 1, 0.6)):
+        record = {"parameters": {"regularizer": penalty, "seed": seed}, "metrics": {"ap": ap}, "commit": "abc"}
+        (tmp_path / f"{penalty}{seed}").mkdir()
+        paths.append(write_json(tmp_path / f"{penalty}{seed}" / "result.json", record))
+    table = tmp_path / "grid.csv"
+    write_grid(table, paths)
+    rows = read_csv(table)
+    assert [(row["regularizer"], row["seeds"], float(row["ap"])) for row in rows] == [
+        ("mass", "2", pytest.approx(0.3)),
+        ("log_odds", "2", pytest.approx(0.7)),
+    ]
+    assert len(read_csv(table.with_name("grid_all.csv"))) == 4
 
 
 def test_a_table_is_shown_with_four_digits_and_without_what_is_missing(tmp_path):

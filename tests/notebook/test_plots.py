@@ -20,21 +20,15 @@ POINT = {"ap": SPAN, "masked": SPAN}
 CALLS = {
     "plot_psd": lambda ax: plots.plot_psd(FREQS, {"measured": 1 / FREQS, "true": 2 / FREQS}, NOISY, ax=ax),
     "plot_ratio": lambda ax: plots.plot_ratio(FREQS, NOISY * 1.0, 0.25, "line", ax=ax),
-    "plot_interval_counts": lambda ax: plots.plot_interval_counts(np.arange(31), ax=ax),
     "plot_loss_curves": lambda ax: plots.plot_loss_curves(HISTORY, 0.01, ax=ax),
-    "plot_mass": lambda ax: charts.plot_mass({"mean": HISTORY}, 0.03, ax=ax),
     "plot_attention_row": lambda ax: plots.plot_attention_row(FREQS, ROWS, NOISY, ax=ax),
     "plot_heatmap": lambda ax: plots.plot_heatmap(ROWS, FREQS, ax=ax),
     "plot_weights": lambda ax: plots.plot_weights(np.full((151, 151), 1 / 151), FREQS, ax=ax),
-    "plot_roc": lambda ax: charts.plot_roc(SCORES, TRUTH, ax=ax),
     "plot_front": lambda ax: charts.plot_front({"mean": [POINT, POINT]}, POINT, {"token": POINT}, (1, 10), ax=ax),
     "plot_gradients": lambda ax: charts.plot_gradients(FREQS / 3001, {"mean": FREQS}, 0.03, ax=ax),
     "plot_spans": lambda ax: charts.plot_spans({"a": SPAN, "b": SPAN}, {"chance": 0.1}, "AP", ax=ax),
     "plot_curves": lambda ax: charts.plot_curves({"a": {0.5: SPAN, 2.0: SPAN}}, "Strength", "AP", ax=ax),
-    "plot_shares": lambda ax: charts.plot_shares({"a": {"x": 0.5, "y": 1.0}}, "share", ax=ax),
     "plot_distances": lambda ax: charts.plot_distances({"a": SPAN, "limit": SPAN | {"iqm": 0.9}}, 0.9, "AP", ax=ax),
-    "plot_groups": lambda ax: charts.plot_groups({"x": {"a": 0.5}, "y": {"a": 1.0}}, "AP", ax=ax),
-    "plot_precision_recall": lambda ax: charts.plot_precision_recall(SCORES, TRUTH, ax=ax),
 }
 
 
@@ -59,11 +53,10 @@ def test_a_plot_labels_its_axes_and_draws_where_it_is_told(name):
     ax = plt.subplots()[1]
     assert CALLS[name](ax) is ax
     for axes in (own, ax):
-        assert axes.get_xlabel() or name in ("plot_shares", "plot_groups")  # there rows and columns have names
+        assert axes.get_xlabel()
         assert axes.get_ylabel() or name in (
             "plot_scores",
             "plot_spans",
-            "plot_shares",
             "plot_distances",
         )  # the methods are named
     over_frequency = ("plot_psd", "plot_ratio", "plot_attention_row", "plot_heatmap", "plot_weights")
@@ -117,12 +110,6 @@ def test_distances_leave_out_the_limit_and_turn_the_interval():
     assert ax.containers[0][0].get_xydata().tolist() == [pytest.approx([0.4, 0.0])]
 
 
-def test_curves_of_a_perfect_score_reach_the_corner():
-    roc, precision = lines(CALLS["plot_roc"](None))["perfect"], lines(CALLS["plot_precision_recall"](None))["perfect"]
-    assert roc[1][roc[0] <= 1e-5].max() == 1
-    assert precision[1][precision[0] == 1].max() == 1
-
-
 def test_spans_stand_where_they_should_and_know_missing_ends():
     """Planted bug: low and high swapped."""
     ax = CALLS["plot_spans"](None)
@@ -131,8 +118,3 @@ def test_spans_stand_where_they_should_and_know_missing_ends():
     assert segments[0][0].tolist() == pytest.approx([0.4, 0.0])
     assert segments[0][1].tolist() == pytest.approx([0.5, 0.0])
     assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
-
-
-def test_a_table_of_shares_says_its_numbers():
-    texts = [text.get_text() for text in CALLS["plot_shares"](None).texts]
-    assert texts == ["0.50", "1.00"]

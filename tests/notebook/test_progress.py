@@ -3,7 +3,7 @@
 import io
 import json
 
-from nblib.notebook.progress import Job, Watcher, clock
+from nblib.notebook.progress import TOTAL, Job, Watcher, clock
 from nblib.project import progress
 
 
@@ -77,6 +77,21 @@ def test_a_terminal_is_rewritten_and_a_file_is_not_flooded(tmp_path):
     assert terminal.getvalue().count("\x1b[1A") == 60
     assert terminal.getvalue().count("done after") == 1
     assert file.getvalue().splitlines() == ["a: One, 0:00 so far", "a: One, 0:30 so far", "a: done after 1:00"]
+
+
+def test_points_of_a_grid_are_counted_as_they_end(tmp_path):
+    """Planted bug: the time left from the last point alone."""
+    stream = io.StringIO()
+    (tmp_path / TOTAL).write_text("4")
+    watcher = Watcher(tmp_path, stream)
+    write(tmp_path / "a.progress", (0.0, {"section": "x"}), (60.0, {"state": "done"}))
+    watcher.update(60.0)
+    write(tmp_path / "b.progress", (60.0, {"section": "x"}), (100.0, {"state": "done"}))
+    watcher.update(100.0)
+    assert stream.getvalue().splitlines() == [
+        "a: done after 1:00; 1 of 4, about 3:00 left",
+        "b: done after 0:40; 2 of 4, about 1:40 left",
+    ]
 
 
 def test_events_go_where_the_variable_says(tmp_path, monkeypatch):

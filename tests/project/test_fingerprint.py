@@ -241,8 +241,8 @@ def test_a_table_of_which_nothing_is_told_counts_whole():
 
 def test_judging_code_is_part_of_a_tasks_name_and_training_code_of_its_training(copy):
     def paths():
-        tasks = [Task("whole", PLAIN, "vibration", SIZES), Task("quick", PLAIN, "vibration", SIZES)]
-        tasks.append(Task("whole", TrainConfig(readout="token"), "vibration", SIZES, "cnn"))
+        tasks = [Task("readings", PLAIN, "vibration", SIZES), Task("quick", PLAIN, "vibration", SIZES)]
+        tasks.append(Task("readings", TrainConfig(readout="token"), "vibration", SIZES, "cnn"))
         return [task.path.name for task in tasks]
 
     before = paths()
@@ -259,12 +259,14 @@ def test_the_evidences_code_counts_where_it_judges(copy):
     before = task.path.name
     copy.edit("evidence/assessments.py", '"masked": masked_prediction', '"hidden": masked_prediction')
     assert task.path.name != before
-    assert any(name.startswith("evidence.assessments:") for name in code_behind("evidence.assessments:assess_model"))
+    assert any(
+        name.startswith("evidence.assessments:") for name in code_behind("evidence.assessments:quick_assessment")
+    )
 
 
 def test_adding_a_score_leaves_published_tasks_valid(copy):
     """Planted bug: every registered score part of every task's name."""
-    task = Task("whole", PLAIN, "vibration", SIZES)
+    task = Task("readings", PLAIN, "vibration", SIZES)
     before = task.path.name
     try:
         _with(score, "score_of_tests")

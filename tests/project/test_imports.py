@@ -15,7 +15,7 @@ def test_a_notebook_runs_what_it_imports_directly_or_not():
     assert {"nblib/__init__.py", "nblib/notebook/plots.py"} <= found
     others = {"evidence/pages/publish.py", "evidence/pages/readme.py", "nblib/notebook/outputs.py", "nblib/__main__.py"}
     assert not others & found
-    assert {"evidence/trials.py", "evidence/tasks.py"} <= names(NOTEBOOKS / "06_benchmark.ipynb")
+    assert {"evidence/story.py", "evidence/tasks.py"} <= names(NOTEBOOKS / "06_benchmark.ipynb")
 
 
 def test_imports_inside_functions_count(tmp_path):
