@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from nblib.project.extras import EXTRAS, what_to_install
+from nblib.project.steps import STEPS
 
 if TYPE_CHECKING:
     from nblib.attention import AttentionWithWeights
@@ -45,6 +46,7 @@ HOMES = {
     "train": "nblib.training.loop",
     "train_many": "nblib.training.loop",
 }
+STEPS["fit_detection"] = ("nblib.workbench.fit", "fit_detection")  # Detection.fit(), of a room above its own
 GONE = ("analysis", "detection", "evaluation", "reporting", "spectra")  # importing one says where its parts are
 
 __all__ = [

@@ -16,6 +16,7 @@ COMMANDS = {
     "detect": ("nblib.measured.command", "detect_command", "flag what is contaminated in spectra of your own"),
     "fit": ("nblib.workbench.command", "fit_command", "corner frequencies of spectra, with and without the flags"),
     "arrhenius": ("nblib.workbench.series", "arrhenius_command", "activation energies from a folder of temperatures"),
+    "report": ("nblib.workbench.report", "report_command", "flags, fits and energies of a folder as one page"),
     "train": ("nblib.training.command", "train_command", "train one model, alone or under torchrun"),
     "run": ("nblib.notebook.commands", "run_command", "execute a notebook with parameters"),
     "grid-table": ("nblib.notebook.commands", "grid_table_command", "join the records of a grid of runs as CSV"),

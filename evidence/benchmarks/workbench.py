@@ -1,117 +1,66 @@
 """Corner frequencies and activation energies against the truth of simulated devices.
 
 Spectra: the share with a Lorentzian where there is none, the right number, the error of the corner frequencies and the
-coverage of their intervals, by contamination and by the bins that are kept. Series: the energy over ten temperatures
-from the bins kept by the detector and from all bins, and the coverage of its interval. Each draw is written as it is
-done; a second call goes on from there. Writes runs/benchmarks/workbench.json.
+coverage of their intervals, by contamination and by the way that they are fitted. Series: the energy over ten
+temperatures and the coverage of its interval. Each draw is written as it is done; a second call goes on from there, for
+the same code. Writes runs/benchmarks/workbench.json, which says where draws are missing.
 """
 
 import json
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from evidence.benchmarks.script import options, write_record
-from evidence.device_series import CONTAMINATION, ENERGY, TEMPERATURES, Simulated, draw_series, draw_spectrum
-from nblib import Fit, NoiseDetector, arrhenius, fit_spectrum
+from evidence.corner_errors import SEGMENTS, of_series, of_spectrum
+from evidence.device_series import CONTAMINATION, ENERGY
+from nblib import NoiseDetector
+from nblib.project.fingerprint import fingerprint
+from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import benchmark_result
 
-FIRST_SEED = {"spectra": 5000, "series": 1000}  # not used while the fit was written
-SEGMENTS = (10, 30, 100)
-SERIES_SEGMENTS = 30
-LEFT = 0.02  # external power over S of a truly clean bin
+FIRST_SEED = {"spectra": 5000, "nulls": 9000, "hard": 7000, "series": 1000}  # not used while the fit was written
 FACTOR = 2.0  # a corner further off is wrong
-ESTIMATORS = ("welch", "welch_hann")
-HANN_OVERLAP = 36.0  # K over K / (1 + 2 (1 - 1/K) / 36): averages of half-overlapping Hann segments
+LEVELS = (0.5, 0.68, 0.95)
+AT_ONCE = 8  # draws between two looks at the clock
+RESAMPLED = 2000
+CODE = ("evidence.corner_errors:of_spectrum", "evidence.corner_errors:of_series")
 
 
-def effective(n_segments: float, estimator: str) -> float:
-    """K that the scatter of an estimate has."""
-    return n_segments / (1 + 2 * (1 - 1 / n_segments) / HANN_OVERLAP) if estimator == "welch_hann" else n_segments
+def asked_draws(asked) -> list[tuple[str, dict, int]]:
+    """Cell, its parameters and seed of every draw, so ordered that a run which was cut short has some of each."""
+    plain = {"axis": "linear", "estimator": "welch", "hard": False, "null": False}
+    cells = []
+    for kind in CONTAMINATION:
+        cells.append((f"series, {kind}", {"kind": kind}, "series", asked.series, asked.rival_series))
+        for axis in ("linear", "log"):
+            one = plain | {"kind": kind, "axis": axis}
+            cells.append((f"spectra, {kind}, {axis}", one, "spectra", asked.spectra, asked.rivals))
+            cells.append((f"hard, {kind}, {axis}", one | {"hard": True}, "hard", asked.hard, 0))
+            if kind != "humps":
+                cells.append((f"nulls, {kind}, {axis}", one | {"null": True}, "nulls", asked.nulls, 0))
+    hann = plain | {"kind": "clean", "estimator": "welch_hann"}
+    cells.append(("spectra, Hann, linear", hann, "spectra", asked.spectra, 0))
+    cells.append(("nulls, Hann, linear", hann | {"null": True}, "nulls", 2 * asked.nulls, 0))
+    found = []
+    for cell, given, seeds, number, rivals in cells:
+        for at in range(number):
+            found.append((at / number, cell, given | {"rivals": at < rivals}, FIRST_SEED[seeds] + at))
+    return [draw[1:] for draw in sorted(found, key=lambda draw: draw[0])]
 
 
-def of_spectrum(seed: int, contamination: str, axis: str, estimator: str, detector: NoiseDetector) -> dict:
-    """One spectrum, fitted on the bins that the detector keeps and on the truly clean ones."""
-    segments = SEGMENTS[(seed // 3) % len(SEGMENTS)]
-    drawn = draw_spectrum(seed, seed % 3, contamination, axis, segments, estimator)
-    k = effective(segments, estimator)
-    found = detector.detect(drawn.freqs, drawn.psd, k)
-    ours = fit_spectrum(drawn.freqs, drawn.psd, k, ~found.flagged)
-    rows = {"ours": _row(ours, ours.kept, drawn), "all bins": _row(ours, ours.all_bins, drawn)}
-    if contamination != "clean":
-        true = fit_spectrum(drawn.freqs, drawn.psd, k, drawn.external < LEFT)
-        rows["true bins"] = _row(true, true.kept, drawn)
-    return {"truth": list(drawn.corners), "rows": rows}
-
-
-def _row(fit: Fit, found, drawn: Simulated) -> dict:
-    """Number of corners, gate, and for each true corner the nearest: its ln error, is it in its interval."""
-    errors, covered = [], []
-    for corner in drawn.corners:
-        if not found.corners:
-            continue
-        nearest = min(found.corners, key=lambda term: abs(np.log(term.value / corner)))
-        errors.append(float(np.log(nearest.value / corner)))
-        covered.append(bool(nearest.low <= corner <= nearest.high))
-    return {"number": len(found.corners), "described": found.described, "errors": errors, "covered": covered}
-
-
-def of_series(seed: int, contamination: str, detector: NoiseDetector) -> dict:
-    """Ten temperatures of one device: the energy of the first trap, from the bins kept and from all bins."""
-    series = draw_series(seed, contamination, n_segments=SERIES_SEGMENTS)
-    fits = []
-    for drawn in series:
-        found = detector.detect(drawn.freqs, drawn.psd, SERIES_SEGMENTS)
-        fits.append(fit_spectrum(drawn.freqs, drawn.psd, SERIES_SEGMENTS, ~found.flagged))
-    result = arrhenius(fits, TEMPERATURES)
-    rows: dict[str, dict | None] = {}
-    for name, traps in (("ours", result.kept), ("all bins", result.all_bins)):
-        if traps:
-            trap = traps[0]
-            rows[name] = {"energy": trap.energy, "low": trap.low, "high": trap.high, "corners": len(trap.points)}
-        else:
-            rows[name] = None
-    return {"rows": rows, "traps": len(result.kept), "described": sum(result.described)}
-
-
-def summary_of_spectra(draws: list[dict]) -> dict:
-    """What the draws of one cell say, by the bins kept."""
-    found = {}
-    for name in draws[0]["rows"]:
-        rows = [draw["rows"][name] for draw in draws]
-        errors = np.abs([error for row in rows for error in row["errors"]])
-        covered = [inside for row in rows for inside in row["covered"]]
-        empty = [row for row, draw in zip(rows, draws, strict=True) if not draw["truth"]]
-        right = sum(row["number"] == len(draw["truth"]) for row, draw in zip(rows, draws, strict=True))
-        found[name] = {
-            "spectra": len(rows),
-            "lorentzian where there is none": share(sum(row["number"] > 0 for row in empty), len(empty)),
-            "right number": share(right, len(rows)),
-            "median abs ln error": float(np.median(errors)),
-            "off by more than 2": share(int((errors > np.log(FACTOR)).sum()), len(errors)),
-            "covered": share(sum(covered), len(covered)),
-            "gate fires": share(sum(not row["described"] for row in rows), len(rows)),
-        }
-    return found
-
-
-def summary_of_series(draws: list[dict]) -> dict:
-    """Median energy, median error and coverage, by the bins kept."""
-    found = {}
-    for name in ("ours", "all bins"):
-        rows = [draw["rows"][name] for draw in draws if draw["rows"][name]]
-        energies = np.array([row["energy"] for row in rows])
-        covered = sum(row["low"] <= ENERGY <= row["high"] for row in rows)
-        found[name] = {
-            "series": len(draws),
-            "with an energy": len(rows),
-            "median energy [eV]": float(np.median(energies)) if len(rows) else None,
-            "median abs error [eV]": float(np.median(np.abs(energies - ENERGY))) if len(rows) else None,
-            "covered": share(covered, len(rows)),
-            "corners": float(np.mean([row["corners"] for row in rows])) if rows else None,
-        }
-    return found
+def drawn(draw: tuple[str, dict, int], code: str) -> dict:
+    """What one draw found, with its key."""
+    cell, given, seed = draw
+    detector = NoiseDetector()
+    if cell.startswith("series"):
+        found = of_series(given["kind"], seed, given["rivals"], detector)
+    else:
+        found = of_spectrum(given, seed, detector)
+    return {"cell": cell, "seed": seed, "code": code, **found}
 
 
 def share(count: int, total: int) -> dict | None:
@@ -122,12 +71,80 @@ def share(count: int, total: int) -> dict | None:
     return {"count": count, "of": total, "share": count / total, "low": ends.low, "high": ends.high}
 
 
-def _kept(path: Path) -> dict[str, dict]:
-    """Draws that were done, by their key."""
+def summary_of_spectra(draws: list[dict]) -> dict:
+    """What the draws of one cell say, by the way that they were fitted."""
+    found = {}
+    for way in dict.fromkeys(way for draw in draws for way in draw["rows"]):
+        pairs = [(draw, draw["rows"][way]) for draw in draws if way in draw["rows"]]
+        errors = np.abs([error for _, row in pairs for error in row["errors"]])
+        steps = np.array([step for _, row in pairs for step in row.get("steps", ())])
+        passed = np.abs([error for _, row in pairs if row.get("described") for error in row["errors"]])
+        empty = [row for draw, row in pairs if not draw["truth"]]
+        right = sum(row["number"] == len(draw["truth"]) for draw, row in pairs)
+        summary = {
+            "spectra": len(pairs),
+            "lorentzian where there is none": share(sum(row["number"] > 0 for row in empty), len(empty)),
+            "right number": share(right, len(pairs)),
+            "median abs ln error": float(np.median(errors)) if len(errors) else None,
+            "off by more than 2": share(int((errors > np.log(FACTOR)).sum()), len(errors)),
+        }
+        if "described" in pairs[0][1]:
+            ends = {level: norm.ppf(0.5 + level / 2) for level in LEVELS}
+            summary["covered"] = {
+                f"{level:.0%}": share(int((steps < end).sum()), len(steps)) for level, end in ends.items()
+            }
+            summary["gate fires"] = share(sum(not row["described"] for _, row in pairs), len(pairs))
+            summary["off by more than 2, gate passed"] = share(int((passed > np.log(FACTOR)).sum()), len(passed))
+        found[way] = summary | {"error over ours": over_ours(pairs, "ours"), "error over clean bins": None}
+        if way == "ours" and any("truly clean bins" in draw["rows"] for draw in draws):
+            found[way]["error over clean bins"] = over_ours(pairs, "truly clean bins")
+    found["bound"] = float(np.median([0.6745 * one for draw in draws for one in draw["bound"]] or [np.nan]))
+    return found
+
+
+def over_ours(pairs: list[tuple[dict, dict]], other: str) -> dict | None:
+    """Median error of a way over that of another on the same corners, with a bootstrap interval over spectra."""
+    both = [
+        (np.abs(row["errors"]), np.abs(draw["rows"][other]["errors"])) for draw, row in pairs if other in draw["rows"]
+    ]
+    both = [(one, two) for one, two in both if len(one) == len(two) > 0]
+    if len(both) < 2:
+        return None
+    rng = np.random.default_rng(0)
+
+    def ratio(places):
+        one, two = (np.concatenate([both[place][side] for place in places]) for side in (0, 1))
+        return float(np.median(one) / np.median(two))
+
+    drawn_again = [ratio(rng.integers(0, len(both), len(both))) for _ in range(RESAMPLED)]
+    low, high = np.quantile(drawn_again, [0.025, 0.975])
+    return {"ratio": ratio(range(len(both))), "low": float(low), "high": float(high), "spectra": len(both)}
+
+
+def summary_of_series(draws: list[dict]) -> dict:
+    """Median energy, median error and coverage, by the way that the spectra were fitted."""
+    found = {}
+    for way in dict.fromkeys(way for draw in draws for way in draw["rows"]):
+        own = [draw["rows"][way] for draw in draws if way in draw["rows"]]
+        rows = [row for row in own if row]
+        energies = np.array([row["energy"] for row in rows])
+        found[way] = {
+            "series": len(own),
+            "with an energy": len(rows),
+            "median energy [eV]": float(np.median(energies)) if len(rows) else None,
+            "median abs error [eV]": float(np.median(np.abs(energies - ENERGY))) if len(rows) else None,
+            "covered": share(sum(row["low"] <= ENERGY <= row["high"] for row in rows), len(rows)),
+            "corners": float(np.mean([row["corners"] for row in rows])) if rows else None,
+        }
+    return found
+
+
+def _done(path: Path, code: str) -> dict[tuple[str, int], dict]:
+    """Draws that the same code has done."""
     if not path.is_file():
         return {}
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-    return {row["key"]: row for row in rows}
+    return {(row["cell"], row["seed"]): row for row in rows if row["code"] == code}
 
 
 def main() -> None:
@@ -135,39 +152,38 @@ def main() -> None:
     asked = options(
         __file__,
         __doc__,
-        spectra=(400, "of each contamination, on the linear axis and on the logarithmic one"),
-        hann=(400, "clean spectra of half-overlapping Hann segments, linear axis"),
+        spectra=(400, "of each contamination, on the linear axis and on the logarithmic one, and of Hann segments"),
+        nulls=(140, "more spectra without a Lorentzian, of each axis"),
+        hard=(60, "spectra of the harder set, each contamination and axis"),
+        rivals=(60, "of the spectra are fitted in the other ways too"),
         series=(100, "devices of each contamination"),
-        contamination={"nargs": "+", "default": list(CONTAMINATION), "choices": CONTAMINATION},
+        rival_series=(40, "of the series are fitted in the other ways too"),
+        minutes=(0.0, "after which the record is written with what there is; 0: until all is done"),
     )
-    path, detector = benchmark_result(Path(__file__).stem).with_suffix(".jsonl"), NoiseDetector()
-    done = _kept(path)
+    code, started = fingerprint(*CODE), time.monotonic()
+    path = benchmark_result(Path(__file__).stem).with_suffix(".jsonl")
     path.parent.mkdir(parents=True, exist_ok=True)
-    cells: dict[str, list[dict]] = {}
-
-    def draw(cell, seed, measure):
-        key = f"{cell}, seed {seed}"
-        if key not in done:
-            done[key] = {"key": key, **measure()}
+    done, wanted = _done(path, code), asked_draws(asked)
+    waiting = [draw for draw in wanted if (draw[0], draw[2]) not in done]
+    while waiting and not 0 < asked.minutes < (time.monotonic() - started) / 60:
+        now, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+        for row in map_side_by_side(partial(drawn, code=code), now):
+            done[row["cell"], row["seed"]] = row
             with path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(done[key]) + "\n")
-        cells.setdefault(cell, []).append(done[key])
-
-    for kind in asked.contamination:
-        for seed in range(FIRST_SEED["series"], FIRST_SEED["series"] + asked.series):
-            draw(f"series, {kind}", seed, lambda seed=seed, kind=kind: of_series(seed, kind, detector))
-    places = [(kind, axis, "welch", asked.spectra) for kind in asked.contamination for axis in ("linear", "log")]
-    for kind, axis, estimator, number in [*places, ("clean", "linear", "welch_hann", asked.hann)]:
-        for seed in range(FIRST_SEED["spectra"], FIRST_SEED["spectra"] + number):
-            given = (seed, kind, axis, estimator, detector)
-            draw(f"spectra, {kind}, {axis}, {estimator}", seed, lambda given=given: of_spectrum(*given))
+                stream.write(json.dumps(row) + "\n")
+        print(f"{len(wanted) - len(waiting)} of {len(wanted)} draws", flush=True)
+    cells: dict[str, list[dict]] = {}
+    for cell, _, seed in wanted:
+        if (cell, seed) in done:
+            cells.setdefault(cell, []).append(done[cell, seed])
     found = {
         cell: summary_of_series(draws) if cell.startswith("series") else summary_of_spectra(draws)
         for cell, draws in cells.items()
     }
-    for cell, rows in found.items():
-        print(cell, json.dumps(rows, indent=1), flush=True)
-    write_record(__file__, {"first_seed": FIRST_SEED, "energy": ENERGY, "segments": SEGMENTS, "cells": found})
+    seconds = [row["seconds"] for draws in cells.values() for row in draws if "seconds" in row]
+    record = {"first_seed": FIRST_SEED, "energy": ENERGY, "segments": SEGMENTS, "missing draws": len(waiting)}
+    record |= {"seconds of a fit": {"median": float(np.median(seconds)), "90 %": float(np.quantile(seconds, 0.9))}}
+    write_record(__file__, record | {"asked": vars(asked), "code": code, "cells": found})
 
 
 if __name__ == "__main__":

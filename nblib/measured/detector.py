@@ -216,6 +216,7 @@ def _detection(freqs, psd, plan, scored: Scored, limits: Limits, humps, false_al
         white.estimated,
         messages,
         scored.attention,
+        white.n_segments,
     )
 
 

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -13,13 +14,13 @@ from nblib.measured.joint import MOST_CURVES, SHARED, Row, SharedLine, shared_li
 from nblib.measured.products import MAKER
 from nblib.style import ACCENT, BACKGROUND, FLAGGED, SPECTRUM
 
-TEMPLATE = "page.html.j2"
+TEMPLATE = Path(__file__).parent / "page.html.j2"
 PANEL = 40  # spectra a figure
 ROW_DB = 20.0  # between the base lines of neighbouring spectra
 MOST_LABELS = 14  # shared lines that are named in the figure
 
 
-def page(rows: Sequence[Row], title: str, figures: bool = True) -> str:
+def page(rows: Sequence[Row], title: str, figures: bool = True, template: Path = TEMPLATE, **more: Any) -> str:
     """The page as HTML, one file without links to the outside.
 
     Parameters
@@ -27,25 +28,29 @@ def page(rows: Sequence[Row], title: str, figures: bool = True) -> str:
     rows : one a spectrum, and one a file that was not read
     title : of the page
     figures : draw the spectra
+    template, more : one that extends page.html.j2, and what it shows in addition
     """
     found = [row for row in rows if not row.problem]
     shared = shared_lines(found)
     common = [line for line in shared if line.count >= max(2, SHARED * len(found))]
     drawn = [row for row in found if len(row.freqs)][:MOST_CURVES] if figures else []
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader([template.parent, TEMPLATE.parent]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     environment.filters["address"] = quote
     pictures = [drawn[start : start + PANEL] for start in range(0, len(drawn), PANEL)]
-    return environment.get_template(TEMPLATE).render(
+    return environment.get_template(template.name).render(
         title=title,
-        maker=MAKER,
         found=found,
         refused=[row for row in rows if row.problem],
         shared=sorted(shared, key=lambda line: (-line.count, line.centre)),
         n_flags=sum(len(row.flags) for row in found),
         pictures=[base64.b64encode(_picture(part, common)).decode("ascii") for part in pictures],
         n_drawn=len(drawn),
+        **({"maker": MAKER} | more),
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -9,6 +10,7 @@ from numpy import ndarray
 
 from nblib.measured.figure import plot_detection
 from nblib.measured.flags import FLAG_COLUMNS, Flag
+from nblib.project.steps import next_step
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,7 @@ class Detection:
     estimated: bool
     warnings: list[str] = field(default_factory=list)
     attention: Float[ndarray, " cell"] = field(default_factory=lambda: np.full(0, np.nan))
+    bin_segments: Float[ndarray, " bin"] = field(default_factory=lambda: np.full(0, np.nan))
 
     def to_frame(self):
         """Flags as a pandas table, a row a flag, its columns FLAG_COLUMNS of nblib.measured.flags: Hz, ratio and dB."""
@@ -61,3 +64,21 @@ class Detection:
     def plot(self, ax=None, unit: str | None = None):
         """Spectrum, restored background and flagged ranges against frequency; unit : of psd, for the axis."""
         return plot_detection(self, ax, unit)
+
+    def fit(self, **options: Any):
+        """Corner frequencies of the bins that are not flagged, beside those of all bins.
+
+        Parameters
+        ----------
+        options : of `nblib.fit_spectrum`, such as unit, lorentzians or window; n_segments and keep in place of those of
+            this detection
+
+        Returns
+        -------
+        nblib.Fit
+
+        Raises
+        ------
+        ValueError that names the value, the rule and the fix
+        """
+        return next_step("fit_detection")(self, **options)

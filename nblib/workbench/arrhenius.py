@@ -17,15 +17,13 @@ from nblib.workbench.result import SIDES, Fit
 
 POWERS = (0.0, 1.5, 2.0)  # of T, for which the energy is given in any case
 LEAST = 3  # temperatures
-ENERGIES = (
-    -0.1,
-    3.0,
-)  # eV, of lines that corners may be linked by; mains at a fixed frequency give small negative ones
+ENERGIES = (-0.2, 3.0)  # eV, of lines that corners are linked by; mains at a fixed frequency give negative ones
 NEAR = 0.2  # ln units: a corner this close to a line may belong to it
 NEAR_ERRORS = 3.0  # standard errors, where that is more
 EXPECTED = 0.6  # share of the temperatures at which the line lies within the axis that must have a corner on it
 MARGIN = 2.0  # times: corners this close to an end of the axis are limits and are not linked
 MOST_TRAPS = 6
+UNKNOWN_ERROR = 0.5  # of ln(corner): what a corner of all bins counts as that its own interval does not place
 TRAP_COLUMNS = (
     *("bins", "trap", "energy [eV]", "low [eV]", "high [eV]", "error [eV]", "temperatures", "from [K]", "to [K]"),
     *("chi2/dof", "ln(tau_0)", "cross-section [cm^2]", "cross-section low", "cross-section high"),
@@ -177,7 +175,7 @@ def arrhenius(
         points = []
         for place, (fit, temperature) in enumerate(zip(fits, kelvin, strict=True)):
             if side == "all_bins" or fit.described:
-                points += _points(getattr(fit, side), place, float(temperature))
+                points += _points(getattr(fit, side), place, float(temperature), side == "all_bins")
         traps, rest = _linked(points, spans, kelvin, t_power, gamma_n, fits[0].level)
         sides.append(traps)
         loose.append(rest)
@@ -193,13 +191,14 @@ def arrhenius(
     )
 
 
-def _points(description, place, temperature) -> list[Point]:
-    """Corners of one spectrum that are more than limits, and have an interval."""
+def _points(description, place, temperature, comparing) -> list[Point]:
+    """Corners of one spectrum that are more than limits, and have an interval; comparing : without one as well."""
     found = []
     for term in description.corners:
-        if np.isfinite(term.error) and term.error > 0 and not term.note.startswith("limit"):
+        error = UNKNOWN_ERROR if comparing and not np.isfinite(term.error) else term.error
+        if np.isfinite(error) and error > 0 and not term.note.startswith("limit"):
             plateau = description.plateau(term).value
-            found.append(Point(place, temperature, term.value, term.low, term.high, term.error, plateau))
+            found.append(Point(place, temperature, term.value, term.low, term.high, error, plateau))
     return found
 
 

@@ -81,6 +81,14 @@ class Description:
 
 
 @dataclass(frozen=True, eq=False)
+class Weights:
+    """Of bins: how probable each is clean, and what it tells of S, over K."""
+
+    clean: Float[ndarray, " bin"]
+    information: Float[ndarray, " bin"]
+
+
+@dataclass(frozen=True, eq=False)
 class Spectrum:
     """What every fit of one spectrum shares; bins by frequency, 0 Hz left out.
 
@@ -102,16 +110,24 @@ class Spectrum:
     log_freq: float
     log_level: float
 
+    @classmethod
+    def of(cls, freqs, psd, n_segments, floor, correlation, gamma) -> "Spectrum":
+        """The spectrum with the references of its logarithms: the axis' middle and the median level."""
+        middle = float(np.log(freqs[0] * freqs[-1]) / 2)
+        level = float(np.nanmedian(np.log(psd)))
+        return cls(freqs, psd, n_segments, floor, correlation, gamma, middle, level)
+
     @property
     def log_freqs(self) -> Float[ndarray, " bin"]:
         """ln of the frequency over the reference."""
         return np.log(self.freqs) - self.log_freq
 
-    def problem(self, used: Bool[ndarray, " bin"], robust: bool = False) -> Problem:
+    def problem(self, used: Bool[ndarray, " bin"], robust: bool = False, clean: Weights | None = None) -> Problem:
         """The bins used, in cells of the axis, as a problem of estimate."""
         axis, unit = self.log_freqs, np.exp(self.log_level)
         parts = (axis[used], self.psd[used] / unit, self.n_segments[used], self.correlation)
-        cells = averaged(*parts, float(axis[0]), self.floor[used] / unit)
+        weights = () if clean is None else (clean.clean[used], clean.information[used])
+        cells = averaged(*parts, float(axis[0]), self.floor[used] / unit, *weights)
         return Problem(cells, robust, self.gamma, (float(axis[0]), float(axis[-1])))
 
     def log_ratio(self, solution: Solution) -> Float[ndarray, " bin"]:
@@ -128,9 +144,10 @@ def describe(
     n_lorentzians: int | None,
     level: float,
     starts: tuple[Solution, ...] = (),
+    clean: Weights | None = None,
 ) -> Description:
     """Whittle fit of the bins used, their number of Lorentzians chosen unless given; see fit.fit_spectrum."""
-    problem = spectrum.problem(used)
+    problem = spectrum.problem(used, clean=clean)
     solution = chosen(problem, n_lorentzians, starts)[0]
     solution = _ordered(solution)
     for _ in range(N_BETTER):

@@ -112,22 +112,22 @@ def solved(problem: Problem, form: Form, start: ndarray, held: ndarray | None = 
         return cache[key]
 
     inside = np.clip(start, low + 1e-9, high - 1e-9)[free]
-    if not len(free):
-        value, slopes = both(inside)
-        return Solution(form, base, float(value @ value), slopes)
-    found = least_squares(
-        lambda values: both(values)[0],
-        inside,
-        lambda values: both(values)[1] @ map_,
-        (low[free], high[free]),
-        method="trf",
-        ftol=TOLERANCE,
-        xtol=TOLERANCE,
-        gtol=TOLERANCE,
-        max_nfev=60,
-    )
-    value, slopes = both(found.x)
-    return Solution(form, base + map_ @ found.x, float(value @ value), slopes)
+    if len(free):
+        inside = _minimum(
+            lambda values: both(values)[0], lambda values: both(values)[1] @ map_, inside, low[free], high[free]
+        )
+    value, slopes = both(inside)
+    return Solution(form, base + map_ @ inside, float(value @ value), slopes)
+
+
+def _minimum(values, slopes, start, low, high):
+    """Parameters of the nearest minimum: MINPACK's; where it leaves the bounds, a search that keeps to them."""
+    close = {"ftol": TOLERANCE, "xtol": TOLERANCE, "gtol": TOLERANCE, "max_nfev": 60}
+    if len(values(start)) >= len(start):
+        found = least_squares(values, start, slopes, method="lm", **close).x
+        if np.isfinite(found).all() and (found >= low).all() and (found <= high).all():
+            return found
+    return least_squares(values, start, slopes, (low, high), method="trf", **close).x
 
 
 def _free_directions(held, at, size):

@@ -1,19 +1,25 @@
 """`fit_spectrum`: corner frequencies of one spectrum, from all of its bins and from those that are kept."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy import ndarray
 from numpy.typing import ArrayLike
 from scipy.special import gammaincc
 
+from nblib.measured.result import Detection
 from nblib.measured.statistic.scatter import local_segments, lower_spread, neighbour_correlation
 from nblib.smoothing import rolling_median
 from nblib.workbench.averaging import window_correlation
 from nblib.workbench.choice import chosen
-from nblib.workbench.description import Spectrum, describe
+from nblib.workbench.description import Description, Spectrum, Weights, describe
+from nblib.workbench.dropped import kept_bins
+from nblib.workbench.estimate import Solution
+from nblib.workbench.given import check_enough, check_options, checked, flags_of
+from nblib.workbench.leftover import clean_probability, information_share
 from nblib.workbench.result import Fit
 
-MIN_CELLS, MIN_DECADES = 30, 1.0  # kept
 FEW_KEPT = 0.5  # of the bins of a decade
 GAMMA = (0.5, 1.6)
 TRIM_WIDTHS = (1, 2, 4, 8)  # bins
@@ -67,10 +73,30 @@ def fit_spectrum(
     ----------
     P. Whittle 1953, see docs/method.md; docs/fit.md
     """
-    _check_options(lorentzians, gamma, level)
-    given = _checked(freqs, psd, n_segments, keep, floor, span)
+    check_options(lorentzians, gamma, level)
+    given = checked(freqs, psd, n_segments, keep, floor, span)
     segments, correlation = _averages(given["n_segments"], window, overlap)
     return _both(given, segments, correlation, lorentzians, gamma, level, unit)
+
+
+def fit_detection(detection: Detection, **options: Any) -> Fit:
+    """`fit_spectrum` of a detection's spectrum: flagged bins and harmonics of combs dropped, its K where stated.
+
+    Parameters
+    ----------
+    options : of `fit_spectrum`, in place of what the detection says
+
+    Raises
+    ------
+    ValueError that names the value, the rule and the fix
+    """
+    known = np.isfinite(detection.bin_segments)
+    stated = None
+    if known.any() and not detection.estimated:
+        bins = np.arange(len(known))
+        stated = np.interp(bins, bins[known], detection.bin_segments[known])
+    given = {"n_segments": stated, "keep": kept_bins(detection)}
+    return fit_spectrum(detection.freqs, detection.psd, **(given | options))
 
 
 def _both(given, segments, correlation, lorentzians, gamma, level, unit) -> Fit:
@@ -78,21 +104,12 @@ def _both(given, segments, correlation, lorentzians, gamma, level, unit) -> Fit:
     axis, values, kept, known = given["freqs"], given["psd"], given["keep"], given["floor"]
     measured = np.isfinite(values) & (values > 0) & np.isfinite(known)
     values, known = np.where(measured, values, np.nan), np.where(measured, known, 0.0)
-    _check_enough(axis, measured & kept)
+    check_enough(axis, measured & kept)
     warnings: list[str] = []
-    spectrum = Spectrum(
-        axis,
-        values,
-        np.ones(len(axis)) if segments is None else segments,
-        known,
-        correlation or (),
-        gamma,
-        float(np.log(axis[0] * axis[-1]) / 2),
-        float(np.median(np.log(values[measured]))),
-    )
-    spectrum, path = _calibrated(spectrum, measured & kept, segments is None, correlation, lorentzians, warnings)
-    standing = _standing_out(spectrum, measured & kept, np.exp(np.clip(spectrum.log_ratio(path[0]), -50, 50)))
-    best = describe(spectrum, measured & kept & ~standing, lorentzians, level, tuple(path))
+    unknown, segments = segments is None, np.ones(len(axis)) if segments is None else segments
+    spectrum = Spectrum.of(axis, values, segments, known, correlation or (), gamma)
+    spectrum, path = _calibrated(spectrum, measured & kept, unknown, correlation, lorentzians, warnings)
+    best = of_kept(spectrum, measured & kept, path, lorentzians, level)
     every = describe(spectrum, measured, lorentzians, level)
     warnings += _kept_share(axis, measured, kept)
     return Fit(
@@ -110,63 +127,6 @@ def _both(given, segments, correlation, lorentzians, gamma, level, unit) -> Fit:
     )
 
 
-def _check_options(lorentzians, gamma, level):
-    if lorentzians is not None and (int(lorentzians) != lorentzians or not 0 <= lorentzians <= 8):
-        raise ValueError(f"lorentzians={lorentzians} must be a whole number from 0 to 8, or None to have it chosen")
-    if not 0 <= gamma[0] < gamma[1] <= 4:
-        raise ValueError(f"gamma={gamma} must be a lowest and a highest exponent, 0 <= lowest < highest <= 4")
-    if not 0 < level < 1:
-        raise ValueError(f"level={level} must lie between 0 and 1, such as 0.95")
-
-
-def _checked(freqs, psd, n_segments, keep, floor, span):
-    """What was given as arrays by frequency; K None where it is not known."""
-    axis, values = np.asarray(freqs, np.float64), np.asarray(psd)
-    if np.iscomplexobj(values):
-        raise ValueError("psd is complex; give the power spectral density")
-    values = values.astype(np.float64)
-    if axis.ndim != 1 or axis.shape != values.shape:
-        raise ValueError(f"freqs has shape {axis.shape} and psd {values.shape}; give one spectrum, (bin,) each")
-    if not np.isfinite(axis).all() or (axis < 0).any():
-        raise ValueError("freqs must be finite and not negative, in Hz")
-    if (values < 0).any():
-        raise ValueError(
-            f"{int((values < 0).sum())} values of psd are negative: decibels, or a floor that was subtracted? The "
-            "scatter of a difference is not that of an average; give the spectrum as measured, and the floor as floor"
-        )
-    inside = axis > 0
-    if span is not None:
-        if not 0 <= span[0] < span[1]:
-            raise ValueError(f"span={span} must be a lowest and a highest frequency in Hz, lowest < highest")
-        inside &= (axis >= span[0]) & (axis <= span[1])
-    order = np.flatnonzero(inside)[np.argsort(axis[inside], kind="stable")]
-    segments = None if n_segments is None else _a_bin("n_segments", n_segments, axis.shape, 1.0)[order]
-    return {
-        "freqs": axis[order],
-        "psd": values[order],
-        "keep": _flags(keep, axis.shape)[order],
-        "n_segments": segments,
-        "floor": _a_bin("floor", 0.0 if floor is None else floor, axis.shape, 0.0)[order],
-    }
-
-
-def _flags(keep, shape):
-    kept = np.ones(shape, bool) if keep is None else np.asarray(keep)
-    if kept.shape != shape or kept.dtype != bool:
-        raise ValueError(
-            f"keep has shape {kept.shape} and type {kept.dtype}; give True or False for each of {shape[0]} bins"
-        )
-    return kept
-
-
-def _a_bin(name, given, shape, lowest):
-    values = np.asarray(given, np.float64)
-    bad = values.shape not in ((), shape) or np.isinf(values).any() or (values < lowest).any()
-    if bad or (name == "n_segments" and np.isnan(values).any()):
-        raise ValueError(f"{name}={given} must be at least {lowest:g}: one number, or one for each of {shape[0]} bins")
-    return np.broadcast_to(values, shape)
-
-
 def _averages(segments, window, overlap):
     """Effective K and the correlation of bins of a window; K as it is and None where neither is given."""
     if window is None and overlap is None:
@@ -176,24 +136,6 @@ def _averages(segments, window, overlap):
     share = 0.0 if overlap is None else overlap
     correlation, factor = window_correlation(window or "hann", share, float(np.median(segments)))
     return np.maximum(segments / factor, 1.0), correlation
-
-
-def _check_enough(axis, used):
-    if not used.any():
-        raise ValueError(f"no measured bin is kept; at least {MIN_CELLS} are needed")
-    lowest, highest = axis[used][0], axis[used][-1]
-    decades = np.log10(highest / lowest)
-    if decades < MIN_DECADES:
-        raise ValueError(
-            f"the bins kept reach from {lowest:g} to {highest:g} Hz, {decades:.2g} decades; at least "
-            "one is needed for a corner"
-        )
-    n_cells = len(np.unique(np.floor(50 * np.log10(axis[used] / axis[0]) + 1e-6)))
-    if n_cells < MIN_CELLS:
-        raise ValueError(
-            f"{n_cells} cells of 50 a decade hold a bin that is kept; at least {MIN_CELLS} are needed: use a finer "
-            "frequency resolution or drop less"
-        )
 
 
 def _calibrated(spectrum, usable, k_unknown, correlation, lorentzians, warnings):
@@ -244,6 +186,50 @@ def _correlation(log_ratio, segments, usable) -> tuple[float, ...]:
     scores = _local_scores(log_ratio[index], segments[index])
     found = neighbour_correlation(scores, np.diff(index) == 1)
     return tuple(rho for rho in found if rho > 0)
+
+
+def of_kept(
+    spectrum: Spectrum, usable: ndarray, path: list[Solution], lorentzians: int | None, level: float
+) -> Description:
+    """Whittle fit of the bins kept: what stands out of a robust fit is trimmed, what may be contaminated counts less.
+
+    Parameters
+    ----------
+    usable : (bin,) kept and measured
+    path : robust solutions, the chosen one first
+    """
+    ratio = np.exp(np.clip(spectrum.log_ratio(path[0]), -50, 50))
+    used = usable & ~_standing_out(spectrum, usable, ratio)
+    return describe(spectrum, used, lorentzians, level, tuple(path), _weights(spectrum, used, ratio))
+
+
+def refitted(fit: Fit, keep: ArrayLike, *, lorentzians: int | None = None, gamma: tuple[float, float] = GAMMA) -> Fit:
+    """A fit with other bins kept, K and the dependence of bins as they were; the fit of all bins is not done again.
+
+    For a flag that is switched on or off: a few tenths of a second.
+
+    Parameters
+    ----------
+    keep : (bin,) of fit.freqs, True = not contaminated
+    lorentzians, gamma : as of `fit_spectrum`
+
+    Raises
+    ------
+    ValueError where too little is kept
+    """
+    kept = flags_of(keep, fit.freqs.shape)
+    usable = kept & fit.all_bins.used
+    check_enough(fit.freqs, usable)
+    spectrum = Spectrum.of(fit.freqs, fit.psd, fit.n_segments, fit.floor, fit.correlation, gamma)
+    path = chosen(spectrum.problem(usable, robust=True), lorentzians)
+    return replace(fit, keep=usable, kept=of_kept(spectrum, usable, path, lorentzians, fit.level))
+
+
+def _weights(spectrum, used, ratio) -> Weights:
+    """How much each bin used counts; ratio : x/S."""
+    bounded = np.where(used, ratio, 1.0)
+    clean = clean_probability(bounded, spectrum.n_segments, used)
+    return Weights(clean, information_share(clean, bounded, spectrum.n_segments))
 
 
 def _standing_out(spectrum, usable, ratio):

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from scipy.special import log_expit
+
+LARGEST = 300.0  # ln units: S stays a finite number wherever a search goes
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Form:
 def log_shapes(form: Form, theta: Float[ndarray, " parameter"], log_freqs: Float[ndarray, " bin"]) -> ndarray:
     """ln of each component at amplitude 1: (component, bin)."""
     rows = [-theta[1] * log_freqs] if form.power_law else []
-    rows += [-np.logaddexp(0.0, 2 * (log_freqs - corner)) for corner in theta[form.corners]]
+    rows += [log_expit(2 * (corner - log_freqs)) for corner in theta[form.corners]]
     rows += [np.zeros_like(log_freqs)] if form.white else []
     return np.array(rows)
 
@@ -60,20 +63,16 @@ def log_psd_and_slopes(
     form: Form, theta: Float[ndarray, " parameter"], log_freqs: Float[ndarray, " bin"], floor: Float[ndarray, " bin"]
 ) -> tuple[Float[ndarray, " bin"], Float[ndarray, "bin parameter"]]:
     """ln S and d ln S / d theta; floor : a known part of S, at the scale of the model, >= 0."""
-    logs = log_shapes(form, theta, log_freqs) + theta[form.amplitudes()][:, None]
-    top = logs.max(axis=0)
-    parts = np.exp(logs - top)
-    total = parts.sum(axis=0)
+    shapes = log_shapes(form, theta, log_freqs)
+    parts = np.exp(np.clip(shapes + theta[form.amplitudes()][:, None], -LARGEST, LARGEST))
+    total = parts.sum(axis=0) + floor
     shares = parts / total
     slopes = np.empty((len(log_freqs), form.size))
     slopes[:, form.amplitudes()] = shares.T
     if form.power_law:
         slopes[:, 1] = -log_freqs * shares[0]
     if form.n_lorentzians:
-        own = shares[int(form.power_law) :][: form.n_lorentzians].T
         # d ln[1 / (1 + r^2)] / d ln f_i = 2 r^2 / (1 + r^2)
-        slopes[:, form.corners] = own * 2 / (1 + np.exp(-2 * (log_freqs[:, None] - theta[form.corners])))
-    if not floor.any():
-        return top + np.log(total), slopes
-    own = np.exp(top) * total
-    return np.log(own + floor), slopes * (own / (own + floor))[:, None]
+        own = slice(int(form.power_law), int(form.power_law) + form.n_lorentzians)
+        slopes[:, form.corners] = (shares[own] * -2 * np.expm1(shapes[own])).T
+    return np.log(total), slopes

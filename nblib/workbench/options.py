@@ -14,6 +14,8 @@ from nblib.measured.detector import NoiseDetector
 from nblib.measured.files.readers import IsSeries, load_series, load_spectra
 from nblib.measured.flags import Flag
 from nblib.measured.measurement import Measurement, from_series, from_spectra
+from nblib.measured.result import Detection
+from nblib.workbench.dropped import kept_bins
 from nblib.workbench.fit import GAMMA, fit_spectrum
 from nblib.workbench.result import Fit
 
@@ -23,12 +25,19 @@ EDGE = 1e-9  # relative: a table of flags is written with ten digits
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fitted:
-    """A spectrum of a file, what was dropped and what was fitted; flags : by frequency, of --drop auto or its file."""
+    """A spectrum of a file, what was dropped and what was fitted.
+
+    Attributes
+    ----------
+    flags : by frequency, of --drop auto or its file
+    detection : of --drop auto, else None
+    """
 
     measured: Measurement
     flags: tuple[Flag, ...]
     fit: Fit
     notes: tuple[str, ...]
+    detection: Detection | None = None
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -123,7 +132,7 @@ def _read(path, options) -> list[Measurement]:
 
 def _fitted(measured, options, detector, floor) -> Fitted:
     segments = measured.n_segments if options.segments is None else options.segments
-    keep, flags, notes = _kept(measured, segments, options, detector)
+    keep, flags, notes, detection = _kept(measured, segments, options, detector)
     scale, unit = _scaled(options, measured.unit)
     known = None if floor is None else scale * _floor(measured, floor)
     fit = fit_spectrum(
@@ -140,20 +149,22 @@ def _fitted(measured, options, detector, floor) -> Fitted:
         unit=unit,
     )
     notes = [*map(as_options, measured.warnings), *notes, *fit.warnings]
-    return Fitted(measured, tuple(flags), fit, tuple(dict.fromkeys(notes)))
+    return Fitted(measured, tuple(flags), fit, tuple(dict.fromkeys(notes)), detection)
 
 
-def _kept(measured, segments, options, detector) -> tuple[Bool[ndarray, " bin"], list[Flag], list[str]]:
-    """True where a bin is kept, the flags of the others, and what is to be noted of them."""
+def _kept(
+    measured, segments, options, detector
+) -> tuple[Bool[ndarray, " bin"], list[Flag], list[str], Detection | None]:
+    """True where a bin is kept, the flags of the others, what is to be noted of them, and the detection of auto."""
     freqs = measured.freqs
     if options.drop == "none":
-        return np.ones(len(freqs), bool), [], ["no bin was dropped (--drop none)"]
+        return np.ones(len(freqs), bool), [], ["no bin was dropped (--drop none)"], None
     if options.drop != "auto":
         flags = _table_of_flags(Path(options.drop))
         dropped = np.zeros(len(freqs), bool)
         for flag in flags:
             dropped |= (freqs >= flag.fmin * (1 - EDGE)) & (freqs <= flag.fmax * (1 + EDGE))
-        return ~dropped, flags, []
+        return ~dropped, flags, [], None
     found = detector.detect(freqs, measured.psd, segments, options.false_alarm, measured.sampling_rate)
     notes = list(found.warnings)
     steps = np.diff(freqs)
@@ -162,7 +173,11 @@ def _kept(measured, segments, options, detector) -> tuple[Bool[ndarray, " bin"],
             "a comb stands in bins that were averaged in ln f: where its lines fill every bin nothing clean is left, "
             "and the fit may follow them; give the spectrum at its raw resolution"
         )
-    return ~found.flagged, found.flags, notes
+    kept = kept_bins(found)
+    n_more = int((~kept & ~found.flagged).sum())
+    if n_more:
+        notes.append(f"{n_more} further bins at harmonics of a comb that was found were dropped")
+    return kept, found.flags, notes, found
 
 
 def _table_of_flags(path) -> list[Flag]:

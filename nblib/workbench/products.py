@@ -30,7 +30,12 @@ def sha256(path: Path) -> str:
 
 
 def table(fit: Fit) -> str:
-    """The terms of both fits side by side, each with its interval, and how far the flags moved them."""
+    """The terms of both fits side by side, as aligned text."""
+    return terms_frame(fit).to_string(index=False)
+
+
+def terms_frame(fit: Fit):
+    """A pandas table of the terms of both fits side by side, with intervals, and how far the flags moved them."""
     import pandas as pd
 
     rows = []
@@ -41,7 +46,7 @@ def table(fit: Fit) -> str:
         name, other = f"{term.name} [{unit}]" if unit else term.name, fit.nearest(term)
         rows.append((name, _text(term), "none" if other is None else _text(other), moved, term.note))
     names = ("term", f"kept [{fit.level:.0%}]", f"all bins [{fit.level:.0%}]", "all bins - kept", "note")
-    return pd.DataFrame(rows, columns=list(names)).to_string(index=False)
+    return pd.DataFrame(rows, columns=list(names))
 
 
 def _text(term) -> str:
@@ -169,15 +174,27 @@ def model_frame(fit: Fit):
     return pd.DataFrame(columns | {f"all bins [{unit}]": fit.all_bins.psd + fit.floor})
 
 
-def _figures(paths, found):
+def fit_figure(found: Fitted):
+    """The figure of `Fit.plot`, without a screen."""
+    from nblib.workbench.figure import PANELS, SIZE
+
+    figure = blank_figure(SIZE)
+    axes = found.fit.plot(figure.subplots(3, 1, height_ratios=PANELS, sharex=True))
+    axes[0].set_title(found.measured.label, fontsize=9)
+    return figure
+
+
+def blank_figure(size: tuple[float, float]):
+    """A figure of some inches that needs no screen; the user's own backend is left alone."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from nblib.workbench.figure import PANELS, SIZE
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
-    figure = Figure(figsize=SIZE, layout="constrained")
-    FigureCanvasAgg(figure)  # no screen is needed, and the user's own backend is left alone
-    axes = found.fit.plot(figure.subplots(3, 1, height_ratios=PANELS, sharex=True))
-    axes[0].set_title(found.measured.label, fontsize=9)
+
+def _figures(paths, found):
+    figure = fit_figure(found)
     for path in paths:
         figure.savefig(path, dpi=150, metadata={"Software" if path.suffix == ".png" else "Creator": MAKER})

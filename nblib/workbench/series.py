@@ -2,24 +2,22 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from nblib.measured.advice import as_options
 from nblib.measured.outputs import check_targets, prepare
-from nblib.measured.products import is_product as is_detection
 from nblib.project.paths import write_whole
+from nblib.style import TALL_PAIR
 from nblib.workbench import products
-from nblib.workbench.arrhenius import POINT_COLUMNS, TRAP_COLUMNS, Arrhenius, arrhenius
-from nblib.workbench.options import add_options, checked, detector_of, fitted, settings
+from nblib.workbench.arrhenius import Arrhenius, arrhenius
+from nblib.workbench.folder import ENERGIES, Member, files_of, is_energies, members_of
+from nblib.workbench.options import add_options, checked, settings
 from nblib.workbench.result import SIDES
 from nblib.workbench.temperatures import temperatures_of
 
 PRODUCTS = ("traps.csv", "corners.csv", "arrhenius.json", "arrhenius.png", "arrhenius.pdf")
 SCHEMA = 1  # of the JSON; it rises when a key changes its name or its meaning
-MAKER = "nblib arrhenius"  # stands in the figures' metadata
 MEANING = (
     "tau = 1 / (2 pi f) is 1 / (1/tau_c + 1/tau_e): the energy is that of emission where emission is much faster than "
     "capture, and that of the faster process in any case"
@@ -39,34 +37,32 @@ def arrhenius_command(arguments: list[str]) -> int:
     """
     options = _parser().parse_args(arguments)
     checked(options)
-    paths = _files(options)
+    paths = files_of(options)
     targets = [options.out / name for name in PRODUCTS]
     if not options.json:
         prepare(options.out)
-        check_targets(targets, paths, is_product, MAKER)
-    known = temperatures_of(paths, options.temperatures)
-    rows, left_out = [], []
-    detector = detector_of(options)
-    for path, (kelvin, source) in zip(paths, known, strict=True):
-        try:
-            found = fitted(path, options, detector)
-        except (ValueError, OSError) as error:
-            left_out.append(f"{path.name}: {as_options(str(error)).removeprefix(f'{path.name}: ')}")
-            print(f"left out: {left_out[-1]}", file=sys.stderr)
-            continue
-        if len(found) > 1:
-            raise ValueError(f"{path.name} holds {len(found)} spectra; name one with --column, or give a file each")
-        rows.append((path, kelvin, source, found[0]))
-    rows.sort(key=lambda row: row[1])
-    result = arrhenius([row[3].fit for row in rows], [row[1] for row in rows], options.t_power, options.gamma_n)
-    document = as_json(result, rows, left_out, settings(options))
+        check_targets(targets, paths, is_energies, ENERGIES)
+    members, left_out = members_of(paths, temperatures_of(paths, options.temperatures), options)
+    for member in members:
+        number = sum(other.path == member.path for other in members)
+        if number > 1:
+            raise ValueError(f"{member.path.name} holds {number} spectra; name one with --column, or give a file each")
+    members.sort(key=lambda member: member.kelvin)
+    result = energies_of(members, options)
+    document = as_json(result, members, left_out, settings(options))
     if options.json:
         print(json.dumps(document, indent=1, allow_nan=False))
     else:
-        print(*_lines(result, rows), sep="\n")
+        print(*_lines(result, members), sep="\n")
         _write(targets, result, document)
         print(f"wrote {', '.join(map(str, targets))}")
     return 2 if left_out else 0
+
+
+def energies_of(members: list[Member], options) -> Arrhenius:
+    """Traps of the members, each of which has a temperature."""
+    kelvin = [float(member.kelvin or np.nan) for member in members]
+    return arrhenius([member.found.fit for member in members], kelvin, options.t_power, options.gamma_n)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
         "corners linked over temperature, ln(tau T^m) against 1/kT, with and without the flags. Writes traps.csv, "
         "corners.csv, arrhenius.json, .png and .pdf. Nothing is sent anywhere and the files read are never changed.",
     )
+    add_folder_options(parser)
+    return parser
+
+
+def add_folder_options(parser: argparse.ArgumentParser) -> None:
+    """The options of a command on a folder of temperatures."""
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument(
         "--temperatures", type=Path, metavar="T.csv", help="columns file and temperature; default: names and headers"
@@ -87,44 +89,18 @@ def _parser() -> argparse.ArgumentParser:
         "--gamma-n", type=float, metavar="G", help="cm^-2 s^-1 K^-2, for the capture cross-section; 3.256e21 m/m_e"
     )
     add_options(parser)
-    return parser
 
 
-def _files(options) -> list[Path]:
-    """The folder's spectra: every file but results of nblib, the table of temperatures, the floor and hidden files."""
-    if not options.folder.is_dir():
-        raise ValueError(f"{options.folder} is not a folder; nblib fit takes single files")
-    others = {path.resolve() for path in (options.temperatures, options.floor, _flags(options)) if path is not None}
-    found = [path for path in sorted(options.folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    found = [path for path in found if path.resolve() not in others and not _is_result(path)]
-    if not found:
-        raise ValueError(f"{options.folder} holds no file to read")
-    return found
-
-
-def _flags(options) -> Path | None:
-    return None if options.drop in ("auto", "none") else Path(options.drop)
-
-
-def _is_result(path) -> bool:
-    """Did nblib write the file: no spectrum of the user's."""
-    return is_product(path) or is_detection(path) or products.is_product(path)
-
-
-def is_product(path: Path) -> bool:
-    """True for a file that `nblib arrhenius` wrote."""
-    tables = (",".join(TRAP_COLUMNS), ",".join(POINT_COLUMNS))
-    return products.is_own(path, tables.__contains__, ("t_power", "traps", "spectra"), MAKER)
-
-
-def _lines(result: Arrhenius, rows) -> list[str]:
+def _lines(result: Arrhenius, members) -> list[str]:
     """What is printed: the spectra, then each trap from the bins kept and from all bins."""
     found = []
-    for path, kelvin, source, one in rows:
-        said = ", ".join(_corner(corner) for corner in one.fit.corners) or "no corner"
-        if not one.fit.described:
+    for member in members:
+        fit = member.found.fit
+        said = ", ".join(_corner(corner) for corner in fit.corners) or "no corner"
+        if not fit.described:
             said = "NOT DESCRIBED by the model, left out of the energies"
-        found.append(f"{path.name}: {kelvin:g} K ({source}), {len(one.flags)} ranges dropped, {said}")
+        n_dropped = len(member.found.flags)
+        found.append(f"{member.path.name}: {member.kelvin:g} K ({member.source}), {n_dropped} ranges dropped, {said}")
     found.append("")
     for side, traps in zip(SIDES, (result.kept, result.all_bins), strict=True):
         warned = "" if side == "kept" else ", for comparison only"
@@ -148,22 +124,22 @@ def _corner(term) -> str:
     return f"{term.value:.4g} Hz{' (limit)' if term.note.startswith('limit') else ''}"
 
 
-def as_json(result: Arrhenius, rows, left_out: list[str], options: dict) -> dict:
+def as_json(result: Arrhenius, members: list[Member], left_out: dict[str, str], options: dict) -> dict:
     """The result as `nblib arrhenius --json` prints it; plain numbers only, null where one is not finite."""
     spectra = [
         {
-            "file": path.name,
-            "sha256": products.sha256(path),
-            "temperature": kelvin,
-            "temperature_from": source,
-            "described": one.fit.described,
+            "file": member.path.name,
+            "sha256": products.sha256(member.path),
+            "temperature": member.kelvin,
+            "temperature_from": member.source,
+            "described": member.found.fit.described,
             "corners": [
                 {"value": term.value, "low": term.low, "high": _finite(term.high), "note": term.note}
-                for term in one.fit.corners
+                for term in member.found.fit.corners
             ],
-            "warnings": list(one.notes),
+            "warnings": list(member.found.notes),
         }
-        for path, kelvin, source, one in rows
+        for member in members
     ]
     frame = result.to_frame()
     traps = [{key: _finite(value) for key, value in row.items()} for row in frame.to_dict("records")]
@@ -173,7 +149,7 @@ def as_json(result: Arrhenius, rows, left_out: list[str], options: dict) -> dict
         "level": result.level,
         "traps": traps,
         "spectra": spectra,
-        "left_out": left_out,
+        "left_out": [f"{name}: {reason}" for name, reason in left_out.items()],
         "meaning": MEANING,
         "options": options,
         "versions": products.versions(),
@@ -187,20 +163,20 @@ def _finite(value):
 
 
 def _write(targets, result, document):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from nblib.style import TALL_PAIR
-
     traps, corners, record, *figures = targets
     try:
         write_whole(traps, result.to_frame().to_csv(index=False, float_format="%.8g"))
         write_whole(corners, result.points_frame().to_csv(index=False, float_format="%.8g"))
         write_whole(record, json.dumps(document, indent=1, allow_nan=False) + "\n")
-        figure = Figure(figsize=TALL_PAIR, layout="constrained")
-        FigureCanvasAgg(figure)
-        result.plot(figure.subplots(1, 2, width_ratios=(3, 2)))
+        figure = energies_figure(result)
         for path in figures:
-            figure.savefig(path, dpi=200, metadata={"Software" if path.suffix == ".png" else "Creator": MAKER})
+            figure.savefig(path, dpi=200, metadata={"Software" if path.suffix == ".png" else "Creator": ENERGIES})
     except OSError as error:
         raise ValueError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def energies_figure(result: Arrhenius):
+    """The figure of `Arrhenius.plot`, without a screen."""
+    figure = products.blank_figure(TALL_PAIR)
+    result.plot(figure.subplots(1, 2, width_ratios=(3, 2)))
+    return figure

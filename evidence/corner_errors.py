@@ -1,0 +1,103 @@
+"""One simulated spectrum or series, fitted in every way that the benchmark of the workbench compares."""
+
+import time
+
+import numpy as np
+
+from evidence.corner_rivals import bound, by_hand, log_least_squares, specparam_knee
+from evidence.device_series import TEMPERATURES, Simulated, draw_series, draw_spectrum
+from nblib import NoiseDetector, arrhenius, fit_spectrum
+from nblib.workbench.description import Description
+from nblib.workbench.dropped import kept_bins
+
+SEGMENTS = (10, 30, 100)
+SERIES_SEGMENTS = 30
+LEFT = 0.02  # external power over S of a truly clean bin
+HANN_OVERLAP = 36.0  # K over K / (1 + 2 (1 - 1/K) / 36): averages of half-overlapping Hann segments
+QUANTILE = 1.959964  # of the 95 % intervals
+N_LEVELS = 3  # Lorentzians by seed: 0, 1, 2
+
+
+def effective(n_segments: float, estimator: str) -> float:
+    """K that the scatter of an estimate has."""
+    return n_segments / (1 + 2 * (1 - 1 / n_segments) / HANN_OVERLAP) if estimator == "welch_hann" else n_segments
+
+
+def of_spectrum(cell: dict, seed: int, detector: NoiseDetector) -> dict:
+    """One spectrum, fitted on the bins that the detector keeps, on all bins and on the truly clean ones.
+
+    Parameters
+    ----------
+    cell : kind, axis, estimator, hard, null (no Lorentzian at all), rivals (the other ways as well)
+    """
+    segments = SEGMENTS[(seed // N_LEVELS) % len(SEGMENTS)]
+    number = 0 if cell["null"] else seed % N_LEVELS
+    drawn = draw_spectrum(seed, number, cell["kind"], cell["axis"], segments, cell["estimator"], cell["hard"])
+    k = effective(segments, cell["estimator"])
+    kept = kept_bins(detector.detect(drawn.freqs, drawn.psd, k))
+    started = time.process_time()
+    ours = fit_spectrum(drawn.freqs, drawn.psd, k, kept)
+    seconds = time.process_time() - started
+    rows = {"ours": row_of(ours.kept, drawn), "all bins": row_of(ours.all_bins, drawn)}
+    clean = drawn.external < LEFT
+    if cell["kind"] != "clean":
+        rows["truly clean bins"] = row_of(fit_spectrum(drawn.freqs, drawn.psd, k, clean).kept, drawn)
+    if cell["rivals"]:
+        rows |= _rivals(drawn, k)
+    return {"truth": list(drawn.corners), "bound": bound(drawn, clean), "seconds": seconds, "rows": rows}
+
+
+def _rivals(drawn: Simulated, k: float) -> dict:
+    """The other ways: what laboratories do, and parts of ours left out."""
+    hand, every = by_hand(drawn), np.ones(len(drawn.freqs), bool)
+    return {
+        "log-log least squares": nearest_of(log_least_squares(drawn, every), drawn),
+        "mains deleted by hand, least squares": nearest_of(log_least_squares(drawn, hand), drawn),
+        "mains deleted by hand, robust": row_of(fit_spectrum(drawn.freqs, drawn.psd, k, hand).kept, drawn),
+        "robust, no flags": row_of(fit_spectrum(drawn.freqs, drawn.psd, k).kept, drawn),
+        "specparam, knee": nearest_of(specparam_knee(drawn), drawn),
+    }
+
+
+def nearest_of(corners: list[float], drawn: Simulated) -> dict:
+    """Number of corners, and for each true one the ln error of the nearest."""
+    errors = [min((float(np.log(one / truth)) for one in corners), key=abs) for truth in drawn.corners if corners]
+    return {"number": len(corners), "errors": errors}
+
+
+def row_of(found: Description, drawn: Simulated) -> dict:
+    """The same of a description, with its gate, and how far the truth lies in the interval's own standard errors."""
+    row = nearest_of([term.value for term in found.corners], drawn)
+    steps = []
+    for truth in drawn.corners if found.corners else ():
+        nearest = min(found.corners, key=lambda term: abs(np.log(term.value / truth)))
+        end = nearest.low if truth < nearest.value else nearest.high
+        half = abs(np.log(max(end, 1e-300) / nearest.value)) if np.isfinite(end) else np.inf
+        steps.append(float(QUANTILE * abs(np.log(truth / nearest.value)) / max(half, 1e-12)))
+    return row | {"described": found.described, "steps": steps}
+
+
+def of_series(kind: str, seed: int, rivals: bool, detector: NoiseDetector) -> dict:
+    """Ten temperatures of one device: the energy of the first trap, by the bins kept; rivals : the other ways too."""
+    series = draw_series(seed, kind, n_segments=SERIES_SEGMENTS)
+    ways = {"ours": [], "truly clean bins": []}
+    ways |= {"mains deleted by hand, robust": [], "robust, no flags": []} if rivals else {}
+    for drawn in series:
+        given = (drawn.freqs, drawn.psd, SERIES_SEGMENTS)
+        keep = {"ours": kept_bins(detector.detect(*given)), "truly clean bins": drawn.external < LEFT}
+        keep |= {"mains deleted by hand, robust": by_hand(drawn), "robust, no flags": None}
+        for way, fits in ways.items():
+            fits.append(fit_spectrum(*given, keep[way]))
+    rows: dict[str, dict | None] = {}
+    for way, fits in ways.items():
+        found = arrhenius(fits, TEMPERATURES)
+        rows[way] = _first(found.kept)
+        if way == "ours":
+            rows["all bins"] = _first(found.all_bins)
+    return {"rows": rows}
+
+
+def _first(traps) -> dict | None:
+    if not traps:
+        return None
+    return {"energy": traps[0].energy, "low": traps[0].low, "high": traps[0].high, "corners": len(traps[0].points)}

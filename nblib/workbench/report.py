@@ -1,0 +1,198 @@
+"""`nblib report FOLDER`: flags, fits and energies of a folder as one page for a lab book, no links to the outside."""
+
+import argparse
+import base64
+import io
+import shlex
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from nblib.measured.joint import Row, row_of
+from nblib.measured.outputs import check_targets, prepare
+from nblib.measured.page import page
+from nblib.project.paths import write_whole
+from nblib.workbench import products
+from nblib.workbench.arrhenius import LEAST, Arrhenius
+from nblib.workbench.folder import REPORT, Member, files_of, is_report, members_of
+from nblib.workbench.options import checked, settings
+from nblib.workbench.series import MEANING, add_folder_options, energies_figure, energies_of
+from nblib.workbench.temperatures import temperatures_of
+
+PAGE = "report.html"
+TEMPLATE = Path(__file__).parent / "report.html.j2"
+DOTS = 110  # an inch, of a spectrum's figure
+
+
+def report_command(arguments: list[str]) -> int:
+    """Flag and fit every spectrum of a folder, link corners where temperatures are known, write one page.
+
+    Returns
+    -------
+    0 done, whatever was described; 2 when a file was left out
+    """
+    options = _parser().parse_args(arguments)
+    checked(options)
+    paths, target = files_of(options), options.out / PAGE
+    prepare(options.out)
+    check_targets([target], paths, is_report, REPORT)
+    known, no_energy = _temperatures(paths, options)
+    members, left_out = members_of(paths, known, options)
+    members.sort(key=lambda member: (member.kelvin or 0.0, member.path.name))
+    energies, no_energy = _energies(members, options, no_energy)
+    command = shlex.join(["nblib", "report", *arguments])
+    try:
+        write_whole(target, report(members, left_out, energies, no_energy, command, settings(options), paths[0].parent))
+    except OSError as error:
+        raise ValueError(f"cannot write {error.filename or target}: {error.strerror}") from error
+    described = sum(member.found.fit.described for member in members)
+    print(f"{len(members)} spectra fitted, {described} described by the model, {len(left_out)} files left out")
+    for trap in energies.kept if energies else ():
+        print(f"energy {trap.energy:.4f} eV [{trap.low:.4f}, {trap.high:.4f}], {len(trap.points)} corners")
+    if no_energy:
+        print(f"no energy: {no_energy}")
+    print(f"wrote {target}")
+    return 2 if left_out else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nblib report",
+        description="One HTML page of a folder, for a lab book: flags, fits with and without them, energies where "
+        f"temperatures are known, what was refused and why, options, versions, hashes. Writes {PAGE}. Nothing is sent "
+        "anywhere and the files read are never changed.",
+    )
+    add_folder_options(parser)
+    return parser
+
+
+def _temperatures(paths, options):
+    """Temperature of each file with its source, and why there are none."""
+    try:
+        return temperatures_of(paths, options.temperatures), ""
+    except ValueError as error:
+        if options.temperatures is not None:
+            raise
+        return [(None, None)] * len(paths), str(error)
+
+
+def _energies(members, options, no_energy) -> tuple[Arrhenius | None, str]:
+    """Traps of the members, or why none are looked for."""
+    if no_energy:
+        return None, no_energy
+    single = {member.path for member in members}
+    if len(single) < len(members):
+        return None, "a file holds several spectra, one temperature each is needed"
+    try:
+        found = energies_of(members, options)
+    except ValueError as error:
+        return None, str(error)
+    why = "" if found.kept else f"no line through described corners of {LEAST} temperatures or more"
+    return found, why
+
+
+def report(
+    members: list[Member],
+    left_out: dict[str, str],
+    energies: Arrhenius | None,
+    no_energy: str,
+    command: str,
+    options: dict,
+    folder: Path,
+) -> str:
+    """The page as HTML, one file without links to the outside.
+
+    Parameters
+    ----------
+    left_out : why, by the names of files that were not fitted
+    no_energy : why there is no energy; "" where there is one
+    """
+    from matplotlib.style import context
+
+    rows = [_row(member) for member in members] + [Row(name, problem=text) for name, text in left_out.items()]
+    with context("default"):  # whatever the style of a notebook says
+        spectra = [_shown(member) for member in members]
+        picture = "" if energies is None else _svg(energies_figure(energies))
+    return page(
+        rows,
+        folder.resolve().name,
+        template=TEMPLATE,
+        maker=REPORT,
+        spectra=spectra,
+        picture=picture,
+        traps=_traps(energies),
+        power="" if energies is None else f"{energies.t_power:g}",
+        meaning=MEANING,
+        no_energy=no_energy,
+        refused_fits=[one for one in spectra if one["refused"]],
+        command=command,
+        options={name.replace("_", " "): value for name, value in options.items() if value is not None},
+        versions=products.versions(),
+        made=datetime.now().astimezone().isoformat(" ", "minutes"),
+    )
+
+
+def _row(member: Member) -> Row:
+    found = member.found
+    if found.detection is None:
+        return Row(found.measured.label, flags=tuple(flag.as_row() for flag in found.flags))
+    return row_of(found.measured.label, "", (), found.measured, found.detection)
+
+
+def _shown(member: Member) -> dict:
+    """What the page says of one spectrum."""
+    found, fit = member.found, member.found.fit
+    refused = [] if fit.described else ["the model does not describe the bins kept: no corner and no energy from it"]
+    limits = [term for term in fit.corners if term.note.startswith("limit")]
+    refused += [f"{term.name} ({term.value:.4g} Hz) is a {term.note}" for term in limits]
+    frame, n_trimmed = products.terms_frame(fit), int((fit.keep & ~fit.kept.used).sum())
+    return {
+        "label": found.measured.label,
+        "read": found.measured.describe(),
+        "temperature": "" if member.kelvin is None else f"{member.kelvin:g} K ({member.source})",
+        "verdict": products.verdict(fit).splitlines()[0],
+        "described": fit.described,
+        "refused": refused,
+        "columns": list(frame.columns),
+        "terms": frame.values.tolist(),
+        "notes": found.notes,
+        "kept": f"{int(fit.keep.sum())} of {len(fit.freqs)} bins kept, {n_trimmed} trimmed",
+        "sha256": products.sha256(member.path),
+        "picture": _png(products.fit_figure(found)),
+    }
+
+
+def _traps(energies: Arrhenius | None) -> list[list[str]]:
+    """Rows of the table of energies, as text."""
+    if energies is None:
+        return []
+    rows = []
+    for row in energies.to_frame().to_dict("records"):
+        sigma = row["cross-section [cm^2]"]
+        moved = ", ".join(f"{row[name]:.4f}" for name in row if name.startswith("energy at T^"))
+        rows.append(
+            [
+                row["bins"],
+                f"{row['trap']}",
+                f"{row['energy [eV]']:.4f} [{row['low [eV]']:.4f}, {row['high [eV]']:.4f}]",
+                f"{row['temperatures']}, {row['from [K]']:g} to {row['to [K]']:g} K",
+                f"{row['chi2/dof']:.2g}",
+                moved,
+                f"{sigma:.3g}" if np.isfinite(sigma) else "",
+            ]
+        )
+    return rows
+
+
+def _png(figure) -> str:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=DOTS)
+    return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _svg(figure) -> str:
+    """A figure as an SVG element."""
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()[stream.getvalue().index("<svg") :]

@@ -1,0 +1,66 @@
+"""Other ways to a corner frequency, the bound, and what the benchmark of the workbench counts."""
+
+import numpy as np
+import pytest
+
+from evidence.benchmarks.workbench import asked_draws, over_ours, summary_of_spectra
+from evidence.corner_errors import row_of
+from evidence.corner_rivals import bound, by_hand, log_least_squares
+from evidence.device_series import draw_spectrum
+from nblib.workbench.fit import fit_spectrum
+
+
+def test_least_squares_of_logarithms_finds_a_clean_corner_and_hand_deletes_mains():
+    """Planted bugs: the corner left relative to the axis' middle; bins of mains kept instead of the others."""
+    drawn = draw_spectrum(4, 1, axis="log", n_segments=100)
+    (corner,) = log_least_squares(drawn, np.ones(len(drawn.freqs), bool))
+    assert corner == pytest.approx(drawn.corners[0], rel=0.25)
+    dirty = draw_spectrum(4, 1, "mains", "linear", 100)
+    left = by_hand(dirty)
+    assert not left[dirty.freqs == 50].any() and not left[dirty.freqs == 152].any()
+    assert left[dirty.freqs == 1].all() and left.mean() == pytest.approx(0.9, abs=0.01)
+
+
+def test_the_bound_falls_with_the_root_of_the_averages_and_is_near_the_intervals():
+    """Planted bug: the floor's amplitude taken at the first bin."""
+    few, many = (draw_spectrum(4, 1, axis="log", n_segments=k) for k in (25, 100))
+    clean = np.ones(len(few.freqs), bool)
+    assert bound(few, clean)[0] == pytest.approx(2 * bound(many, clean)[0], rel=1e-6)
+    fit = fit_spectrum(many.freqs, many.psd, 100)
+    assert fit.corners[0].error == pytest.approx(bound(many, clean)[0], rel=0.3)
+    row = row_of(fit.kept, many)
+    covered = fit.corners[0].low <= many.corners[0] <= fit.corners[0].high
+    assert (row["steps"][0] < 1.96) == covered
+
+
+def _draw(truth, ours, other):
+    def row(errors, steps):
+        return {"number": len(errors), "errors": errors, "described": True, "steps": steps}
+
+    rows = {"ours": row(ours, [1.0] * len(ours)), "other": row(other, [3.0] * len(other))}
+    return {"truth": truth, "bound": [0.1] * len(truth), "rows": rows}
+
+
+def test_the_summary_counts_what_it_says():
+    """Planted bugs: errors with their signs; the ratio of a way to itself; corners where there is none left out."""
+    draws = [_draw([10.0], [-0.1], [0.8]), _draw([10.0], [0.1], [-0.8]), _draw([], [0.2], [])]
+    draws[2]["rows"]["ours"] |= {"errors": [], "steps": []}
+    found = summary_of_spectra(draws)
+    assert found["ours"]["lorentzian where there is none"]["count"] == 1
+    assert found["other"]["off by more than 2"]["share"] == 1 and found["ours"]["off by more than 2"]["share"] == 0
+    assert found["ours"]["covered"]["95%"]["share"] == 1 and found["other"]["covered"]["95%"]["share"] == 0
+    pairs = [(draw, draw["rows"]["other"]) for draw in draws]
+    assert over_ours(pairs, "ours")["ratio"] == pytest.approx(8)
+
+
+def test_a_run_that_is_cut_short_has_some_of_every_cell():
+    """Planted bug: one cell after the other, so that an hour gave clean spectra alone."""
+
+    class Asked:
+        spectra, nulls, hard, rivals, series, rival_series = 40, 14, 6, 6, 10, 4
+
+    draws = asked_draws(Asked)
+    cells = {cell for cell, _, _ in draws}
+    assert {cell for cell, _, _ in draws[: len(cells)]} == cells
+    assert len({(cell, seed) for cell, _, seed in draws}) == len(draws)
+    assert sum(given.get("rivals", False) for cell, given, _ in draws if cell == "spectra, mains, log") == 6
