@@ -1,6 +1,7 @@
 """One simulated spectrum or series, fitted in every way that the benchmark of the workbench compares."""
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -80,11 +81,11 @@ def row_of(found: Description, drawn: Simulated) -> dict:
 def of_series(kind: str, seed: int, rivals: bool, detector: NoiseDetector) -> dict:
     """Ten temperatures of one device: the energy of the first trap, by the bins kept; rivals : the other ways too."""
     series = draw_series(seed, kind, n_segments=SERIES_SEGMENTS)
-    ways = {"ours": [], "truly clean bins": []}
+    ways: dict[str, list] = {"ours": [], "truly clean bins": []}
     ways |= {"mains deleted by hand, robust": [], "robust, no flags": []} if rivals else {}
     for drawn in series:
         given = (drawn.freqs, drawn.psd, SERIES_SEGMENTS)
-        keep = {"ours": kept_bins(detector.detect(*given)), "truly clean bins": drawn.external < LEFT}
+        keep: dict[str, Any] = {"ours": kept_bins(detector.detect(*given)), "truly clean bins": drawn.external < LEFT}
         keep |= {"mains deleted by hand, robust": by_hand(drawn), "robust, no flags": None}
         for way, fits in ways.items():
             fits.append(fit_spectrum(*given, keep[way]))

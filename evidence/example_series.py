@@ -48,8 +48,8 @@ def series(seed: int = SEED) -> list[tuple[float, np.ndarray]]:
         trap = 2 * VARIANCE / (np.pi * corner) / (1 + (FREQS / corner) ** 2)
         background = FLICKER / FREQS + trap + FLOOR
         mains = MAINS * (1 + rng.normal(0, 2e-4))  # the grid's frequency of that hour
-        lines = sum(_line(n * mains, ratio) for n, ratio in MAINS_RATIOS.items())
-        lines = lines + sum(_line(n * CLOCK, ratio) for n, ratio in CLOCK_RATIOS.items())
+        combs = ((mains, MAINS_RATIOS), (CLOCK, CLOCK_RATIOS))
+        lines = np.sum([_line(n * unit, ratio) for unit, ratios in combs for n, ratio in ratios.items()], axis=0)
         scale = background * (1 + hump) / (2 * N_AVERAGES)
         found.append(
             (float(kelvin), scale * rng.noncentral_chisquare(2 * N_AVERAGES, 2 * N_AVERAGES * lines / (1 + hump)))

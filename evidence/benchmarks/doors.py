@@ -44,7 +44,7 @@ def seconds(folder: Path, count: int, n_bins: int, repeats: int = 3) -> dict:
 
 def explorer(folder: Path, n_bins: int, drags: int = 20) -> dict:
     """Seconds from the end of a drag to the picture that holds the flag, in the kernel, and until all is shown."""
-    from matplotlib.backend_bases import MouseEvent
+    from matplotlib.backend_bases import MouseButton, MouseEvent
 
     from nblib import analyse
     from nblib.measured.explorer import SpectrumControls
@@ -53,15 +53,20 @@ def explorer(folder: Path, n_bins: int, drags: int = 20) -> dict:
     controls.show()
     canvas, ax, sent = controls.picture.canvas, controls.picture.ax, list[float]()
     draw = canvas.draw
-    canvas.draw = lambda: (draw(), sent.append(time.perf_counter()))  # type: ignore[method-assign]
+
+    def drawn():
+        draw()
+        sent.append(time.perf_counter())
+
+    canvas.draw = drawn  # type: ignore[method-assign]
     rows = []
     for at in range(drags):
         ends = [ax.bbox.x0 + (at + part) / (drags + 1) * ax.bbox.width for part in (0.1, 0.8)]
         for name, x in zip(("button_press_event", "motion_notify_event"), ends, strict=True):
-            canvas.callbacks.process(name, MouseEvent(name, canvas, x, ax.bbox.y0 + 50, 1))
+            canvas.callbacks.process(name, MouseEvent(name, canvas, x, ax.bbox.y0 + 50, MouseButton.LEFT))
         begun = time.perf_counter()
         name = "button_release_event"
-        canvas.callbacks.process(name, MouseEvent(name, canvas, ends[1], ax.bbox.y0 + 50, 1))
+        canvas.callbacks.process(name, MouseEvent(name, canvas, ends[1], ax.bbox.y0 + 50, MouseButton.LEFT))
         rows.append((sent[-1] - begun, time.perf_counter() - begun))
     shown, everything = np.array(rows).T
     return {

@@ -2,7 +2,9 @@
 
 import os
 import tempfile
+from functools import partial
 from statistics import median
+from typing import Any
 
 from evidence.benchmarks.script import options, seconds_of, write_record
 from evidence.story import LABEL_FREE, PENALTY, RESIDUAL, UNLABELLED
@@ -11,7 +13,7 @@ from nblib.assessment import held_out
 from nblib.prediction import predict
 from nblib.project.profiles import get_profile
 
-TRAININGS = {
+TRAININGS: dict[str, dict[str, Any]] = {
     "queries and penalty": PENALTY,
     "queries and penalty, label-free": LABEL_FREE,
     "queries, no penalty, label-free": UNLABELLED,
@@ -33,7 +35,7 @@ def measure(steps: int) -> dict[str, dict[str, list[float]]]:
             step_ms[name].append(1e3 * result.record["wall_seconds"] / steps)
             data = held_out(result.config, "single_line", N_SPECTRA)
             data.batch(range(N_SPECTRA))
-            seconds = seconds_of(lambda result=result, data=data: predict(result.model, data, sweep=False))
+            seconds = seconds_of(partial(predict, result.model, data, sweep=False))
             read_ms[name].append(1e3 * seconds / N_SPECTRA)
     return {"step_ms": step_ms, "read_ms": read_ms}
 

@@ -10,6 +10,7 @@ import json
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest, norm
@@ -32,8 +33,8 @@ CODE = ("evidence.corner_errors:of_spectrum", "evidence.corner_errors:of_series"
 
 def asked_draws(asked) -> list[tuple[str, dict, int]]:
     """Cell, its parameters and seed of every draw, so ordered that a run which was cut short has some of each."""
-    plain = {"axis": "linear", "estimator": "welch", "hard": False, "null": False}
-    cells = []
+    plain: dict[str, Any] = {"axis": "linear", "estimator": "welch", "hard": False, "null": False}
+    cells: list[tuple[str, dict, str, int, int]] = []
     for kind in CONTAMINATION:
         cells.append((f"series, {kind}", {"kind": kind}, "series", asked.series, asked.rival_series))
         for axis in ("linear", "log"):
@@ -73,7 +74,7 @@ def share(count: int, total: int) -> dict | None:
 
 def summary_of_spectra(draws: list[dict]) -> dict:
     """What the draws of one cell say, by the way that they were fitted."""
-    found = {}
+    found: dict[str, Any] = {}
     for way in dict.fromkeys(way for draw in draws for way in draw["rows"]):
         pairs = [(draw, draw["rows"][way]) for draw in draws if way in draw["rows"]]
         errors = np.abs([error for _, row in pairs for error in row["errors"]])

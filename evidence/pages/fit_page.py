@@ -101,8 +101,8 @@ def _series_rows(cells: Cells):
         covered = shown(one["covered"]) if one else NOTHING
         yield _row(f"intervals of Ea cover, ten temperatures, {kind}", "0.90 to 0.98", covered)
     for kind, most in (("mains", "<= 3 meV"), ("humps", "<= 5 meV")):
-        one = cells.get(f"series, {kind}", {}).get("ours")
-        error = one["median abs error [eV]"] if one else None
+        one = cells.get(f"series, {kind}", {}).get("ours") or {}
+        error = one.get("median abs error [eV]")
         found = NOTHING if error is None else f"{1e3 * error:.1f} meV (n = {one['series']})"
         yield _row(f"median error of Ea = 300 meV, {kind}", most, found)
 

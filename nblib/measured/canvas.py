@@ -1,6 +1,7 @@
 """The figure of a spectrum in JupyterLab, on which ranges are dragged and flags are pointed at."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from ipympl.backend_nbagg import Canvas, FigureManager
@@ -57,7 +58,7 @@ class SpectrumCanvas:
         self.drawn.show(edited.measured, edited.detection, self._span)
         for patch in self._hatched:
             patch.remove()
-        style = {"facecolor": "none", "edgecolor": GREY, "hatch": "///", "alpha": 0.5, "lw": 1}
+        style: dict[str, Any] = {"facecolor": "none", "edgecolor": GREY, "hatch": "///", "alpha": 0.5, "lw": 1}
         half = np.median(np.diff(edited.measured.freqs)) / 2
         self._hatched = [self.ax.axvspan(flag.fmin - half, flag.fmax + half, **style) for flag in edited.left_out]
         self.ax.set(**self._limits)  # no scale jumps

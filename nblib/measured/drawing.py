@@ -3,6 +3,7 @@
 import io
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,8 @@ class DetectionFigure:
         from matplotlib.figure import Figure
         from matplotlib.patches import Patch
 
-        self.figure = Figure(figsize=size, layout="none")  # whatever the style of a notebook says
+        own: Any = "none"  # whatever the style of a notebook says
+        self.figure = Figure(figsize=size, layout=own)
         FigureCanvasAgg(self.figure)
         self.figure.subplots_adjust(0.1, 0.11, 0.98, 0.92)
         self.ax = self.figure.subplots()
@@ -40,7 +42,7 @@ class DetectionFigure:
         (self.background,) = self.ax.plot([1], [1], lw=1.3, ls="-", color=BACKGROUND, label="background")
         self.title = self.ax.set_title("", fontsize=9, loc="left", y=1.0)  # a place of its own need not be looked for
         shown = [self.spectrum, self.background, Patch(color=FLAGGED, alpha=0.22, label="flagged")]
-        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "frameon": False, "borderaxespad": 0.1}
+        place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "frameon": False, "borderaxespad": 0.1}
         self.legend = self.ax.legend(handles=shown, ncols=3, **place)
         hand = [*shown, Patch(color=BY_HAND, alpha=0.22, label=HAND)]
         self.by_hand = self.ax.legend(handles=hand, ncols=4, **place)
@@ -53,7 +55,7 @@ class DetectionFigure:
         self.show(measured, detection)
         for path in paths:
             stream, png = io.BytesIO(), path.suffix == ".png"
-            more = {"pil_kwargs": {"compress_level": 4}} if png else {}
+            more: dict[str, Any] = {"pil_kwargs": {"compress_level": 4}} if png else {}
             self.figure.savefig(
                 stream, format=path.suffix[1:], dpi=DPI, metadata={"Software" if png else "Creator": MAKER}, **more
             )

@@ -95,7 +95,7 @@ def fit_detection(detection: Detection, **options: Any) -> Fit:
     if known.any() and not detection.estimated:
         bins = np.arange(len(known))
         stated = np.interp(bins, bins[known], detection.bin_segments[known])
-    given = {"n_segments": stated, "keep": kept_bins(detection)}
+    given: dict[str, Any] = {"n_segments": stated, "keep": kept_bins(detection)}
     return fit_spectrum(detection.freqs, detection.psd, **(given | options))
 
 

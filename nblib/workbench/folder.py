@@ -1,6 +1,7 @@
 """The spectra of a folder: which of its files are read, each fitted, what could not be and why."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def is_report(path: Path) -> bool:
     return path.suffix == ".html" and REPORT.encode() in path.read_bytes()
 
 
-def members_of(paths: list[Path], known: list[tuple[float | None, str | None]], options) -> tuple[list[Member], dict]:
+def members_of(
+    paths: list[Path], known: Sequence[tuple[float | None, str | None]], options
+) -> tuple[list[Member], dict]:
     """Every spectrum of the files, fitted; and why, by the names of those that could not be, which is printed.
 
     Parameters

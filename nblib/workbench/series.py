@@ -47,7 +47,7 @@ def arrhenius_command(arguments: list[str]) -> int:
         number = sum(other.path == member.path for other in members)
         if number > 1:
             raise ValueError(f"{member.path.name} holds {number} spectra; name one with --column, or give a file each")
-    members.sort(key=lambda member: member.kelvin)
+    members.sort(key=lambda member: member.kelvin or 0.0)
     result = energies_of(members, options)
     document = as_json(result, members, left_out, settings(options))
     if options.json:
