@@ -24,6 +24,7 @@ def numbers() -> dict[str, Any]:
     evidence, sweep = committed_result("06_benchmark"), committed_result("05_lambda_sweep")["metrics"]
     return {
         **_answer(evidence),
+        "physics": committed_result("09_physics")["metrics"],
         "full_length": {point: row["ap"]["iqm"] for point, row in sweep["full table"].items()},
     }
 
