@@ -99,10 +99,15 @@ def cells_of(freqs, psd, n_segments: float | None, plan: Plan) -> dict[str, Floa
     cells = {name: cell_scores(values, WIDE_CELL) for name, values in found.items()}
     evidence = np.clip(np.nan_to_num(scored.log_odds), -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
     cells[MEDIAN_ODDS] = log_tail(cells["running median 101"]) + evidence
-    white = scored.white
-    statistic = "combined" if scored.combined else "classical"
-    limits = thresholds_for(len(psd), used, white.correlation[0] > 0, not white.estimated, statistic)
-    return cells | {"chance": -cell_scores(-limits.probability(scored.by_group, len(psd)), WIDE_CELL)}
+    judged = scored.judged
+    limits = thresholds_for(
+        scored.n_judged,
+        float(np.nanmedian(judged.n_segments)),
+        judged.correlation[0] > 0,
+        not judged.estimated,
+        "combined" if scored.combined else "classical",
+    )
+    return cells | {"chance": -cell_scores(-limits.probability(scored.by_group, scored.n_judged), WIDE_CELL)}
 
 
 # ---- injections ----
