@@ -1,4 +1,4 @@
-"""Bins that depend on each other and values in steps: line-free spectra flagged, warned about, and lines of 10 dB found.
+"""Bins that depend on each other and values in steps: line-free spectra flagged or warned about, 10 dB lines found.
 
 Writes runs/benchmarks/dependent_bins.json, a kind at a time; kinds that are there with the same settings are kept.
 """
