@@ -31,8 +31,19 @@ def test_independent_bins_and_those_of_hann_are_judged_one_by_one(size):
     """Planted bug: Hann's correlation counted as dependence."""
     for draw in range(5):
         white = np.random.default_rng(draw).standard_normal(size + 2)
-        for residual in (white, white[2:] + 4 / 3 * white[1:-1] + white[:-2] / 3):
+        for residual in (white, white[2:] + 0.6 * white[1:-1] + 0.05 * white[:-2]):
             assert (dependence_lengths(residual) == 1).all()
+
+
+def test_a_rough_background_is_no_dependence():
+    """Planted bugs: a stated K not asked; parts of any roughness taken together."""
+    rng = np.random.default_rng(0)
+    rough = np.repeat(rng.standard_normal(300), 10)  # one value for ten bins
+    assert (dependence_lengths(rough) > 1).all() and (dependence_lengths(rough, 1.0) > 1).all()
+    noise = 0.4 * rng.standard_normal(3000)  # bins of their own, K = 6
+    assert (dependence_lengths(2 * rough + noise) > 1).all()  # nobody says that they are
+    assert (dependence_lengths(2 * rough + noise, 6.0) == 1).all()
+    assert (dependence_lengths(rough * np.linspace(0.1, 1, 3000) ** 2) == 1).all()
 
 
 def test_blocks_are_as_long_as_bins_depend_on_each_other():

@@ -15,41 +15,53 @@ PART = 300  # bins; at least so many measure a length
 MOST_PARTS = 8
 ALIKE = 0.3  # of the squared difference of far bins, two bins apart: Hann's is 0.95, and 0.53 one bin apart
 APART = 0.85  # of it, from which on bins count as independent
+OWN_SCATTER = 0.5  # of the variance 1/K, that bins two apart do not share: from here on they are not dependent
+EVEN = 4.0  # times that the variance of far bins may differ between parts
+NORMAL = 0.9539**2  # squared median of the difference of two standard normal numbers
 FEWEST_BLOCKS = 60
 
 
-def dependence_lengths(residual: Float[ndarray, " measured"]) -> Float[ndarray, " measured"]:
+def dependence_lengths(
+    residual: Float[ndarray, " measured"], n_segments: float | None = None
+) -> Float[ndarray, " measured"]:
     """Bins over which the spectrum's scatter is common to neighbours, per measured bin; 1 where it is their own.
 
     Half the median squared difference of bins k apart rises with k up to the variance of what is a bin's own; how fast
     says how far neighbours depend on each other (a variogram: Matheron 1963, Economic Geology 58, 1246). The median
     leaves lines out. It is measured in parts of the axis: smoothing over a share of the frequency has no single length.
 
+    A rough background is smooth over a few bins as well. It differs: its bins still scatter by as much as K says, and
+    it is not as rough all along the axis, while an estimator's scatter is one everywhere, or falls as the bins in a
+    share of the frequency grow more.
+
     Parameters
     ----------
     residual : ln x - ln S of the measured bins
+    n_segments : K as stated, typical; None where it is not
     """
     n_bins = len(residual)
     n_parts = int(np.clip(n_bins // PART, 1, MOST_PARTS))
     edges = np.linspace(0, n_bins, n_parts + 1).astype(int)
-    lengths = np.array([_length(residual[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True)])
-    if (lengths > 1).sum() < max(n_parts / 2, 1):
-        return np.ones(n_bins)
+    found = [_variogram(residual[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    lengths, near, far = (np.array(column) for column in zip(*found, strict=True))
     centres = (edges[:-1] + edges[1:] - 1) / 2
+    is_even = min(np.ptp(np.log(far)), np.ptp(np.log(far * (centres + 1)))) < np.log(EVEN)
+    is_own = n_segments is not None and np.median(near) * n_segments > OWN_SCATTER
+    if (lengths > 1).sum() < max(n_parts / 2, 1) or is_own or not is_even:
+        return np.ones(n_bins)
     return np.exp(np.interp(np.arange(n_bins), centres, np.log(lengths)))
 
 
-def _length(residual):
-    """Lag from which on bins are as different as far ones; 1 where neighbours are no more alike than Hann's."""
-    lags = LAGS[len(residual) / 4 > LAGS]
-    far = lags >= FAR
-    if not far.any():
-        return 1.0
-    differences = np.array([np.median(np.abs(residual[lag:] - residual[:-lag])) for lag in lags]) ** 2
-    if differences[lags == 2][0] > ALIKE * differences[far].max():
-        return 1.0
-    reached = differences > APART * differences[far].max()
-    return float(lags[np.argmax(reached)])
+def _variogram(residual):
+    """Lag from which on bins are as different as far ones, 1 where neighbours are no more alike than Hann's; and the
+    variance, in ln units, of what bins two apart and far bins do not share.
+    """
+    lags = LAGS[max(len(residual) / 4, FAR + 1) > LAGS]
+    differences = np.array([np.median(np.abs(residual[lag:] - residual[:-lag])) for lag in lags]) ** 2 / NORMAL
+    near, far = differences[lags == 2][0], max(differences[lags >= FAR].max(), 1e-12)
+    if near > ALIKE * far:
+        return 1.0, near, far
+    return float(lags[np.argmax(differences > APART * far)]), near, far
 
 
 def blocks_of(valid: Bool[ndarray, " bin"], lengths: Float[ndarray, " measured"]) -> Int[ndarray, " bin"]:

@@ -88,7 +88,8 @@ def score_spectrum(
     psd = np.array(psd)
     psd[index] = found.psd
     white = whiten(psd, plan, n_segments, found.steps)
-    lengths = dependence_lengths((white.log_psd - white.background)[index])
+    stated = None if n_segments is None else float(np.median(np.asarray(n_segments)))
+    lengths = dependence_lengths((white.log_psd - white.background)[index], stated)
     if lengths.max() > 1:
         return _in_blocks(psd, plan, white, lengths, found, with_network, weights)
     by_group, evidence = _with_evidence(psd, plan, white, with_network, weights)
