@@ -16,6 +16,7 @@ MOST_PARTS = 8
 ALIKE = 0.3  # of the squared difference of far bins, two bins apart: Hann's is 0.95, and 0.53 one bin apart
 APART = 0.85  # of it, from which on bins count as independent
 OWN_SCATTER = 0.5  # of the variance 1/K, that bins two apart do not share: from here on they are not dependent
+MOSTLY = 2 / 3  # of the parts must say so: points that were put in between others are dense on one side only
 EVEN = 4.0  # times that the variance of far bins may differ between parts
 NORMAL = 0.9539**2  # squared median of the difference of two standard normal numbers
 FEWEST_BLOCKS = 60
@@ -47,7 +48,7 @@ def dependence_lengths(
     centres = (edges[:-1] + edges[1:] - 1) / 2
     is_even = min(np.ptp(np.log(far)), np.ptp(np.log(far * (centres + 1)))) < np.log(EVEN)
     is_own = n_segments is not None and np.median(near) * n_segments > OWN_SCATTER
-    if (lengths > 1).sum() < max(n_parts / 2, 1) or is_own or not is_even:
+    if (lengths > 1).sum() < MOSTLY * n_parts or is_own or not is_even:
         return np.ones(n_bins)
     return np.exp(np.interp(np.arange(n_bins), centres, np.log(lengths)))
 
