@@ -8,17 +8,21 @@ from evidence.benchmarks.script import options
 from evidence.unknown.measured_spectra import DIGEST, measured_spectra
 from evidence.unknown.measured_trials import (
     AREAS,
+    BY_HEIGHT,
+    BY_SNR,
     CLASSICAL,
     DETECTOR,
     MEDIAN_ODDS,
     PLACES_DIGEST,
     RIVALS,
+    SNRS,
     by_instrument,
     chosen_on_others,
     difference,
     frozen_places,
     recalls,
 )
+from evidence.unknown.measured_variants import VARIANTS, variant
 from nblib.measured.detector import NoiseDetector
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
@@ -44,14 +48,14 @@ def flags_of(spectrum) -> dict[str, int]:
     }
 
 
-def summary(found: dict[str, dict], spectra) -> dict:
+def summary(found: dict[str, dict], spectra, kind: str) -> dict:
     """Means over instruments and differences, by area; the rival of each fold, chosen on the others."""
     instruments = {one.name: one.instrument for one in spectra}
     folds = {one.instrument: one.fold for one in spectra}
     rows: dict = {"recall": {}, "differences": {}, "chosen": {}}
     for area in (f"{value:.0%}" for value in AREAS):
         names = (DETECTOR, CLASSICAL, *RIVALS, "shipped")
-        values = {name: by_instrument(found, instruments, name, area) for name in names}
+        values = {name: by_instrument(found, instruments, name, area, kind) for name in names}
         judged = {instrument: folds[instrument] for instrument in values[DETECTOR]}
         chosen, values[BEST_RIVAL] = chosen_on_others({name: values[name] for name in RIVALS}, judged)
         rows["chosen"][area] = {str(fold): name for fold, name in chosen.items()}
@@ -60,21 +64,45 @@ def summary(found: dict[str, dict], spectra) -> dict:
     return rows
 
 
+def measure(record: dict, path, name: str, n_places: int, spectra) -> None:
+    """Lines injected into one variant of every spectrum that the record lacks; kept after each spectrum."""
+    places = frozen_places()
+    done = record.setdefault("spectra" if name == VARIANTS[0] else name, {})
+    for one in spectra:
+        copy = variant(one, places[one.name], name)
+        if one.name in done or copy is None:
+            continue
+        done[one.name] = recalls(*copy, n_places)
+        if name == VARIANTS[0]:
+            record.setdefault("flags", {})[one.name] = flags_of(one)
+        write_json(path, record | run_conditions())
+        print(name, one.name, flush=True)
+
+
 def main() -> None:
     """Measure what is missing, spectrum by spectrum, and sum up."""
-    asked = options(__file__, __doc__, places=(3, "of each width and spectrum, at most 20"))
-    settings = {"places": asked.places, "spectra digest": DIGEST, "places digest": PLACES_DIGEST}
-    path, places, spectra = benchmark_result("measured"), frozen_places(), measured_spectra()
+    every = {"nargs": "+", "default": list(VARIANTS), "choices": VARIANTS}
+    asked = options(
+        __file__,
+        __doc__,
+        places=(3, "of each width and spectrum, at most 20"),
+        variants=(every, "copies of the spectra that lines are injected into"),
+    )
+    settings = {"places": asked.places, "spectra digest": DIGEST, "places digest": PLACES_DIGEST, "snrs": list(SNRS)}
+    path, spectra = benchmark_result("measured"), measured_spectra()
     record = read_json(path) if path.exists() else {}
     if record.get("settings") != settings:
-        record = {"settings": settings, "spectra": {}, "flags": {}}
-    for one in spectra:
-        if one.name not in record["spectra"]:
-            record["spectra"][one.name] = recalls(one, places[one.name], asked.places)
-            record["flags"][one.name] = flags_of(one)
-            write_json(path, record | run_conditions())
-            print(one.name, record["flags"][one.name], flush=True)
-    record["summary"] = summary(record["spectra"], spectra)
+        record = {"settings": settings}
+    for name in asked.variants:
+        measure(record, path, name, asked.places, spectra)
+    record["summary"] = summary(record["spectra"], spectra, BY_HEIGHT)
+    record["at fixed SNR"] = summary(record["spectra"], spectra, BY_SNR)
+    for name in VARIANTS[1:]:
+        if name in record:
+            record[f"{name}, summary"] = {
+                kind: summary(record[name], [one for one in spectra if one.name in record[name]], kind)
+                for kind in (BY_HEIGHT, BY_SNR)
+            }
     write_json(path, record | run_conditions())
     for area, row in record["summary"]["recall"].items():
         print(area, {name: round(value, 3) for name, value in row.items()})

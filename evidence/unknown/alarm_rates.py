@@ -26,19 +26,19 @@ def exceeded(spectrum: WideSpectrum, known: bool, rates: Sequence[float] = RATES
     scored = score_spectrum(
         spectrum.psd, Plan.of(spectrum.freqs, spectrum.valid), spectrum.n_segments if known else None
     )
-    white, n_measured = scored.white, int(spectrum.valid.sum())
+    judged = scored.judged
     found = {}
-    for statistic, by_group in zip(STATISTICS, (white.by_group, scored.by_group), strict=True):
+    for statistic, by_group in zip(STATISTICS, (scored.white.by_group, scored.by_group), strict=True):
         if statistic == "combined" and not scored.combined:
             continue
         limits = thresholds_for(
-            n_measured,
-            float(np.nanmedian(white.n_segments)),
-            white.correlation[0] > 0,
-            not white.estimated,
+            scored.n_judged,
+            float(np.nanmedian(judged.n_segments)),
+            judged.correlation[0] > 0,
+            not judged.estimated,
             statistic,
         )
-        chance = limits.probability(by_group, n_measured)
+        chance = limits.probability(by_group, scored.n_judged)
         found[statistic] = {rate: cell_labels(np.nan_to_num(chance, nan=1.0) < rate, WIDE_CELL) for rate in rates}
     return found
 

@@ -30,7 +30,7 @@ class MeasuredSpectrum:
     fold : one of FOLDS
     freqs : Hz, on a linear axis
     psd : unit^2/Hz, no bin missing
-    n_segments : effective averages K; None where nobody states them
+    n_segments : effective averages K, of all bins or of each; None where nobody states them
     """
 
     name: str
@@ -38,7 +38,7 @@ class MeasuredSpectrum:
     fold: int
     freqs: Float[ndarray, " bin"]
     psd: Float[ndarray, " bin"]
-    n_segments: float | None
+    n_segments: float | Float[ndarray, " bin"] | None
     unit: str
 
 

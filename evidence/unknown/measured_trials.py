@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.ndimage import percentile_filter
+from scipy.ndimage import percentile_filter, uniform_filter1d
 
 from evidence.unknown.measured_spectra import MeasuredSpectrum
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
@@ -28,6 +28,8 @@ from nblib.scoring.filters import matched_filter, running_median
 from nblib.smoothing import log_median, rolling_median
 
 WIDTHS, HEIGHTS, AREAS = (1.0, 5.0, 20.0), (0.5, 1.0, 2.0), (0.01, 0.05)
+SNRS = (3, 5, 8)  # of a filter that knows the line's place, its width and the background
+BY_HEIGHT, BY_SNR = "height", "SNR"
 FEWEST_QUIET = 100  # cells; of fewer, 1 % is not even one
 PLACES_FILE, PLACES_DIGEST = "places.json", "7cf79ef2bd112977"
 NARROW = (1, 2, 3)  # standard deviations of the filters, bins
@@ -35,6 +37,7 @@ WINDOWS = (51, 101, 401, 801)  # bins
 DEGREE, CLIP_ROUNDS, CLIP_LIMIT = 9, 8, 3.0  # of the polynomial in ln f; rounds; standard deviations
 CONSTANT_Q = 0.3  # of ln f: the window of the constant-Q median
 CFAR_WINDOW, CFAR_PERCENT = 51, 75  # bins; the order statistic
+BOXES = (1, 3, 9, 27)  # bins of the boxes of the generalised likelihood ratio
 DETECTOR, CLASSICAL, MEDIAN_ODDS = "detector", "classical part", "running median 101 + log-odds"
 
 
@@ -84,10 +87,22 @@ BACKGROUNDS: dict[str, Callable] = {f"running median {window}": partial(_median,
     f"polynomial of degree {DEGREE}, clipped": _polynomial,
     "constant-Q median": _constant_q,
 }
-RIVALS = (*BACKGROUNDS, "order-statistic CFAR", MEDIAN_ODDS)
+RIVALS = (*BACKGROUNDS, "order-statistic CFAR", "boxes, likelihood ratio", MEDIAN_ODDS)
 
 
-def cells_of(freqs, psd, n_segments: float | None, plan: Plan) -> dict[str, Float[ndarray, " cell"]]:
+def _box_ratio(residual, n_segments):
+    """Largest ln likelihood ratio of a box of excess around each bin, its height free, on a known background.
+
+    n K (m - 1 - ln m) for the mean m > 1 of n values of Gamma(K, 1/K).
+    """
+    best = np.zeros(len(residual))
+    for size in BOXES:
+        mean = np.maximum(uniform_filter1d(np.exp(residual), size, mode="nearest"), 1.0)
+        np.maximum(best, size * n_segments * (mean - 1 - np.log(mean)), out=best)
+    return best
+
+
+def cells_of(freqs, psd, n_segments, plan: Plan) -> dict[str, Float[ndarray, " cell"]]:
     """Score per cell of every method, and the detector's chance per bin at which a flag would be raised ("chance")."""
     scored = score_spectrum(psd, plan, n_segments)
     used, log_psd = float(np.nanmedian(scored.white.n_segments)), np.log(psd)
@@ -95,14 +110,21 @@ def cells_of(freqs, psd, n_segments: float | None, plan: Plan) -> dict[str, Floa
     for name, background in BACKGROUNDS.items():
         residual = np.minimum(log_psd - background(freqs, log_psd, used), OVERFLOW)  # a polynomial may run away
         found[name] = matched_filter(residual[None], NARROW, used)[0]
+        if name == "running median 101":
+            found["boxes, likelihood ratio"] = _box_ratio(residual, used)
     found["order-statistic CFAR"] = psd / percentile_filter(psd, CFAR_PERCENT, CFAR_WINDOW)
     cells = {name: cell_scores(values, WIDE_CELL) for name, values in found.items()}
     evidence = np.clip(np.nan_to_num(scored.log_odds), -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
     cells[MEDIAN_ODDS] = log_tail(cells["running median 101"]) + evidence
-    white = scored.white
-    statistic = "combined" if scored.combined else "classical"
-    limits = thresholds_for(len(psd), used, white.correlation[0] > 0, not white.estimated, statistic)
-    return cells | {"chance": -cell_scores(-limits.probability(scored.by_group, len(psd)), WIDE_CELL)}
+    judged = scored.judged
+    limits = thresholds_for(
+        scored.n_judged,
+        float(np.nanmedian(judged.n_segments)),
+        judged.correlation[0] > 0,
+        not judged.estimated,
+        "combined" if scored.combined else "classical",
+    )
+    return cells | {"chance": -cell_scores(-limits.probability(scored.by_group, scored.n_judged), WIDE_CELL)}
 
 
 # ---- injections ----
@@ -127,16 +149,16 @@ def recalls(spectrum: MeasuredSpectrum, places: dict, n_places: int) -> dict[str
         if name != "chance"
     }
     rows: dict[str, dict[str, dict[str, list]]] = {}
+    segments = own_segments(spectrum, plan)
     for width in WIDTHS:
         for centre in places["centres"][f"{width:g}"][:n_places]:
             shape = np.exp(-0.5 * ((np.arange(len(spectrum.psd)) - centre) / width) ** 2)
-            for height in HEIGHTS:
-                truth = cell_labels(height * shape > NOISY_RATIO, WIDE_CELL)
+            for name, height, truth in _settings(width, shape, segments[centre]):
                 cells = cells_of(spectrum.freqs, spectrum.psd * (1 + height * shape), spectrum.n_segments, plan)
                 found = {key: cells[key[0]][truth] > limit for key, limit in limits.items()}
                 found |= {("shipped", area): cells["chance"][truth] < area for area in AREAS}
-                for (name, area), hit in found.items():
-                    setting = rows.setdefault(name, {}).setdefault(f"{width:g}, {height:g}", {})
+                for (method, area), hit in found.items():
+                    setting = rows.setdefault(method, {}).setdefault(name, {})
                     setting.setdefault(f"{area:.0%}", []).append(float(hit.mean()))
     return {
         name: {
@@ -147,20 +169,41 @@ def recalls(spectrum: MeasuredSpectrum, places: dict, n_places: int) -> dict[str
     }
 
 
+def own_segments(spectrum: MeasuredSpectrum, plan: Plan) -> Float[ndarray, " bin"]:
+    """K per bin that the detector reckons with."""
+    return score_spectrum(spectrum.psd, plan, spectrum.n_segments, with_network=False).white.n_segments
+
+
+def _settings(width, shape, n_segments):
+    """Name, height and true cells of each line tried; at a fixed SNR the cells where it is above half its height."""
+    for height in HEIGHTS:
+        yield f"{width:g}, {height:g}", height, cell_labels(height * shape > NOISY_RATIO, WIDE_CELL)
+    for snr in SNRS:
+        height = snr / np.sqrt(n_segments * (shape**2).sum())
+        yield f"{width:g}, SNR {snr}", height, cell_labels(shape > 0.5, WIDE_CELL)
+
+
 # ---- what is said of instruments ----
 
 
-def by_instrument(found: dict[str, dict], instruments: dict[str, str], name: str, area: str) -> dict[str, float]:
+def by_instrument(
+    found: dict[str, dict], instruments: dict[str, str], name: str, area: str, kind: str = BY_HEIGHT
+) -> dict[str, float]:
     """Mean recall of a method: over the settings of a spectrum, then over the spectra of an instrument.
 
     Parameters
     ----------
     found : `recalls` by spectrum
     instruments : by spectrum
+    kind : BY_HEIGHT or BY_SNR, the settings that count
     """
     means: dict[str, list[float]] = {}
     for spectrum, methods in found.items():
-        values = [by_area[area] for by_area in methods.get(name, {}).values() if area in by_area]
+        values = [
+            by_area[area]
+            for setting, by_area in methods.get(name, {}).items()
+            if area in by_area and (BY_SNR in setting) == (kind == BY_SNR)
+        ]
         if values:
             means.setdefault(instruments[spectrum], []).append(float(np.mean(values)))
     return {instrument: float(np.mean(values)) for instrument, values in means.items()}

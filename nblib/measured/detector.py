@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from nblib.measured.causes import with_causes
 from nblib.measured.flags import LINE_BINS, describe, flagged_ranges
 from nblib.measured.humps import background_under, with_whole_humps
-from nblib.measured.notes import on_first_bin, on_segments
+from nblib.measured.notes import on_first_bin, on_segments, on_values
 from nblib.measured.result import Detection
 from nblib.measured.statistic.network import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS, load_weights
 from nblib.measured.statistic.score import Scored, score_spectrum
@@ -176,16 +176,17 @@ class NoiseDetector:
     def _scored(self, freqs, psd, plan, n_segments):
         scored = score_spectrum(psd, plan, n_segments, self.network, self.weights)
         white, messages = scored.white, []
+        judged = scored.judged
         limits = thresholds_for(
-            len(plan.grid.index),
-            float(np.nanmedian(white.n_segments)),
-            white.correlation[0] > 0,
-            not white.estimated,
+            scored.n_judged,
+            float(np.nanmedian(judged.n_segments)),
+            judged.correlation[0] > 0,
+            not judged.estimated,
             "combined" if scored.combined else "classical",
             self.progress,
             weights=self.weights,
         )
-        messages += on_segments(n_segments, white)
+        messages += on_segments(n_segments, white) + on_values(scored)
         if self.network and not scored.combined:
             messages.append(
                 f"scored without the network: it was trained and tested on {FEWEST_BINS} to {MOST_BINS} bins and on "
@@ -195,12 +196,12 @@ class NoiseDetector:
 
 
 def _detection(freqs, psd, plan, scored: Scored, limits: Limits, humps, false_alarm, messages):
-    n_measured, white = len(plan.grid.index), scored.white
-    scores, threshold = limits.scores(scored.by_group, false_alarm, n_measured)
+    n_judged, white = scored.n_judged, scored.white
+    scores, threshold = limits.scores(scored.by_group, false_alarm, n_judged)
     ranges = _ranges_at(false_alarm, plan, scored, limits, humps)
     flagged = _covered(ranges, plan)
     background = background_under(white, plan, flagged)
-    probabilities = limits.probability(scored.by_group, n_measured)
+    probabilities = limits.probability(scored.by_group, n_judged)
     messages += _structure_seen(false_alarm, plan, scored, limits, humps, flagged) + on_first_bin(plan, white, flagged)
     return Detection(
         freqs,
@@ -223,7 +224,7 @@ def _detection(freqs, psd, plan, scored: Scored, limits: Limits, humps, false_al
 def _ranges_at(false_alarm, plan, scored, limits, humps):
     """First and last bin of each range flagged at a false-alarm rate."""
     white = scored.white
-    scores, threshold = limits.scores(scored.by_group, false_alarm, len(plan.grid.index))
+    scores, threshold = limits.scores(scored.by_group, false_alarm, scored.n_judged)
     group = (scores > scored.by_group[0]).astype(int)
     widths = np.take_along_axis(white.widths, group[None], axis=0)[0]
     excess = np.expm1(np.minimum(white.log_psd - white.background, 700.0))

@@ -5,6 +5,7 @@ import pytest
 
 from evidence.unknown import measured_trials as trials
 from evidence.unknown.measured_spectra import MeasuredSpectrum, measured_spectra
+from evidence.unknown.measured_variants import VARIANTS, variant
 from nblib.cells import WIDE_CELL
 
 
@@ -64,3 +65,33 @@ def test_a_rival_is_chosen_without_the_fold_it_is_reported_on():
     scores = {"a": {"x": 0.0, "y": 0.9}, "b": {"x": 0.5, "y": 0.0}}
     chosen, reported = trials.chosen_on_others(scores, {"x": 1, "y": 2})
     assert chosen == {1: "a", 2: "b"} and reported == {"x": 0.0, "y": 0.0}
+
+
+def test_lines_of_a_fixed_detectability_have_it():
+    """Planted bug: the sum of the shape instead of its square."""
+    shape = np.exp(-0.5 * ((np.arange(500) - 250) / 5.0) ** 2)
+    heights = {name: height for name, height, _ in trials._settings(5.0, shape, 64.0)}
+    noise = np.random.default_rng(0).gamma(64, 1 / 64, (4000, 500)) - 1
+    unit = np.std(noise @ shape) / (shape**2).sum()  # of a fitted height
+    assert heights["5, SNR 5"] / unit == pytest.approx(5, rel=0.05)
+    rows = {"a": {"m": {"1, 1": {"5%": 0.2}, "1, SNR 5": {"5%": 0.8}}}}
+    assert trials.by_instrument(rows, {"a": "x"}, "m", "5%") == {"x": 0.2}
+    assert trials.by_instrument(rows, {"a": "x"}, "m", "5%", trials.BY_SNR) == {"x": 0.8}
+
+
+@pytest.mark.parametrize("name", VARIANTS[1:])
+def test_a_copy_keeps_its_places_and_quiet_cells(name):
+    """Planted bugs: places not moved by the cut; a band quiet where half of it is."""
+    psd = np.ones(1200)
+    psd[[500, 900]] = 7.0
+    one = MeasuredSpectrum("one", "one", 1, np.arange(1.0, 1201), psd, 64.0, "V^2/Hz")
+    copy, places = variant(one, {"quiet": list(range(0, 100)), "centres": {"1": [3, 500, 900], "20": [40]}}, name)
+    centres = places["centres"]["1"]
+    assert (copy.psd[centres[-2:]] > 1.5).all() and len(copy.psd) == len(copy.freqs) < 1200
+    assert set(copy.psd.argsort()[-2:].tolist()) == set(centres[-2:])
+    frequencies = [copy.freqs[10 * cell] for cell in places["quiet"]]
+    assert max(frequencies) < 1000 < copy.freqs[10 * (places["quiet"][-1] + 2)]
+    few = variant(one, {"quiet": [50, 51], "centres": {"1": []}}, name)
+    assert few is None
+    if name == "log-averaged":
+        assert copy.n_segments[0] == 64 and copy.n_segments[-1] > 128

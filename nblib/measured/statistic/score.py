@@ -1,5 +1,6 @@
 """Classical scores and the network's evidence as one: the detector's statistic."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from nblib.cells import WIDE_CELL
+from nblib.measured.statistic.dependence import blocks_of, dependence_lengths
 from nblib.measured.statistic.network import in_range, network_evidence
+from nblib.measured.statistic.steps import Smeared, smeared
 from nblib.measured.statistic.whitening import Plan, Whitened, whiten
 
 EVIDENCE_LIMIT = 3.0  # of the network's log-odds, either way: how sure it may be on structure it has never seen
@@ -40,6 +43,9 @@ class Scored:
     attention : (cell,) CLS attention over that of clean cells; NaN everywhere where the network was not asked
     log_odds : (cell,) of holding a contaminated bin by the network, not bounded; NaN as attention
     combined : was it asked
+    judged : what the scores come from: white, or that of blocks of bins where neighbours depend on each other
+    dependence : bins over which they do, the median; 1 where each bin says something of its own
+    smeared : the values without the steps or the floor they were written with
     """
 
     white: Whitened
@@ -47,11 +53,19 @@ class Scored:
     attention: Float[ndarray, " cell"]
     log_odds: Float[ndarray, " cell"]
     combined: bool
+    judged: Whitened
+    dependence: float
+    smeared: Smeared
 
     @property
     def scores(self) -> Float[ndarray, " bin"]:
         """The larger of the groups' scores."""
         return self.by_group.max(axis=0)
+
+    @property
+    def n_judged(self) -> int:
+        """Bins, or blocks of them, that were judged: thresholds depend on their number."""
+        return int((~np.isnan(self.judged.log_psd)).sum())
 
 
 def score_spectrum(
@@ -63,16 +77,64 @@ def score_spectrum(
 ) -> Scored:
     """Scores of one spectrum; psd and n_segments as in whitening.whiten, weights as in network.network_evidence.
 
+    Values in coarse steps are drawn anew within them (statistic.steps). Where neighbouring bins depend on each other
+    further than Hann's do, blocks of them are judged (statistic.dependence), their K measured.
+
     The network is asked with the K that the filter bank used. It is not asked about spectra of fewer or more bins, or
     of fewer averages, than it was trained on or tested with (network.in_range).
     """
-    white = whiten(psd, plan, n_segments)
+    index = plan.grid.index
+    found = smeared(psd[index])
+    psd = np.array(psd)
+    psd[index] = found.psd
+    white = whiten(psd, plan, n_segments, found.steps)
+    stated = None if n_segments is None else float(np.median(np.asarray(n_segments)))
+    lengths = dependence_lengths((white.log_psd - white.background)[index], stated)
+    if lengths.max() > 1:
+        return _in_blocks(psd, plan, white, lengths, found, with_network, weights)
+    by_group, evidence = _with_evidence(psd, plan, white, with_network, weights)
+    if evidence is None:
+        unknown = np.full(-(-len(psd) // WIDE_CELL), np.nan)
+        return Scored(white, by_group, unknown, unknown, False, white, 1.0, found)
+    return Scored(white, by_group, evidence.attention, evidence.log_odds, True, white, 1.0, found)
+
+
+def _with_evidence(psd, plan, white, with_network, weights):
+    """Scores by group with the network's evidence in them, and that evidence; None where it is not asked."""
     freqs, valid, index = plan.grid.freqs, plan.grid.valid, plan.grid.index
     if not with_network or not in_range(len(index), float(np.nanmedian(white.n_segments))):
-        unknown = np.full(-(-len(freqs) // WIDE_CELL), np.nan)
-        return Scored(white, white.by_group, unknown, unknown, False)
+        return white.by_group, None
     segments = np.interp(np.arange(len(freqs)), index, white.n_segments[index])
     evidence = network_evidence(freqs, psd, valid, segments, weights)
     log_odds = np.repeat(evidence.log_odds, WIDE_CELL)[: len(freqs)]
-    by_group = np.stack([add_evidence(part, log_odds) for part in white.by_group])
-    return Scored(white, by_group, evidence.attention, evidence.log_odds, True)
+    return np.stack([add_evidence(part, log_odds) for part in white.by_group]), evidence
+
+
+def _in_blocks(psd, plan, white, lengths, found, with_network, weights):
+    """The statistic of blocks of bins, each bin with that of its block."""
+    freqs, valid = plan.grid.freqs, plan.grid.valid
+    block = blocks_of(valid, lengths)
+    sizes, measured = np.bincount(block), np.bincount(block, valid)
+    own_freqs = np.bincount(block, freqs) / sizes
+    own_psd = np.bincount(block, np.where(valid, psd, 0.0)) / np.maximum(measured, 1)
+    own_plan = Plan.of(own_freqs, measured > 0)
+    judged = whiten(own_psd, own_plan)
+    by_group, evidence = _with_evidence(own_psd, own_plan, judged, with_network, weights)
+    spread = dataclasses.replace(
+        white,
+        by_group=np.where(valid, judged.by_group[:, block], np.nan),
+        widths=np.where(valid, (judged.widths * sizes)[:, block], np.nan),
+        estimated=True,
+    )
+    cells = block[np.minimum(np.arange(0, len(psd), WIDE_CELL) + WIDE_CELL // 2, len(psd) - 1)] // WIDE_CELL
+    unknown = np.full(len(cells), np.nan)
+    return Scored(
+        spread,
+        np.where(valid, by_group[:, block], np.nan),
+        unknown if evidence is None else evidence.attention[cells],
+        unknown if evidence is None else evidence.log_odds[cells],
+        evidence is not None,
+        judged,
+        float(np.median(lengths)),
+        found,
+    )

@@ -40,6 +40,7 @@ BROAD_SHARE, BROAD_BINS = 0.6, 31  # of the frequency, and bins: what fills half
 NOTCH, NOTCH_REACH = 5.0, 20  # standard deviations below the background, and bins beside it that are in doubt
 END_BINS = 3  # on either end, in which a line may have one side only
 FAR_FROM_ZERO = 20.0  # bin widths from 0 Hz to the first bin, from which on no power law is as steep as a line
+REDRAWN = 6.0  # squared steps over the variance of a value that was rounded and drawn anew, both evenly
 START_SCATTER = 0.02  # ln units, where K is not known yet; a larger one is found from the residual itself
 
 
@@ -103,19 +104,25 @@ class Plan:
         return cls(Grid(freqs, valid), widths, template_norms(valid.astype(float), widths))
 
 
-def _scatter(residual, psd, n_segments):
+def _scatter(residual, psd, n_segments, steps):
     """K per measured bin, K as the spectrum's own scatter has it, and whether that is what counts.
 
     The smaller of stated and measured K counts: knowing K must not raise false alarms where the background is rough.
     It counts as measured where no K is stated, or where the residual scatters clearly more than the stated K allows;
-    then it is measured along the axis.
+    then it is measured along the axis. A value that was drawn anew within its step scatters at least by that.
     """
     own = local_segments(residual)
     if floor := rounding_step(psd):
         own = np.minimum(own, 4 / floor**2)
+    most = np.full(len(psd), np.inf)
+    if np.any(steps):
+        most = (
+            REDRAWN / np.maximum(median_filter(steps * np.exp(residual) / psd, BROAD_BINS, mode="nearest"), 1e-9) ** 2
+        )
+    own = np.minimum(own, most)
     if n_segments is None:
         return own, own, True
-    given = np.broadcast_to(np.asarray(n_segments, dtype=np.float64), residual.shape)
+    given = np.minimum(np.broadcast_to(np.asarray(n_segments, dtype=np.float64), residual.shape), most)
     typical = segments_of_spread(max(lower_spread(residual * np.sqrt(given / given.min())), 1e-12))
     if np.sqrt(given.min() / typical) > MISTRUST:
         return np.minimum(given, own), own, True
@@ -181,20 +188,26 @@ def _broad_excess(residual, freqs):
     return np.interp(position, centres, median_filter(cells, size, mode="reflect"))
 
 
-def whiten(psd: Float[ndarray, " bin"], plan: Plan, n_segments: float | ndarray | None = None) -> Whitened:
+def whiten(
+    psd: Float[ndarray, " bin"],
+    plan: Plan,
+    n_segments: float | ndarray | None = None,
+    steps: float | Float[ndarray, " measured"] = 0.0,
+) -> Whitened:
     """Backgrounds, scatter and scores of one spectrum.
 
     Parameters
     ----------
     psd : unit^2/Hz; only the plan's measured bins are read
     n_segments : K, one number or one a bin; None: measured
+    steps : unit^2/Hz, that the measured bins' values were written in, where that hides their scatter
     """
     index, n_bins = plan.grid.index, len(plan.grid.freqs)
     log_psd = np.log(psd[index])
     given = None if n_segments is None else np.broadcast_to(np.asarray(n_segments, float), (n_bins,))[index]
     start = START_SCATTER if given is None else 1 / np.sqrt(given)
     soft = robust_background(log_psd, plan.grid, start, SOFT)
-    segments, own, estimated = _scatter(log_psd - soft, psd[index], given)
+    segments, own, estimated = _scatter(log_psd - soft, psd[index], given, steps)
     adjacent = np.diff(index) == 1
     centred = (log_psd - soft) * np.sqrt(segments)
     correlation = neighbour_correlation(centred / max(lower_spread(centred), 1e-9), adjacent)

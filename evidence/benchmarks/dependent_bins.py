@@ -1,0 +1,58 @@
+"""Bins that depend on each other and values in steps: line-free spectra flagged or warned about, 10 dB lines found.
+
+Writes runs/benchmarks/dependent_bins.json, a kind at a time; kinds that are there with the same settings are kept.
+"""
+
+import numpy as np
+
+from evidence.benchmarks.script import options
+from evidence.unknown.alarm_rates import RATES, share
+from evidence.unknown.dependent_bins import BINS, KINDS, PEAK
+from nblib.measured.detector import NoiseDetector
+from nblib.project.environment import run_conditions
+from nblib.project.paths import benchmark_result
+from nblib.project.records import read_json, write_json
+
+SEED = 57
+WORDS = ("depend on each other", "stand in steps", "a floor of the display")
+BESIDE = 2  # bins on either side of a line, in which a flag finds it
+
+
+def judged(kind: str, n_spectra: int) -> dict:
+    """Of a kind: shares of line-free spectra flagged and warned about, and of the lines found at the first rate."""
+    detector, flagged, warned, found, lines = NoiseDetector(), dict.fromkeys(RATES, 0), 0, 0, 0
+    for index in range(n_spectra):
+        n_bins = BINS[index % len(BINS)]
+        freqs, psd, _ = KINDS[kind](np.random.default_rng([SEED, index, 0]), n_bins, False)
+        scored = detector.score(freqs, psd)
+        warned += any(word in text for text in scored.messages for word in WORDS)
+        for rate in RATES:
+            flagged[rate] += bool(scored.at(rate).flags)
+        freqs, psd, places = KINDS[kind](np.random.default_rng([SEED, index, 1]), n_bins, True)
+        bins = detector.score(freqs, psd).at(RATES[0]).flagged
+        found += sum(bool(bins[place - BESIDE : place + BESIDE + 1].any()) for place in places)
+        lines += len(places)
+    return {
+        "flagged": {f"{rate:.0%}": share(count, n_spectra) for rate, count in flagged.items()},
+        "warned": share(warned, n_spectra),
+        "lines found": share(found, lines),
+    }
+
+
+def main() -> None:
+    """Measure what is missing."""
+    asked = options(__file__, __doc__, spectra=(60, "of each kind, without and with lines"))
+    path, settings = benchmark_result("dependent_bins"), {"spectra": asked.spectra, "seed": SEED, "peak": PEAK}
+    record = read_json(path) if path.exists() else {}
+    if record.get("settings") != settings:
+        record = {"settings": settings, "kinds": {}}
+    for kind in KINDS:
+        if kind not in record["kinds"]:
+            record["kinds"][kind] = judged(kind, asked.spectra)
+            write_json(path, record | run_conditions())
+            print(kind, record["kinds"][kind], flush=True)
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

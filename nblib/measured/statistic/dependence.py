@@ -1,0 +1,76 @@
+"""Neighbouring bins that say the same: how many, and a spectrum of fewer bins that say something of their own.
+
+Several tapers, a resolution bandwidth of many bins, padding with zeros and smoothing make neighbours alike. Their
+common fluctuations look like lines of that width. So the bins are averaged in blocks that hardly depend on each other,
+the blocks are judged, and each bin has the score of its block.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+LAGS = np.array([1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40])  # bins
+FAR = 8  # bins; from here on the largest difference is that of bins that have nothing in common, or of nearer ones
+PART = 300  # bins; at least so many measure a length
+MOST_PARTS = 8
+ALIKE = 0.3  # of the squared difference of far bins, two bins apart: Hann's is 0.95, and 0.53 one bin apart
+APART = 0.85  # of it, from which on bins count as independent
+OWN_SCATTER = 0.5  # of the variance 1/K, that bins two apart do not share: from here on they are not dependent
+MOSTLY = 2 / 3  # of the parts must say so: points that were put in between others are dense on one side only
+EVEN = 4.0  # times that the variance of far bins may differ between parts
+NORMAL = 0.9539**2  # squared median of the difference of two standard normal numbers
+FEWEST_BLOCKS = 60
+
+
+def dependence_lengths(
+    residual: Float[ndarray, " measured"], n_segments: float | None = None
+) -> Float[ndarray, " measured"]:
+    """Bins over which the spectrum's scatter is common to neighbours, per measured bin; 1 where it is their own.
+
+    Half the median squared difference of bins k apart rises with k up to the variance of what is a bin's own; how fast
+    says how far neighbours depend on each other (a variogram: Matheron 1963, Economic Geology 58, 1246). The median
+    leaves lines out. It is measured in parts of the axis: smoothing over a share of the frequency has no single length.
+
+    A rough background is smooth over a few bins as well. It differs: its bins still scatter by as much as K says, and
+    it is not as rough all along the axis, while an estimator's scatter is one everywhere, or falls as the bins in a
+    share of the frequency grow more.
+
+    Parameters
+    ----------
+    residual : ln x - ln S of the measured bins
+    n_segments : K as stated, typical; None where it is not
+    """
+    n_bins = len(residual)
+    n_parts = int(np.clip(n_bins // PART, 1, MOST_PARTS))
+    edges = np.linspace(0, n_bins, n_parts + 1).astype(int)
+    found = [_variogram(residual[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    lengths, near, far = (np.array(column) for column in zip(*found, strict=True))
+    centres = (edges[:-1] + edges[1:] - 1) / 2
+    is_even = min(np.ptp(np.log(far)), np.ptp(np.log(far * (centres + 1)))) < np.log(EVEN)
+    is_own = n_segments is not None and np.median(near) * n_segments > OWN_SCATTER
+    if (lengths > 1).sum() < MOSTLY * n_parts or is_own or not is_even:
+        return np.ones(n_bins)
+    return np.exp(np.interp(np.arange(n_bins), centres, np.log(lengths)))
+
+
+def _variogram(residual):
+    """Lag from which on bins are as different as far ones, 1 where neighbours are no more alike than Hann's; and the
+    variance, in ln units, of what bins two apart and far bins do not share.
+    """
+    lags = LAGS[max(len(residual) / 4, FAR + 1) > LAGS]
+    differences = np.array([np.median(np.abs(residual[lag:] - residual[:-lag])) for lag in lags]) ** 2 / NORMAL
+    near, far = differences[lags == 2][0], max(differences[lags >= FAR].max(), 1e-12)
+    if near > ALIKE * far:
+        return 1.0, near, far
+    return float(lags[np.argmax(differences > APART * far)]), near, far
+
+
+def blocks_of(valid: Bool[ndarray, " bin"], lengths: Float[ndarray, " measured"]) -> Int[ndarray, " bin"]:
+    """Number of the block of each bin, rising from 0: a block is as many bins long as bins there depend on each other.
+
+    At least FEWEST_BLOCKS, so that a background is left to be seen.
+    """
+    index = np.flatnonzero(valid)
+    longest = max(len(index) / FEWEST_BLOCKS, 1.0)
+    per_bin = np.interp(np.arange(len(valid)), index, np.minimum(lengths, longest))
+    return np.floor(np.cumsum(1 / per_bin) - 1 / per_bin[0] + 1e-9).astype(int)
