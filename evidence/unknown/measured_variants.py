@@ -4,6 +4,7 @@ A copy has the quiet cells and the places of the spectrum as far as they are in 
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def variant(spectrum: MeasuredSpectrum, places: dict, name: str) -> tuple[Measur
     quiet[places["quiet"]] = True
     bins = np.repeat(quiet, WIDE_CELL)[:n_bins]
     cells = [bins[group // WIDE_CELL == cell].all() for cell in range(-(-len(copy.psd) // WIDE_CELL))]
-    found = {"quiet": np.flatnonzero(cells).tolist(), "centres": {}}
+    found: dict[str, Any] = {"quiet": np.flatnonzero(cells).tolist(), "centres": {}}
     for width, centres in places["centres"].items():
         moved, reach = group[centres], REACH * float(width)
         inside = (moved >= reach) & (moved < len(copy.psd) - reach)
