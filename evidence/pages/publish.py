@@ -52,6 +52,8 @@ def publish(profile: str = "quick") -> list[str]:
             left_out.append(name[:3])
         elif path.exists():
             said += _copy(path, record_path(profile, name)) + _store(NOTEBOOKS / f"{name}.ipynb", path.parent)
+        elif path.with_name(f"{name}.ipynb").exists():  # drawn from the published record
+            said += _store(NOTEBOOKS / f"{name}.ipynb", path.parent)
     for path in sorted(runs_dir("benchmarks").glob("*.json")):
         said += _copy(path, record_path("benchmarks", path.stem))
     for folder in (figures_dir(profile), figures_dir("benchmarks")):
