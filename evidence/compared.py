@@ -91,6 +91,13 @@ def scores_of(metrics: Mapping, trial: str) -> list[str]:
     return [score for score in SCORES if score in first]
 
 
+def on_main_test(metrics: Mapping) -> list[str]:
+    """The trials of the record that are read on the main test; not those of another K or of the region."""
+    return [
+        name for name in TRIALS if readings(metrics, name) and not {"pairs", "n_segments"} & set(TRIALS[name].changes)
+    ]
+
+
 def rows(metrics: Mapping) -> dict[str, dict[str, Any]]:
     """Every score of every trial on the main test: "TRIAL, SCORE" -> "given", "seeds", and a span by quantity.
 
@@ -99,14 +106,13 @@ def rows(metrics: Mapping) -> dict[str, dict[str, Any]]:
     """
     return {
         trial if score == "logit" else f"{trial}, {score}": {
-            "given": compared.given,
+            "given": TRIALS[trial].given,
             "seeds": len(readings(metrics, trial)),
             **{quantity: span(metrics, trial, quantity, score) for quantity in QUANTITIES},
         }
-        for trial, compared in TRIALS.items()
-        if not {"pairs", "n_segments"} & set(compared.changes)
+        for trial in on_main_test(metrics)
         for score in scores_of(metrics, trial)
-        if score != "attention" or not compared.changes.get("hard")
+        if score != "attention" or not TRIALS[trial].changes.get("hard")
     }
 
 
