@@ -44,6 +44,7 @@ def publish(profile: str = "quick") -> list[str]:
     if not IN_CLONE:
         raise ValueError(f"{ROOT} is no clone of the repository; publish there, where records/ and figures/ are")
     said, left_out = [], []
+    before = {path: path.read_bytes() for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
     for name in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")):
         path = runs_dir(profile) / name / "result.json"
         reason = _reason_against(read_json(path), profile) if path.exists() else ""
@@ -58,7 +59,9 @@ def publish(profile: str = "quick") -> list[str]:
         said += _copy(path, record_path("benchmarks", path.stem))
     for folder in (figures_dir(profile), figures_dir("benchmarks")):
         said += _publish_figures(folder, tuple(left_out))
-    said += [f"renewed: {from_root(path)}" for path in sorted(NOTEBOOKS.glob("*.ipynb")) if renew_answer(path)]
+    for path in before:
+        renew_answer(path)
+    said += [f"changed: {from_root(path)}" for path, content in before.items() if path.read_bytes() != content]
     return said + [f"renewed: {from_root(path)}" for path in renew_pages()]
 
 
@@ -80,14 +83,15 @@ def renew_answer(path: Path) -> bool:
 
 
 def _store(notebook: Path, folder: Path) -> list[str]:
-    """The outputs of the run stored in its notebook; says so where that changed, and why where it was left out."""
+    """The outputs of the run stored in its notebook; says why where they were left out."""
     executed = folder / notebook.name
     if not executed.exists():
         return [f"left out: the outputs of {from_root(notebook)} (no executed notebook in {from_root(folder)})"]
     try:
-        return [f"changed: {from_root(notebook)}"] if store_outputs(notebook, executed) else []
+        store_outputs(notebook, executed)
     except ValueError as error:
         return [f"left out: the outputs of {from_root(notebook)} ({error})"]
+    return []
 
 
 def _reason_against(record, profile):
