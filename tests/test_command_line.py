@@ -31,7 +31,7 @@ def test_every_subcommand_explains_itself(name, capsys):
 
 def test_an_unknown_subcommand_is_refused(capsys):
     assert main(["trian"]) == 2
-    assert "no subcommand 'trian'; known: detect, fit, arrhenius, train, run" in capsys.readouterr().err
+    assert "no subcommand 'trian'; known: detect, fit, arrhenius, report, train, run" in capsys.readouterr().err
     assert main([]) == 2
 
 

@@ -241,7 +241,7 @@ def test_a_table_of_which_nothing_is_told_counts_whole():
 
 def test_judging_code_is_part_of_a_tasks_name_and_training_code_of_its_training(copy):
     def paths():
-        tasks = [Task("readings", PLAIN, "vibration", SIZES), Task("quick", PLAIN, "vibration", SIZES)]
+        tasks = [Task("closely", PLAIN, "vibration", SIZES), Task("quick", PLAIN, "vibration", SIZES)]
         tasks.append(Task("readings", TrainConfig(readout="token"), "vibration", SIZES, "cnn"))
         return [task.path.name for task in tasks]
 

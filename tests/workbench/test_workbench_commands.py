@@ -9,6 +9,7 @@ import pytest
 from nblib.__main__ import main
 from nblib.workbench import products, series
 from nblib.workbench.constants import BOLTZMANN
+from nblib.workbench.folder import is_energies
 from nblib.workbench.result import FIT_COLUMNS
 
 FREQS = np.arange(1.0, 1001.0)
@@ -92,7 +93,7 @@ def test_a_folder_of_temperatures_gives_an_energy_and_its_figure(tmp_path, capsy
     (trap,) = (row for row in document["traps"] if row["bins"] == "kept")
     assert trap["low [eV]"] < 0.05 < trap["high [eV]"] and trap["temperatures"] == 4
     assert [one["temperature"] for one in document["spectra"]] == [90.0, 100.0, 110.0, 120.0]
-    assert all(series.is_product(folder / name) for name in series.PRODUCTS)
+    assert all(is_energies(folder / name) for name in series.PRODUCTS)
 
 
 def test_two_temperatures_give_no_energy(tmp_path, capsys):
