@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,9 +68,15 @@ def _limited(seconds):
         signal.signal(signal.SIGALRM, former)
 
 
+ANSWERS: dict[str, dict[str, Any]] = {  # to what an undamaged file asks
+    "blocks.dat": {"span": "all"},
+    "floats.wav": {"column": 1},
+}
+
+
 def check_spectra(path: Path, detector: NoiseDetector) -> None:
     """Read a file of spectra; AssertionError where something in what is read makes no sense."""
-    spectra = load_spectra(path)
+    spectra = load_spectra(path, **ANSWERS.get(path.name, {}))
     assert np.isfinite(spectra.freqs).all() and (spectra.freqs > 0).all(), "frequencies"
     assert (np.diff(spectra.freqs) > 0).all(), "frequencies do not increase"
     assert spectra.psd.shape == spectra.valid.shape == (len(spectra.psd), len(spectra.freqs)), "shapes"
@@ -88,7 +95,7 @@ def check_spectra(path: Path, detector: NoiseDetector) -> None:
 
 def check_series(path: Path, detector: NoiseDetector) -> None:
     """Read a file of a time series; AssertionError where something in what is read makes no sense."""
-    series = load_series(path)
+    series = load_series(path, **ANSWERS.get(path.name, {}))
     assert np.isfinite(series.rate) and series.rate > 0, "rate"
     assert all(np.isfinite(piece).all() for piece in series.stretches()), "a sample that is no number"
 

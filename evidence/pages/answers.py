@@ -46,10 +46,11 @@ def published_answer(notebook: str, profile: str = "quick") -> str:
         more = NUMBERS[notebook](metrics) if notebook in NUMBERS else {}
         return render(f"answer.{notebook}", {"metrics": metrics, "provenance": provenance(record)} | more)
     except (KeyError, UndefinedError) as lacking:  # the notebook must run before its record can be published
-        return f"The published record is of an earlier form of this notebook ({lacking}); publish this run."
+        return f"{EARLIER} ({lacking}); publish this run."
 
 
 FIGURE, ANSWER = "*Published figure ", "**Answer** "  # how what show_published shows begins
+EARLIER = "The published record is of an earlier form of this notebook"
 
 
 def figure_words(figure: str) -> str:

@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from evidence.pages.answers import ANSWER, FIGURE, figure_words
+from evidence.pages.answers import ANSWER, EARLIER, FIGURE, figure_words
 from evidence.pages.evidence_answers import published_answer
 from evidence.pages.pages import renew_pages
 from nblib.notebook.figures import read_index, write_index
@@ -78,7 +78,8 @@ def renew_answer(path: Path) -> bool:
         return False
     figure = asked[1]
     picture = published_figures() / f"{figure}.png"
-    texts = {FIGURE: figure_words(figure), ANSWER: published_answer(path.stem)}
+    answer = published_answer(path.stem)
+    texts = {FIGURE: figure_words(figure), ANSWER: answer, EARLIER: answer}
     return replace_shown(path, texts, {FIGURE: picture.read_bytes()} if picture.exists() else {})
 
 

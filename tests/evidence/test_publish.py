@@ -67,7 +67,7 @@ def test_a_plain_quick_run_with_a_penalty_of_choice_changes_nothing_tracked(tmp_
     record = read_json(tmp_path / "runs" / "quick" / name / "result.json")
     assert (record["profile"], record["profiles_from"]) == ("quick", str(sizes))
     figures = (tmp_path / "runs" / "quick" / "figures").glob("*.png")
-    assert {path.stem for path in figures} >= {"03_answer", "03_attention_mass"}
+    assert {path.stem for path in figures} >= {"03_answer"}
     assert (record["parameters"]["regularizer"], record["metrics"]["chosen"]) == ("log_odds", {"log_odds": 2.0})
     assert record["metrics"]["test"]["posterior (limit)"]["ap"] > 0.95
     assert tracked_files() == before
