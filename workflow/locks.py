@@ -19,7 +19,7 @@ LIGHT, GPU, CPU = "requirements.lock", "requirements-gpu.lock", "requirements-cp
 HEAD = "# {what}; made by `python workflow/locks.py`, see docs/trust.md\n"
 CUDA = re.compile(r"(nvidia-|cuda-|triton==)")
 # of PyTorch's index of CPU builds, which no lock tool asks beside the registry; CPython 3.11, 3.12, 3.13.
-# The first was installed and compared here; the others are as that index lists them.
+# The first was installed and compared here; the others are as a public copy of that index lists them.
 CPU_BUILDS = {
     "2.13.0": """
         6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b  Linux x86-64
