@@ -80,7 +80,7 @@ def test_jupyterlab_takes_every_argument(tmp_path):
     app.config_file_paths.insert(0, str(tmp_path))
     app.load_config_file()
     app.parse_command_line(lab.lab_command(tmp_path))
-    assert (app.serverapp or app).config.ServerApp.ip == "127.0.0.1"  # planted bug: the user's settings win
+    assert app.config.ServerApp.ip == "127.0.0.1"  # planted bug: the user's settings win
     assert app.config.ServerApp.allow_remote_access is False
     assert "token" not in str(app.config).lower()  # Jupyter draws one, as nothing sets it
     assert app.extra_args == []
