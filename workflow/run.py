@@ -44,7 +44,12 @@ def snakemake(options: argparse.Namespace, folder: Path) -> list[str]:
     """The command that runs the workflow, its config written to a file so that every text stays as it is."""
     files = [str(Path(options.grid).resolve())] if options.target == "grid" else []
     files.append(str(write_json(folder / "config.json", settings_of(options))))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow" / "Snakefile")]
+    command = [
+        sys.executable,
+        str(ROOT / "workflow" / "engine.py"),
+        "--snakefile",
+        str(ROOT / "workflow" / "Snakefile"),
+    ]
     command += ["--cores", str(options.cores), "--rerun-incomplete"]
     command += ["--nolock"]  # `alone` locks, and a killed runner leaves no lock behind
     command += ["--keep-going"] if options.target == "grid" else []
