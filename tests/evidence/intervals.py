@@ -116,9 +116,10 @@ def gain(records, name, *aims):
     return [less(row, aim) for row, aim in zip(rows, aims, strict=True)]
 
 
-def on_instruments(records, pair, kind="summary"):
+def on_instruments(records, pair, kind="summary", *areas):
     """Share of injected lines' cells that one method finds, less that of the other, at 1 % and at 5 % flagged."""
-    return [ends(row[pair]) for row in records["measured"][kind]["differences"].values()]
+    rows = records["measured"][kind]["differences"]
+    return [ends(rows[area][pair]) for area in areas or rows]
 
 
 def larger_over_longer(records):
