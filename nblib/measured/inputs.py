@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from nblib.measured.products import RESULTS, is_product
+from nblib.measured.products import RESULTS, is_result
 
 LEFT_OUT = "{} of nblib's own results left out"
 
@@ -27,7 +27,7 @@ def files_of(sources: Iterable[str | Path]) -> tuple[list[Path], str]:
     for source in sources:
         path = Path(source).expanduser()
         for file in _meant(path):
-            own = RESULTS in file.absolute().parts or is_product(file)
+            own = RESULTS in file.absolute().parts or is_result(file)
             if own:
                 results.append(file)
             else:

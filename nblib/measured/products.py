@@ -22,6 +22,18 @@ UNFINISHED = "all.unfinished.txt"  # list of the files of a command that was kil
 RESULTS = "nblib-results"  # folder of the results, beside the files
 SCHEMA = 1  # of the JSON; it rises when a key changes its name or its meaning
 MAKER = "nblib detect"  # stands in figures' metadata and in pages
+# what the other commands on spectra write: by the ending, what stands in the file
+OTHERS = {
+    ".fit.csv": b"bins,term,value,",
+    ".model.csv": b",kept,used,model [",
+    ".fit.json": b'"all_bins": ',
+    **dict.fromkeys((".fit.png", ".fit.pdf"), b"nblib fit"),
+    "traps.csv": b"bins,trap,energy [eV],",
+    "corners.csv": b"bins,trap,temperature [K],",
+    "arrhenius.json": b'"t_power": ',
+    **dict.fromkeys(("arrhenius.png", "arrhenius.pdf"), b"nblib arrhenius"),
+    "report.html": b"nblib report",
+}
 
 
 def table(detection) -> str:
@@ -115,6 +127,15 @@ def is_product(path: Path) -> bool:
         keys = ("added", "removed", "renamed") if path.name.endswith(EDITS) else ("read", "segments_used", "flags")
         return all(f'"{key}": '.encode() in content for key in keys)
     return MAKER.encode() in content
+
+
+def is_result(path: Path) -> bool:
+    """True for a file that this or another command on spectra wrote: no spectrum of the user's."""
+    marks = [mark for ending, mark in OTHERS.items() if path.name.endswith(ending)]
+    try:
+        return is_product(path) or bool(marks) and marks[0] in path.read_bytes()
+    except OSError:
+        return False
 
 
 def write_products(folder: Path, name: str, measured, detection, keep_format: bool = False) -> list[Path]:

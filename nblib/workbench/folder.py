@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nblib.measured.advice import as_options
-from nblib.measured.products import is_product as is_detection
+from nblib.measured.products import is_result
 from nblib.workbench import products
 from nblib.workbench.arrhenius import POINT_COLUMNS, TRAP_COLUMNS
 from nblib.workbench.options import Fitted, detector_of, fitted
@@ -31,7 +31,7 @@ def files_of(options) -> list[Path]:
         raise ValueError(f"{options.folder} is not a folder; nblib fit takes single files")
     others = {path.resolve() for path in (options.temperatures, options.floor, _flags(options)) if path is not None}
     found = [path for path in sorted(options.folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    found = [path for path in found if path.resolve() not in others and not _is_result(path)]
+    found = [path for path in found if path.resolve() not in others and not is_result(path)]
     if not found:
         raise ValueError(f"{options.folder} holds no file to read")
     return found
@@ -39,11 +39,6 @@ def files_of(options) -> list[Path]:
 
 def _flags(options) -> Path | None:
     return None if options.drop in ("auto", "none") else Path(options.drop)
-
-
-def _is_result(path) -> bool:
-    """Did nblib write the file: no spectrum of the user's."""
-    return any(known(path) for known in (is_detection, products.is_product, is_energies, is_report))
 
 
 def is_energies(path: Path) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nblib.__main__ import main
+from nblib.measured.products import is_result
 from nblib.workbench.constants import BOLTZMANN
 
 FREQS = np.arange(1.0, 1001.0)
@@ -33,7 +34,7 @@ def test_the_page_stands_alone_and_says_what_was_refused(tmp_path, capsys):
     captured = capsys.readouterr()
     assert "3 spectra fitted, 3 described by the model, 1 files left out" in captured.out
     text = (folder / "report.html").read_text(encoding="utf-8")
-    assert not LINK.search(text)
+    assert not LINK.search(text) and is_result(folder / "report.html")
     assert "notes_310K.csv" in text and "not fitted: " in text
     assert text.count("data:image/png;base64,") == 3 and "<svg" in text
     digest = hashlib.sha256((folder / "run_300K.csv").read_bytes()).hexdigest()

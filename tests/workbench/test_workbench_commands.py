@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from nblib.__main__ import main
+from nblib.measured.inputs import files_of
+from nblib.measured.products import is_result
 from nblib.workbench import products, series
 from nblib.workbench.constants import BOLTZMANN
 from nblib.workbench.folder import is_energies
@@ -25,13 +27,16 @@ def _write(path, corner=60.0, seed=0, head="frequency [Hz],psd [A^2/Hz]"):
 
 
 def test_fit_writes_its_files_and_again_over_its_own(tmp_path, capsys):
-    """Planted bugs: a repeated command refused; a file of the user's replaced."""
+    """Planted bugs: a repeated command refused; a file of the user's replaced; `nblib detect .` read its results."""
     path, out = _write(tmp_path / "dev.csv"), tmp_path / "out"
     assert main(["fit", str(path), "--out", str(out), *FAST]) == 0
     printed = capsys.readouterr().out
     assert "corner 1 [Hz]" in printed and "bins kept: described" in printed
     assert sorted(file.name for file in out.iterdir()) == sorted(f"dev.{ending}" for ending in products.PRODUCTS)
     assert all(products.is_product(file) for file in out.iterdir()) and not products.is_product(path)
+    assert files_of([path]) == ([path], "")
+    with pytest.raises(ValueError, match="dev.fit.csv is a result of nblib"):
+        files_of([out])
     assert (out / "dev.fit.csv").read_text().splitlines()[0] == ",".join(FIT_COLUMNS)
     document = json.loads((out / "dev.fit.json").read_text())
     assert document["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -93,7 +98,7 @@ def test_a_folder_of_temperatures_gives_an_energy_and_its_figure(tmp_path, capsy
     (trap,) = (row for row in document["traps"] if row["bins"] == "kept")
     assert trap["low [eV]"] < 0.05 < trap["high [eV]"] and trap["temperatures"] == 4
     assert [one["temperature"] for one in document["spectra"]] == [90.0, 100.0, 110.0, 120.0]
-    assert all(is_energies(folder / name) for name in series.PRODUCTS)
+    assert all(is_energies(folder / name) and is_result(folder / name) for name in series.PRODUCTS)
 
 
 def test_two_temperatures_give_no_energy(tmp_path, capsys):
