@@ -225,6 +225,7 @@ class SpectrumControls:
         if what == REMOVE:
             return f"{self.edited.remove(low, high)} removed between {where}"
         self.edited.add(low, high)
+        self.picture.mark(low, high)
         self._fill((low, high))
         return f"flagged {where}"
 

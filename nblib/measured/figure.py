@@ -35,15 +35,24 @@ def plot_detection(detection, ax=None, unit: str | None = None):
 
 
 def draw_flags(ax, detection) -> list:
-    """Bands over the flagged ranges, half a bin wider on either side; returns them."""
-    half_step, known, bands = np.median(np.diff(detection.freqs)) / 2, set(), []
+    """Bands over the flagged ranges, half a bin wider on either side; returns them, one artist a colour."""
+    spans: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+    half_step = np.median(np.diff(detection.freqs)) / 2
     for flag in detection.flags:
-        colour, label = (BY_HAND, HAND) if flag.cause == HAND else (FLAGGED, "flagged")
-        # the edge has a width, so that a band narrower than a pixel is seen
-        style = {"color": colour, "alpha": 0.22, "lw": 1, "label": "_" + label if label in known else label}
-        bands.append(ax.axvspan(flag.fmin - half_step, flag.fmax + half_step, **style))
-        known.add(label)
-    return bands
+        spans[flag.cause == HAND].append((flag.fmin - half_step, flag.fmax + half_step))
+    return [draw_bands(ax, of_kind, by_hand) for by_hand, of_kind in spans.items() if of_kind]
+
+
+def draw_bands(ax, spans: list[tuple[float, float]], by_hand: bool):
+    """Bands of the full height over ranges, Hz, as one artist, which is returned: an artist each takes long to make."""
+    from matplotlib.collections import PolyCollection
+
+    corners = [[(low, 0), (low, 1), (high, 1), (high, 0)] for low, high in spans]
+    colour, label = (BY_HAND, HAND) if by_hand else (FLAGGED, "flagged")
+    # the edge has a width, so that a band narrower than a pixel is seen
+    style = {"color": colour, "alpha": 0.22, "lw": 1, "label": label}
+    bands = PolyCollection(corners, transform=ax.get_xaxis_transform(), **style)
+    return ax.add_collection(bands, autolim=False)
 
 
 def scale_of(freqs) -> str:

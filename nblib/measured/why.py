@@ -19,7 +19,7 @@ from nblib.style import BACKGROUND, INK, PAIR, SPECTRUM
 SURROUNDINGS = 4.0  # widths of a flag shown on either side of it
 LEAST_BINS = 15  # shown on either side of a narrow one
 LONGEST = 50  # letters of a source in a title
-TITLE = {"loc": "left", "fontsize": 8}
+TITLE = {"loc": "left", "fontsize": 8, "y": 1.0}  # a place of its own need not be looked for
 
 
 def why_figure(measured: Measurement, detection: Detection, flag: Flag) -> Figure:

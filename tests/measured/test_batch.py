@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nblib
 from nblib.__main__ import main
 from nblib.measured import batch, unfinished
 from nblib.measured.batch import Progress
-from nblib.measured.drawing import envelope
+from nblib.measured.drawing import DetectionFigure, envelope
 from nblib.measured.joint import Row, joint_csv, shared_lines
 from nblib.measured.outputs import jobs_of
 from nblib.measured.page import page
@@ -233,6 +234,21 @@ def test_a_figure_shows_the_peak_of_every_pixel():
     freqs, shown = envelope(np.arange(1.0, 100_001.0), values, "log")
     assert len(freqs) == len(shown) <= 2000 and shown.max() == 9.0 and shown.min() == 1.0
     assert (np.diff(freqs) >= 0).all()
+
+
+def test_a_figure_does_not_depend_on_the_one_before():
+    """Planted bug: the axis of a short spectrum reached over the flags of the longer one that was drawn before it."""
+    drawn, limits = DetectionFigure(), []
+    for n_bins, line in ((400, 50), (3000, 2500), (400, 50)):
+        freqs = np.arange(1.0, n_bins + 1)
+        psd = np.random.default_rng(n_bins).gamma(64, 1 / 64, n_bins) / freqs
+        psd[freqs == line] *= 30
+        ((measured, detection),) = nblib.analyse(freqs, psd, n_segments=64)
+        assert line in [round(flag.centre) for flag in detection.flags]
+        drawn.show(measured, detection)
+        drawn.figure.canvas.draw()
+        limits.append((*drawn.ax.get_xlim(), *drawn.ax.get_ylim()))
+    assert limits[2] == limits[0] and limits[1][1] > 3000
 
 
 def test_files_of_several_folders_are_named_apart():

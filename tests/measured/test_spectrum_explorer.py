@@ -200,6 +200,26 @@ def test_a_drag_flags_removes_and_looks(controls, shown):
     assert controls.picture.ax.get_xscale() == "log" and len([f for f in _flags(controls) if f[2] == "by hand"]) == 0
 
 
+def test_a_dragged_flag_is_shown_before_all_is_drawn_anew(controls, monkeypatch):
+    """Planted bugs: no band until the whole figure is drawn; one that stays when the flag is taken back."""
+    canvas, ax, sent = controls.picture.canvas, controls.picture.ax, []
+    drawn_anew = canvas.draw
+
+    def pixels():
+        return np.array(canvas.get_renderer().buffer_rgba())
+
+    monkeypatch.setattr(canvas, "blit", lambda: sent.append(pixels()))
+    monkeypatch.setattr(canvas, "draw", lambda: sent.append("draw") or drawn_anew())
+    before = pixels()
+    _drag(controls, 109.5, 130.5)
+    assert len(sent) == 2 and sent[1] == "draw"
+    inside, beside = (int(ax.transData.transform((freq, 1.0))[0]) for freq in (120, 150))
+    changed = (sent[0] != before).any(axis=2).mean(axis=0)  # (column,)
+    assert changed[inside] > 0.7 and changed[beside] == 0
+    controls.buttons["undo"].click()
+    np.testing.assert_array_equal(pixels(), before)
+
+
 def test_the_threshold_is_slid_or_typed(controls):
     """Planted bug: the slider moved and the number beside it did not."""
     controls.alarm.value = 0.123456
@@ -299,8 +319,8 @@ def test_a_flag_by_hand_has_its_own_colour(edited):
     assert ax.get_ylabel() == "PSD [V²/Hz]"
     labels = ax.get_legend_handles_labels()[1]
     assert labels == ["spectrum", "background", "flagged", "by hand"]
-    colours = [band.get_facecolor()[:3] for band in ax.patches]
-    assert len(set(colours)) == 2 and colours[0] == colours[2]
+    assert [len(bands.get_paths()) for bands in ax.collections] == [2, 1]
+    assert len({tuple(bands.get_facecolor()[0, :3]) for bands in ax.collections}) == 2
 
 
 @pytest.mark.parametrize(
