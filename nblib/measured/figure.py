@@ -1,6 +1,7 @@
 """A detection as a figure: the spectrum, its restored background and the flagged ranges."""
 
 import re
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def draw_bands(ax, spans: list[tuple[float, float]], by_hand: bool):
     corners = [[(low, 0), (low, 1), (high, 1), (high, 0)] for low, high in spans]
     colour, label = (BY_HAND, HAND) if by_hand else (FLAGGED, "flagged")
     # the edge has a width, so that a band narrower than a pixel is seen
-    style = {"color": colour, "alpha": 0.22, "lw": 1, "label": label}
+    style: dict[str, Any] = {"color": colour, "alpha": 0.22, "lw": 1, "label": label}
     bands = PolyCollection(corners, transform=ax.get_xaxis_transform(), **style)
     return ax.add_collection(bands, autolim=False)
 
