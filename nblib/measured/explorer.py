@@ -15,7 +15,7 @@ from nblib.measured.detector import NoiseDetector
 from nblib.measured.drawing import DetectionFigure
 from nblib.measured.editing import EditedDetection
 from nblib.measured.flags import Flag
-from nblib.measured.kept_edits import KeptEdits
+from nblib.measured.kept_edits import EDITED, KeptEdits
 from nblib.measured.products import table
 from nblib.measured.why import why_png
 from nblib.project.environment import is_live
@@ -125,11 +125,10 @@ class SpectrumControls:
         )
         self.number = widgets.BoundedFloatText(0.01, min=LOWEST, max=HIGHEST, step=0.001, layout=wide(100))
         self.drag = widgets.ToggleButtons(
-            options=[FLAG, REMOVE, LOOK],
-            description="drag to",
-            style=label | {"button_width": "105px"},
-            layout=wide(430),
+            options=[FLAG, REMOVE, LOOK], style={"button_width": "105px"}, layout=wide(345)
         )
+        drag_to = widgets.Label("drag to", layout=wide(85))
+        drag_to.layout.display, drag_to.layout.justify_content = "flex", "flex-end"
         self.low = widgets.FloatText(0.0, description="from [Hz]", style=label, layout=wide(190))
         self.high = widgets.FloatText(0.0, description="to [Hz]", style={"description_width": "50px"}, layout=wide(155))
         self.flag = widgets.Dropdown(description="this flag", style=label, layout=wide(560))
@@ -143,7 +142,7 @@ class SpectrumControls:
             [
                 self.spectrum,
                 widgets.HBox([self.alarm, self.number]),
-                widgets.HBox([self.drag, *(self.buttons[text] for text in ("whole", "undo", "save"))]),
+                widgets.HBox([drag_to, self.drag, *(self.buttons[text] for text in ("whole", "undo", "save"))]),
                 widgets.HBox(ranges),
                 widgets.HBox([self.flag, self.buttons["remove / put back"]]),
                 widgets.HBox([self.cause, self.buttons["rename"]]),
@@ -256,7 +255,8 @@ class SpectrumControls:
     def _save(self):
         written = self._shown.kept.save(self.edited)
         self._shown.is_saved = True
-        return f"saved in {from_root(written[0].parent)}: {', '.join(path.name for path in written)}"
+        edits, name = written[0], self._shown.kept.name
+        return f"saved {edits.name} and {name}.{EDITED}.* in {from_root(edits.parent)}"
 
     @property
     def chosen(self) -> Flag | None:

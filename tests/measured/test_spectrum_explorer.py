@@ -254,7 +254,7 @@ def test_edits_are_saved_loaded_again_and_survive_a_run(controls, folder, capsys
     controls.drag.value = REMOVE
     _drag(controls, 190, 210)
     controls.buttons["save"].click()
-    assert "saved in" in controls.message.value and "b.edited.flags.csv" in controls.message.value
+    assert "saved b.edits.json and b.edited.* in" in controls.message.value
     results, wanted = folder / "nblib-results", _flags(controls)
     assert (110, 130, "the pump") in wanted and not [flag for flag in wanted if flag[0] == 200]
     kept = {path.name: path.read_bytes() for path in results.iterdir()}
