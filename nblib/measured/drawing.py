@@ -65,8 +65,6 @@ class DetectionFigure:
     def show(self, measured, detection, span: slice | None = None) -> None:
         """Put a detection in place of the one before; span : the bins that are shown on a linear axis, None for all."""
         ax, inside = self.ax, span or slice(None)
-        for bands in self._bands:  # first, or the axis would still reach over them
-            bands.remove()
         freqs = detection.freqs[inside]
         scale = "linear" if span else scale_of(freqs)
         if ax.get_xscale() != scale:
@@ -82,6 +80,8 @@ class DetectionFigure:
         hand = any(flag.cause == HAND for flag in detection.flags)
         self.legend.set_visible(not hand)
         self.by_hand.set_visible(hand)
+        for bands in self._bands:
+            bands.remove()
         self._bands = draw_flags(ax, detection)
 
 

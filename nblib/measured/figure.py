@@ -53,7 +53,7 @@ def draw_bands(ax, spans: list[tuple[float, float]], by_hand: bool):
     # the edge has a width, so that a band narrower than a pixel is seen
     style: dict[str, Any] = {"color": colour, "alpha": 0.22, "lw": 1, "label": label}
     bands = PolyCollection(corners, transform=ax.get_xaxis_transform(), **style)
-    return ax.add_collection(bands, autolim=False)
+    return ax.add_collection(bands, autolim=False)  # or a kept axis would reach over the flags of the spectrum before
 
 
 def scale_of(freqs) -> str:
