@@ -31,9 +31,14 @@ def plan(listed: Path, output: Path, options: argparse.Namespace) -> None:
     Parameters
     ----------
     listed : text with one file a line; blank lines and lines that begin with # are left out
+
+    Raises
+    ------
+    ValueError for a list without files, or with folders or patterns, and where nothing can be written
     """
     lines = [line.strip() for line in listed.read_text(encoding="utf-8").splitlines()]
     named = [line for line in lines if line and not line.startswith("#")]
+    refuse_if(not named, f"{listed} names no file; name one a line")
     files, left_out = files_of(named)
     refuse_if(len(files) > len(named), f"{listed} names folders or patterns; name one file a line")
     jobs = jobs_of(files, options.out)

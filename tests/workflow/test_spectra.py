@@ -50,8 +50,15 @@ def test_the_workflow_gives_the_results_of_the_command(files, capsys):
     assert "refused: bad.csv: it holds no rows of numbers" in answer.stderr
 
 
-def test_a_list_of_folders_is_refused(capsys):
-    """Planted bug: files of a folder beyond the last part lost without a word."""
-    Path("list.txt").write_text("x\n")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x\n", "list.txt names folders or patterns; name one file a line"),
+        ("# none\n\n", "list.txt names no file; name one a line"),
+    ],
+)
+def test_a_list_without_files_of_its_own_is_refused(capsys, text, said):
+    """Planted bugs: files of a folder beyond the last part lost without a word; a traceback for an empty list."""
+    Path("list.txt").write_text(text)
     assert parts.main(["plan", "list.txt", "plan.jsonl", "--options=--out split"]) == 2
-    assert "list.txt names folders or patterns; name one file a line" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
