@@ -10,7 +10,7 @@ import numpy as np
 from nblib.measured.figure import HAND, draw_flags, plain_powers, readable_unit, scale_of
 from nblib.measured.products import MAKER, writing
 from nblib.project.paths import replace_whole
-from nblib.style import BACKGROUND, BY_HAND, FLAGGED, SPECTRUM
+from nblib.style import BACKGROUND, BY_HAND, FLAGGED, SPECTRUM, STYLE
 
 DPI = 150
 COLUMNS = 1000  # of pixels, about; more bins than twice as many are drawn as the least and the largest of each column
@@ -121,4 +121,9 @@ def _kept_figure() -> DetectionFigure:
 
 def draw(paths: list[Path], measured, detection) -> None:
     """The figure of a detection into files; raises ValueError where one cannot be written."""
-    _kept_figure().save(paths, measured, detection)
+    from matplotlib.style import context
+
+    # the same file whoever asks for it, a command, a notebook or a script; saved once, a figure without a layout of its
+    # own would have that of the style
+    with context(["default", STYLE, {"figure.constrained_layout.use": False}]):
+        _kept_figure().save(paths, measured, detection)

@@ -73,7 +73,7 @@ def why_png(measured: Measurement, detection: Detection, flag: Flag) -> bytes:
     for ax in axes:
         ax.clear()
     draw_why(axes, measured, detection, flag)
-    axes[0].figure.savefig(stream, format="png", pil_kwargs={"compress_level": 1})
+    axes[0].figure.canvas.print_png(stream, pil_kwargs={"compress_level": 1})  # savefig would bring a layout back
     return stream.getvalue()
 
 
