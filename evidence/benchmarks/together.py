@@ -5,7 +5,6 @@ thresholds are drawn on backgrounds of the `wide` world; everything else on thos
 """
 
 from collections.abc import Callable, Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -77,31 +76,33 @@ def quiet(draws: int) -> dict:
 
 def lines(draws: int) -> dict:
     """Share of lines found alone (in the first spectrum) and together, and stacks with a flag elsewhere, at 1 %."""
-    found = {name: _recall(draw, draws, CLAIMING) for name, draw in LINES.items()}
-    print(found, flush=True)
-    return found
+    found = {name: _recall(draw, draws, CLAIMING, (CLIP,)) for name, draw in LINES.items()}
+    return {name: row | {way: row[way][0] for way in ("together", "elsewhere")} for name, row in found.items()}
 
 
 def choice(draws: int) -> dict:
     """The same for ways of averaging, on other seeds: what CLIP was chosen on."""
     kinds = ("0.5 x", "3 x, in half of the spectra")
-    return {
-        f"{name}, {way}": _recall(LINES[name], draws, CHOOSING, clip)["together"]
-        for name, (way, clip) in product(kinds, CLIPS.items())
-    }
+    found = {name: _recall(LINES[name], draws, CHOOSING, tuple(CLIPS.values())) for name in kinds}
+    return {name: dict(zip(CLIPS, row["together"], strict=True)) for name, row in found.items()}
 
 
-def _recall(draw: Draw, draws: int, seed: int, clip: float = CLIP) -> dict:
-    detector, alone, together, elsewhere = NoiseDetector(), 0, 0, 0
+def _recall(draw: Draw, draws: int, seed: int, clips: tuple[float, ...]) -> dict:
+    """Lines found in the first spectrum alone, and together by each way of averaging; stacks with a flag elsewhere."""
+    detector, alone, counts = NoiseDetector(), 0, np.zeros((2, len(clips)), dtype=int)
     for number in range(draws):
         spectra, places, _ = draw_stack(draw, (seed, number), detector)
-        ranges = _ranges(recurrent_lines(spectra, detector, ASKED[0], clip))
         alone += lines_found(spectra[0].ranges, places)
-        together += lines_found(ranges, places)
-        elsewhere += any(not lines_found([span], places) for span in ranges)
+        for way, clip in enumerate(clips):
+            ranges = _ranges(recurrent_lines(spectra, detector, ASKED[0], clip))
+            counts[0, way] += lines_found(ranges, places)
+            counts[1, way] += any(not lines_found([span], places) for span in ranges)
     n_lines = draws * N_LINES
-    counts = {"alone": share(alone, n_lines), "together": share(together, n_lines)}
-    return counts | {"stacks with a flag elsewhere": share(elsewhere, draws)}
+    return {
+        "alone": share(alone, n_lines),
+        "together": [share(count, n_lines) for count in counts[0]],
+        "elsewhere": [share(count, draws) for count in counts[1]],
+    }
 
 
 def single(draws: int) -> dict:
@@ -125,10 +126,10 @@ def _ranges(found) -> Sequence[tuple[float, float]]:
 
 SECTIONS: dict[str, tuple[Callable[[int], dict], int]] = {
     "levels": (levels, 400),
-    "choice": (choice, 16),
-    "quiet": (quiet, 60),
-    "lines": (lines, 20),
-    "single": (single, 20),
+    "lines": (lines, 10),
+    "quiet": (quiet, 35),
+    "single": (single, 10),
+    "choice": (choice, 8),
 }
 
 

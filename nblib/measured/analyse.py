@@ -57,6 +57,7 @@ def analyse(
         return _whole([outcome], "", detector, checked)
     names: Any = [source] if isinstance(source, (str, Path)) else source
     files, left_out = files_of(names)
+    files = checked.measured_among(files)
     refuse_if(not files, "no file is named; give a file, a folder or a pattern such as '*.csv'")
     return _whole([examined(path, checked, detector) for path in files], left_out, detector, checked)
 

@@ -59,7 +59,7 @@ def _planned(options, folder: Path) -> tuple[list[Job], Settings, Order]:
     settings = settings_of(options)
     piped = STANDARD_INPUT in options.files
     files, left_out = files_of([name for name in options.files if name != STANDARD_INPUT])
-    files = [Path("stdin"), *files] if piped else files
+    files = [Path("stdin")] * piped + settings.measured_among(files)
     if left_out and not options.json:
         print(left_out, file=sys.stderr)
     order = order_of(options, None if options.json else joint_folder(files, options.out))

@@ -37,14 +37,14 @@ class Bins:
         return np.where((freqs >= self.low[0]) & (freqs <= self.high[-1]), self.width[place], 0.0)
 
 
-def common_bins(axes: Sequence[Float[ndarray, " bin"]]) -> Bins:
+def common_bins(axes: Sequence[ndarray]) -> Bins:
     """The coarsest bins that any of the axes has at each frequency; those of the first where several are as coarse.
 
     Where one axis ends and a finer one goes on, a bin that is cut by half or more is left out.
 
     Parameters
     ----------
-    axes : frequencies of each spectrum, Hz, increasing, two at least
+    axes : frequencies of each spectrum, (bin,) Hz, increasing, two at least
     """
     own: list[Bins] = []
     for freqs in axes:

@@ -49,8 +49,8 @@ SHARP = 0.5  # of the narrow score, that the broad one may have beside a sharp l
 LEVEL_BINS = 1000  # of the averages that LEVELS were drawn from
 LEVEL_SPECTRA = (3, 10)  # in an average; between them interpolated in ln N, beyond as at the end
 LEVELS: dict[str, tuple[tuple[float, ...], ...]] = {  # by statistic and spectra: narrow scores of sharp bins at RATES
-    "classical": ((6.2, 7.2, 8.1, 9.7, 11.0, 12.0, 12.5), (5.3, 6.5, 7.2, 7.7, 8.8, 10.0, 11.3)),
-    "combined": ((3.3, 4.6, 5.6, 7.6, 9.5, 10.5, 11.9), (2.3, 3.3, 4.2, 4.8, 6.2, 7.5, 8.3)),
+    "classical": ((6.2, 7.3, 8.1, 8.9, 10.8, 11.3, 12.3), (5.4, 6.6, 7.3, 8.2, 8.7, 9.2, 10.0)),
+    "combined": ((3.2, 4.4, 5.3, 6.2, 8.6, 10.3, 10.5), (2.5, 3.7, 4.5, 5.4, 6.6, 6.9, 8.3)),
 }
 FEWEST = 2  # spectra that must hold a frequency
 BESIDE = 1  # bins beside a range, that its flag may have moved by when a spectrum is left out

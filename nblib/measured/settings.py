@@ -83,6 +83,11 @@ class Settings:
             check_there(Path(self.known).expanduser())
             read_known_lines(Path(self.known).expanduser())
 
+    def measured_among(self, files: list[Path]) -> list[Path]:
+        """The files without the table of known lines, which may lie beside them."""
+        own = None if self.known is None else Path(self.known).expanduser().resolve()
+        return [path for path in files if path.resolve() != own]
+
     def spectra_of_file(self, path: Path) -> list[Measurement]:
         """Every spectrum of a file; raises ValueError for what cannot be read."""
         check_there(path)
