@@ -28,12 +28,15 @@ QUIET = {
     "own backgrounds": Draw(own_physics=True),
     "own backgrounds, several grids": Draw(own_physics=True, grids=True),
     "one background, Hann": Draw(estimator="welch_hann"),
+    "backgrounds 1/f and white": Draw(own_physics=True, simple=True),
     "one background, 3 spectra": Draw(n_spectra=3),
     "one background, K = 64": Draw(n_segments=64),
 }
 LINES = {
     "1 x": Draw(height=1.0),
     "0.5 x": Draw(height=0.5),
+    "1 x, backgrounds 1/f and white": Draw(height=1.0, own_physics=True, simple=True),
+    "0.5 x, backgrounds 1/f and white": Draw(height=0.5, own_physics=True, simple=True),
     "1 x, 3 spectra": Draw(n_spectra=3, height=1.0),
     "1 x, several grids": Draw(height=1.0, own_physics=True, grids=True),
     "1 x, in half of the spectra": Draw(height=1.0, in_spectra=5),

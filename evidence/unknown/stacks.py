@@ -31,6 +31,7 @@ class Draw:
     ----------
     n_spectra, n_segments, n_bins : N, K, and the bins of the coarsest spectrum
     own_physics : each spectrum has a background of its own, else only a level of its own
+    simple : the backgrounds are 1/f and white, with a corner anywhere; else of the second generator
     grids : every second spectrum has bins half as wide and ends early, at 60 to 100 % of the axis
     estimator : "welch" (independent bins) or "welch_hann"
     height : of the lines over the background on the coarsest bins, 0 for none
@@ -42,6 +43,7 @@ class Draw:
     n_segments: int = 16
     n_bins: int = 1000
     own_physics: bool = False
+    simple: bool = False
     grids: bool = False
     estimator: str = "welch"
     height: float = 0.0
@@ -57,10 +59,11 @@ def draw_stack(
     places = _places(rng, draw.n_bins)
     alone = int(rng.integers(MARGIN, draw.n_bins - 2 * MARGIN - (draw.single or (0, 1))[1]))
     fine = 2 * draw.n_bins  # half bins
-    shared = draw_background(rng, fine)
+    background = simple_background if draw.simple else draw_background
+    shared = background(rng, fine)
     spectra = []
     for number in range(draw.n_spectra):
-        log_background = draw_background(rng, fine) if draw.own_physics else shared
+        log_background = background(rng, fine) if draw.own_physics else shared
         log_background = log_background + rng.uniform(-1, 1) * np.log(LEVELS)
         halves = 2 if draw.grids and number % 2 else 1
         end = int(rng.uniform(0.6, 1.0) * halves * draw.n_bins) if halves == 2 else draw.n_bins
@@ -77,6 +80,11 @@ def draw_stack(
         ranges = tuple((flag.fmin, flag.fmax) for flag in found.flags)
         spectra.append(OverBackground(freqs, psd / np.exp(found.background), found.bin_segments, ranges))
     return spectra, places, float(alone + 1)
+
+
+def simple_background(rng: np.random.Generator, n_bins: int) -> Float[ndarray, " bin"]:
+    """ln of 1/f and white noise on bins 1..n, equal at a corner between the first bin and the last."""
+    return np.log1p(n_bins ** rng.random() / np.arange(1.0, n_bins + 1))
 
 
 def _places(rng, n_bins):
