@@ -103,8 +103,8 @@ def _recall(draw: Draw, draws: int, seed: int, clips: tuple[float, ...]) -> dict
     n_lines = draws * N_LINES
     return {
         "alone": share(alone, n_lines),
-        "together": [share(count, n_lines) for count in counts[0]],
-        "elsewhere": [share(count, draws) for count in counts[1]],
+        "together": [share(int(count), n_lines) for count in counts[0]],
+        "elsewhere": [share(int(count), draws) for count in counts[1]],
     }
 
 
@@ -138,13 +138,14 @@ SECTIONS: dict[str, tuple[Callable[[int], dict], int]] = {
 
 def main() -> None:
     """Measure what is missing, section by section."""
-    only = {"choices": SECTIONS, "help": "measure this section and no other"}
+    only = {"choices": SECTIONS, "help": "measure this section again and no other"}
     asked = options(__file__, __doc__, share=(1.0, "of the draws; 0.1 for a look"), only=only)
     path = benchmark_result("together")
     record: dict[str, Any] = read_json(path) if path.exists() else {}
     for name, (measure, draws) in SECTIONS.items():
         settings = {"draws": max(round(draws * asked.share), 1), "sharp": SHARP, "clip": CLIP}
-        if asked.only not in (None, name) or record.get(name, {}).get("settings") == settings:
+        kept = record.get(name, {}).get("settings") == settings
+        if asked.only not in (None, name) or (kept and asked.only is None):
             continue
         record[name] = {"settings": settings, "found": measure(settings["draws"])} | run_conditions()
         write_json(path, record)
