@@ -104,9 +104,9 @@ def magnetometer(centres, sampling_rate=32.0):
 @pytest.mark.parametrize("mains", [59.95, 60.0, 60.05])
 def test_an_alias_of_mains_is_named_where_the_sampling_rate_puts_it(mains):
     cause = magnetometer([64.0 - mains])[0]
-    assert cause.name == "alias of 60 Hz mains, harmonic 1, at a sampling rate of 32 Hz"
+    assert cause.name == "alias of 60 Hz mains (harmonic 1) at a sampling rate of 32 Hz"
     both = magnetometer([64.0 - mains, 7.31, 128.0 - 2 * mains])
-    assert both[2].name == "alias of 60 Hz mains, harmonic 2, at a sampling rate of 32 Hz"
+    assert both[2].name == "alias of 60 Hz mains (harmonic 2) at a sampling rate of 32 Hz"
     assert both[1].source == "line"
 
 

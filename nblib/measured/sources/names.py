@@ -226,7 +226,7 @@ def _named(comb: Comb, sampling_rate: float | None) -> list[tuple[int, Cause]]:
             source, name = "clock", f"unknown clock, {hertz(comb.spacing, comb.uncertainty)}, harmonic {number}"
         elif fold:
             source, end = "alias", f"at a sampling rate of {sampling_rate:.10g} Hz"
-            name = f"alias of {comb.nominal:g} Hz mains, harmonic {number}, {end}"
+            name = f"alias of {comb.nominal:g} Hz mains (harmonic {number}) {end}"
         else:
             source, name = "mains", f"{comb.nominal:g} Hz mains, harmonic {number}"
         named.append((member, Cause(name, source, chance, comb.spacing, number)))
