@@ -1,10 +1,14 @@
 """Lines injected into the 39 measured spectra of 27 instruments: the detector and its rivals, judged by instruments.
 
 Writes runs/benchmarks/measured.json, a spectrum at a time; spectra that are there with the same settings are kept. A
-rival is chosen on four folds of instruments and reported on the fifth; intervals draw instruments.
+rival is chosen on four folds of instruments and reported on the fifth; intervals draw instruments. What libraries
+offer is slow, and tried at one site on each of ten instruments.
 """
 
+from typing import Any
+
 from evidence.benchmarks.script import options
+from evidence.unknown.measured_rivals import MEDIAN, RIVALS, SLOW
 from evidence.unknown.measured_spectra import DIGEST, measured_spectra
 from evidence.unknown.measured_trials import (
     AREAS,
@@ -12,9 +16,9 @@ from evidence.unknown.measured_trials import (
     BY_SNR,
     CLASSICAL,
     DETECTOR,
+    FEWEST_QUIET,
     MEDIAN_ODDS,
     PLACES_DIGEST,
-    RIVALS,
     SNRS,
     by_instrument,
     chosen_on_others,
@@ -28,7 +32,7 @@ from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.records import read_json, write_json
 
-MEDIAN = "running median 101"
+LIBRARY_SITES, LIBRARY_SETTING = 10, "5, 1"  # one site on each of so many instruments; width in bins, height
 BEST_RIVAL = "rival chosen on the other folds"
 PAIRS = (
     (DETECTOR, BEST_RIVAL),
@@ -54,13 +58,34 @@ def summary(found: dict[str, dict], spectra, kind: str) -> dict:
     folds = {one.instrument: one.fold for one in spectra}
     rows: dict = {"recall": {}, "differences": {}, "chosen": {}}
     for area in (f"{value:.0%}" for value in AREAS):
-        names = (DETECTOR, CLASSICAL, *RIVALS, "shipped")
+        names = (DETECTOR, CLASSICAL, *RIVALS, MEDIAN_ODDS, "shipped")
         values = {name: by_instrument(found, instruments, name, area, kind) for name in names}
         judged = {instrument: folds[instrument] for instrument in values[DETECTOR]}
-        chosen, values[BEST_RIVAL] = chosen_on_others({name: values[name] for name in RIVALS}, judged)
+        rivals = {name: values[name] for name in (*RIVALS, MEDIAN_ODDS)}
+        chosen, values[BEST_RIVAL] = chosen_on_others(rivals, judged)
         rows["chosen"][area] = {str(fold): name for fold, name in chosen.items()}
         rows["recall"][area] = {name: sum(row.values()) / len(row) for name, row in values.items()}
         rows["differences"][area] = {f"{one} - {other}": difference(values[one], values[other]) for one, other in PAIRS}
+    return rows
+
+
+def few_instruments(spectra, places: dict) -> list:
+    """The first spectrum of each of the first instruments with quiet cells enough."""
+    firsts: dict[str, Any] = {}
+    for one in spectra:
+        if len(places[one.name]["quiet"]) >= FEWEST_QUIET:
+            firsts.setdefault(one.instrument, one)
+    return list(firsts.values())[:LIBRARY_SITES]
+
+
+def beside_libraries(found: dict[str, dict], spectra) -> dict:
+    """Means over instruments of the detector and of what libraries offer, at the same sites, by method and area."""
+    instruments = {one.name: one.instrument for one in spectra}
+    rows: dict[str, dict[str, float]] = {}
+    for name in (DETECTOR, CLASSICAL, *SLOW):
+        for area in (f"{value:.0%}" for value in AREAS):
+            values = by_instrument(found, instruments, name, area)
+            rows.setdefault(name, {})[area] = sum(values.values()) / len(values)
     return rows
 
 
@@ -89,12 +114,20 @@ def main() -> None:
         variants=(every, "copies of the spectra that lines are injected into"),
     )
     settings = {"places": asked.places, "spectra digest": DIGEST, "places digest": PLACES_DIGEST, "snrs": list(SNRS)}
+    settings |= {"methods": [DETECTOR, CLASSICAL, *RIVALS, MEDIAN_ODDS, *SLOW]}
     path, spectra = benchmark_result("measured"), measured_spectra()
     record = read_json(path) if path.exists() else {}
     if record.get("settings") != settings:
         record = {"settings": settings}
     for name in asked.variants:
         measure(record, path, name, asked.places, spectra)
+    places, done = frozen_places(), record.setdefault("libraries", {})
+    for one in few_instruments(spectra, places):
+        if one.name not in done:
+            done[one.name] = recalls(one, places[one.name], 1, SLOW, [LIBRARY_SETTING])
+            write_json(path, record | run_conditions())
+            print("libraries", one.name, flush=True)
+    record["libraries, summary"] = beside_libraries(done, spectra)
     record["summary"] = summary(record["spectra"], spectra, BY_HEIGHT)
     record["at fixed SNR"] = summary(record["spectra"], spectra, BY_SNR)
     for name in VARIANTS[1:]:

@@ -13,16 +13,17 @@ import torch
 from safetensors.torch import save_file
 
 from evidence.benchmarks.script import options
-from evidence.unknown.background_baselines import DetectorScores
-from evidence.unknown.injections import real_stretches
 from evidence.unknown.training import RealSpectrum, WideTraining, train_wide
+from evidence.unknown.unknown_backgrounds import bank_score
 from nblib.cells import WIDE_CELL, cell_scores
 from nblib.measured.statistic import network
 from nblib.project.environment import run_conditions
-from nblib.project.paths import runs_dir
+from nblib.project.paths import real_data_dir, runs_dir
 from nblib.project.records import write_json
+from nblib.project.registry import refuse_if
 from nblib.training.checkpoints import load_checkpoint
 
+LIGO_FILE, LIGO_SEGMENTS = "ligo_o1_h1_psd_1hz.npz", 63
 TRUSTED = 0.85  # quantile of the classical score below which a cell of the measured spectrum counts as clean
 SIMULATED = WideTraining(steps=2500, sizes=(300, 5000), validate_every=50)
 CONTINUED = WideTraining(
@@ -37,13 +38,18 @@ CONTINUED = WideTraining(
 
 
 def first_stretch() -> RealSpectrum:
-    """The first H1 stretch, unlabelled."""
-    here = real_stretches()[0]
-    scores = cell_scores(
-        DetectorScores().method("classical scores")(here.freqs, here.psd[None], here.valid[None], here.n_segments),
-        WIDE_CELL,
-    )[0]
-    return RealSpectrum(here.psd, here.valid, here.n_segments, scores < np.nanquantile(scores, TRUSTED))
+    """The first H1 stretch, unlabelled.
+
+    Raises
+    ------
+    ValueError where $NBLIB_REAL_DATA is not set, or names no folder with that file
+    """
+    path = real_data_dir() / LIGO_FILE
+    refuse_if(not path.is_file(), f"{path} is missing; the network is trained on it")
+    with np.load(path) as ligo:
+        freqs, psd, valid = ligo["freq"], ligo["psd"][0], ligo["valid"][0]
+    scores = cell_scores(bank_score(freqs, psd, valid, LIGO_SEGMENTS), WIDE_CELL)
+    return RealSpectrum(psd, valid, LIGO_SEGMENTS, scores < np.nanquantile(scores, TRUSTED))
 
 
 def main() -> None:

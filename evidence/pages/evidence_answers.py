@@ -3,6 +3,9 @@
 from evidence import compared
 from evidence.aims import aims
 from evidence.pages.answers import asks_for, published_answer, show_published
+from evidence.pages.unknown_page import instrument_rows
+from nblib.project.paths import benchmark_record
+from nblib.project.records import read_json
 
 __all__ = ["published_answer", "show_published"]  # here they know these answers too
 
@@ -30,4 +33,20 @@ def _benchmark(metrics):
         "commits": compared.measured_at(metrics),
         "n_aims": len(asked),
         "missed": [row for row in asked if not row["met"]],
+    }
+
+
+@asks_for("07_unknown_backgrounds")
+def _unknown(_metrics):
+    record = read_json(benchmark_record("measured"))
+    return {
+        "commit": record["commit"],
+        "instruments": {
+            "spectra": len(record["spectra"]),
+            "n": record["summary"]["differences"]["5%"]["detector - classical part"]["instruments"],
+        },
+        "recall": record["summary"]["recall"]["1%"],
+        "rows": instrument_rows(record, "as measured", "1%"),
+        "five": instrument_rows(record, "as measured", "5%"),
+        "fixed": instrument_rows(record, "fixed signal-to-noise ratio", "1%"),
     }

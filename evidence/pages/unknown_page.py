@@ -7,12 +7,16 @@ from evidence.unknown.alarm_rates import pooled_rate
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
-BENCHMARKS = (
-    *("wide", "network_injections", "injections", "measured", "false_alarms", "detector_costs", "wide_cnn"),
-    "multitaper",
-)
+BENCHMARKS = (*("wide", "measured", "false_alarms", "detector_costs", "wide_cnn", "multitaper"),)
 TESTS, AREAS = ("wide", "second"), ("1%", "5%")
-CLASSICAL, BOTH = "classical detector", "classical detector + 1 x real stretch: head"
+COPIES = {  # of the measured spectra and of the lines -> where the record has them
+    "as measured": ("summary",),
+    "fixed signal-to-noise ratio": ("at fixed SNR",),
+    "ends cut off": ("ends cut, summary", "height"),
+    "ends cut off, fixed signal-to-noise ratio": ("ends cut, summary", "SNR"),
+    "averaged into bands": ("log-averaged, summary", "height"),
+    "averaged into bands, fixed signal-to-noise ratio": ("log-averaged, summary", "SNR"),
+}
 
 
 def numbers() -> dict[str, Any]:
@@ -25,7 +29,6 @@ def numbers() -> dict[str, Any]:
     records = {name: read_json(benchmark_record(name)) for name in BENCHMARKS}
     return {
         **_simulated(records["wide"]),
-        **_measured(records["network_injections"], records["injections"]),
         "instruments": _instruments(records["measured"]),
         **_alarms(records["false_alarms"]["alarms"]),
         **_costs(records["detector_costs"]),
@@ -50,25 +53,20 @@ def _simulated(record):
     }
 
 
-def _measured(record, detector):
-    """Lines injected into measured spectra: records of `network_injections` and of `injections`."""
-    weights = record["first stretch"]["weights"]["real stretch: head"]
-    by_width = {name: [rows[width] for width in sorted(rows, key=float)] for name, rows in record["by width"].items()}
+def instrument_rows(record: dict, copy: str, area: str) -> dict[str, dict[str, float]]:
+    """Paired differences of recall over instruments, by pair of methods, as spans.
+
+    Parameters
+    ----------
+    record : of `measured`
+    copy : one of COPIES
+    """
+    found = record
+    for key in COPIES[copy]:
+        found = found[key]
     return {
-        "shares": record["held out"],
-        "single": record["first stretch"]["best single setting"],
-        "adds": {
-            pair: _cells(record, pair) for pair in record["differences"] if pair.split(" - ")[0] in record["by stretch"]
-        },
-        "weight": max(weights, key=lambda weight: weights[weight]),
-        "spectra": record["by stretch"][BOTH],
-        "by_width": by_width,
-        "without_sites": [
-            f"{width} bins on {name}" for name, row in record["places"].items() for width, n in row.items() if not n
-        ],
-        "detector_adds": {pair: _cells(detector, pair) for pair in detector["differences"]},
-        "detector_shares": detector["held out"],
-        "detector_single": detector["best single setting"],
+        pair: {"iqm": row["mean"], "low": row["low"], "high": row["high"]}
+        for pair, row in found["differences"][area].items()
     }
 
 
@@ -84,30 +82,18 @@ def _instruments(record):
         "recall": sorted(
             ((name, (one[name], five[name])) for name in one if name != "shipped"), key=lambda row: -sum(row[1])
         ),
-        "differences": [
-            (
-                pair,
-                [
-                    interval([found["differences"][area][pair][key] for key in ("mean", "low", "high")])
-                    for area in AREAS
-                ],
-            )
-            for pair in found["differences"][AREAS[0]]
-        ],
+        "differences": {
+            copy: {
+                pair: [interval(instrument_rows(record, copy, area)[pair]) for area in AREAS]
+                for pair in found["differences"][AREAS[0]]
+            }
+            for copy in COPIES
+        },
+        "libraries": sorted(record["libraries, summary"].items(), key=lambda row: -sum(row[1].values())),
         "chosen": {area: ", ".join(dict.fromkeys(found["chosen"][area].values())) for area in AREAS},
         "shipped": [one["shipped"], five["shipped"]],
         "flags": [sum(row[area] for row in flags) / len(flags) for area in AREAS],
     }
-
-
-def _cells(record, pair):
-    """Cells of a table's row: at each area a difference with its interval, and what it is on each spectrum."""
-    one, other = (record["by stretch"][name] for name in pair.split(" - "))
-    return " | ".join(
-        f"{interval(record['differences'][pair][area])} | "
-        + ", ".join(f"{row[area] - other[name][area]:+.3f}" for name, row in one.items())
-        for area in AREAS
-    )
 
 
 def _alarms(alarms):

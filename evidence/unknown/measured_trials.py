@@ -8,37 +8,28 @@ running medians of 101 and 401 bins), so that a new method changes neither.
 
 import hashlib
 import json
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.ndimage import percentile_filter, uniform_filter1d
 
+from evidence.unknown.measured_rivals import MEDIAN, RIVALS, Rival
 from evidence.unknown.measured_spectra import MeasuredSpectrum
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
-from nblib.measured.statistic.bank import OVERFLOW, log_tail
+from nblib.measured.statistic.bank import log_tail
 from nblib.measured.statistic.score import EVIDENCE_LIMIT, score_spectrum
 from nblib.measured.statistic.thresholds import thresholds_for
 from nblib.measured.statistic.whitening import Plan
 from nblib.project.paths import measured_data_dir
 from nblib.project.records import read_json
-from nblib.scoring.filters import matched_filter, running_median
-from nblib.smoothing import log_median, rolling_median
 
 WIDTHS, HEIGHTS, AREAS = (1.0, 5.0, 20.0), (0.5, 1.0, 2.0), (0.01, 0.05)
 SNRS = (3, 5, 8)  # of a filter that knows the line's place, its width and the background
 BY_HEIGHT, BY_SNR = "height", "SNR"
 FEWEST_QUIET = 100  # cells; of fewer, 1 % is not even one
 PLACES_FILE, PLACES_DIGEST = "places.json", "7cf79ef2bd112977"
-NARROW = (1, 2, 3)  # standard deviations of the filters, bins
-WINDOWS = (51, 101, 401, 801)  # bins
-DEGREE, CLIP_ROUNDS, CLIP_LIMIT = 9, 8, 3.0  # of the polynomial in ln f; rounds; standard deviations
-CONSTANT_Q = 0.3  # of ln f: the window of the constant-Q median
-CFAR_WINDOW, CFAR_PERCENT = 51, 75  # bins; the order statistic
-BOXES = (1, 3, 9, 27)  # bins of the boxes of the generalised likelihood ratio
-DETECTOR, CLASSICAL, MEDIAN_ODDS = "detector", "classical part", "running median 101 + log-odds"
+DETECTOR, CLASSICAL, MEDIAN_ODDS = "detector", "classical part", f"{MEDIAN} + log-odds"
 
 
 def frozen_places() -> dict[str, dict]:
@@ -62,60 +53,18 @@ def digest_of(places: dict) -> str:
 # ---- methods ----
 
 
-def _polynomial(freqs, log_psd, n_segments):
-    """ln background: a polynomial in ln f, bins that stand out clipped, fitted again."""
-    at, kept = np.log(freqs), np.ones(len(freqs), dtype=bool)
-    for _ in range(CLIP_ROUNDS):
-        curve = np.polynomial.Polynomial.fit(at[kept], log_psd[kept], DEGREE)(at)
-        kept = np.abs(log_psd - curve) < CLIP_LIMIT * max(1 / np.sqrt(n_segments), np.std((log_psd - curve)[kept]))
-    return curve
-
-
-def _constant_q(freqs, log_psd, n_segments):
-    """ln background: the running median over a window that is a fixed share of the frequency."""
-    at = np.linspace(np.log(freqs[0]), np.log(freqs[-1]), 4 * len(freqs))
-    window = max(int(CONSTANT_Q / (at[1] - at[0])) | 1, 3)
-    smooth = rolling_median(np.interp(at, np.log(freqs), log_psd)[None], window)[0]
-    return np.interp(np.log(freqs), at, smooth) - log_median(n_segments)
-
-
-def _median(window, freqs, log_psd, n_segments):
-    return running_median(log_psd[None], window, n_segments)[0]
-
-
-BACKGROUNDS: dict[str, Callable] = {f"running median {window}": partial(_median, window) for window in WINDOWS} | {
-    f"polynomial of degree {DEGREE}, clipped": _polynomial,
-    "constant-Q median": _constant_q,
-}
-RIVALS = (*BACKGROUNDS, "order-statistic CFAR", "boxes, likelihood ratio", MEDIAN_ODDS)
-
-
-def _box_ratio(residual, n_segments):
-    """Largest ln likelihood ratio of a box of excess around each bin, its height free, on a known background.
-
-    n K (m - 1 - ln m) for the mean m > 1 of n values of Gamma(K, 1/K).
-    """
-    best = np.zeros(len(residual))
-    for size in BOXES:
-        mean = np.maximum(uniform_filter1d(np.exp(residual), size, mode="nearest"), 1.0)
-        np.maximum(best, size * n_segments * (mean - 1 - np.log(mean)), out=best)
-    return best
-
-
-def cells_of(freqs, psd, n_segments, plan: Plan) -> dict[str, Float[ndarray, " cell"]]:
+def cells_of(
+    freqs, psd, n_segments, plan: Plan, rivals: Mapping[str, Rival] = RIVALS
+) -> dict[str, Float[ndarray, " cell"]]:
     """Score per cell of every method, and the detector's chance per bin at which a flag would be raised ("chance")."""
     scored = score_spectrum(psd, plan, n_segments)
     used, log_psd = float(np.nanmedian(scored.white.n_segments)), np.log(psd)
     found = {DETECTOR: scored.scores, CLASSICAL: scored.white.scores}
-    for name, background in BACKGROUNDS.items():
-        residual = np.minimum(log_psd - background(freqs, log_psd, used), OVERFLOW)  # a polynomial may run away
-        found[name] = matched_filter(residual[None], NARROW, used)[0]
-        if name == "running median 101":
-            found["boxes, likelihood ratio"] = _box_ratio(residual, used)
-    found["order-statistic CFAR"] = psd / percentile_filter(psd, CFAR_PERCENT, CFAR_WINDOW)
+    found |= {name: rival(freqs, log_psd, used) for name, rival in rivals.items()}
     cells = {name: cell_scores(values, WIDE_CELL) for name, values in found.items()}
-    evidence = np.clip(np.nan_to_num(scored.log_odds), -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
-    cells[MEDIAN_ODDS] = log_tail(cells["running median 101"]) + evidence
+    if MEDIAN in cells:
+        evidence = np.clip(np.nan_to_num(scored.log_odds), -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
+        cells[MEDIAN_ODDS] = log_tail(cells[MEDIAN]) + evidence
     judged = scored.judged
     limits = thresholds_for(
         scored.n_judged,
@@ -130,17 +79,25 @@ def cells_of(freqs, psd, n_segments, plan: Plan) -> dict[str, Float[ndarray, " c
 # ---- injections ----
 
 
-def recalls(spectrum: MeasuredSpectrum, places: dict, n_places: int) -> dict[str, dict[str, dict[str, float]]]:
+def recalls(
+    spectrum: MeasuredSpectrum,
+    places: dict,
+    n_places: int,
+    rivals: Mapping[str, Rival] = RIVALS,
+    only: Collection[str] = (),
+) -> dict[str, dict[str, dict[str, float]]]:
     """Mean recall of one spectrum by method, "width, height" and area; "shipped" is at the thresholds that ship.
 
     Parameters
     ----------
     places : of the spectrum, from frozen_places
     n_places : of each width, fewer where there are fewer
+    rivals : beside the detector and its classical part
+    only : settings; none names all
     """
     plan = Plan.of(spectrum.freqs, np.ones(len(spectrum.psd), dtype=bool))
     quiet = np.array(places["quiet"])
-    clean = cells_of(spectrum.freqs, spectrum.psd, spectrum.n_segments, plan)
+    clean = cells_of(spectrum.freqs, spectrum.psd, spectrum.n_segments, plan, rivals)
     areas = [area for area in AREAS if area > 0.01 or len(quiet) >= FEWEST_QUIET]
     limits = {
         (name, area): np.nanquantile(cells[quiet], 1 - area)
@@ -154,7 +111,9 @@ def recalls(spectrum: MeasuredSpectrum, places: dict, n_places: int) -> dict[str
         for centre in places["centres"][f"{width:g}"][:n_places]:
             shape = np.exp(-0.5 * ((np.arange(len(spectrum.psd)) - centre) / width) ** 2)
             for name, height, truth in _settings(width, shape, segments[centre]):
-                cells = cells_of(spectrum.freqs, spectrum.psd * (1 + height * shape), spectrum.n_segments, plan)
+                if only and name not in only:
+                    continue
+                cells = cells_of(spectrum.freqs, spectrum.psd * (1 + height * shape), spectrum.n_segments, plan, rivals)
                 found = {key: cells[key[0]][truth] > limit for key, limit in limits.items()}
                 found |= {("shipped", area): cells["chance"][truth] < area for area in AREAS}
                 for (method, area), hit in found.items():

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d
 from sklearn.metrics import average_precision_score
 
-from evidence.unknown.background_baselines import clipped_mean, filled
 from evidence.unknown.second_world import SecondWorld
 from nblib.cells import WIDE_CELL, cell_labels, cell_scores
 from nblib.measured.line_free.world import WideSpectrum, WideWorld
@@ -26,6 +26,7 @@ from nblib.smoothing import log_median, rolling_median
 LOCKED_SEED, N_LOCKED, N_SECOND, N_TUNE = 2026, 600, 400, 160
 WINDOWS = (101, 401, 801)  # bins
 FILTERS = {"narrow": (0.5,), "1-3": (0.5, 1.0, 3.0), "all": (0.5, 1.0, 3.0, 9.0, 27.0)}  # Gaussian, standard deviation
+CLIP_ROUNDS, CLIP_LIMIT = 6, 3.0  # iterated clipping: rounds, standard deviations
 FILTER_CLIP = 6.0  # standard deviations
 
 Score = Callable[[ndarray, ndarray, ndarray, ndarray | None], ndarray]
@@ -51,6 +52,30 @@ def second_test(n_spectra: int = N_SECOND) -> list[WideSpectrum]:
 
 
 # ---- classical methods ----
+
+
+def _filled(log_psd: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
+    """ln x with missing bins interpolated between their neighbours."""
+    return np.interp(np.arange(len(log_psd)), np.flatnonzero(valid), log_psd[valid])
+
+
+def _clipped_mean(
+    log_psd: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"], smooth: Callable, spread: Callable
+) -> Float[ndarray, " bin"]:
+    """Iterated clipping: a smooth mean of ln x over the bins that do not stand out of it, repeated.
+
+    Parameters
+    ----------
+    smooth : weighted sum of the bins around each bin
+    spread : standard deviation of the estimate, from the residual of the bins kept so far
+    """
+    keep = valid
+    for _ in range(CLIP_ROUNDS):
+        weight = smooth(keep.astype(float))
+        background = _filled(smooth(np.where(keep, log_psd, 0.0)) / np.maximum(weight, 1e-9), weight > 1e-6)
+        residual = log_psd - background
+        keep = valid & (residual < CLIP_LIMIT * spread(residual[keep]))
+    return background
 
 
 def _whitened(log_psd, background, valid, n_segments):
@@ -80,7 +105,7 @@ def _filters_on(background: Callable[[ndarray, ndarray], ndarray], widths: Seque
     """Gaussian filters on what stands above a background(ln x, valid) of one spectrum, its gaps interpolated."""
 
     def score(freqs, psd, valid, n_segments=None):
-        log_psd = filled(np.log(np.where(valid, psd, 1.0)), valid)
+        log_psd = _filled(np.log(np.where(valid, psd, 1.0)), valid)
         found = _filtered(_whitened(log_psd, background(log_psd, valid), valid, n_segments), widths)
         return np.where(valid, found, np.nan)
 
@@ -96,7 +121,7 @@ def clipping_score(window: int, widths: Sequence[float]) -> Score:
     """Iterated clipping: a running mean of ln x, bins more than 3 standard deviations above it left out, repeated."""
     smooth = partial(gaussian_filter1d, sigma=window / 4, mode="nearest")
     spread = lambda kept: np.median(np.abs(kept)) / NORMAL_QUARTILE  # noqa: E731
-    return _filters_on(lambda log_psd, valid: clipped_mean(log_psd, valid, smooth, spread), widths)
+    return _filters_on(lambda log_psd, valid: _clipped_mean(log_psd, valid, smooth, spread), widths)
 
 
 def bank_score(freqs, psd, valid, n_segments=None):

@@ -141,7 +141,7 @@ RULES = {
     "steps": _at_least(0),
     "n_segments": lambda name, value: None if value is None else _at_least(1)(name, value),
     "n_spectra": _at_least(0),
-    "places": _at_least(1),
+    "n_instruments": _at_least(0),
     "reg_weight": _weight,
     "reg_weights": _weights,
     "reg_layers": _one_of("last", "all"),

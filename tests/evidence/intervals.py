@@ -12,7 +12,7 @@ from nblib.project.records import committed_result, read_json
 
 DETECTS = 0.5  # average precision from which attention counts as a detector
 BENCHMARKS = (
-    *("wide", "network_injections", "injections", "wide_cnn", "multitaper"),
+    *("wide", "measured", "wide_cnn", "multitaper"),
     *("scaling", "throughput", "log_tokens"),
 )
 PUBLISHED = [path.stem for path in NOTEBOOKS.glob("*.ipynb") if record_path("quick", path.stem).exists()]
@@ -116,16 +116,10 @@ def gain(records, name, *aims):
     return [less(row, aim) for row, aim in zip(rows, aims, strict=True)]
 
 
-def by_spectrum(records, one, other, *spectra):
-    """Share of an injected line's cells found by one method, less that by the other, on some spectra at 1 % flagged."""
-    rows = records["network_injections"]["by stretch"]
-    return [less(rows[one][name]["1%"], rows[other][name]["1%"]) for name in spectra]
-
-
-def other_weight(records, chosen, shipped):
-    """What the network adds with another weight, less what it adds as shipped, at 1 % and at 5 % flagged."""
-    rows = records["network_injections"]["differences"]
-    return [less(rows[chosen][area][0], rows[shipped][area][0]) for area in ("1%", "5%")]
+def on_instruments(records, pair, kind="summary", *areas):
+    """Share of injected lines' cells that one method finds, less that of the other, at 1 % and at 5 % flagged."""
+    rows = records["measured"][kind]["differences"]
+    return [ends(rows[area][pair]) for area in areas or rows]
 
 
 def larger_over_longer(records):

@@ -31,8 +31,6 @@ def test_every_record_has_a_script_that_make_bench_runs():
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_every_script_explains_its_options(name, monkeypatch, capsys):
     """Planted bug: growth.py asked TrainConfig for a preset that is gone, and nothing imported the script."""
-    if name in ("injections", "network_injections"):
-        pytest.importorskip("pybaselines")
     monkeypatch.setattr(sys, "argv", [name, "--help"])
     with pytest.raises(SystemExit) as ended:
         importlib.import_module(f"evidence.benchmarks.{name}").main()
@@ -128,21 +126,3 @@ def test_differences_are_of_the_same_draws_of_spectra():
     assert found["good"]["ap"] > 0.99 and found["chance"]["interval"][1] < 0.5
     assert gain["difference"] == found["good"]["ap"] - found["chance"]["ap"]
     assert 0.4 < gain["low"] < gain["difference"] < gain["high"] < 1
-
-
-def test_a_networks_scores_are_computed_once_for_a_spectrum(monkeypatch):
-    """Planted bug: a key that forgets K, so that another K gets the first one's scores."""
-    network_injections = importlib.import_module("evidence.benchmarks.network_injections")
-    asked = []
-
-    def cells(model, freqs, psd, valid, n_segments):
-        asked.append(n_segments)
-        return {kind: np.full(3, float(n_segments)) for kind in network_injections.CELL_SCORES}
-
-    monkeypatch.setattr(network_injections, "network_cells", cells)
-    scores = network_injections.NetworkScores(model=None)
-    spectrum = np.arange(1.0, 26.0), np.ones((1, 25)), np.ones((1, 25), dtype=bool)
-    for kind, n_segments in (("head", 4.0), ("attention", 4.0), ("head", 9.0)):
-        found = scores.method(kind)(*spectrum, n_segments)
-        assert found.shape == (1, 25) and (found == n_segments).all()
-    assert asked == [4.0, 9.0]

@@ -23,10 +23,9 @@ def add_evidence(
 
     Parameters
     ----------
-    weight : of the log-odds, >= 0; 1 adds both in nats, nothing is tuned. Others were tried
-        (evidence/benchmarks/network_injections.py): chosen on the stretch that the network was trained on, the weight
-        is 4 and narrow lines elsewhere suffer. 4 for broad filters alone gave more false alarms than asked on the
-        second generator
+    weight : of the log-odds, >= 0; 1 adds both in nats, nothing is tuned. What it adds on measured spectra is measured
+        (evidence/benchmarks/measured.py). 4 for broad filters alone gave more false alarms than asked on the second
+        generator
     """
     return log_p + weight * np.clip(log_odds, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
 
