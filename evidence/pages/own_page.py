@@ -26,6 +26,7 @@ def numbers() -> dict[str, Any]:
         "few_bins": FEW_BINS,
         "few": together(few),
         "many": together(many),
+        "joint": read_json(benchmark_record("together")),
         "cost": record["costs"]["found"],
         "processor": record["costs"]["hardware"]["processor"],
     }

@@ -33,6 +33,7 @@ ENVIRONMENT.filters |= {
     "listed": listed,
     "to": format,  # {{ share | to(".0%") }}
     "counts": lambda row: f"{round(row['share'] * row['draws'])} of {row['draws']}",
+    "of": lambda row: f"{round(row['share'] * row['of'])} of {row['of']}",
     "spaced": lambda name: name.replace("_", " "),
 }
 

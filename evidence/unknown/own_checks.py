@@ -178,7 +178,7 @@ def comb(seed: int, number: int, detector: NoiseDetector, n_extra: int = 0) -> d
     centres = np.concatenate([lines, others])
     found = detector.detect(freqs, with_tones(draw, centres, 10 ** rng.uniform(1, 3, len(centres))).psd, None)
     near = [[flag for flag in found.flags if flag.fmin - step <= line <= flag.fmax + step] for line in lines]
-    named = all(any(flag.cause.startswith("50 Hz mains, harmonics") for flag in flags) for flags in near)
+    named = all(any(flag.cause.startswith("50 Hz mains, harmonic") for flag in flags) for flags in near)
     return {"flagged": float(all(near)), "named": float(named)}
 
 
@@ -190,11 +190,9 @@ def unrelated(seed: int, number: int, detector: NoiseDetector) -> dict[str, floa
     draw = clean(rng, freqs, rng.choice(list(BACKGROUNDS)), int(rng.choice([8, 16, 64])), "welch_hann")
     centres = rng.uniform(5 * step, freqs[-1], 3 + number % 4)
     found = detector.detect(freqs, with_tones(draw, centres, 10 ** rng.uniform(1, 3, len(centres))).psd, None)
-    causes = [flag.cause for flag in found.flags]
-    return {
-        "a comb": float(any("harmonics" in cause for cause in causes)),
-        "mains alone": float(any("mains, harmonic " in cause for cause in causes)),
-    }
+    spacings = [flag.cause.split(", harmonic")[0] for flag in found.flags if ", harmonic" in flag.cause]
+    alone = [name for name in spacings if spacings.count(name) == 1 and "mains" in name]
+    return {"a comb": float(len(spacings) > len(set(spacings))), "mains alone": float(bool(alone))}
 
 
 def false_alarms(

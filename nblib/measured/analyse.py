@@ -13,6 +13,8 @@ from nblib.measured.detector import NoiseDetector
 from nblib.measured.examine import Found, Outcome, examined, summary
 from nblib.measured.inputs import files_of
 from nblib.measured.outputs import jobs_of, joint_folder
+from nblib.measured.products import lines_of
+from nblib.measured.recurrent import Recurrent, over_background, recurrent_lines
 from nblib.measured.reports import Order, complete, documented, prepare_folders, result_names, write_together
 from nblib.measured.settings import Settings
 from nblib.project.registry import refuse_if
@@ -31,8 +33,8 @@ def analyse(
         samples of a time series as an array, with series=True and rate=HZ. Results of nblib are never read
     psd : with frequencies: (bin,) or (spectrum, bin), unit^2/Hz, NaN where a bin is missing
     detector : what flags; NoiseDetector(network=network) if None
-    settings : n_segments, false_alarm, network, column, asd, db, unit, span, series, rate, resolution, floor: see
-        nblib.measured.settings.Settings
+    settings : n_segments, false_alarm, network, together, known, column, asd, db, unit, span, series, rate, resolution,
+        floor: see nblib.measured.settings.Settings
 
     Returns
     -------
@@ -52,11 +54,12 @@ def analyse(
             detector,
             lambda: checked.spectra_of_arrays(source, psd),  # type: ignore[arg-type]
         )
-        return _whole([outcome], "", detector)
+        return _whole([outcome], "", detector, checked)
     names: Any = [source] if isinstance(source, (str, Path)) else source
     files, left_out = files_of(names)
+    files = checked.measured_among(files)
     refuse_if(not files, "no file is named; give a file, a folder or a pattern such as '*.csv'")
-    return _whole([examined(path, checked, detector) for path in files], left_out, detector)
+    return _whole([examined(path, checked, detector) for path in files], left_out, detector, checked)
 
 
 def _is_array(source) -> bool:
@@ -66,7 +69,7 @@ def _is_array(source) -> bool:
     return isinstance(source, np.ndarray) or not all(isinstance(entry, (str, Path)) for entry in source)
 
 
-def _whole(outcomes: list[Outcome], left_out: str, detector: NoiseDetector) -> "Analysis":
+def _whole(outcomes: list[Outcome], left_out: str, detector: NoiseDetector, settings: Settings) -> "Analysis":
     outcomes = [outcome.worded(as_arguments) for outcome in outcomes]
     for outcome in outcomes:
         if outcome.fault and outcome.error is not None:
@@ -76,7 +79,10 @@ def _whole(outcomes: list[Outcome], left_out: str, detector: NoiseDetector) -> "
         raise ValueError("\n".join(outcome.problem for outcome in problems)) from problems[-1].error
     for outcome in problems:
         warnings.warn(outcome.problem, stacklevel=3)
-    return Analysis(outcomes, left_out, detector)
+    if not settings.together:
+        return Analysis(outcomes, left_out, detector)
+    spectra = [over_background(*found) for outcome in outcomes for found in outcome.found]
+    return Analysis(outcomes, left_out, detector, recurrent_lines(spectra, detector, settings.false_alarm))
 
 
 class Analysis(Sequence[Found]):
@@ -87,10 +93,18 @@ class Analysis(Sequence[Found]):
     outcomes : one a file: its spectra, or why there are none
     left_out : a line on results of nblib that were not read, ""
     detector : what flagged
+    recurrent : what was flagged on the average of all spectra, with together=True
     """
 
-    def __init__(self, outcomes: Sequence[Outcome], left_out: str = "", detector: NoiseDetector | None = None):
+    def __init__(
+        self,
+        outcomes: Sequence[Outcome],
+        left_out: str = "",
+        detector: NoiseDetector | None = None,
+        recurrent: Recurrent | None = None,
+    ):
         self.outcomes, self.left_out, self.detector = list(outcomes), left_out, detector or NoiseDetector()
+        self.recurrent = recurrent
 
     def _found(self) -> list[Found]:
         return [found for outcome in self.outcomes for found in outcome.found]
@@ -109,6 +123,8 @@ class Analysis(Sequence[Found]):
         """What `nblib detect` prints of the files; the reason of a failure is the last line."""
         parts = [self.left_out] * bool(self.left_out)
         parts += [f"{text}\n" for outcome in self.outcomes for text in outcome.lines()]
+        if self.recurrent is not None:
+            parts.append("\n".join(lines_of(self.recurrent.measured, self.recurrent.detection)) + "\n")
         rows = [row for outcome in self.outcomes for row in outcome.rows()]
         problems = [outcome.last_line() for outcome in self.outcomes if outcome.problem]
         if len(self.outcomes) > 1 or len(rows) > 1:
@@ -144,7 +160,7 @@ class Analysis(Sequence[Found]):
             if report.problem and not outcome.problem:
                 raise ValueError(report.problem.partition(": ")[2])
             reports.append(report)
-        together = write_together(jobs, reports, order)
+        together = write_together(jobs, reports, order, self.recurrent)
         return [path for report in reports for path in report.written] + together
 
     def places(self, out: str | Path | None = None) -> list[tuple[Path, str]]:

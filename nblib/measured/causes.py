@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from nblib.measured.flags import LINE_BINS, Flag
+from nblib.measured.sources.known import KnownLine
 from nblib.measured.sources.lines import describe_range
 from nblib.measured.sources.names import likely_sources
 
@@ -28,7 +30,7 @@ LONG = 12  # bins; a hump with fewer valleys than one in so many bins is not cut
 LEAST = 0.2  # of the largest ln excess in a range; smaller peaks there are its sides
 
 
-def with_causes(detection: Detection, sampling_rate: float | None = None) -> Detection:
+def with_causes(detection: Detection, sampling_rate: float | None = None, known: Sequence[KnownLine] = ()) -> Detection:
     """The detection with one flag a line, each with its kind and likely source.
 
     A flagged range that holds several lines is cut at the valleys between them, so that each can be a harmonic.
@@ -37,6 +39,7 @@ def with_causes(detection: Detection, sampling_rate: float | None = None) -> Det
     Parameters
     ----------
     sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
+    known : lines that the user knows, which are named first
     """
     inside = np.isfinite(detection.psd)
     parts = []
@@ -47,7 +50,7 @@ def with_causes(detection: Detection, sampling_rate: float | None = None) -> Det
         return detection
     flags, freqs = [flag_of(detection, part) for part in parts], detection.freqs
     resolution = float(np.median(np.diff(freqs)))
-    causes = likely_sources(flags, resolution, (float(freqs[0]), float(freqs[-1])), sampling_rate)
+    causes = likely_sources(flags, resolution, (float(freqs[0]), float(freqs[-1])), sampling_rate, known=known)
     named, hints = [], []
     for flag, cause in zip(flags, causes, strict=True):
         is_hinted = cause.hint and resolution <= FINE

@@ -14,6 +14,8 @@ from nblib.measured.detector import NoiseDetector
 from nblib.measured.examine import summary
 from nblib.measured.inputs import files_of
 from nblib.measured.outputs import Job, jobs_of, joint_folder
+from nblib.measured.products import as_json, lines_of
+from nblib.measured.recurrent import Recurrent, recurrent_lines
 from nblib.measured.reports import Order, Report, prepare_folders, write_together
 from nblib.measured.settings import Settings
 from nblib.measured.unfinished import begin, left_over, over
@@ -57,7 +59,7 @@ def _planned(options, folder: Path) -> tuple[list[Job], Settings, Order]:
     settings = settings_of(options)
     piped = STANDARD_INPUT in options.files
     files, left_out = files_of([name for name in options.files if name != STANDARD_INPUT])
-    files = [Path("stdin"), *files] if piped else files
+    files = [Path("stdin")] * piped + settings.measured_among(files)
     if left_out and not options.json:
         print(left_out, file=sys.stderr)
     order = order_of(options, None if options.json else joint_folder(files, options.out))
@@ -79,7 +81,7 @@ def order_of(options: argparse.Namespace, joint: Path | None) -> Order:
     """What a command makes of each file; joint : folder of the joint table, None where nothing is written."""
     figures = () if options.no_figures else ("png", "pdf") if options.pdf else ("png",)
     floor = (Path(options.floor).expanduser(),) if options.floor else ()
-    return Order(as_options, joint, figures, options.keep_format, floor)
+    return Order(as_options, joint, figures, options.keep_format, floor, options.together)
 
 
 def _standard_input(folder: Path) -> Path:
@@ -113,7 +115,8 @@ def _detect(options, jobs: list[Job], settings: Settings, order: Order) -> int:
     except KeyboardInterrupt:
         interrupted = True
     progress.clear()
-    unwritten = _close(options, jobs, order, done)
+    recurrent, refusal = _recurrent(done, settings, detector) if settings.together and not interrupted else (None, [])
+    unwritten = refusal + _close(options, jobs, order, done, recurrent)
     for line in (*(failed.problem for failed in done.problems), *unwritten):
         print(line, file=sys.stderr)
     if interrupted:
@@ -122,19 +125,31 @@ def _detect(options, jobs: list[Job], settings: Settings, order: Order) -> int:
     return 1 if any(failed.fault for failed in done.problems) else 2 if done.problems or unwritten else 0
 
 
-def _close(options, jobs, order, done: _Done) -> list[str]:
+def _recurrent(done: _Done, settings: Settings, detector) -> tuple[Recurrent | None, list[str]]:
+    """What recurs in all spectra that were read, or a line on why nobody can say."""
+    try:
+        spectra = [one for found in done.reports for one in found.over]
+        return recurrent_lines(spectra, detector, settings.false_alarm), []
+    except ValueError as error:
+        return None, [f"refused: {as_options(str(error))}"]
+
+
+def _close(options, jobs, order, done: _Done, recurrent: Recurrent | None) -> list[str]:
     """Print the list at the end, and write what is made of all files; returns why it could not be written."""
     if options.json:
+        done.documents += [as_json(recurrent.measured, recurrent.detection)] if recurrent else []
         one = len(jobs) == 1 and len(done.documents) == 1
         if len(jobs) > 1 or done.documents:
             print(json.dumps(done.documents[0] if one else done.documents, indent=1, allow_nan=False))
         return []
+    if recurrent is not None:
+        print("\n".join(lines_of(recurrent.measured, recurrent.detection)), end="\n\n")
     lines = [line for found in done.reports for line in found.lines]
     if len(lines) > 1 or len(jobs) > 1:
         n_read = len(done.reports) - len(done.problems)
         print(summary(n_read, len(jobs), lines))
     try:
-        if written := write_together(jobs, done.reports, order):
+        if written := write_together(jobs, done.reports, order, recurrent):
             ended = {found.job for found in done.reports}
             n_spectra = sum(not row.problem for found in done.reports for row in found.rows)
             print(f"{n_spectra} spectra together: {written[0]}; open first: {written[1]}")
@@ -184,6 +199,14 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="add the network's evidence to the classical statistics (default), or do without",
+    )
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="the spectra are of one set-up: flag on their average, too, what recurs in them",
+    )
+    parser.add_argument(
+        "--known", metavar="FILE", help="table of your own known lines: frequency, width (or none), name; named first"
     )
     parser.add_argument(
         "--segments", dest="n_segments", type=float, metavar="K", help="averages behind each bin; default: the header's"

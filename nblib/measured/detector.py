@@ -1,6 +1,6 @@
 """Which parts of a measured spectrum are contaminated: scores, flagged ranges and the background without them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from nblib.measured.flags import LINE_BINS, describe, flagged_ranges
 from nblib.measured.humps import background_under, with_whole_humps
 from nblib.measured.notes import on_first_bin, on_segments, on_values
 from nblib.measured.result import Detection
+from nblib.measured.sources.known import KnownLine
 from nblib.measured.statistic.network import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS, load_weights
 from nblib.measured.statistic.score import Scored, score_spectrum
 from nblib.measured.statistic.thresholds import Limits, thresholds_for
@@ -92,6 +93,7 @@ class NoiseDetector:
         n_segments: ArrayLike | None = None,
         false_alarm: float = 0.01,
         sampling_rate: float | None = None,
+        known: Sequence[KnownLine] = (),
     ) -> Detection:
         """Score and flag one spectrum, and name the likely source of each flag.
 
@@ -102,13 +104,14 @@ class NoiseDetector:
         n_segments : averaged segments K, one number or one a bin; None: measured on the spectrum
         false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
         sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
+        known : lines that the user knows, which are named first
 
         Raises
         ------
         ValueError that names the value, the rule and the fix
         """
         _check_false_alarm(false_alarm)
-        return with_causes(self.score(freqs, psd, n_segments).at(false_alarm), sampling_rate)
+        return with_causes(self.score(freqs, psd, n_segments).at(false_alarm), sampling_rate, known)
 
     def detect_many(
         self,

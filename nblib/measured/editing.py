@@ -79,7 +79,7 @@ class EditedDetection:
 
     def set_false_alarm(self, false_alarm: float) -> None:
         """Flag again at another false-alarm probability."""
-        self._found = with_causes(self._scored.at(false_alarm), self.measured.sampling_rate)
+        self._found = with_causes(self._scored.at(false_alarm), self.measured.sampling_rate, self.measured.known)
         self.false_alarm = false_alarm
         self._renew(self._edits)
 

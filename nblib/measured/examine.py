@@ -83,7 +83,8 @@ def examined(
 
 def detected(measured: Measurement, false_alarm: float, detector: NoiseDetector) -> Detection:
     """Flags of one measurement, their likely sources named."""
-    return detector.detect(measured.freqs, measured.psd, measured.n_segments, false_alarm, measured.sampling_rate)
+    given = measured.freqs, measured.psd, measured.n_segments, false_alarm, measured.sampling_rate
+    return detector.detect(*given, measured.known)
 
 
 def count_of(detection: Detection) -> str:

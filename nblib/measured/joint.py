@@ -10,6 +10,7 @@ from nblib.measured.drawing import envelope, parts_of
 from nblib.measured.files.formats import PLAIN, Marks
 from nblib.measured.flags import FLAG_COLUMNS
 from nblib.measured.products import flag_cells, table_text
+from nblib.measured.recurrent import Recurrent
 
 JOINT_COLUMNS = ("file", *FLAG_COLUMNS)
 CURVE_POINTS = 300  # of one spectrum on the page
@@ -86,6 +87,13 @@ def row_of(file: str, results: str, figures: tuple[str, ...], measured, detectio
     )
 
 
+def recurrent_rows(recurrent: Recurrent | None) -> list[Row]:
+    """The average of all spectra as one more row; none where it was not asked for."""
+    if recurrent is None:
+        return []
+    return [row_of(recurrent.measured.label, "", (), recurrent.measured, recurrent.detection)]
+
+
 @dataclass(frozen=True)
 class SharedLine:
     """Flags of several spectra at one frequency.
@@ -125,7 +133,7 @@ def shared_lines(rows: Sequence[Row], least: int = 2) -> list[SharedLine]:
         files = tuple(dict.fromkeys(entry[2] for entry in group))
         if len(files) >= least:
             own = [entry[3] for entry in group]
-            causes = [flag["cause"].split(", harmonics")[0] for flag in own if flag["cause"]]
+            causes = [flag["cause"].split(", harmonic")[0] for flag in own if flag["cause"]]
             found.append(
                 SharedLine(
                     min(flag["fmin"] for flag in own),

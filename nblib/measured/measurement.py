@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from nblib.measured.files.formats import Marks
 from nblib.measured.files.readers import Series, Spectra
+from nblib.measured.sources.known import KnownLine
 from nblib.measured.welch import WelchSpectrum, welch_spectrum
 
 
@@ -27,6 +28,7 @@ class Measurement:
     sampling_rate : Hz, of a time series, else None
     warnings : what was converted or looks odd
     how : what a time series was averaged to
+    known : lines that the user knows, by their names
     header, marks : lines above the data of a text, and its separator and decimal sign
     path : of the file, "" where there is none
     """
@@ -40,6 +42,7 @@ class Measurement:
     sampling_rate: float | None = None
     warnings: tuple[str, ...] = ()
     how: str = ""
+    known: tuple[KnownLine, ...] = ()
     header: tuple[str, ...] = ()
     marks: Marks = Marks()
     path: str = ""

@@ -10,8 +10,9 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from nblib.measured.joint import MOST_CURVES, SHARED, Row, SharedLine, shared_lines
+from nblib.measured.joint import MOST_CURVES, SHARED, Row, SharedLine, recurrent_rows, shared_lines
 from nblib.measured.products import MAKER
+from nblib.measured.recurrent import CLIP, Recurrent
 from nblib.style import ACCENT, BACKGROUND, FLAGGED, SPECTRUM
 
 TEMPLATE = Path(__file__).parent / "page.html.j2"
@@ -20,7 +21,14 @@ ROW_DB = 20.0  # between the base lines of neighbouring spectra
 MOST_LABELS = 14  # shared lines that are named in the figure
 
 
-def page(rows: Sequence[Row], title: str, figures: bool = True, template: Path = TEMPLATE, **more: Any) -> str:
+def page(
+    rows: Sequence[Row],
+    title: str,
+    figures: bool = True,
+    template: Path = TEMPLATE,
+    recurrent: Recurrent | None = None,
+    **more: Any,
+) -> str:
     """The page as HTML, one file without links to the outside.
 
     Parameters
@@ -28,12 +36,13 @@ def page(rows: Sequence[Row], title: str, figures: bool = True, template: Path =
     rows : one a spectrum, and one a file that was not read
     title : of the page
     figures : draw the spectra
+    recurrent : what was flagged on the average of all spectra, where that was asked; drawn first
     template, more : one that extends page.html.j2, and what it shows in addition
     """
     found = [row for row in rows if not row.problem]
     shared = shared_lines(found)
     common = [line for line in shared if line.count >= max(2, SHARED * len(found))]
-    drawn = [row for row in found if len(row.freqs)][:MOST_CURVES] if figures else []
+    drawn = [row for row in (*recurrent_rows(recurrent), *found) if len(row.freqs)][:MOST_CURVES] if figures else []
     environment = Environment(
         loader=FileSystemLoader([template.parent, TEMPLATE.parent]),
         autoescape=True,
@@ -49,7 +58,9 @@ def page(rows: Sequence[Row], title: str, figures: bool = True, template: Path =
         shared=sorted(shared, key=lambda line: (-line.count, line.centre)),
         n_flags=sum(len(row.flags) for row in found),
         pictures=[base64.b64encode(_picture(part, common)).decode("ascii") for part in pictures],
-        n_drawn=len(drawn),
+        n_drawn=min(sum(bool(row.freqs) for row in found), MOST_CURVES) if figures else 0,
+        recurrent=recurrent,
+        clip=f"{CLIP:g}",
         **({"maker": MAKER} | more),
     )
 

@@ -41,6 +41,7 @@ def plan(listed: Path, output: Path, options: argparse.Namespace) -> None:
     refuse_if(not named, f"{listed} names no file; name one a line")
     files, left_out = files_of(named)
     refuse_if(len(files) > len(named), f"{listed} names folders or patterns; name one file a line")
+    refuse_if(options.together, "--together needs all spectra in one process; use nblib detect, which has --jobs")
     jobs = jobs_of(files, options.out)
     prepare_folders(jobs, order_of(options, joint_folder(files, options.out)))
     if left_out:

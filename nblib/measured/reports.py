@@ -8,7 +8,7 @@ from pathlib import Path
 from nblib.measured.drawing import draw
 from nblib.measured.examine import Outcome
 from nblib.measured.files.formats import PLAIN, Marks
-from nblib.measured.joint import MOST_CURVES, Row, joint_csv, row_of
+from nblib.measured.joint import MOST_CURVES, Row, joint_csv, recurrent_rows, row_of
 from nblib.measured.outputs import Job, check_targets, free_name, prepare
 from nblib.measured.page import page
 from nblib.measured.products import (
@@ -21,6 +21,7 @@ from nblib.measured.products import (
     write_products,
     writing,
 )
+from nblib.measured.recurrent import OverBackground, Recurrent, over_background
 from nblib.project.paths import replace_whole
 
 
@@ -35,6 +36,7 @@ class Order:
     figures : "png", "pdf", both or none
     keep_format : tables with the file's own separator and decimal sign
     spared : further files that no result may replace
+    together : keep of each spectrum what the average of all needs
     """
 
     words: Callable[[str], str]
@@ -42,6 +44,7 @@ class Order:
     figures: tuple[str, ...] = ("png",)
     keep_format: bool = False
     spared: tuple[Path, ...] = ()
+    together: bool = False
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Report:
     marks : of the tables: those of the file where they are kept
     problem : the line on its failure, "" where there is none
     fault : of this program, not of the file
+    over : its spectra over their backgrounds, where all are judged together
     """
 
     job: Job
@@ -70,6 +74,7 @@ class Report:
     marks: Marks = PLAIN
     problem: str = ""
     fault: bool = False
+    over: list[OverBackground] = field(default_factory=list)
 
     def fail(self, error: Exception | Outcome, words: Callable[[str], str]) -> None:
         """Take down a failure."""
@@ -102,6 +107,7 @@ def documented(job: Job, outcome: Outcome, order: Order, number: int = 0) -> tup
         _check(job, names, order)
         for name, (measured, detection) in zip(names, outcome.found, strict=True):
             measured = measured if job.origin is None else replace(measured, path=str(job.origin))
+            report.over += [over_background(measured, detection)] if order.together else []
             text, written, is_edited = "\n".join(lines_of(measured, detection)), "", False
             report.documents.append(as_json(measured, detection))
             report.marks = measured.marks if order.keep_format else PLAIN
@@ -160,17 +166,24 @@ def prepare_folders(jobs: Sequence[Job], order: Order) -> None:
     if order.joint is not None:
         for folder in {job.folder for job in jobs if job.path.is_file()}:
             prepare(folder)
-        if len(jobs) > 1:
+        if len(jobs) > 1 or order.together:
             check_targets(joint_paths(order.joint), [])
 
 
-def write_together(jobs: Sequence[Job], reports: Sequence[Report], order: Order) -> list[Path]:
-    """Write the table and the page of several files, take folders away that stayed empty; returns the files."""
+def write_together(
+    jobs: Sequence[Job], reports: Sequence[Report], order: Order, recurrent: Recurrent | None = None
+) -> list[Path]:
+    """Write the table and the page of several files, take folders away that stayed empty; returns the files.
+
+    Parameters
+    ----------
+    recurrent : what was flagged on the average of all spectra, where that was asked
+    """
     written: list[Path] = []
-    if order.joint is not None and len(jobs) > 1:
+    if order.joint is not None and (len(jobs) > 1 or recurrent is not None):
         rows = [row for report in reports for row in report.rows]
         marks = reports[0].marks if reports else PLAIN
-        written = write_joint(order.joint, rows, bool(order.figures), marks)
+        written = write_joint(order.joint, rows, bool(order.figures), marks, recurrent)
     for folder in {job.folder for job in jobs}:
         with contextlib.suppress(OSError):
             folder.rmdir()  # where no file could be read
@@ -182,8 +195,18 @@ def joint_paths(folder: Path) -> list[Path]:
     return [folder / "all.flags.csv", folder / "all.html"]
 
 
-def write_joint(folder: Path, rows: Sequence[Row], figures: bool = True, marks: Marks = PLAIN) -> list[Path]:
+def write_joint(
+    folder: Path,
+    rows: Sequence[Row],
+    figures: bool = True,
+    marks: Marks = PLAIN,
+    recurrent: Recurrent | None = None,
+) -> list[Path]:
     """Write the joint table and the page into a folder, made if absent; figures : draw the spectra on the page.
+
+    Parameters
+    ----------
+    recurrent : as of write_together; its flags are the first rows of the table
 
     Raises
     ------
@@ -192,8 +215,8 @@ def write_joint(folder: Path, rows: Sequence[Row], figures: bool = True, marks: 
     table, html = joint_paths(folder)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        replace_whole(table, joint_csv(rows, marks))
-        replace_whole(html, page(rows, title_of(folder), figures))
+        replace_whole(table, joint_csv([*recurrent_rows(recurrent), *rows], marks))
+        replace_whole(html, page(rows, title_of(folder), figures, recurrent=recurrent))
     return [table, html]
 
 

@@ -12,6 +12,7 @@ from nblib.measured.files.formats import IsSeries
 from nblib.measured.files.given import series_of, spectra_of
 from nblib.measured.files.readers import load_series, load_spectra
 from nblib.measured.measurement import Measurement, from_series, from_spectra, subtract_floor
+from nblib.measured.sources.known import read_known_lines
 from nblib.project.registry import refuse_if
 
 READING = ("column", "asd", "db", "unit", "span")
@@ -26,6 +27,8 @@ class Settings:
     n_segments : K, at least 1; None: as the file states, else measured on the spectrum
     false_alarm : chance that a line-free spectrum has any flag, in (0, 0.5]
     network : add the network's evidence to the classical statistics
+    together : flag on the average of all spectra, too, what recurs in them: they are of one set-up
+    known : file with the user's own known lines (sources.known.read_known_lines), named before any other source
     column : which spectrum, by heading, key or number; "all" for every one; of a time series one channel, or "rows"
     asd, db : the values are amplitude densities, or decibels; None: as the file states
     unit : of the frequencies, of the level, or both
@@ -43,6 +46,8 @@ class Settings:
     n_segments: float | None = None
     false_alarm: float = 0.01
     network: bool = True
+    together: bool = False
+    known: str | Path | None = None
     column: str | int | None = None
     asd: bool | None = None
     db: bool | None = None
@@ -74,6 +79,14 @@ class Settings:
         )
         if self.floor is not None:
             check_there(Path(self.floor).expanduser())
+        if self.known is not None:
+            check_there(Path(self.known).expanduser())
+            read_known_lines(Path(self.known).expanduser())
+
+    def measured_among(self, files: list[Path]) -> list[Path]:
+        """The files without the table of known lines, which may lie beside them."""
+        own = None if self.known is None else Path(self.known).expanduser().resolve()
+        return [path for path in files if path.resolve() != own]
 
     def spectra_of_file(self, path: Path) -> list[Measurement]:
         """Every spectrum of a file; raises ValueError for what cannot be read."""
@@ -99,7 +112,10 @@ class Settings:
         return self._judged(from_spectra(name, spectra_of(freqs, psd, **reading)))
 
     def _judged(self, found: list[Measurement]) -> list[Measurement]:
-        """The spectra with the averages that were given, less the floor."""
+        """The spectra with the averages and the known lines that were given, less the floor."""
+        if self.known is not None:
+            known = read_known_lines(Path(self.known).expanduser())
+            found = [dataclasses.replace(measured, known=known) for measured in found]
         if self.n_segments is not None:
             found = [dataclasses.replace(measured, n_segments=self.n_segments) for measured in found]
         if self.floor is None:

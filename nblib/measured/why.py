@@ -46,7 +46,7 @@ def draw_why(axes: Iterable, measured: Measurement, detection: Detection, flag: 
     left.plot(freqs, detection.psd[inside], ls="-", lw=0.9, color=SPECTRUM, label="spectrum")
     left.plot(freqs, np.exp(detection.background[inside]), ls="-", color=BACKGROUND, label="background")
     left.set(yscale="log", ylabel=f"PSD [{readable_unit(measured.unit)}]")
-    name = (flag.cause or flag.kind).split(", harmonics")[0]
+    name = (flag.cause or flag.kind).split(", harmonic")[0]
     left.set_title(f"this flag: {shorten(name, LONGEST)}", **TITLE)
     right.plot(freqs, detection.scores[inside], ls="-", lw=0.9, color=SPECTRUM, label="score, -ln p")
     right.axhline(detection.threshold, color=INK, ls=":", label=f"threshold at {detection.false_alarm:g}")

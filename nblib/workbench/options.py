@@ -168,7 +168,7 @@ def _kept(
     found = detector.detect(freqs, measured.psd, segments, options.false_alarm, measured.sampling_rate)
     notes = list(found.warnings)
     steps = np.diff(freqs)
-    if steps[-1] > GROWING * steps[0] and any("harmonics" in flag.cause for flag in found.flags):
+    if steps[-1] > GROWING * steps[0] and sum("harmonic" in flag.cause for flag in found.flags) > 1:
         notes.append(
             "a comb stands in bins that were averaged in ln f: where its lines fill every bin nothing clean is left, "
             "and the fit may follow them; give the spectrum at its raw resolution"

@@ -209,7 +209,7 @@ def _row(file, *centres, step=1.0):
         {"fmin": at, "fmax": at, "centre": at, "excess": 2.0, "excess_db": 4.8, "probability": 1e-3, "kind": "line"}
         for at in centres
     ]
-    return Row(file, flags=tuple(flag | {"cause": "50 Hz mains, harmonics 1"} for flag in flags), step=step)
+    return Row(file, flags=tuple(flag | {"cause": "50 Hz mains, harmonic 1"} for flag in flags), step=step)
 
 
 def test_lines_in_several_spectra_are_found_within_a_bin():

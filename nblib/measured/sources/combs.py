@@ -24,10 +24,11 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.special import gammaln
+from scipy.special import bdtrc, gammaln
 
 from nblib.measured.sources.harmonics import (
     MAINS_WANDER,
+    N_FLAT,
     Hypothesis,
     Lines,
     Match,
@@ -38,6 +39,9 @@ from nblib.measured.sources.harmonics import (
 )
 
 LOG_ROOT_TWO_PI = 0.5 * np.log(2 * np.pi)
+GAP = 2.0  # times the highest harmonic before: what lies beyond has to show that it is no chance
+WINDOW = 2.0  # standard deviations on each side
+FAR_CHANCE = 0.02  # of as many unrelated lines as near to harmonics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,11 +112,14 @@ def _log_evidence(lines: Lines, hypothesis: Hypothesis, spacing: ndarray, spread
 
 def _fit(lines: Lines, hypothesis: Hypothesis, spacing: float, match: Match, members: ndarray) -> tuple[float, float]:
     """Weighted least-squares spacing of the member lines and its uncertainty, Hz; mains also knows its prior."""
-    slope, offset = match.slope[0, members], match.offset[0, members]
-    precision = slope**2 / lines.uncertainties[members] ** 2
-    values = (lines.freqs[members] - offset) / slope
-    if hypothesis.nominal is not None:
-        precision, values = np.append(precision, MAINS_WANDER**-2), np.append(values, hypothesis.nominal)
+    return _spacing(lines.take(members), match.slope[0, members], match.offset[0, members], hypothesis.nominal)
+
+
+def _spacing(lines: Lines, slope: ndarray, offset: ndarray | float, nominal: float | None) -> tuple[float, float]:
+    precision = slope**2 / lines.uncertainties**2
+    values = (lines.freqs - offset) / slope
+    if nominal is not None:
+        precision, values = np.append(precision, MAINS_WANDER**-2), np.append(values, nominal)
     return float(precision @ values / precision.sum()), float(precision.sum() ** -0.5)
 
 
@@ -170,6 +177,39 @@ def extend(comb: Comb, lines: Lines, available: ndarray, sampling_rate: float | 
             harmonics.append(int(harmonic[new]))
             aliased.append(bool(offset[new] != 0 or slope[new] < 0))
     return dataclasses.replace(comb, members=tuple(members), harmonics=tuple(harmonics), aliased=tuple(aliased))
+
+
+def without_strays(comb: Comb, lines: Lines, available: ndarray) -> Comb:
+    """The comb without lines far beyond its other harmonics, where unrelated lines would be as near to a harmonic.
+
+    Far beyond is a harmonic above the tenth and above GAP times the one before. Of the lines (by index) beyond that, as
+    many must lie within WINDOW standard deviations of a harmonic as chance gives with at most FAR_CHANCE (binomial).
+    The spacing is that of the harmonics before; its uncertainty times the number of the harmonic belongs to the
+    deviation, and where that fills the spacing nothing can be told. Folded harmonics stop at the tenth.
+    """
+    order = np.argsort(comb.harmonics, kind="stable")
+    numbers, members = np.array(comb.harmonics)[order], np.array(comb.members)[order]
+    gaps = np.flatnonzero(numbers[1:] > np.maximum(GAP * numbers[:-1], N_FLAT))
+    if any(comb.aliased) or not len(gaps):
+        return comb
+    core = int(gaps[0]) + 1
+    spacing, spread = _spacing(lines.take(members[:core]), numbers[:core], 0.0, comb.nominal)
+    edge = max(GAP * numbers[core - 1], N_FLAT) * spacing
+    beyond = lines.take(available[lines.freqs[available] > edge])
+    nearest = np.round(beyond.freqs / spacing)
+    reach = WINDOW * np.hypot(beyond.uncertainties, nearest * spread)
+    near = int((np.abs(beyond.freqs - nearest * spacing) <= reach).sum())
+    share = float(np.minimum(2 * reach / spacing, 1.0).mean())
+    if near and bdtrc(near - 1, len(reach), share) <= FAR_CHANCE:
+        return comb
+    return dataclasses.replace(
+        comb,
+        spacing=spacing,
+        uncertainty=spread,
+        members=tuple(int(member) for member in members[:core]),
+        harmonics=tuple(int(number) for number in numbers[:core]),
+        aliased=(False,) * core,
+    )
 
 
 def best_comb(lines: Lines, mains: tuple[float, ...] = (50.0, 60.0), sampling_rate: float | None = None) -> Comb | None:

@@ -8,8 +8,9 @@ from numpy import ndarray
 
 from nblib.measured.flags import Flag
 
-LINE_WIDTH = 8.0  # bins; excess that is spread over more is a hump
-CENTRE_HALF_WIDTH = 3  # bins on each side of the peak that its centre is taken from
+LINE_WIDTH = 8.0  # bins; excess that is spread over more is a hump, unless it is narrow in hertz
+LINE_HERTZ, LINE_SHARE = 2.0, 0.01  # Hz, and of its frequency: mains that wanders is narrower than both
+CENTRE_HALF_WIDTH = 3  # bins, at least, on each side of the peak that its centre is taken from
 SMALLEST_SPREAD = 0.1  # bins; windows and bins limit a centre, however strong the line
 SIDE_BINS = 15  # at least this many bins beside a flag give the levels on its two sides
 STEP_HEIGHT = 0.5  # ln units; a smaller jump of the level is not called a step
@@ -35,9 +36,10 @@ def describe_range(
 
     Returns
     -------
-    A line where the excess r = psd / background - 1 has a width (sum r)^2 / sum r^2 of at most eight bins. Its centre
-    is c = sum f r / sum r within three bins of the peak, with var c = sum (f - c)^2 (r + 1)^2 / K / (sum r)^2, at least
-    (0.1 bin)^2. Else a step, where the levels beside the range differ more than it stands out; else a hump.
+    A line where the excess r = psd / background - 1 has a width (sum r)^2 / sum r^2 of at most eight bins, or of at
+    most 2 Hz and 1 % of its frequency, however fine the bins. Its centre is c = sum f r / sum r within three bins of
+    the peak, or half of the width, with var c = sum (f - c)^2 (r + 1)^2 / K / (sum r)^2, at least (0.1 bin)^2. Else a
+    step, where the levels beside the range differ more than it stands out; else a hump.
 
     Raises
     ------
@@ -53,17 +55,19 @@ def describe_range(
     flag = Flag(low, high, float(freqs[inside[peak]]), float(ratio[peak]))
     if not excess[peak] > 0:
         return replace(flag, kind="line" if len(inside) <= LINE_WIDTH else "hump")
-    is_wide = excess.sum() ** 2 / (excess**2).sum() > LINE_WIDTH
+    bin_width = float(np.gradient(freqs)[inside[peak]]) if len(freqs) > 1 else 0.0
+    width = float(excess.sum() ** 2 / (excess**2).sum())
+    is_wide = width > max(LINE_WIDTH, min(LINE_HERTZ, LINE_SHARE * flag.centre) / max(bin_width, 1e-30))
     edge = _step(freqs, psd, usable, inside) if is_wide or _one_sided(excess) else None
     if edge is not None:
         return replace(flag, kind="step", centre=edge)
     if is_wide:
         return replace(flag, kind="hump")
-    near = slice(max(peak - CENTRE_HALF_WIDTH, 0), peak + CENTRE_HALF_WIDTH + 1)
+    half = CENTRE_HALF_WIDTH if width <= LINE_WIDTH else max(CENTRE_HALF_WIDTH, round(width / 2))
+    near = slice(max(peak - half, 0), peak + half + 1)
     local, weight = freqs[inside][near], excess[near]
     centre = float(weight @ local / weight.sum())
     scatter = np.sqrt(((local - centre) ** 2 * (weight + 1) ** 2).sum() / n_segments) / weight.sum()
-    bin_width = np.gradient(freqs)[inside[peak]] if len(freqs) > 1 else 0.0
     uncertainty = float(np.hypot(scatter, SMALLEST_SPREAD * bin_width))
     return replace(flag, kind="line", centre=centre, uncertainty=uncertainty)
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from nblib.measured.flags import Flag
-from nblib.measured.sources.combs import Comb, best_comb, extend
+from nblib.measured.sources.combs import WINDOW, Comb, best_comb, extend, without_strays
 from nblib.measured.sources.harmonics import MAINS_WANDER, Lines, folded
+from nblib.measured.sources.known import KnownLine, known_among
 from nblib.project.registry import refuse_if
 
 THRESHOLD = 3.0  # evidence (eq. A of combs.py) from which on a comb is named
 FALSE_RATE = 0.05  # P(E >= t | unrelated lines) <= FALSE_RATE / t, simulated: tests/measured/test_sources.py
 SINGLE_CHANCE = 0.01  # a line alone is named mains where fewer spectra of unrelated lines would have one there
 ALIAS_CHANCE = 0.05  # the same for an alias of mains, where mains itself cannot be on the axis
-WINDOW = 2.0  # standard deviations on each side
 POOLS = (8, 16, 32)  # combs are looked for among the strongest lines too
 MAINS_MULTIPLES = (1, 2, 3, 4, 6)  # a clock at one of these multiples of mains is mains: rectifiers, three phases
 BIN_TOLERANCE = 0.1  # bins; centres this near to the grid may have been rounded to it
@@ -27,10 +27,10 @@ class Cause:
 
     Attributes
     ----------
-    name : for a table, for instance "50 Hz mains, harmonics 1, 3, 5"
+    name : for a table, for instance "50 Hz mains, harmonic 3"
     chance : probability that unrelated lines would be named like this, in 0..1; 1 where nothing is claimed
     spacing : of the comb, Hz; None without one
-    source : "mains", "alias", "clock", "line" (unexplained), "hump" or "step"
+    source : "known", "mains", "alias", "clock", "line" (unexplained), "hump" or "step"
     harmonic : of this flag
     hint : a weaker remark, such as mains within the resolution where chance explains it as well; else empty
     """
@@ -49,6 +49,7 @@ def likely_sources(
     axis: tuple[float, float],
     sampling_rate: float | None = None,
     mains: tuple[float, ...] = (50.0, 60.0),
+    known: Sequence[KnownLine] = (),
 ) -> list[Cause]:
     """Name the likely source of each flag: docs/sources.md; the statistics stand in combs.py.
 
@@ -59,6 +60,7 @@ def likely_sources(
     axis : lowest and highest frequency of the spectrum, Hz
     sampling_rate : Hz; aliases are only named where it is given
     mains : nominal frequencies that are tried, Hz
+    known : lines that the user knows; a flag with its centre there has that name and is part of no comb
 
     Returns
     -------
@@ -71,8 +73,8 @@ def likely_sources(
     ValueError : a flag, the axis, the resolution or the sampling rate that is not finite and positive, or out of order
     """
     _check(flags, resolution, axis, sampling_rate, mains)
-    causes = [_without_comb(flag, resolution) for flag in flags]
-    index = np.array([number for number, flag in enumerate(flags) if flag.kind == "line"], dtype=int)
+    causes = [_known(flag, resolution, known) or _without_comb(flag, resolution) for flag in flags]
+    index = np.array([number for number, cause in enumerate(causes) if cause.source == "line"], dtype=int)
     if not len(index):
         return causes
     lines = _lines([flags[number] for number in index], resolution, axis)
@@ -106,8 +108,12 @@ def find_combs(lines: Lines, mains: tuple[float, ...] = (50.0, 60.0), sampling_r
             break
         best = dataclasses.replace(best, log_evidence=best.log_evidence - np.log(len(pools)))
         best = dataclasses.replace(best, members=tuple(int(best_pool[member]) for member in best.members))
-        best = _as_mains(extend(best, lines, remaining, sampling_rate), mains)
-        found.append(best)
+        whole = extend(best, lines, remaining, sampling_rate)
+        best = without_strays(whole, lines, remaining)
+        if len(best.members) < 2:  # the others are no comb either
+            remaining = np.setdiff1d(remaining, whole.members)
+            continue
+        found.append(_as_mains(best, mains))
         remaining = np.setdiff1d(remaining, best.members)
     return found
 
@@ -215,25 +221,23 @@ def _named(comb: Comb, sampling_rate: float | None) -> list[tuple[int, Cause]]:
     """The causes of a comb's members: folded and direct harmonics of mains have names of their own."""
     chance = float(min(1.0, FALSE_RATE * np.exp(-comb.log_evidence)))
     named = []
-    for fold in (False, True):
-        group = sorted(
-            (number, member)
-            for number, member, aliased in zip(comb.harmonics, comb.members, comb.aliased, strict=True)
-            if aliased == fold
-        )
-        if not group:
-            continue
-        plural = "harmonics" if len(group) > 1 else "harmonic"
-        listed = f"{plural} {', '.join(str(number) for number, _ in group)}"
+    for number, member, fold in sorted(zip(comb.harmonics, comb.members, comb.aliased, strict=True)):
         if comb.nominal is None:
-            source, name = "clock", f"unknown clock, {hertz(comb.spacing, comb.uncertainty)}, {listed}"
+            source, name = "clock", f"unknown clock, {hertz(comb.spacing, comb.uncertainty)}, harmonic {number}"
         elif fold:
-            source = "alias"
-            name = f"alias of {comb.nominal:g} Hz mains ({listed}) at a sampling rate of {sampling_rate:.10g} Hz"
+            source, end = "alias", f"at a sampling rate of {sampling_rate:.10g} Hz"
+            name = f"alias of {comb.nominal:g} Hz mains (harmonic {number}) {end}"
         else:
-            source, name = "mains", f"{comb.nominal:g} Hz mains, {listed}"
-        named += [(member, Cause(name, source, chance, comb.spacing, number)) for number, member in group]
+            source, name = "mains", f"{comb.nominal:g} Hz mains, harmonic {number}"
+        named.append((member, Cause(name, source, chance, comb.spacing, number)))
     return named
+
+
+def _known(flag: Flag, resolution: float, known: Sequence[KnownLine]) -> Cause | None:
+    """The user's own name of a flag, if its centre lies where a known line is."""
+    tolerance = max(resolution, WINDOW * (flag.uncertainty or 0.0))
+    line = known_among(known, flag.centre, tolerance)
+    return None if line is None else Cause(f"{line.name} (known, {line.freq:.10g} Hz)", "known")
 
 
 def _without_comb(flag: Flag, resolution: float) -> Cause:
