@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nblib.measured.advice import as_arguments
+from nblib.measured.calibrate import detector_of
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.examine import Found, Outcome, examined, summary
 from nblib.measured.inputs import files_of
@@ -31,8 +32,8 @@ def analyse(
         samples of a time series as an array, with series=True and rate=HZ. Results of nblib are never read
     psd : with frequencies: (bin,) or (spectrum, bin), unit^2/Hz, NaN where a bin is missing
     detector : what flags; NoiseDetector(network=network) if None
-    settings : n_segments, false_alarm, network, column, asd, db, unit, span, series, rate, resolution, floor: see
-        nblib.measured.settings.Settings
+    settings : n_segments, false_alarm, network, column, asd, db, unit, span, series, rate, resolution, floor,
+        calibrate: see nblib.measured.settings.Settings
 
     Returns
     -------
@@ -44,7 +45,7 @@ def analyse(
     a warning that says why
     """
     checked = Settings(**settings)
-    detector = detector or NoiseDetector(network=checked.network)
+    detector = detector_of(checked, detector)
     if psd is not None or _is_array(source):
         outcome = examined(
             Path("arrays"),

@@ -16,6 +16,7 @@ from nblib.measured.humps import background_under, with_whole_humps
 from nblib.measured.notes import on_first_bin, on_segments, on_values
 from nblib.measured.result import Detection
 from nblib.measured.statistic.network import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS, load_weights
+from nblib.measured.statistic.own_thresholds import OwnThresholds
 from nblib.measured.statistic.score import Scored, score_spectrum
 from nblib.measured.statistic.thresholds import Limits, thresholds_for
 from nblib.measured.statistic.whitening import Plan
@@ -70,6 +71,7 @@ class NoiseDetector:
     def __init__(self, progress: Callable[[float], None] | None = None, network: bool = True):
         self.progress, self.network = progress, network
         self.weights: dict[str, ndarray] | None = None  # the shipped ones
+        self.own_thresholds: OwnThresholds | None = None  # of the user's set-up, instead of the packaged ones
 
     @classmethod
     def load(cls, path: str | Path, progress: Callable[[float], None] | None = None) -> "NoiseDetector":
@@ -186,6 +188,10 @@ class NoiseDetector:
             self.progress,
             weights=self.weights,
         )
+        if self.own_thresholds is not None:
+            self.own_thresholds.check(freqs, n_segments, scored)
+            limits = self.own_thresholds.limits(scored, limits)
+            messages += self.own_thresholds.notes(scored)
         messages += on_segments(n_segments, white) + on_values(scored)
         if self.network and not scored.combined:
             messages.append(

@@ -34,6 +34,7 @@ class Settings:
     rate : samples a second, Hz, where the source does not say
     resolution : width of a bin of a time series' spectrum, Hz; None: chosen from the length
     floor : file with the measured floor of the instrument, which is subtracted
+    calibrate : folder of line-free spectra of the same set-up, which the thresholds are drawn from
 
     Raises
     ------
@@ -52,6 +53,7 @@ class Settings:
     rate: float | None = None
     resolution: float | None = None
     floor: str | Path | None = None
+    calibrate: str | Path | None = None
 
     def __post_init__(self):
         refuse_if(
@@ -74,6 +76,10 @@ class Settings:
         )
         if self.floor is not None:
             check_there(Path(self.floor).expanduser())
+        refuse_if(
+            self.calibrate is not None and not Path(self.calibrate).expanduser().is_dir(),
+            f"calibrate={self.calibrate} is not a folder; name the folder of line-free spectra",
+        )
 
     def spectra_of_file(self, path: Path) -> list[Measurement]:
         """Every spectrum of a file; raises ValueError for what cannot be read."""
