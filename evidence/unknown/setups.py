@@ -58,17 +58,18 @@ class SetUp:
         return np.log(1 + low / freqs**slope + middle / (1 + (freqs / corner) ** 2))
 
     def spectrum(
-        self, stream: int, index: int, with_lines: bool = False
+        self, stream: int, index: int, with_lines: bool = False, added: Float[ndarray, " bin"] | float = 0.0
     ) -> tuple[Float[ndarray, " bin"], Int[ndarray, " line"]]:
         """A spectrum and the bins of its lines (none where it is line-free).
 
         Parameters
         ----------
         stream : 0 for line-free ones that thresholds are drawn from, others for what is judged
+        added : ln of what external noise makes of the background, beside the lines
         """
         rng = np.random.default_rng([self.seed, KINDS.index(self.kind), self.number, stream + 1, index])
         bins = np.arange(BINS)
-        log_psd = self.background() + GAIN * rng.standard_normal()
+        log_psd = self.background() + added + GAIN * rng.standard_normal()
         log_psd = log_psd + SLOPE * rng.standard_normal() * np.log((bins + 1) / BINS)
         part = (BINS - 2 * END) // N_LINES
         places = END + np.arange(N_LINES) * part + rng.integers(part // 4, 3 * part // 4, N_LINES)

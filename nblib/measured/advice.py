@@ -2,7 +2,7 @@
 
 import re
 
-NAMES = "column|asd|db|unit|span|rate|series|resolution|floor|false_alarm|n_segments|network|out|calibrate"
+NAMES = "column|asd|db|unit|span|rate|series|resolution|floor|false_alarm|n_segments|network|out|calibrate|reference"
 ADVICE = re.compile(
     r"(?P<quoted>(?<![A-Za-z\d])'[^']*')"  # of the file: left as it is
     rf"|(?<![\w.])(?P<name>{NAMES})=(?P<value>'[^']*'|[^\s,;:()]*[^\s,;:().?])"

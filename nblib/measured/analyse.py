@@ -33,7 +33,7 @@ def analyse(
     psd : with frequencies: (bin,) or (spectrum, bin), unit^2/Hz, NaN where a bin is missing
     detector : what flags; NoiseDetector(network=network) if None
     settings : n_segments, false_alarm, network, column, asd, db, unit, span, series, rate, resolution, floor,
-        calibrate: see nblib.measured.settings.Settings
+        calibrate, reference: see nblib.measured.settings.Settings
 
     Returns
     -------

@@ -33,6 +33,7 @@ from nblib.measured.statistic.own_thresholds import (
     same_axis,
 )
 from nblib.measured.statistic.thresholds import N_DRAWS, RATES, VERSION
+from nblib.measured.switched import SwitchedDetector
 from nblib.project.paths import replace_whole
 from nblib.project.registry import refuse_if
 
@@ -43,7 +44,7 @@ READING = ("n_segments", "column", "asd", "db", "unit", "span", "series", "rate"
 
 
 def detector_of(settings: Settings, given: NoiseDetector | None = None) -> NoiseDetector:
-    """What flags the spectra that are read by these settings, its thresholds from settings.calibrate where it is given.
+    """What flags the spectra that are read by these settings: by packaged or own thresholds, or beside a reference.
 
     Parameters
     ----------
@@ -51,15 +52,27 @@ def detector_of(settings: Settings, given: NoiseDetector | None = None) -> Noise
 
     Raises
     ------
-    ValueError where no thresholds can be drawn from the folder, with the reason
+    ValueError where no thresholds can be drawn from the folder, or the reference cannot be read, with the reason
     """
     detector = given or NoiseDetector(network=settings.network)
+    if settings.reference is not None:
+        return _beside(Path(settings.reference).expanduser(), settings, detector)
     if settings.calibrate is None:
         return detector
     calibrated = NoiseDetector(detector.progress, detector.network)
     calibrated.weights = detector.weights
     calibrated.own_thresholds = own_thresholds(Path(settings.calibrate).expanduser(), settings, detector)
     return calibrated
+
+
+def _beside(path: Path, settings: Settings, detector: NoiseDetector) -> SwitchedDetector:
+    """The detector of what is added to the spectrum of one file."""
+    spectra = settings.spectra_of_file(path)
+    refuse_if(
+        len(spectra) != 1,
+        f"the reference {path.name} holds {len(spectra)} spectra; give a file with one, or name it with column=NAME",
+    )
+    return SwitchedDetector(spectra[0], detector.progress)
 
 
 def own_thresholds(folder: Path, settings: Settings, detector: NoiseDetector, n_draws: int = N_DRAWS) -> OwnThresholds:

@@ -214,6 +214,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "once, and kept there",
     )
     parser.add_argument(
+        "--reference",
+        metavar="FILE",
+        help="spectrum measured with the source off: what the source adds to the others is flagged (docs/on_off.md)",
+    )
+    parser.add_argument(
         "--extensions", default="", metavar="NAMES", help="modules or .py files that add formats, a comma between"
     )
     series = parser.add_argument_group("time series")

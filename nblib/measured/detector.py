@@ -205,7 +205,7 @@ def _detection(freqs, psd, plan, scored: Scored, limits: Limits, humps, false_al
     n_judged, white = scored.n_judged, scored.white
     scores, threshold = limits.scores(scored.by_group, false_alarm, n_judged)
     ranges = _ranges_at(false_alarm, plan, scored, limits, humps)
-    flagged = _covered(ranges, plan)
+    flagged = covered(ranges, plan)
     background = background_under(white, plan, flagged)
     probabilities = limits.probability(scored.by_group, n_judged)
     messages += _structure_seen(false_alarm, plan, scored, limits, humps, flagged) + on_first_bin(plan, white, flagged)
@@ -252,8 +252,8 @@ def _structure_seen(false_alarm, plan, scored, limits, humps, flagged):
     return notes
 
 
-def _covered(ranges, plan):
-    """True at the measured bins of the ranges."""
+def covered(ranges, plan):
+    """True at the measured bins of ranges, each its first and last bin; (bin,)."""
     flagged = np.zeros(len(plan.grid.freqs), dtype=bool)
     for low, high in ranges:
         flagged[low : high + 1] = True

@@ -34,6 +34,41 @@ def plot_detection(detection, ax=None, unit: str | None = None):
     return ax
 
 
+def plot_pair(detection, axes=None, unit: str | None = None):
+    """A spectrum with the source on, the scaled reference and the flags; below them their ratio.
+
+    Parameters
+    ----------
+    detection : switched.SwitchedDetection
+    axes : two matplotlib axes; those of a new figure if None
+    unit : as in plot_detection
+
+    Returns
+    -------
+    the two axes
+    """
+    import matplotlib.pyplot as plt
+
+    if axes is None:
+        axes = plt.subplots(2, 1, figsize=(8, 5), layout="constrained", sharex=True, height_ratios=(3, 2))[1]
+    plot_detection(detection, axes[0], unit)
+    name_pair(*axes[0].lines[:2], axes[0].legend(frameon=False, loc="best"))
+    axes[0].set_xlabel("")
+    axes[1].plot(detection.freqs, detection.ratio, lw=0.7, ls="-", color=SPECTRUM)
+    axes[1].axhline(1.0, lw=1.0, ls="-", color=BACKGROUND)
+    draw_flags(axes[1], detection)
+    axes[1].set(yscale="log", xlabel="Frequency [Hz]", ylabel="on / scaled off")
+    return axes
+
+
+def name_pair(spectrum, reference, legend) -> None:
+    """The names of a pair's two curves, in place of a spectrum's and its background's."""
+    reference.set_linewidth(0.7)
+    for line, text, name in zip((spectrum, reference), legend.get_texts(), ("on", "off, scaled"), strict=False):
+        line.set_label(name)
+        text.set_text(name)
+
+
 def draw_flags(ax, detection) -> list:
     """Bands over the flagged ranges, half a bin wider on either side; returns them."""
     half_step, known, bands = np.median(np.diff(detection.freqs)) / 2, set(), []

@@ -56,7 +56,7 @@ def table(detection) -> str:
 def lines_of(measured, detection) -> list[str]:
     """What is printed of one spectrum: what was read, what was noted, and the table."""
     noted = [f"  note: {text}" for text in measured.notes(detection)]
-    return [measured.describe(detection.n_segments), *noted, table(detection)]
+    return [measured.describe(detection.spectrum_segments), *noted, table(detection)]
 
 
 def as_json(measured, detection, folder: Path | None = None) -> dict:
@@ -84,6 +84,7 @@ def as_json(measured, detection, folder: Path | None = None) -> dict:
         "segments_used": float(detection.n_segments),
         "flags": [flag.as_row() for flag in detection.flags],
         "warnings": measured.notes(detection),
+        **detection.more(),
     }
 
 

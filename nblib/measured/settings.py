@@ -35,6 +35,7 @@ class Settings:
     resolution : width of a bin of a time series' spectrum, Hz; None: chosen from the length
     floor : file with the measured floor of the instrument, which is subtracted
     calibrate : folder of line-free spectra of the same set-up, which the thresholds are drawn from
+    reference : file with the spectrum that was measured with the source off; what the source adds is flagged
 
     Raises
     ------
@@ -54,6 +55,7 @@ class Settings:
     resolution: float | None = None
     floor: str | Path | None = None
     calibrate: str | Path | None = None
+    reference: str | Path | None = None
 
     def __post_init__(self):
         refuse_if(
@@ -74,8 +76,13 @@ class Settings:
             self.resolution is not None and not 0 < self.resolution < math.inf,
             f"resolution={self.resolution} must be a positive number of Hz",
         )
-        if self.floor is not None:
-            check_there(Path(self.floor).expanduser())
+        for path in (self.floor, self.reference):
+            if path is not None:
+                check_there(Path(path).expanduser())
+        refuse_if(
+            self.calibrate is not None and self.reference is not None,
+            "calibrate and reference were both given: a pair has thresholds of its own; give one of them",
+        )
         refuse_if(
             self.calibrate is not None and not Path(self.calibrate).expanduser().is_dir(),
             f"calibrate={self.calibrate} is not a folder; name the folder of line-free spectra",
