@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nblib.measured.figure import HAND, draw_flags, name_pair, plain_powers, readable_unit, scale_of
+from nblib.measured.figure import HAND, draw_flags, name_pair, plain_powers, ratio_axis, readable_unit, scale_of
 from nblib.measured.products import MAKER, writing
 from nblib.project.paths import replace_whole
 from nblib.style import BACKGROUND, BY_HAND, FLAGGED, SPECTRUM
@@ -99,7 +99,7 @@ class PairFigure(DetectionFigure):
         self.ax.set(position=(0.1, 0.43, 0.88, 0.51), xlabel="")
         name_pair(self.spectrum, self.background, self.legend)
         self.below = self.figure.add_axes((0.1, 0.09, 0.88, 0.28))
-        self.below.set(yscale="log", xlabel="Frequency [Hz]", ylabel="on / scaled off")
+        ratio_axis(self.below)
         (self.ratio,) = self.below.plot([1], [1], lw=0.7, ls="-", color=SPECTRUM)
         self.below.axhline(1.0, lw=1.0, ls="-", color=BACKGROUND)
         self._below_bands: list = []

@@ -57,16 +57,27 @@ def plot_pair(detection, axes=None, unit: str | None = None):
     axes[1].plot(detection.freqs, detection.ratio, lw=0.7, ls="-", color=SPECTRUM)
     axes[1].axhline(1.0, lw=1.0, ls="-", color=BACKGROUND)
     draw_flags(axes[1], detection)
-    axes[1].set(yscale="log", xlabel="Frequency [Hz]", ylabel="on / scaled off")
+    ratio_axis(axes[1])
     return axes
 
 
 def name_pair(spectrum, reference, legend) -> None:
-    """The names of a pair's two curves, in place of a spectrum's and its background's."""
-    reference.set_linewidth(0.7)
-    for line, text, name in zip((spectrum, reference), legend.get_texts(), ("on", "off, scaled"), strict=False):
-        line.set_label(name)
+    """Names and colours of a pair's two curves, in place of a spectrum's and its background's; on lies above off."""
+    styles = ((spectrum, "on", BACKGROUND, 3), (reference, "off, scaled", SPECTRUM, 2))
+    for (line, name, colour, order), text, sign in zip(styles, legend.get_texts(), legend.get_lines(), strict=False):
+        line.set(label=name, color=colour, linewidth=0.7, zorder=order)
+        sign.set(color=colour, linewidth=1.2)
         text.set_text(name)
+
+
+def ratio_axis(ax) -> None:
+    """A logarithmic axis of numbers around 1, written plainly."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set(yscale="log", xlabel="Frequency [Hz]", ylabel="on / scaled off")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def draw_flags(ax, detection) -> list:
