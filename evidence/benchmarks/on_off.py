@@ -91,7 +91,7 @@ def main() -> None:
         __doc__,
         setups=(8, "of each kind"),
         pairs=(64, "with nothing switched, of each set-up"),
-        lines=(10, "pairs with a line, of each set-up, width and SNR"),
+        lines=(5, "pairs with a line, of each set-up, width and SNR"),
     )
     settings = {"pairs": asked.pairs, "lines": asked.lines, "seed": SEED, "bins": BINS, "simulated pairs": N_PAIRS}
     path = benchmark_result("on_off")

@@ -133,13 +133,13 @@ class NoiseDetector:
         ValueError that names the value, the rule and the fix
         """
         _check_false_alarm(false_alarm)
-        axis, table = _checked(freqs, psd_table)
+        axis, table = checked_spectrum(freqs, psd_table)
         if table.ndim != 2:
             raise ValueError(f"psd_table has shape {table.shape}; give (n, bin), or one spectrum to detect")
         plan: Plan | None = None
         found: list[Detection] = []
         for row, segments in zip(table, _segments_of_rows(n_segments, table.shape), strict=True):
-            valid = _measured(row, f"psd_table[{len(found)}]")
+            valid = measured_bins(row, f"psd_table[{len(found)}]")
             if plan is None or (valid != plan.grid.valid).any():  # a table often has one pattern
                 plan = Plan.of(axis, valid)
             scored = self._scored(axis, np.where(valid, row, np.nan), plan, segments)
@@ -148,10 +148,10 @@ class NoiseDetector:
 
     def score(self, freqs: ArrayLike, psd: ArrayLike, n_segments: ArrayLike | None = None) -> ScoredSpectrum:
         """One spectrum without its flags, to be flagged at several `false_alarm`; parameters as in `detect`."""
-        axis, row = _checked(freqs, psd)
+        axis, row = checked_spectrum(freqs, psd)
         if row.ndim != 1:
             raise ValueError(f"psd has shape {row.shape}; give one spectrum (bin,), or the table to detect_many")
-        segments, valid = _checked_segments(n_segments, axis.shape), _measured(row, "psd")
+        segments, valid = _checked_segments(n_segments, axis.shape), measured_bins(row, "psd")
         return self._scored(axis, np.where(valid, row, np.nan), Plan.of(axis, valid), segments)
 
     def from_timeseries(self, samples: ArrayLike, rate: float, false_alarm: float = 0.01, **welch: Any) -> Detection:
@@ -265,7 +265,8 @@ def _check_false_alarm(false_alarm):
         raise ValueError(f"false_alarm={false_alarm} must lie in (0, 0.5]: false alarms a line-free spectrum")
 
 
-def _checked(freqs, psd):
+def checked_spectrum(freqs: ArrayLike, psd: ArrayLike) -> tuple[ndarray, ndarray]:
+    """Frequencies and values as float64, NaN where masked; raises ValueError for what is no spectrum or table."""
     freqs, values = mask_as_missing(freqs), mask_as_missing(psd)
     if np.iscomplexobj(values) or np.iscomplexobj(freqs):
         raise ValueError("psd is complex; give the power spectral density (a cross spectrum has no noise level)")
@@ -281,8 +282,8 @@ def _checked(freqs, psd):
     return freqs, values
 
 
-def _measured(psd, name):
-    """True where a bin holds a measurement."""
+def measured_bins(psd: Float[ndarray, " bin"], name: str) -> Bool[ndarray, " bin"]:
+    """True where a bin holds a measurement; raises ValueError, with the name, where none does."""
     valid = np.isfinite(psd) & (psd > 0)
     if not valid.any():
         raise ValueError(f"{name} has no measured bin: all {len(psd)} values are NaN, infinite or 0; leave it out")

@@ -14,7 +14,7 @@ from numpy import ndarray
 from numpy.typing import ArrayLike
 
 from nblib.measured.causes import with_causes
-from nblib.measured.detector import NoiseDetector, ScoredSpectrum, covered
+from nblib.measured.detector import NoiseDetector, checked_spectrum, covered, measured_bins
 from nblib.measured.figure import plot_pair
 from nblib.measured.flags import describe, flagged_ranges
 from nblib.measured.measurement import Measurement
@@ -23,7 +23,8 @@ from nblib.measured.statistic.dependence import dependence_lengths
 from nblib.measured.statistic.own_thresholds import SAME_BIN, axis_words
 from nblib.measured.statistic.pair import Pair, judge_pair, lag_one, norms_of, pair_thresholds, slow_course
 from nblib.measured.statistic.scatter import CLASS_LIMIT
-from nblib.measured.statistic.whitening import MIN_BINS, Plan
+from nblib.measured.statistic.steps import smeared
+from nblib.measured.statistic.whitening import MIN_BINS, Plan, whiten
 from nblib.project.registry import refuse_if
 
 SAME_WIDTH = 0.1  # of a bin's width, that the widths may differ
@@ -77,8 +78,8 @@ class SwitchedDetector(NoiseDetector):
 
     def __init__(self, off: Measurement, progress: Callable[[float], None] | None = None):
         super().__init__(progress, network=False)
-        self.off, self._plain = off, NoiseDetector(progress, network=False)
-        self._scored_off = self._plain.score(off.freqs, off.psd, off.n_segments)
+        self.off = off
+        self._values_off = _values_of(off.freqs, off.psd, off.label)
 
     @classmethod
     def of(cls, freqs: ArrayLike, psd: ArrayLike, n_segments: float | None = None) -> "SwitchedDetector":
@@ -101,9 +102,9 @@ class SwitchedDetector(NoiseDetector):
         ------
         ValueError where the two spectra cannot be compared, with what differs
         """
-        on = self._plain.score(freqs, psd, n_segments)
+        on = _values_of(freqs, psd, "psd")
         values, notes = self._on_axis(on)
-        log_ratio = on.scored.white.log_psd - values
+        log_ratio = on.log_psd - values
         refuse_if(
             not np.nan_to_num(log_ratio).any(),
             f"these are the values of the reference {self.off.label} itself; name spectra with the source on",
@@ -137,7 +138,7 @@ class SwitchedDetector(NoiseDetector):
             covered(ranges, plan),
             1 / (1 / judged.segments[0] + 1 / judged.segments[1]),
             stated is None,
-            [*notes, *self._values(on)],
+            [*notes, *self._on_steps(on)],
             reference=self.off.label,
             scale=scale,
             ratio=ratio,
@@ -152,7 +153,7 @@ class SwitchedDetector(NoiseDetector):
             "spectra without reference=FILE"
         )
 
-    def _is_correlated(self, on: ScoredSpectrum, log_ratio, plan: Plan) -> bool:
+    def _is_correlated(self, on: "_Values", log_ratio, plan: Plan) -> bool:
         """Do neighbouring bins correlate as Hann's; raises ValueError where windows differ, or bins depend further.
 
         Both are measured on the ratio, where the texture of the background is gone.
@@ -166,18 +167,19 @@ class SwitchedDetector(NoiseDetector):
             "(tapers, resolution bandwidth, zero padding or smoothing): average as many bins to one in both first",
         )
         shared = lag_one(log_ratio[index] - slow, np.diff(index) == 1)
-        first, second = (one.scored.white.correlation[0] > 0 for one in (on, self._scored_off))
-        kinds = {True: "correlate as under a Hann window", False: "do not correlate"}
-        refuse_if(
-            first != second and HALF_SHARED[0] < shared < HALF_SHARED[1],
-            f"neighbouring bins of this spectrum {kinds[first]}, those of {self.off.label} {kinds[second]}: measure "
-            "both with the same window",
-        )
+        if HALF_SHARED[0] < shared < HALF_SHARED[1]:
+            first, second = (one.correlated() for one in (on, self._values_off))
+            kinds = {True: "correlate as under a Hann window", False: "do not correlate"}
+            refuse_if(
+                first != second,
+                f"neighbouring bins of this spectrum {kinds[first]}, those of {self.off.label} {kinds[second]}: "
+                "measure both with the same window",
+            )
         return shared > CLASS_LIMIT
 
-    def _on_axis(self, on: ScoredSpectrum) -> tuple[Float[ndarray, " bin"], list[str]]:
+    def _on_axis(self, on: "_Values") -> tuple[Float[ndarray, " bin"], list[str]]:
         """ln of the reference at the spectrum's bins, NaN where it has none, and what there is to say of it."""
-        log_off, freqs = self._scored_off.scored.white.log_psd, self.off.freqs
+        log_off, freqs = self._values_off.log_psd, self.off.freqs
         nearest = np.clip(np.searchsorted(freqs, on.freqs), 1, len(freqs) - 1)
         nearest -= on.freqs - freqs[nearest - 1] < freqs[nearest] - on.freqs
         widths, own = np.gradient(freqs)[nearest], np.gradient(on.freqs)
@@ -218,10 +220,38 @@ class SwitchedDetector(NoiseDetector):
             "source has changed between the two; measure off, on, off"
         ]
 
-    def _values(self, on: ScoredSpectrum) -> list[str]:
-        """What was noted of the values of either spectrum."""
-        kept = [text for text in on.messages if "steps" in text or "floor" in text]
-        return kept + [f"{self.off.label}: {text}" for text in self._scored_off.messages if "steps" in text]
+    def _on_steps(self, on: "_Values") -> list[str]:
+        """Where either spectrum was written in coarse steps."""
+        both = {"this spectrum": on.has_steps, self.off.label: self._values_off.has_steps}
+        return [
+            f"the values of {name} stand in steps: each was drawn anew within its step; write more digits"
+            for name, has_steps in both.items()
+            if has_steps
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """A spectrum as it is compared: (bin,), ln of unit^2/Hz, NaN where missing."""
+
+    freqs: Float[ndarray, " bin"]
+    psd: Float[ndarray, " bin"]
+    log_psd: Float[ndarray, " bin"]
+    has_steps: bool
+
+    def correlated(self) -> bool:
+        """Do neighbouring bins correlate about the detector's own background."""
+        return whiten(np.exp(self.log_psd), Plan.of(self.freqs, np.isfinite(self.log_psd))).correlation[0] > 0
+
+
+def _values_of(freqs, psd, name) -> _Values:
+    """A spectrum, its steps undone; raises ValueError for what is none."""
+    axis, row = checked_spectrum(freqs, psd)
+    valid = measured_bins(row, name) & (axis > 0)
+    found = smeared(row[valid])
+    log_psd = np.full(len(axis), np.nan)
+    log_psd[valid] = np.log(found.psd)
+    return _Values(axis, np.where(valid, row, np.nan), log_psd, bool(found.steps.any() or found.on_floor.any()))
 
 
 def _ranges(judged: Pair, threshold: float) -> list[tuple[int, int]]:

@@ -67,7 +67,7 @@ class OwnThresholds:
     @property
     def hold(self) -> bool:
         """Are no more of the spectra flagged, when left out, than chance explains?"""
-        return self.flagged == 0 or bdtrc(self.flagged - 1, self.n_spectra, CHECK_RATE) >= UNLIKELY
+        return bool(self.flagged == 0 or bdtrc(self.flagged - 1, self.n_spectra, CHECK_RATE) >= UNLIKELY)
 
     def limits(self, scored: Scored, packaged: Limits) -> Limits:
         """What a spectrum of the set-up is judged by: never below the packaged thresholds where the own do not hold."""
@@ -190,7 +190,7 @@ def draw_own(
     maxima = np.empty((n_draws, len(STATISTICS), len(GROUPS)))
     parts = np.arange(n_draws) % (folds.max() + 1)
     for draw, part in enumerate(parts):
-        members = np.flatnonzero(folds != part)
+        members = np.flatnonzero(folds != part).tolist()
         maxima[draw] = largest_scores(scored_of(line_free.draw(rng, members, int(rng.choice(members)))))
         if progress:
             progress((draw + 1) / n_draws)
