@@ -102,7 +102,7 @@ def main() -> None:
         name = f"{kind} {number}"
         if name not in record["set-ups"]:
             set_up = SetUp(kind, number, SEED)
-            found = {"alarms": alarms(set_up, asked.pairs), "found": lines(set_up, asked.lines)}
+            found: dict = {"alarms": alarms(set_up, asked.pairs), "found": lines(set_up, asked.lines)}
             found |= {"K": set_up.n_segments, "pairs": asked.pairs, "pairs with a line": asked.lines}
             record["set-ups"][name] = found
             record["summary"] = summary(list(record["set-ups"].values()))

@@ -52,7 +52,8 @@ def plot_pair(detection, axes=None, unit: str | None = None):
     if axes is None:
         axes = plt.subplots(2, 1, figsize=(8, 5), layout="constrained", sharex=True, height_ratios=(3, 2))[1]
     plot_detection(detection, axes[0], unit)
-    name_pair(*axes[0].lines[:2], axes[0].legend(frameon=False, loc="best"))
+    spectrum, reference = axes[0].lines[:2]
+    name_pair(spectrum, reference, axes[0].legend(frameon=False, loc="best"))
     axes[0].set_xlabel("")
     axes[1].plot(detection.freqs, detection.ratio, lw=0.7, ls="-", color=SPECTRUM)
     axes[1].axhline(1.0, lw=1.0, ls="-", color=BACKGROUND)

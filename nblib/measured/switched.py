@@ -110,10 +110,9 @@ class SwitchedDetector(NoiseDetector):
             f"these are the values of the reference {self.off.label} itself; name spectra with the source on",
         )
         plan = Plan.of(on.freqs, np.isfinite(log_ratio))
-        pair_stated = [
-            None if k is None else float(np.median(np.asarray(k))) for k in (n_segments, self.off.n_segments)
-        ]
-        stated = None if None in pair_stated else tuple(pair_stated)
+        stated = None
+        if n_segments is not None and self.off.n_segments is not None:
+            stated = float(np.median(np.asarray(n_segments))), float(self.off.n_segments)
         correlated = self._is_correlated(on, log_ratio, plan)
         judged = judge_pair(log_ratio, plan, norms_of(plan), stated, correlated)
         limits = pair_thresholds(
@@ -144,8 +143,9 @@ class SwitchedDetector(NoiseDetector):
             ratio=ratio,
             pair_segments=judged.segments,
         )
+        named: Any = with_causes(found, sampling_rate)
         own = np.where(np.isfinite(log_ratio), on.psd, np.nan)
-        return dataclasses.replace(with_causes(found, sampling_rate), psd=own, background=np.log(scale) + values)
+        return dataclasses.replace(named, psd=own, background=np.log(scale) + values)
 
     def _scored(self, freqs, psd, plan, n_segments):
         raise ValueError(

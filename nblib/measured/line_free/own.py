@@ -18,6 +18,8 @@ from nblib.measured.statistic.scatter import CLASS_LIMIT, local_segments, lower_
 from nblib.measured.statistic.whitening import Whitened
 from nblib.project.registry import refuse_if
 
+LEAST = 1e-3  # of the background: a stretched Gamma of few averages could fall below 0
+
 
 @dataclass(frozen=True, eq=False)
 class LineFree:
@@ -67,17 +69,23 @@ class LineFree:
     def draw(self, rng: np.random.Generator, members: Sequence[int], of: int) -> Float[ndarray, " bin"]:
         """A new line-free spectrum, unit^2/Hz, NaN where spectrum `of` lacks a bin.
 
-        The mean of m ratios scatters itself, as m K averages do. New noise of K' = (m K + 1) / (m - 1) averages on it
-        scatters as K in sum: (1 + 1 / (m K)) (1 + 1 / K') = 1 + 1 / K.
+        The mean of m ratios scatters itself, with variance v = 1 / (m K) and third cumulant 2 v^2. The new noise has
+        what the product lacks of the variance and third cumulant of K averages, 1 / K and 2 / K^2: variance
+        w = (m - 1) / (m K + 1) and third cumulant c = 2 / K^2 - 2 v^2 - 6 v w. It is a Gamma of 4 w^3 / c^2 averages,
+        stretched about its mean 1.
 
         Parameters
         ----------
-        members : the spectra whose mean ratio is the texture, at least two
+        members : the spectra whose mean ratio is the texture, at least four
         of : the spectrum whose background is taken
         """
         n_members = len(members)
         texture = self.ratio[list(members)].mean(axis=0)
-        segments = (n_members * self.segments + 1) / (n_members - 1)
+        shared = 1 / (n_members * self.segments)
+        left = (n_members - 1) / (n_members * self.segments + 1)
+        cumulant = 2 / self.segments**2 - 2 * shared**2 - 6 * shared * left
+        averages = 4 * left**3 / cumulant**2
         estimator = "welch_hann" if self.correlated else "welch"
-        noise = gamma_factor(rng, segments, estimator, np.ones(len(segments), dtype=np.int64))
-        return np.exp(self.background[of]) * texture * noise
+        noise = gamma_factor(rng, averages, estimator, np.ones(len(averages), dtype=np.int64))
+        stretched = 1 + np.sqrt(left * averages) * (noise - 1)
+        return np.exp(self.background[of]) * texture * np.maximum(stretched, LEAST)
