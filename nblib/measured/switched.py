@@ -29,6 +29,7 @@ from nblib.project.registry import refuse_if
 
 SAME_WIDTH = 0.1  # of a bin's width, that the widths may differ
 HALF_SHARED = (0.12, 0.34)  # correlation of the ratio's neighbouring bins where one of two windows is Hann's
+OTHER_WINDOW, SURE_OF_IT = 0.25, 4.0  # difference of those of the two spectra, and its standard errors, to refuse
 SHOWN_DRIFT = 1.1  # times: a slow course of the level that is noted
 
 
@@ -124,6 +125,7 @@ class SwitchedDetector(NoiseDetector):
         scale = np.exp(np.interp(np.arange(len(on.freqs)), plan.grid.index, np.log(judged.scale[plan.grid.index])))
         probabilities = limits.probability(judged.scores, n_judged)
         notes += self._notes(judged, stated) + self._lowered(log_ratio, plan, stated, correlated, threshold)
+        segments = 1 / (1 / judged.segments[0] + 1 / judged.segments[1])
         ratio = np.where(np.isfinite(log_ratio), judged.ratio, np.nan)
         found = SwitchedDetection(
             on.freqs,
@@ -135,9 +137,10 @@ class SwitchedDetector(NoiseDetector):
             np.zeros(len(ratio)),
             describe(ranges, on.freqs, np.log(ratio), np.zeros(len(ratio)), probabilities),
             covered(ranges, plan),
-            1 / (1 / judged.segments[0] + 1 / judged.segments[1]),
+            segments,
             stated is None,
             [*notes, *self._on_steps(on)],
+            bin_segments=np.where(np.isfinite(log_ratio), segments, np.nan),
             reference=self.off.label,
             scale=scale,
             ratio=ratio,
@@ -168,12 +171,11 @@ class SwitchedDetector(NoiseDetector):
         )
         shared = lag_one(log_ratio[index] - slow, np.diff(index) == 1)
         if HALF_SHARED[0] < shared < HALF_SHARED[1]:
-            first, second = (one.correlated() for one in (on, self._values_off))
-            kinds = {True: "correlate as under a Hann window", False: "do not correlate"}
+            first, second = (one.lag_one() for one in (on, self._values_off))
             refuse_if(
-                first != second,
-                f"neighbouring bins of this spectrum {kinds[first]}, those of {self.off.label} {kinds[second]}: "
-                "measure both with the same window",
+                abs(first - second) > max(OTHER_WINDOW, SURE_OF_IT * np.sqrt(2 / len(index))),
+                f"neighbouring bins of this spectrum correlate by {first:.2f}, those of {self.off.label} by "
+                f"{second:.2f} (Hann: 0.46, no window: 0): measure both with the same window",
             )
         return shared > CLASS_LIMIT
 
@@ -239,9 +241,11 @@ class _Values:
     log_psd: Float[ndarray, " bin"]
     has_steps: bool
 
-    def correlated(self) -> bool:
-        """Do neighbouring bins correlate about the detector's own background."""
-        return whiten(np.exp(self.log_psd), Plan.of(self.freqs, np.isfinite(self.log_psd))).correlation[0] > 0
+    def lag_one(self) -> float:
+        """Correlation of neighbouring bins about the detector's background."""
+        plan = Plan.of(self.freqs, np.isfinite(self.log_psd))
+        white, index = whiten(np.exp(self.log_psd), plan), plan.grid.index
+        return lag_one((white.log_psd - white.background)[index], np.diff(index) == 1)
 
 
 def _values_of(freqs, psd, name) -> _Values:

@@ -1,4 +1,4 @@
-"""Thresholds from a user's own line-free spectra: the noise drawn on them, what they are used for, how they are kept."""
+"""Thresholds from line-free spectra of one set-up: the noise drawn on them, what they are for, how they are kept."""
 
 import dataclasses
 import json
@@ -24,7 +24,9 @@ OWN = OwnThresholds("quiet", FREQS, 16.0, 16.0, False, 6, 120, {"classical": LEV
 
 
 def _psd(seed, freqs=FREQS, n_segments=16, texture=0.0):
-    return np.exp(texture) * (1 + 30 / freqs) * np.random.default_rng(seed).gamma(n_segments, 1 / n_segments, len(freqs))
+    return (
+        np.exp(texture) * (1 + 30 / freqs) * np.random.default_rng(seed).gamma(n_segments, 1 / n_segments, len(freqs))
+    )
 
 
 def _scored(psd, freqs=FREQS, n_segments=16.0):

@@ -43,7 +43,9 @@ def test_deviates_are_standard_normal_whatever_both_averages():
         found = pair._normal(ratio, 2 * on, 2 * off)
         for limit in (-3.0, -2.0, 2.0, 3.0):
             expected = ndtr(limit)
-            assert np.mean(found < limit) == pytest.approx(expected, abs=5 * np.sqrt(expected * (1 - expected) / n_draws))
+            assert np.mean(found < limit) == pytest.approx(
+                expected, abs=5 * np.sqrt(expected * (1 - expected) / n_draws)
+            )
     assert pair._normal(np.array([1e4, 1e-4]), 200, 200) == pytest.approx([37.0, -37.0], abs=1)  # no infinity
 
 
@@ -80,21 +82,21 @@ def test_a_ratio_that_scatters_more_than_k_says_has_the_smaller_k():
     assert any("scatters more than both K say" in text for text in found.warnings)
 
 
-def _smooth(values):
-    return np.convolve(np.concatenate([values[-4:], values, values[:4]]), np.full(9, 1 / 9), "valid")
-
-
-@pytest.mark.parametrize(
-    ("freqs", "psd", "words"),
-    [
+def test_spectra_that_cannot_be_compared_are_refused_with_what_differs():
+    """Planted bug: bins of 0.5 Hz against bins of 1 Hz where their frequencies agree."""
+    detector = SwitchedDetector.of(FREQS, _psd(0), 64)
+    for freqs, psd, words in (
         (FREQS / 2, _psd(1), "has 400 bins, 0.5..200 Hz, reference 400 bins, 1..400 Hz: measure both with the same"),
         (FREQS, _psd(0), "values of the reference reference itself"),
-        (FREQS, (1 + 50 / FREQS) * LINES * _smooth(np.random.default_rng(1).gamma(8, 1 / 8, 400)), "depend on each"),
-    ],
-)
-def test_spectra_that_cannot_be_compared_are_refused_with_what_differs(freqs, psd, words):
-    with pytest.raises(ValueError, match=words):
-        SwitchedDetector.of(FREQS, _psd(0), 64).detect(freqs, psd, 64)
+    ):
+        with pytest.raises(ValueError, match=words):
+            detector.detect(freqs, psd, 64)
+    noise = np.random.default_rng(1).gamma(8, 1 / 8, (2, 408))
+    on, off = (np.convolve(row, np.full(9, 1 / 9), "valid") * LINES for row in noise)
+    with pytest.raises(ValueError, match="neighbouring bins of this spectrum, or of reference, depend on each other"):
+        SwitchedDetector.of(FREQS, off).detect(FREQS, on)
+    with pytest.raises(ValueError, match="flagged as it is read"):
+        detector.score(FREQS, _psd(1))
 
 
 def test_a_part_of_the_axis_is_judged_where_the_reference_lacks_the_rest():
@@ -105,8 +107,6 @@ def test_a_part_of_the_axis_is_judged_where_the_reference_lacks_the_rest():
     part = detector.detect(FREQS, _psd(1), 64)
     assert "50 bins without the same bin in the reference are not judged" in part.warnings[0]
     assert np.isnan(part.psd[350:]).all() and np.isfinite(part.psd[:350]).all()
-    with pytest.raises(ValueError, match="flagged as it is read"):
-        detector.score(FREQS, _psd(1))
 
 
 def test_the_command_writes_the_usual_files_and_names_the_reference(tmp_path, capsys, monkeypatch):
