@@ -36,7 +36,7 @@ def _psd(seed, added=1.0, n_segments=64):
 
 
 def test_deviates_are_standard_normal_whatever_both_averages():
-    """Planted bugs: K degrees of freedom in place of 2 K; those of on and off exchanged."""
+    """Planted bug: the degrees of freedom of on and off exchanged."""
     rng, n_draws = np.random.default_rng(0), 40_000
     for on, off in ((4, 64), (64, 4), (8, 8)):
         ratio = rng.gamma(on, 1 / on, n_draws) / rng.gamma(off, 1 / off, n_draws)
@@ -50,11 +50,12 @@ def test_deviates_are_standard_normal_whatever_both_averages():
 
 
 def test_what_both_spectra_hold_cancels_and_a_gain_changes_nothing():
-    """Planted bug: the ratio of each to its own smooth background, which lines and texture distort."""
+    """Planted bugs: the ratio of each to its own smooth background; K degrees of freedom in place of 2 K."""
     rng = np.random.default_rng(1)
     on, off = rng.gamma(64, 1 / 64, (2, 400))
     plain = judge_pair(np.log(on / off), PLAN, norms_of(PLAN), (64.0, 64.0), False)
     both = judge_pair(np.log(3 * LINES * on / (LINES * off)), PLAN, norms_of(PLAN), (64.0, 64.0), False)
+    assert np.std(plain.deviates) == pytest.approx(1.0, abs=0.12)
     np.testing.assert_allclose(both.scores, plain.scores, rtol=1e-6)
     np.testing.assert_allclose(both.scale, 3 * plain.scale, rtol=1e-6)
 
