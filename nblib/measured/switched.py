@@ -119,17 +119,25 @@ class SwitchedDetector(NoiseDetector):
         limits = pair_thresholds(
             plan, stated or judged.segments, stated is not None, correlated, progress=self.progress
         )
+        threshold = limits.threshold(false_alarm, len(plan.grid.index))
+        notes += self._notes(judged, stated) + self._lowered(log_ratio, plan, stated, correlated, threshold)
+        found = self._found(on, judged, plan, limits, false_alarm, [*notes, *self._on_steps(on)], stated is None)
+        named: Any = with_causes(found, sampling_rate)
+        own = np.where(np.isfinite(log_ratio), on.psd, np.nan)
+        return dataclasses.replace(named, psd=own, background=np.log(found.scale) + values)
+
+    def _found(self, on: "_Values", judged: Pair, plan: Plan, limits, false_alarm, notes, estimated):
+        """The detection on the ratio itself, so that kinds of flags are those of the ratio."""
         n_judged = len(plan.grid.index)
         threshold = limits.threshold(false_alarm, n_judged)
         ranges = _ranges(judged, threshold)
         scale = np.exp(np.interp(np.arange(len(on.freqs)), plan.grid.index, np.log(judged.scale[plan.grid.index])))
         probabilities = limits.probability(judged.scores, n_judged)
-        notes += self._notes(judged, stated) + self._lowered(log_ratio, plan, stated, correlated, threshold)
         segments = 1 / (1 / judged.segments[0] + 1 / judged.segments[1])
-        ratio = np.where(np.isfinite(log_ratio), judged.ratio, np.nan)
-        found = SwitchedDetection(
+        ratio = judged.ratio
+        return SwitchedDetection(
             on.freqs,
-            ratio,  # kinds of flags are those of the ratio
+            ratio,
             judged.scores,
             probabilities,
             threshold,
@@ -138,17 +146,14 @@ class SwitchedDetector(NoiseDetector):
             describe(ranges, on.freqs, np.log(ratio), np.zeros(len(ratio)), probabilities),
             covered(ranges, plan),
             segments,
-            stated is None,
-            [*notes, *self._on_steps(on)],
-            bin_segments=np.where(np.isfinite(log_ratio), segments, np.nan),
+            estimated,
+            notes,
+            bin_segments=np.where(plan.grid.valid, segments, np.nan),
             reference=self.off.label,
             scale=scale,
             ratio=ratio,
             pair_segments=judged.segments,
         )
-        named: Any = with_causes(found, sampling_rate)
-        own = np.where(np.isfinite(log_ratio), on.psd, np.nan)
-        return dataclasses.replace(named, psd=own, background=np.log(scale) + values)
 
     def _scored(self, freqs, psd, plan, n_segments):
         raise ValueError(

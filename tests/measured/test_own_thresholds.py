@@ -54,19 +54,15 @@ def test_averages_are_measured_between_spectra_so_that_texture_does_not_count():
     assert np.median([one.own_segments for one in white]) < 20
 
 
-def test_thresholds_follow_the_set_up():
-    """Planted bug: draws on the smooth backgrounds alone, without texture: 60 of 60 rough spectra flagged."""
-    kinks = np.zeros(len(FREQS))
-    kinks[[40, 41, 80]] = 1.2
-    for texture in (np.zeros(len(FREQS)), kinks):
-        own = draw_own("here", FREQS, np.stack([_psd(seed, texture=texture) for seed in range(8)]), 16.0, n_draws=199)
-        found = [_scored(_psd(100 + seed, texture=texture)) for seed in range(60)]
-        usual = thresholds_for(120, 16.0, False, True)
-        limits = own.limits(found[0], usual)
-        alarms = [np.nanmin(limits.probability(one.by_group, 120)) < 0.05 for one in found]
-        assert own.hold and sum(alarms) <= 9  # 3 expected; 10 or more in one of a thousand
-        is_lower = limits.narrow.threshold(0.025, 120) < usual.narrow.threshold(0.025, 120)
-        assert is_lower == (texture is not kinks)
+def test_thresholds_of_a_smooth_set_up_are_low_and_hold():
+    """Planted bug: the packaged levels handed on."""
+    own = draw_own("here", FREQS, np.stack([_psd(seed) for seed in range(8)]), 16.0, n_draws=199)
+    found = [_scored(_psd(100 + seed)) for seed in range(60)]
+    usual = thresholds_for(120, 16.0, False, True)
+    limits = own.limits(found[0], usual)
+    alarms = [np.nanmin(limits.probability(one.by_group, 120)) < 0.05 for one in found]
+    assert own.hold and sum(alarms) <= 9  # 3 expected; 10 or more in one of a thousand
+    assert limits.narrow.threshold(0.025, 120) < usual.narrow.threshold(0.025, 120) - 2
 
 
 def test_own_thresholds_that_do_not_hold_are_never_below_the_packaged_ones():

@@ -8,6 +8,7 @@ thresholds of that part, which says what the rate is on spectra that the thresho
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -169,7 +170,7 @@ def draw_own(
     ------
     ValueError for fewer than FEWEST_SPECTRA spectra, and where noise like theirs cannot be drawn
     """
-    from nblib.measured.line_free.own import LineFree  # not needed where the thresholds are kept
+    from nblib.measured.line_free.own import LineFree
 
     n_spectra = len(psd)
     refuse_if(
@@ -179,27 +180,17 @@ def draw_own(
     )
     valid = np.isfinite(psd).all(axis=0) & (psd > 0).all(axis=0)
     plan = Plan.of(freqs, valid)
-
-    def scored_of(row):
-        return score_spectrum(row, plan, n_segments, with_network, weights)
-
+    scored_of = partial(_scored, plan, n_segments, with_network, weights)
     scored = [scored_of(row) for row in psd]
     line_free = LineFree.of([one.white for one in scored], plan.grid.valid)
     folds = np.arange(n_spectra) % min(FOLDS, n_spectra)
-    rng = np.random.default_rng(DRAW_SEED)
-    maxima = np.empty((n_draws, len(STATISTICS), len(GROUPS)))
     parts = np.arange(n_draws) % (folds.max() + 1)
-    for draw, part in enumerate(parts):
-        members = np.flatnonzero(folds != part).tolist()
-        maxima[draw] = largest_scores(scored_of(line_free.draw(rng, members, int(rng.choice(members)))))
-        if progress:
-            progress((draw + 1) / n_draws)
-    judged = [one.judged for one in scored]
+    maxima = _maxima(line_free, folds, parts, scored_of, progress)
     return OwnThresholds(
         name,
         freqs,
         n_segments,
-        float(np.median([one.own_segments for one in judged])),
+        float(np.median([one.judged.own_segments for one in scored])),
         line_free.correlated,
         n_spectra,
         int(valid.sum()),
@@ -210,6 +201,22 @@ def draw_own(
         },
         _flagged(scored, folds, maxima, parts),
     )
+
+
+def _scored(plan, n_segments, with_network, weights, row):
+    return score_spectrum(row, plan, n_segments, with_network, weights)
+
+
+def _maxima(line_free, folds, parts, scored_of, progress):
+    """Largest scores of a draw without the spectra of each part's fold: (draw, statistic, group)."""
+    rng = np.random.default_rng(DRAW_SEED)
+    maxima = np.empty((len(parts), len(STATISTICS), len(GROUPS)))
+    for draw, part in enumerate(parts):
+        members = np.flatnonzero(folds != part).tolist()
+        maxima[draw] = largest_scores(scored_of(line_free.draw(rng, members, int(rng.choice(members)))))
+        if progress:
+            progress((draw + 1) / len(parts))
+    return maxima
 
 
 def _flagged(scored: Sequence[Scored], folds, maxima, parts) -> int:
