@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from evidence.pages.on_off_page import percent
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
@@ -27,9 +28,29 @@ def numbers() -> dict[str, Any]:
         "few": together(few),
         "many": together(many),
         "joint": read_json(benchmark_record("together")),
+        "calibrated": calibrated(read_json(benchmark_record("calibrate"))),
         "cost": record["costs"]["found"],
         "processor": record["costs"]["hardware"]["processor"],
     }
+
+
+def calibrated(record: dict) -> dict[str, Any]:
+    """Thresholds from line-free spectra beside the packaged ones: a row for each kind of set-up and thresholds."""
+    rows = []
+    for name, by_thresholds in record["summary"].items():
+        kind, count = name.removesuffix(" line-free").split(", ")
+        for thresholds, by_rate in by_thresholds.items():
+            rows.append(
+                {
+                    "name": f"{kind}, {count}",
+                    "thresholds": thresholds,
+                    "alarms": [percent(row["alarms"]) for row in by_rate.values()],
+                    "most": [f"{row['worst set-up']:.1%}" for row in by_rate.values()],
+                    "found": [f"{row['found']['share']:.2f}" for row in by_rate.values()],
+                }
+            )
+    settings, setups = record["settings"], {name.split(",")[0] for name in record["set-ups"]}
+    return {"rows": rows, "setups": len(setups), "quiet": settings["quiet"], "noisy": settings["noisy"]}
 
 
 def together(classes: dict[str, dict]) -> dict[str, dict]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from evidence.pages import costs_page, evidence_page, own_page, readme, trust_page, unknown_page
+from evidence.pages import costs_page, evidence_page, on_off_page, own_page, readme, trust_page, unknown_page
 from evidence.pages.rendering import fill_places
 from nblib.project.paths import ROOT
 
@@ -13,6 +13,7 @@ PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "README.md": readme.numbers,
     "docs/evidence.md": evidence_page.numbers,
     "docs/costs.md": costs_page.numbers,
+    "docs/on_off.md": on_off_page.numbers,
     "docs/own_spectra.md": own_page.numbers,
     "docs/unknown.md": unknown_page.numbers,
     "docs/trust.md": trust_page.numbers,

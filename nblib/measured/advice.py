@@ -3,6 +3,7 @@
 import re
 
 NAMES = "column|asd|db|unit|span|rate|series|resolution|floor|false_alarm|n_segments|network|together|known|out"
+NAMES += "|calibrate|reference"
 ADVICE = re.compile(
     r"(?P<quoted>(?<![A-Za-z\d])'[^']*')"  # of the file: left as it is
     rf"|(?<![\w.])(?P<name>{NAMES})=(?P<value>'[^']*'|[^\s,;:()]*[^\s,;:().?])"

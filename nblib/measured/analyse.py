@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nblib.measured.advice import as_arguments
+from nblib.measured.calibrate import detector_of
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.examine import Found, Outcome, examined, summary
 from nblib.measured.inputs import files_of
@@ -34,7 +35,7 @@ def analyse(
     psd : with frequencies: (bin,) or (spectrum, bin), unit^2/Hz, NaN where a bin is missing
     detector : what flags; NoiseDetector(network=network) if None
     settings : n_segments, false_alarm, network, together, known, column, asd, db, unit, span, series, rate, resolution,
-        floor: see nblib.measured.settings.Settings
+        floor, calibrate, reference: see nblib.measured.settings.Settings
 
     Returns
     -------
@@ -46,7 +47,7 @@ def analyse(
     a warning that says why
     """
     checked = Settings(**settings)
-    detector = detector or NoiseDetector(network=checked.network)
+    detector = detector_of(checked, detector)
     if psd is not None or _is_array(source):
         outcome = examined(
             Path("arrays"),

@@ -9,6 +9,7 @@ from functools import cache, partial
 from multiprocessing import get_context
 from typing import Any
 
+from nblib.measured.calibrate import detector_of
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.drawing import draw
 from nblib.measured.examine import examined
@@ -121,13 +122,13 @@ def _begin():
 
 
 @cache
-def _detector(network: bool) -> NoiseDetector:
-    return NoiseDetector(None, network)
+def _detector(settings: Settings) -> NoiseDetector:
+    return detector_of(settings)
 
 
 def _whole(job: Job, settings: Settings, order: Order, number: int) -> Report:
     """In a process of the pool: one file from reading to drawing."""
-    outcome = examined(job.path, settings, _detector(settings.network))
+    outcome = examined(job.path, settings, _detector(settings))
     return complete(*documented(job, outcome, order, number), order)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nblib.measured.advice import as_options
 from nblib.measured.batch import Progress, run
+from nblib.measured.calibrate import detector_of
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.examine import summary
 from nblib.measured.inputs import files_of
@@ -93,7 +94,7 @@ def _standard_input(folder: Path) -> Path:
 
 
 def _detect(options, jobs: list[Job], settings: Settings, order: Order) -> int:
-    detector = NoiseDetector(_progress if sys.stderr.isatty() else None, settings.network)
+    detector = detector_of(settings, NoiseDetector(_progress if sys.stderr.isatty() else None, settings.network))
     progress, done, several = Progress(len(jobs), sys.stderr), _Done(), len(jobs) > 1
 
     def report(found: Report) -> None:
@@ -229,6 +230,17 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "two-sided spectrum fold, positive or negative",
     )
     parser.add_argument("--floor", metavar="FILE", help="measured floor of the instrument, subtracted")
+    parser.add_argument(
+        "--calibrate",
+        metavar="DIR",
+        help="folder of 5 or more, better 10, line-free spectra of the same set-up: thresholds are drawn from them, "
+        "once, and kept there",
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="FILE",
+        help="spectrum measured with the source off: what the source adds to the others is flagged (docs/on_off.md)",
+    )
     parser.add_argument(
         "--extensions", default="", metavar="NAMES", help="modules or .py files that add formats, a comma between"
     )

@@ -17,6 +17,7 @@ from nblib.measured.notes import on_first_bin, on_segments, on_values
 from nblib.measured.result import Detection
 from nblib.measured.sources.known import KnownLine
 from nblib.measured.statistic.network import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS, load_weights
+from nblib.measured.statistic.own_thresholds import OwnThresholds
 from nblib.measured.statistic.score import Scored, score_spectrum
 from nblib.measured.statistic.thresholds import Limits, thresholds_for
 from nblib.measured.statistic.whitening import Plan
@@ -71,6 +72,7 @@ class NoiseDetector:
     def __init__(self, progress: Callable[[float], None] | None = None, network: bool = True):
         self.progress, self.network = progress, network
         self.weights: dict[str, ndarray] | None = None  # the shipped ones
+        self.own_thresholds: OwnThresholds | None = None  # of the user's set-up, instead of the packaged ones
 
     @classmethod
     def load(cls, path: str | Path, progress: Callable[[float], None] | None = None) -> "NoiseDetector":
@@ -134,13 +136,13 @@ class NoiseDetector:
         ValueError that names the value, the rule and the fix
         """
         _check_false_alarm(false_alarm)
-        axis, table = _checked(freqs, psd_table)
+        axis, table = checked_spectrum(freqs, psd_table)
         if table.ndim != 2:
             raise ValueError(f"psd_table has shape {table.shape}; give (n, bin), or one spectrum to detect")
         plan: Plan | None = None
         found: list[Detection] = []
         for row, segments in zip(table, _segments_of_rows(n_segments, table.shape), strict=True):
-            valid = _measured(row, f"psd_table[{len(found)}]")
+            valid = measured_bins(row, f"psd_table[{len(found)}]")
             if plan is None or (valid != plan.grid.valid).any():  # a table often has one pattern
                 plan = Plan.of(axis, valid)
             scored = self._scored(axis, np.where(valid, row, np.nan), plan, segments)
@@ -149,10 +151,10 @@ class NoiseDetector:
 
     def score(self, freqs: ArrayLike, psd: ArrayLike, n_segments: ArrayLike | None = None) -> ScoredSpectrum:
         """One spectrum without its flags, to be flagged at several `false_alarm`; parameters as in `detect`."""
-        axis, row = _checked(freqs, psd)
+        axis, row = checked_spectrum(freqs, psd)
         if row.ndim != 1:
             raise ValueError(f"psd has shape {row.shape}; give one spectrum (bin,), or the table to detect_many")
-        segments, valid = _checked_segments(n_segments, axis.shape), _measured(row, "psd")
+        segments, valid = _checked_segments(n_segments, axis.shape), measured_bins(row, "psd")
         return self._scored(axis, np.where(valid, row, np.nan), Plan.of(axis, valid), segments)
 
     def from_timeseries(self, samples: ArrayLike, rate: float, false_alarm: float = 0.01, **welch: Any) -> Detection:
@@ -189,6 +191,10 @@ class NoiseDetector:
             self.progress,
             weights=self.weights,
         )
+        if self.own_thresholds is not None:
+            self.own_thresholds.check(freqs, n_segments, scored)
+            limits = self.own_thresholds.limits(scored, limits)
+            messages += self.own_thresholds.notes(scored)
         messages += on_segments(n_segments, white) + on_values(scored)
         if self.network and not scored.combined:
             messages.append(
@@ -202,7 +208,7 @@ def _detection(freqs, psd, plan, scored: Scored, limits: Limits, humps, false_al
     n_judged, white = scored.n_judged, scored.white
     scores, threshold = limits.scores(scored.by_group, false_alarm, n_judged)
     ranges = _ranges_at(false_alarm, plan, scored, limits, humps)
-    flagged = _covered(ranges, plan)
+    flagged = covered(ranges, plan)
     background = background_under(white, plan, flagged)
     probabilities = limits.probability(scored.by_group, n_judged)
     messages += _structure_seen(false_alarm, plan, scored, limits, humps, flagged) + on_first_bin(plan, white, flagged)
@@ -249,8 +255,8 @@ def _structure_seen(false_alarm, plan, scored, limits, humps, flagged):
     return notes
 
 
-def _covered(ranges, plan):
-    """True at the measured bins of the ranges."""
+def covered(ranges, plan):
+    """True at the measured bins of ranges, each its first and last bin; (bin,)."""
     flagged = np.zeros(len(plan.grid.freqs), dtype=bool)
     for low, high in ranges:
         flagged[low : high + 1] = True
@@ -262,7 +268,8 @@ def _check_false_alarm(false_alarm):
         raise ValueError(f"false_alarm={false_alarm} must lie in (0, 0.5]: false alarms a line-free spectrum")
 
 
-def _checked(freqs, psd):
+def checked_spectrum(freqs: ArrayLike, psd: ArrayLike) -> tuple[ndarray, ndarray]:
+    """Frequencies and values as float64, NaN where masked; raises ValueError for what is no spectrum or table."""
     freqs, values = mask_as_missing(freqs), mask_as_missing(psd)
     if np.iscomplexobj(values) or np.iscomplexobj(freqs):
         raise ValueError("psd is complex; give the power spectral density (a cross spectrum has no noise level)")
@@ -278,8 +285,8 @@ def _checked(freqs, psd):
     return freqs, values
 
 
-def _measured(psd, name):
-    """True where a bin holds a measurement."""
+def measured_bins(psd: Float[ndarray, " bin"], name: str) -> Bool[ndarray, " bin"]:
+    """True where a bin holds a measurement; raises ValueError, with the name, where none does."""
     valid = np.isfinite(psd) & (psd > 0)
     if not valid.any():
         raise ValueError(f"{name} has no measured bin: all {len(psd)} values are NaN, infinite or 0; leave it out")

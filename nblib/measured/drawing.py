@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nblib.measured.figure import HAND, draw_flags, plain_powers, readable_unit, scale_of
+from nblib.measured.figure import HAND, draw_flags, name_pair, plain_powers, ratio_axis, readable_unit, scale_of
 from nblib.measured.products import MAKER, writing
 from nblib.project.paths import replace_whole
 from nblib.style import BACKGROUND, BY_HAND, FLAGGED, SPECTRUM, STYLE
@@ -85,6 +85,41 @@ class DetectionFigure:
         self._bands = draw_flags(ax, detection)
 
 
+class PairFigure(DetectionFigure):
+    """Of a source-switched pair: on, scaled off and flags, and below them the ratio.
+
+    Parameters
+    ----------
+    size : of the figure, inches
+    """
+
+    def __init__(self, size: tuple[float, float] = (8, 6)):
+        super().__init__(size)
+        self.figure.subplots_adjust(0.1, 0.09, 0.98, 0.94)
+        self.ax.set(position=(0.1, 0.43, 0.88, 0.51), xlabel="")
+        name_pair(self.spectrum, self.background, self.legend)
+        self.below = self.figure.add_axes((0.1, 0.09, 0.88, 0.28))
+        ratio_axis(self.below)
+        (self.ratio,) = self.below.plot([1], [1], lw=0.7, ls="-", color=SPECTRUM)
+        self.below.axhline(1.0, lw=1.0, ls="-", color=BACKGROUND)
+        self._below_bands: list = []
+
+    def show(self, measured, detection, span: slice | None = None) -> None:
+        """Put a pair in place of the one before."""
+        super().show(measured, detection, span)
+        scale, inside = self.ax.get_xscale(), span or slice(None)
+        self.below.set_xscale(scale)
+        if scale == "log":
+            plain_powers(self.below.xaxis)
+        self.ratio.set_data(*envelope(detection.freqs[inside], detection.ratio[inside], scale))
+        self.below.relim()
+        self.below.autoscale(True)
+        self.below.set_xlim(self.ax.get_xlim())
+        for band in self._below_bands:
+            band.remove()
+        self._below_bands = draw_flags(self.below, detection)
+
+
 def envelope(freqs: np.ndarray, values: np.ndarray, scale: str, columns: int = COLUMNS):
     """What a figure shows of many bins: the least and the largest value of each of `columns` equal parts of the axis.
 
@@ -115,8 +150,8 @@ def parts_of(freqs: np.ndarray, scale: str, columns: int = COLUMNS) -> np.ndarra
 
 
 @cache
-def _kept_figure() -> DetectionFigure:
-    return DetectionFigure()
+def _kept_figure(is_pair: bool) -> DetectionFigure:
+    return PairFigure() if is_pair else DetectionFigure()
 
 
 def draw(paths: list[Path], measured, detection) -> None:
@@ -126,4 +161,4 @@ def draw(paths: list[Path], measured, detection) -> None:
     # the same file whoever asks for it, a command, a notebook or a script; saved once, a figure without a layout of its
     # own would have that of the style
     with context(["default", STYLE, {"figure.constrained_layout.use": False}]):
-        _kept_figure().save(paths, measured, detection)
+        _kept_figure("reference" in detection.more()).save(paths, measured, detection)

@@ -35,6 +35,53 @@ def plot_detection(detection, ax=None, unit: str | None = None):
     return ax
 
 
+def plot_pair(detection, axes=None, unit: str | None = None):
+    """A spectrum with the source on, the scaled reference and the flags; below them their ratio.
+
+    Parameters
+    ----------
+    detection : switched.SwitchedDetection
+    axes : two matplotlib axes; those of a new figure if None
+    unit : as in plot_detection
+
+    Returns
+    -------
+    the two axes
+    """
+    import matplotlib.pyplot as plt
+
+    if axes is None:
+        axes = plt.subplots(2, 1, figsize=(8, 5), layout="constrained", sharex=True, height_ratios=(3, 2))[1]
+    plot_detection(detection, axes[0], unit)
+    spectrum, reference = axes[0].lines[:2]
+    name_pair(spectrum, reference, axes[0].legend(frameon=False, loc="best"))
+    axes[0].set_xlabel("")
+    axes[1].plot(detection.freqs, detection.ratio, lw=0.7, ls="-", color=SPECTRUM)
+    axes[1].axhline(1.0, lw=1.0, ls="-", color=BACKGROUND)
+    draw_flags(axes[1], detection)
+    ratio_axis(axes[1])
+    return axes
+
+
+def name_pair(spectrum, reference, legend) -> None:
+    """Names and colours of a pair's two curves, in place of a spectrum's and its background's; on lies above off."""
+    styles = ((spectrum, "on", BACKGROUND, 3), (reference, "off, scaled", SPECTRUM, 2))
+    for (line, name, colour, order), text, sign in zip(styles, legend.get_texts(), legend.get_lines(), strict=False):
+        line.set(label=name, color=colour, linewidth=0.7, zorder=order)
+        sign.set(color=colour, linewidth=1.2)
+        text.set_text(name)
+
+
+def ratio_axis(ax) -> None:
+    """A logarithmic axis of numbers around 1, written plainly."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set(yscale="log", xlabel="Frequency [Hz]", ylabel="on / scaled off")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
 def draw_flags(ax, detection) -> list:
     """Bands over the flagged ranges, half a bin wider on either side; returns them, one artist a colour."""
     spans: dict[bool, list[tuple[float, float]]] = {False: [], True: []}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from nblib.measured.advice import as_options
 from nblib.measured.batch import run
+from nblib.measured.calibrate import detector_of
 from nblib.measured.command import detect_parser, order_of, settings_of
-from nblib.measured.detector import NoiseDetector
 from nblib.measured.files.formats import Marks
 from nblib.measured.inputs import files_of
 from nblib.measured.joint import Row
@@ -65,7 +65,7 @@ def part(planned: Path, number: int, size: int, n_processes: int, output: Path, 
     jobs, reports = jobs_of_plan(planned), []
     settings = settings_of(options)
     order = order_of(options, joint_folder([job.path for job in jobs], options.out))
-    detector = NoiseDetector(network=settings.network)
+    detector = detector_of(settings)
 
     def take(report: Report) -> None:
         reports.append(dataclasses.replace(report, texts=[], documents=[]))

@@ -18,7 +18,13 @@ COLUMNS = ("from [Hz]", "to [Hz]", "excess", "dB", "chance", "kind", "likely sou
 PRODUCTS = ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
 FIGURES = ("png", "pdf")
 EDITS = "edits.json"  # changes by hand
+CALIBRATION = "thresholds.json"  # thresholds from line-free spectra, kept beside them
 UNFINISHED = "all.unfinished.txt"  # list of the files of a command that was killed
+KEYS = {  # of each kind of JSON, by which it is known
+    EDITS: ("added", "removed", "renamed"),
+    CALIBRATION: ("levels", "line_free", "statistic"),
+    "flags.json": ("read", "segments_used", "flags"),
+}
 RESULTS = "nblib-results"  # folder of the results, beside the files
 SCHEMA = 1  # of the JSON; it rises when a key changes its name or its meaning
 MAKER = "nblib detect"  # stands in figures' metadata and in pages
@@ -62,7 +68,7 @@ def table(detection) -> str:
 def lines_of(measured, detection) -> list[str]:
     """What is printed of one spectrum: what was read, what was noted, and the table."""
     noted = [f"  note: {text}" for text in measured.notes(detection)]
-    return [measured.describe(detection.n_segments), *noted, table(detection)]
+    return [measured.describe(detection.spectrum_segments), *noted, table(detection)]
 
 
 def as_json(measured, detection, folder: Path | None = None) -> dict:
@@ -90,6 +96,7 @@ def as_json(measured, detection, folder: Path | None = None) -> dict:
         "segments_used": float(detection.n_segments),
         "flags": [flag.as_row() for flag in detection.flags],
         "warnings": measured.notes(detection),
+        **detection.more(),
     }
 
 
@@ -109,10 +116,10 @@ def product_paths(folder: Path, name: str, figures: tuple[str, ...] = ("png",)) 
 
 def is_product(path: Path) -> bool:
     """True for a file that this program wrote, known by its headings, its keys or the maker's name."""
-    if not path.name.endswith((*PRODUCTS, EDITS, ".html", UNFINISHED, PARTIAL)):
+    if not path.name.endswith((*PRODUCTS, EDITS, CALIBRATION, ".html", UNFINISHED, PARTIAL)):
         return False
     if path.name.endswith(PARTIAL):  # of a killed command
-        return any(f".{ending}." in path.name for ending in (*PRODUCTS, EDITS, "html"))
+        return any(f".{ending}." in path.name for ending in (*PRODUCTS, EDITS, CALIBRATION, "html"))
     try:
         content = path.read_bytes()
     except OSError:
@@ -124,7 +131,7 @@ def is_product(path: Path) -> bool:
     if path.suffix == ".csv":
         return any(heading.removeprefix(f"file{mark}") == mark.join(FLAG_COLUMNS) for mark in ",;\t|")
     if path.suffix == ".json":
-        keys = ("added", "removed", "renamed") if path.name.endswith(EDITS) else ("read", "segments_used", "flags")
+        keys = next(known for ending, known in KEYS.items() if path.name.endswith(ending))
         return all(f'"{key}": '.encode() in content for key in keys)
     return MAKER.encode() in content
 

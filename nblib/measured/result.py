@@ -50,6 +50,15 @@ class Detection:
     attention: Float[ndarray, " cell"] = field(default_factory=lambda: np.full(0, np.nan))
     bin_segments: Float[ndarray, " bin"] = field(default_factory=lambda: np.full(0, np.nan))
 
+    @property
+    def spectrum_segments(self) -> float:
+        """K of the spectrum itself, as used."""
+        return self.n_segments
+
+    def more(self) -> dict[str, Any]:
+        """What the JSON says beside what it says of every spectrum."""
+        return {}
+
     def to_frame(self):
         """Flags as a pandas table, a row a flag, its columns FLAG_COLUMNS of nblib.measured.flags: Hz, ratio and dB."""
         import pandas as pd

@@ -37,6 +37,8 @@ class Settings:
     rate : samples a second, Hz, where the source does not say
     resolution : width of a bin of a time series' spectrum, Hz; None: chosen from the length
     floor : file with the measured floor of the instrument, which is subtracted
+    calibrate : folder of line-free spectra of the same set-up, which the thresholds are drawn from
+    reference : file with the spectrum that was measured with the source off; what the source adds is flagged
 
     Raises
     ------
@@ -57,6 +59,8 @@ class Settings:
     rate: float | None = None
     resolution: float | None = None
     floor: str | Path | None = None
+    calibrate: str | Path | None = None
+    reference: str | Path | None = None
 
     def __post_init__(self):
         refuse_if(
@@ -77,11 +81,23 @@ class Settings:
             self.resolution is not None and not 0 < self.resolution < math.inf,
             f"resolution={self.resolution} must be a positive number of Hz",
         )
-        if self.floor is not None:
-            check_there(Path(self.floor).expanduser())
+        for path in (self.floor, self.reference, self.known):
+            if path is not None:
+                check_there(Path(path).expanduser())
         if self.known is not None:
-            check_there(Path(self.known).expanduser())
             read_known_lines(Path(self.known).expanduser())
+        refuse_if(
+            self.calibrate is not None and self.reference is not None,
+            "calibrate and reference were both given: a pair has thresholds of its own; give one of them",
+        )
+        refuse_if(
+            self.together and self.reference is not None,
+            "together=True and a reference were both given: what is over a reference is not averaged; give one of them",
+        )
+        refuse_if(
+            self.calibrate is not None and not Path(self.calibrate).expanduser().is_dir(),
+            f"calibrate={self.calibrate} is not a folder; name the folder of line-free spectra",
+        )
 
     def measured_among(self, files: list[Path]) -> list[Path]:
         """The files without the table of known lines, which may lie beside them."""

@@ -184,13 +184,22 @@ def _gamma_table(segments):
     return nodes, gammaincinv(segments, ndtr(nodes))
 
 
-def _gamma(rng, segments, estimator, grid):
-    """Gamma(K) / K per bin; under a taper neighbours of one span correlate (a Gaussian copula, exact margins)."""
+def gamma_factor(
+    rng: np.random.Generator, segments: Float[ndarray, " bin"], estimator: str, merged: Int[ndarray, " bin"]
+) -> Float[ndarray, " bin"]:
+    """Gamma(K) / K per bin; under a taper neighbours of one span correlate (a Gaussian copula, exact margins).
+
+    Parameters
+    ----------
+    segments : K that gives each bin's variance, > 0
+    estimator : one of ESTIMATORS
+    merged : linear bins that were averaged into each bin, >= 1
+    """
     if estimator == "welch":
         return rng.standard_gamma(segments) / segments
     white = rng.standard_normal(len(segments) + 2)
     normal = np.convolve(white, _hann_filter(), mode="valid")
-    normal = np.where(grid.merged > 1, white[2:], normal)  # bands of many bins share little
+    normal = np.where(merged > 1, white[2:], normal)  # bands of many bins share little
     # Wilson & Hilferty 1931, good to 0.1 % where many segments are averaged
     factor = (1 - 1 / (9 * segments) + normal / (3 * np.sqrt(segments))) ** 3
     for value in np.unique(segments[segments < FEW_SEGMENTS]):
@@ -257,7 +266,7 @@ def draw_estimate(
     """
     refuse_if(estimator not in ESTIMATORS, f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
     segments = effective_segments(n_segments, estimator, grid.merged)
-    factor = _gamma(rng, segments, estimator, grid)
+    factor = gamma_factor(rng, segments, estimator, grid.merged)
     amplitude, phase = _line_amplitudes(external, estimator, grid.merged)
     lines = np.flatnonzero(amplitude**2 > VISIBLE)
     factor *= 1 + external.ratio

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from nblib.measured.statistic.network import FEWEST_BINS, weights_key
-from nblib.measured.statistic.score import score_spectrum
+from nblib.measured.statistic.score import Scored, score_spectrum
 from nblib.measured.statistic.whitening import GROUPS, Plan
 from nblib.project.paths import locked, runs_dir
 from nblib.project.records import kept_array, read_json, write_json
@@ -169,10 +169,16 @@ def _maxima(world, draws, weights):
         plan = Plan.of(spectrum.freqs, spectrum.valid)
         for place in (0, 2):
             segments = spectrum.n_segments if CLASSES[place][0] else None
-            scored = score_spectrum(spectrum.psd, plan, segments, weights=weights)
-            row[place] = np.nanmax(scored.white.by_group, axis=1)
-            if scored.combined:
-                row[place + 1] = np.nanmax(scored.by_group, axis=1)
+            row[place : place + 2] = largest_scores(score_spectrum(spectrum.psd, plan, segments, weights=weights))
+    return found
+
+
+def largest_scores(scored: Scored) -> Float[ndarray, "statistic group"]:
+    """Largest score of each group of filters, by STATISTICS; NaN where the network was not asked."""
+    found = np.full((len(STATISTICS), len(GROUPS)), np.nan)
+    found[0] = np.nanmax(scored.white.by_group, axis=1)
+    if scored.combined:
+        found[1] = np.nanmax(scored.by_group, axis=1)
     return found
 
 
