@@ -1,15 +1,15 @@
 """One simulated spectrum or series, fitted in every way that the benchmark of the workbench compares."""
 
 import time
-from typing import Any
 
 import numpy as np
 
 from evidence.corner_rivals import bound, by_hand, log_least_squares, specparam_knee
 from evidence.device_series import TEMPERATURES, Simulated, draw_series, draw_spectrum
-from nblib import NoiseDetector, arrhenius, fit_spectrum
+from nblib import Fit, NoiseDetector, arrhenius, fit_spectrum
 from nblib.workbench.description import Description
 from nblib.workbench.dropped import kept_bins
+from nblib.workbench.fit import refitted
 
 SEGMENTS = (10, 30, 100)
 SERIES_SEGMENTS = 30
@@ -42,20 +42,20 @@ def of_spectrum(cell: dict, seed: int, detector: NoiseDetector) -> dict:
     rows = {"ours": row_of(ours.kept, drawn), "all bins": row_of(ours.all_bins, drawn)}
     clean = drawn.external < LEFT
     if cell["kind"] != "clean":
-        rows["truly clean bins"] = row_of(fit_spectrum(drawn.freqs, drawn.psd, k, clean).kept, drawn)
+        rows["truly clean bins"] = row_of(refitted(ours, clean).kept, drawn)
     if cell["rivals"]:
-        rows |= _rivals(drawn, k)
+        rows |= _rivals(drawn, ours)
     return {"truth": list(drawn.corners), "bound": bound(drawn, clean), "seconds": seconds, "rows": rows}
 
 
-def _rivals(drawn: Simulated, k: float) -> dict:
+def _rivals(drawn: Simulated, ours: Fit) -> dict:
     """The other ways: what laboratories do, and parts of ours left out."""
     hand, every = by_hand(drawn), np.ones(len(drawn.freqs), bool)
     return {
         "log-log least squares": nearest_of(log_least_squares(drawn, every), drawn),
         "mains deleted by hand, least squares": nearest_of(log_least_squares(drawn, hand), drawn),
-        "mains deleted by hand, robust": row_of(fit_spectrum(drawn.freqs, drawn.psd, k, hand).kept, drawn),
-        "robust, no flags": row_of(fit_spectrum(drawn.freqs, drawn.psd, k).kept, drawn),
+        "mains deleted by hand, robust": row_of(refitted(ours, hand).kept, drawn),
+        "robust, no flags": row_of(refitted(ours, every).kept, drawn),
         "specparam, knee": nearest_of(specparam_knee(drawn), drawn),
     }
 
@@ -85,10 +85,11 @@ def of_series(kind: str, seed: int, rivals: bool, detector: NoiseDetector) -> di
     ways |= {"mains deleted by hand, robust": [], "robust, no flags": []} if rivals else {}
     for drawn in series:
         given = (drawn.freqs, drawn.psd, SERIES_SEGMENTS)
-        keep: dict[str, Any] = {"ours": kept_bins(detector.detect(*given)), "truly clean bins": drawn.external < LEFT}
-        keep |= {"mains deleted by hand, robust": by_hand(drawn), "robust, no flags": None}
+        ours = fit_spectrum(*given, kept_bins(detector.detect(*given)))
+        keep = {"truly clean bins": drawn.external < LEFT, "mains deleted by hand, robust": by_hand(drawn)}
+        keep["robust, no flags"] = np.ones(len(drawn.freqs), bool)
         for way, fits in ways.items():
-            fits.append(fit_spectrum(*given, keep[way]))
+            fits.append(ours if way == "ours" else refitted(ours, keep[way]))
     rows: dict[str, dict | None] = {}
     for way, fits in ways.items():
         found = arrhenius(fits, TEMPERATURES)

@@ -4,9 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from evidence.pages import costs_page, evidence_page, on_off_page, own_page, readme, trust_page, unknown_page
+from evidence.pages import (
+    costs_page,
+    evidence_page,
+    fit_page,
+    on_off_page,
+    own_page,
+    readme,
+    trust_page,
+    unknown_page,
+)
 from evidence.pages.rendering import fill_places
-from nblib.project.paths import ROOT
+from nblib.project.paths import ROOT, benchmark_record
 
 # path below the project root -> the numbers that its templates ask for, from committed records
 PAGES: dict[str, Callable[[], dict[str, Any]]] = {
@@ -18,6 +27,8 @@ PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "docs/unknown.md": unknown_page.numbers,
     "docs/trust.md": trust_page.numbers,
 }
+if benchmark_record("workbench").is_file():  # measured over more than one sitting; its place on the page stays empty
+    PAGES["docs/fit.md"] = fit_page.numbers
 
 
 def renew_pages(root: Path = ROOT) -> list[Path]:

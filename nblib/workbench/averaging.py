@@ -16,7 +16,6 @@ from nblib.smoothing import log_median
 
 CELLS_A_DECADE = 50
 LAGS = 4  # bins; correlation of the power further apart is left out
-LEAST_TOLD = 0.2  # of the averages of a cell, however uncertain it is which bins are clean
 WINDOW_LENGTH = 512  # samples on which a named window is looked at
 
 
@@ -52,8 +51,6 @@ def averaged(
     correlation: tuple[float, ...],
     first: float,
     floor: Float[ndarray, " bin"],
-    clean: Float[ndarray, " bin"] | None = None,
-    information: Float[ndarray, " bin"] | None = None,
 ) -> Cells:
     """Cells of the bins given.
 
@@ -63,12 +60,7 @@ def averaged(
     correlation : of the power 1, 2, ... bins apart
     first : log_freqs of the axis' first bin, where the first cell begins
     floor : known part of the PSD
-    clean, information : weight of each bin, and what it tells, over K; 1 if None
     """
-    if clean is not None and information is not None:
-        told, n_segments = information * n_segments, clean * n_segments
-    else:
-        told = n_segments
     place = np.floor(CELLS_A_DECADE * (log_freqs - first) / np.log(10) + 1e-6).astype(int)
     starts = np.flatnonzero(np.diff(place, prepend=place[0] - 1))
     counts = np.diff(np.append(starts, len(place)))
@@ -87,7 +79,7 @@ def averaged(
         centre,
         mean,
         median * np.exp(-bias),
-        np.maximum(np.add.reduceat(told, starts), LEAST_TOLD * total) / information_factor(correlation),
+        total / information_factor(correlation),
         total / own,
         np.add.reduceat(n_segments * floor, starts) / total,
         counts,

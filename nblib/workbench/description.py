@@ -81,14 +81,6 @@ class Description:
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
-    """Of bins: how probable each is clean, and what it tells of S, over K."""
-
-    clean: Float[ndarray, " bin"]
-    information: Float[ndarray, " bin"]
-
-
-@dataclass(frozen=True, eq=False)
 class Spectrum:
     """What every fit of one spectrum shares; bins by frequency, 0 Hz left out.
 
@@ -122,12 +114,11 @@ class Spectrum:
         """ln of the frequency over the reference."""
         return np.log(self.freqs) - self.log_freq
 
-    def problem(self, used: Bool[ndarray, " bin"], robust: bool = False, clean: Weights | None = None) -> Problem:
+    def problem(self, used: Bool[ndarray, " bin"], robust: bool = False) -> Problem:
         """The bins used, in cells of the axis, as a problem of estimate."""
         axis, unit = self.log_freqs, np.exp(self.log_level)
         parts = (axis[used], self.psd[used] / unit, self.n_segments[used], self.correlation)
-        weights = () if clean is None else (clean.clean[used], clean.information[used])
-        cells = averaged(*parts, float(axis[0]), self.floor[used] / unit, *weights)
+        cells = averaged(*parts, float(axis[0]), self.floor[used] / unit)
         return Problem(cells, robust, self.gamma, (float(axis[0]), float(axis[-1])))
 
     def log_ratio(self, solution: Solution) -> Float[ndarray, " bin"]:
@@ -144,10 +135,9 @@ def describe(
     n_lorentzians: int | None,
     level: float,
     starts: tuple[Solution, ...] = (),
-    clean: Weights | None = None,
 ) -> Description:
     """Whittle fit of the bins used, their number of Lorentzians chosen unless given; see fit.fit_spectrum."""
-    problem = spectrum.problem(used, clean=clean)
+    problem = spectrum.problem(used)
     solution = chosen(problem, n_lorentzians, starts)[0]
     solution = _ordered(solution)
     for _ in range(N_BETTER):

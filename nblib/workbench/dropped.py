@@ -1,7 +1,7 @@
-"""Which bins of a detection are kept for a fit: those not flagged, and not at a harmonic of a comb that was found.
+"""Which bins of a detection are kept for a fit: those not flagged or beside a flag, and not at a harmonic of a comb.
 
-A comb has harmonics that are too weak to be flagged one by one. In a fit they add up: on a logarithmic axis they fill
-half of the bins above 1 kHz.
+A line leaks into the bins beside it, below any threshold. A comb has harmonics that are too weak to be flagged one by
+one. In a fit they add up: on a logarithmic axis they fill half of the bins above 1 kHz.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from scipy.ndimage import binary_dilation
 
 from nblib.measured.flags import Flag
 from nblib.measured.result import Detection
@@ -17,12 +18,13 @@ from nblib.measured.sources.names import likely_sources
 COMBS = ("mains", "clock")
 LEAST = 3  # flagged harmonics of a comb
 BEYOND = 1.5  # times the highest flagged harmonic: how far a comb is followed
-REACH = 1.5  # bins on either side of a harmonic: a line leaks into the bins beside it
+REACH = 2.0  # bins on either side of a harmonic, whose place between two bins is not known
+BESIDE = 1  # bins on either side of a flagged one
 
 
 def kept_bins(detection: Detection) -> Bool[ndarray, " bin"]:
     """True for the bins that a fit may use."""
-    kept, freqs = ~detection.flagged, detection.freqs
+    freqs, kept = detection.freqs, ~binary_dilation(detection.flagged, iterations=BESIDE)
     width = REACH * np.gradient(freqs)
     for spacing, highest in combs_of(detection.flags, freqs):
         number = np.clip(np.round(freqs / spacing), 1, np.floor(BEYOND * highest))

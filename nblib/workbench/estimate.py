@@ -15,6 +15,7 @@ from nblib.workbench.averaging import Cells
 from nblib.workbench.model import Form, log_psd_and_slopes, log_shapes
 
 STUDENT = 3.0  # degrees of freedom of the robust fit
+BALANCE = 0.17  # added to z: the mean slope of the two unlike sides is 0 for normal z
 N_STARTS = 28  # corners that a Lorentzian may start from
 N_MINIMA = 3  # of them are followed
 AMPLITUDE_BOUND = 60.0  # ln units about the reference level
@@ -30,7 +31,8 @@ class Problem:
 
     Attributes
     ----------
-    robust : Student's t of the medians; else Whittle's deviance of the means
+    robust : of the medians: Student's t above the model and least squares below it, as external power only adds; else
+        Whittle's deviance of the means
     gamma : lowest and highest exponent of the power law
     span : lowest and highest ln corner frequency
     """
@@ -45,12 +47,12 @@ class Problem:
         cells = self.cells
         if self.robust:
             scale = np.sqrt(cells.averages / np.where(cells.counts > 2, MEDIAN_VARIANCE, 1.0))
-            z = (np.log(cells.median) - log_psd) * scale
-            value = np.sign(z) * np.sqrt((STUDENT + 1) * np.log1p(z**2 / STUDENT))
-            small = np.abs(z) < 1e-6
-            safe = np.where(small, 1.0, value)
-            slope = np.where(small, np.sqrt((STUDENT + 1) / STUDENT), (STUDENT + 1) * z / (STUDENT + z**2) / safe)
-            return value, -slope * scale
+            z = (np.log(cells.median) - log_psd) * scale + BALANCE
+            steepest = np.sqrt((STUDENT + 1) / STUDENT)  # slope of both sides at z = 0
+            above = np.maximum(z, 1e-6)
+            root = np.sqrt((STUDENT + 1) * np.log1p(above**2 / STUDENT))
+            slope = np.where(z > 1e-6, (STUDENT + 1) * above / (STUDENT + above**2) / root, steepest)
+            return np.where(z > 1e-6, root, steepest * z), -slope * scale
         excess = np.log(cells.mean) - log_psd
         value = _deviance_roots(excess, cells.averages)
         small = np.abs(excess) < 1e-7
@@ -184,8 +186,8 @@ def one_more(problem: Problem, fewer: Solution) -> Solution:
     form = replace(fewer.form, n_lorentzians=fewer.form.n_lorentzians + 1)
     log_level, _ = log_psd_and_slopes(fewer.form, fewer.theta, problem.cells.log_freqs, problem.cells.floor)
     weights = np.sqrt(problem.cells.averages)
-    if problem.robust:  # those of Student's t at the fit with fewer: (nu + 1) / (nu + z^2)
-        weights = weights * np.exp(-(problem.roots(log_level)[0] ** 2) / (2 * (STUDENT + 1)))
+    if problem.robust:  # those of Student's t at the fit with fewer, above it: (nu + 1) / (nu + z^2)
+        weights = weights * np.exp(-(np.maximum(problem.roots(log_level)[0], 0.0) ** 2) / (2 * (STUDENT + 1)))
     starts, squares = [], []
     for corner in np.linspace(*problem.span, N_STARTS):
         theta = _inserted(fewer, form, corner)

@@ -13,19 +13,19 @@ from nblib.measured.statistic.scatter import local_segments, lower_spread, neigh
 from nblib.smoothing import rolling_median
 from nblib.workbench.averaging import window_correlation
 from nblib.workbench.choice import chosen
-from nblib.workbench.description import Description, Spectrum, Weights, describe
+from nblib.workbench.description import Description, Spectrum, describe
 from nblib.workbench.dropped import kept_bins
 from nblib.workbench.estimate import Solution
 from nblib.workbench.given import check_enough, check_options, checked, flags_of
-from nblib.workbench.leftover import clean_probability, information_share
 from nblib.workbench.result import Fit
 
 FEW_KEPT = 0.5  # of the bins of a decade
 GAMMA = (0.5, 1.6)
-TRIM_WIDTHS = (1, 2, 4, 8)  # bins
 TRIM_DECADES = 0.15  # widest window
+TRIM_MOST = 0.25  # of ln f: what stands out over more of the axis is a model that fails, not external noise
+TRIM_NARROW = 8  # bins: the widest window where so much stands out
 TRIM_EXCESS = 1.1  # least mean of a window over the model
-TRIM_PROBABILITY = 1e-3  # upper tail of a window
+TRIM_PROBABILITY = 1e-4  # upper tail of a window
 LOCAL = 51  # bins of a running median
 WILDER = 4.0  # standard errors by which the bins must scatter more than K says
 SPREAD_ERROR = 1.6  # of a lower spread, times the root of the number of bins
@@ -191,7 +191,7 @@ def _correlation(log_ratio, segments, usable) -> tuple[float, ...]:
 def of_kept(
     spectrum: Spectrum, usable: ndarray, path: list[Solution], lorentzians: int | None, level: float
 ) -> Description:
-    """Whittle fit of the bins kept: what stands out of a robust fit is trimmed, what may be contaminated counts less.
+    """Whittle fit of the bins kept, without what stands out of a robust fit.
 
     Parameters
     ----------
@@ -199,8 +199,11 @@ def of_kept(
     path : robust solutions, the chosen one first
     """
     ratio = np.exp(np.clip(spectrum.log_ratio(path[0]), -50, 50))
-    used = usable & ~_standing_out(spectrum, usable, ratio)
-    return describe(spectrum, used, lorentzians, level, tuple(path), _weights(spectrum, used, ratio))
+    out = _standing_out(spectrum, usable, ratio)
+    if np.average(out, weights=np.gradient(spectrum.log_freqs)) > TRIM_MOST:
+        out = _standing_out(spectrum, usable, ratio, TRIM_NARROW)
+    used = usable & ~out
+    return describe(spectrum, used, lorentzians, level, tuple(path))
 
 
 def refitted(fit: Fit, keep: ArrayLike, *, lorentzians: int | None = None, gamma: tuple[float, float] = GAMMA) -> Fit:
@@ -225,31 +228,30 @@ def refitted(fit: Fit, keep: ArrayLike, *, lorentzians: int | None = None, gamma
     return replace(fit, keep=usable, kept=of_kept(spectrum, usable, path, lorentzians, fit.level))
 
 
-def _weights(spectrum, used, ratio) -> Weights:
-    """How much each bin used counts; ratio : x/S."""
-    bounded = np.where(used, ratio, 1.0)
-    clean = clean_probability(bounded, spectrum.n_segments, used)
-    return Weights(clean, information_share(clean, bounded, spectrum.n_segments))
+def _standing_out(spectrum, usable, ratio, widest=None):
+    """True where a window of kept bins lies above the model by more than chance explains; ratio : x/S.
 
-
-def _standing_out(spectrum, usable, ratio):
-    """True where a window of kept bins lies above the model by more than chance explains; ratio : x/S."""
+    Windows of 1, 2, 4, ... bins, up to `widest` if given: the tail of a hump is seen over many bins or not at all.
+    """
     axis, segments, correlation = spectrum.freqs, spectrum.n_segments, spectrum.correlation
     index = np.flatnonzero(usable)
     weight, power = segments[index], segments[index] * ratio[index]
     sums = [np.concatenate([[0.0], np.cumsum(part)]) for part in (weight, power)]
     out = np.zeros(len(axis), dtype=bool)
-    for width in TRIM_WIDTHS:
-        if width > len(index):
-            break
+    for width in 2 ** np.arange(int(np.log2(min(len(index), widest or len(index)))) + 1):
         total, excess = (part[width:] - part[:-width] for part in sums)
         lags = np.arange(1, min(width, len(correlation) + 1))
         dependent = 1 + 2 * sum(correlation[lag - 1] * (1 - lag / width) for lag in lags)
         mean, averages = excess / total, total / dependent
         narrow = axis[index[width - 1 :]] <= axis[index[: len(index) - width + 1]] * 10**TRIM_DECADES
-        tail = gammaincc(averages, averages * mean)
-        for first in np.flatnonzero(narrow & (mean > TRIM_EXCESS) & (tail < TRIM_PROBABILITY)):
-            out[index[first : first + width]] = True
+        if not narrow.any():
+            break
+        high = np.flatnonzero(narrow & (mean > TRIM_EXCESS))
+        first = high[gammaincc(averages[high], averages[high] * mean[high]) < TRIM_PROBABILITY]
+        covered = np.zeros(len(index) + 1, dtype=int)
+        np.add.at(covered, first, 1)
+        np.add.at(covered, first + width, -1)
+        out[index[np.cumsum(covered)[:-1] > 0]] = True
     return out
 
 

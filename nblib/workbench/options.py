@@ -176,7 +176,7 @@ def _kept(
     kept = kept_bins(found)
     n_more = int((~kept & ~found.flagged).sum())
     if n_more:
-        notes.append(f"{n_more} further bins at harmonics of a comb that was found were dropped")
+        notes.append(f"{n_more} further bins beside flags or at harmonics of a comb that was found were dropped")
     return kept, found.flags, notes, found
 
 

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from evidence.benchmarks.workbench import asked_draws, over_ours, summary_of_spectra
+from evidence.benchmarks.workbench import FIRST_SEED, asked_draws, over_ours, summary_of_series, summary_of_spectra
 from evidence.corner_errors import row_of
 from evidence.corner_rivals import bound, by_hand, log_least_squares
 from evidence.device_series import draw_spectrum
+from evidence.pages import fit_page
+from evidence.pages.rendering import fill_places
+from nblib.project.paths import ROOT
 from nblib.workbench.fit import fit_spectrum
 
 
@@ -64,3 +67,20 @@ def test_a_run_that_is_cut_short_has_some_of_every_cell():
     assert {cell for cell, _, _ in draws[: len(cells)]} == cells
     assert len({(cell, seed) for cell, _, seed in draws}) == len(draws)
     assert sum(given.get("rivals", False) for cell, given, _ in draws if cell == "spectra, mains, log") == 6
+
+
+def test_the_page_is_rendered_from_a_record_whatever_its_draws(monkeypatch):
+    """Planted bugs: a name that the template asks for is not given; a row without draws ends the page."""
+    draws = [_draw([10.0], [-0.1], [0.8]), _draw([10.0], [0.1], [-0.8]), _draw([], [], [])]
+    cells = {"spectra, mains, linear": summary_of_spectra(draws)}
+    energies = {"ours": {"energy": 0.301, "low": 0.29, "high": 0.31, "corners": 9}}
+    cells["series, mains"] = summary_of_series([{"rows": energies}, {"rows": {"ours": None}}])
+    record = {"cells": cells, "missing draws": 7, "commit": "abc", "first_seed": FIRST_SEED}
+    record["seconds of a fit"] = {"median": 0.3, "90 %": 0.5}
+    monkeypatch.setattr(fit_page, "read_json", lambda path: record)
+    text = (ROOT / "docs" / "fit.md").read_text(encoding="utf-8")
+    page = fill_places(text, "fit", fit_page.numbers())
+    assert "| 95 % intervals of the corner cover, mains | >= 0.90 | 1.000 [0.342, 1.000], n = 2 |" in page
+    assert "7 of the draws asked for are missing" in page and "1.0 meV (n = 2)" in page
+    assert fill_places(page, "fit", fit_page.numbers()) == page
+    assert len(page.splitlines()) < 300

@@ -1,52 +1,56 @@
-"""What the flags missed: harmonics of combs that were found, and bins that are probably contaminated."""
+"""What the flags missed: skirts of lines, harmonics of combs that were found, tails of humps."""
 
 import numpy as np
 import pytest
 
 from nblib import NoiseDetector
 from nblib.measured.flags import Flag
+from nblib.workbench.averaging import averaged
 from nblib.workbench.dropped import combs_of, kept_bins
+from nblib.workbench.estimate import Problem
 from nblib.workbench.fit import fit_spectrum, refitted
-from nblib.workbench.leftover import clean_probability, information_share
 
 FREQS = np.arange(1.0, 2001.0)
 
 
-def _scattered(excess=0.0, share=0.0, n_segments=30, seed=0):
-    """x/S of bins, a share of them contaminated; which."""
+def _hump(share=0.0, n_segments=30, seed=0):
+    """A trap at 100 Hz on 1/f with a floor, a hump of a share of the background at its top, 700 Hz."""
     rng = np.random.default_rng(seed)
-    dirty = rng.random(4000) < share
-    return rng.gamma(n_segments, 1 / n_segments, 4000) * np.where(dirty, 1 + excess, 1.0), dirty
+    background = 1e-12 / FREQS + 3e-14 / (1 + (FREQS / 100) ** 2) + 1e-16
+    hump = share * np.exp(-0.5 * (np.log(FREQS / 700) / 0.12) ** 2)
+    return background * (1 + hump) * rng.gamma(n_segments, 1 / n_segments, len(FREQS)), hump
 
 
-def test_clean_bins_all_count():
-    """Planted bug: the share kept at its start of 5 %, whatever the likelihood says."""
-    ratio, _ = _scattered()
-    assert (clean_probability(ratio, np.full(4000, 30.0), np.ones(4000, bool)) == 1).all()
+def test_the_tails_of_a_hump_are_trimmed_and_clean_bins_are_not():
+    """Planted bugs: windows of 8 bins at most, which see the top alone; windows trimmed wherever they lie high."""
+    psd, hump = _hump(0.6)
+    fit = fit_spectrum(FREQS, psd, 30)
+    assert not fit.kept.used[hump > 0.2].any()
+    assert fit.kept.used[np.abs(np.log(FREQS / 700)) > 0.8].mean() > 0.97
+    assert fit.kept.corners[0].low < 100 < fit.kept.corners[0].high
+    clean = fit_spectrum(FREQS, _hump()[0], 30)
+    assert clean.kept.used.mean() > 0.97
 
 
-def test_a_contaminated_share_is_weighed_out_of_the_mean():
-    """A tenth of the bins hold 0.8 x. Planted bugs: odds inverted; the prior share of the start used throughout."""
-    ratio, dirty = _scattered(0.8, 0.1)
-    used, segments = np.ones(4000, bool), np.full(4000, 30.0)
-    clean = clean_probability(ratio, segments, used)
-    assert ratio.mean() > 1.07
-    assert np.average(ratio, weights=clean) == pytest.approx(1.0, abs=4 / np.sqrt(30 * 4000))
-    assert clean[dirty].mean() < 0.3 and clean[~dirty].mean() > 0.95
-    told = information_share(clean, ratio, segments)
-    assert told.mean() < clean.mean()  # not knowing which bins are contaminated costs information
+def test_the_robust_fit_takes_a_hump_for_no_lorentzian():
+    """Planted bug: Student's t below the model as well, so that bins that lie far below a Lorentzian hardly count."""
+    z = np.linspace(-8, 8, 4001)
+    cells = averaged(np.arange(4001) / 10, np.exp(z / 1e3), np.full(4001, 1e6), (), 0.0, np.zeros(4001))
+    roots, slopes = Problem(cells, True, (0.5, 1.6), (0.0, 1.0)).roots(np.zeros(4001))
+    pull = -roots * slopes / 1e3
+    assert abs(np.trapezoid(pull * np.exp(-(z**2) / 2), z)) < 0.01  # normal scatter pulls the level neither way
+    assert pull[-1] < 0.5 * pull.max() and pull[0] == pull.min()
+    assert slopes == pytest.approx(np.gradient(roots, -z / 1e3), rel=0.01)
 
 
-def test_bins_beside_dropped_ones_have_a_share_of_their_own():
-    """Planted bug: one share for the spectrum, a tenth of what it is beside the dropped bins."""
-    ratio, _ = _scattered()
-    used = np.ones(4000, bool)
-    used[::20] = False
-    beside = np.roll(~used, 1) & used
-    ratio[beside] *= 1.6
-    clean = clean_probability(ratio, np.full(4000, 30.0), used)
-    assert clean[beside].mean() < 0.5
-    assert clean[~beside].mean() > 0.9
+def test_bins_beside_a_flag_are_dropped():
+    """Planted bug: a line's skirt kept, which no threshold sees."""
+    psd, _ = _hump()
+    psd[499] *= 300
+    detection = NoiseDetector().detect(FREQS, psd, 30)
+    kept = kept_bins(detection)
+    assert detection.flagged[499] and not kept[498:501].any()
+    assert kept[~detection.flagged].mean() > 0.99
 
 
 def test_harmonics_of_a_comb_are_dropped_where_they_are_too_weak_to_be_flagged():
