@@ -27,8 +27,8 @@ DETECTOR = [
 ]
 IDEA = ["AttentionWithWeights", "NoiseBERT", "NoiseBERTDataset", "TrainConfig", "train", "train_many"]
 OPTIONS = (
-    "asd column db extensions false-alarm floor help jobs json keep-format known network out pdf rate resolution "
-    "segments series span together unit"
+    "asd calibrate column db extensions false-alarm floor help jobs json keep-format known network out pdf rate "
+    "reference resolution segments series span together unit"
 )
 COLUMNS = ["fmin", "fmax", "cause", "kind", "centre", "excess", "excess_db", "probability"]
 KEYS = {"schema", "file", "path", "read", "false_alarm", "segments_used", "flags", "warnings"}

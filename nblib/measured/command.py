@@ -188,6 +188,11 @@ def detect_parser() -> argparse.ArgumentParser:
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """How files are read and judged: the fields of Settings."""
+    _add_judging(parser)
+    _add_reading(parser)
+
+
+def _add_judging(parser):
     parser.add_argument(
         "--false-alarm",
         type=float,
@@ -210,6 +215,20 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "--known", metavar="FILE", help="table of your own known lines: frequency, width (or none), name; named first"
     )
     parser.add_argument(
+        "--calibrate",
+        metavar="DIR",
+        help="folder of 5 or more, better 10, line-free spectra of the same set-up: thresholds are drawn from them, "
+        "once, and kept there",
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="FILE",
+        help="spectrum measured with the source off: what the source adds to the others is flagged (docs/on_off.md)",
+    )
+
+
+def _add_reading(parser):
+    parser.add_argument(
         "--segments", dest="n_segments", type=float, metavar="K", help="averages behind each bin; default: the header's"
     )
     parser.add_argument(
@@ -230,17 +249,6 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "two-sided spectrum fold, positive or negative",
     )
     parser.add_argument("--floor", metavar="FILE", help="measured floor of the instrument, subtracted")
-    parser.add_argument(
-        "--calibrate",
-        metavar="DIR",
-        help="folder of 5 or more, better 10, line-free spectra of the same set-up: thresholds are drawn from them, "
-        "once, and kept there",
-    )
-    parser.add_argument(
-        "--reference",
-        metavar="FILE",
-        help="spectrum measured with the source off: what the source adds to the others is flagged (docs/on_off.md)",
-    )
     parser.add_argument(
         "--extensions", default="", metavar="NAMES", help="modules or .py files that add formats, a comma between"
     )
