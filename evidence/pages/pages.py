@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.pages import (
+    batches_page,
     costs_page,
     evidence_page,
     fit_page,
@@ -21,6 +22,7 @@ from nblib.project.paths import ROOT, benchmark_record
 PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "README.md": readme.numbers,
     "docs/evidence.md": evidence_page.numbers,
+    "docs/batches.md": batches_page.numbers,
     "docs/costs.md": costs_page.numbers,
     "docs/on_off.md": on_off_page.numbers,
     "docs/own_spectra.md": own_page.numbers,

@@ -58,10 +58,14 @@ def _variogram(residual):
     variance, in ln units, of what bins two apart and far bins do not share.
     """
     lags = LAGS[max(len(residual) / 4, FAR + 1) > LAGS]
-    differences = np.array([np.median(np.abs(residual[lag:] - residual[:-lag])) for lag in lags]) ** 2 / NORMAL
-    near, far = differences[lags == 2][0], max(differences[lags >= FAR].max(), 1e-12)
+
+    def difference(lag):
+        return np.median(np.abs(residual[lag:] - residual[:-lag])) ** 2 / NORMAL
+
+    near, far = difference(2), max(*(difference(lag) for lag in lags[lags >= FAR]), 1e-12)
     if near > ALIKE * far:
         return 1.0, near, far
+    differences = np.array([difference(lag) for lag in lags])
     return float(lags[np.argmax(differences > APART * far)]), near, far
 
 
