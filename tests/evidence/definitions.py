@@ -45,6 +45,7 @@ DEFINITIONS = (
     "Nothing is dropped, converted or taken for an axis",
     "*series*: `load_spectra` raises `IsSeries`",
     "its axis is the nearest frequency on the left",
+    "s in the kernel (largest of",
     "A text larger than 256 MB",
     "Series of more than 33 million samples",
     "need nothing more",
