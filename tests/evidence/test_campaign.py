@@ -7,7 +7,7 @@ from evidence.campaign import properties, trials
 from evidence.campaign.files import SPECTRA, mutated
 from nblib.measured.files import pickles
 
-FILES, EXAMPLES = 6, 15  # of a format; of a property
+FILES, EXAMPLES = 3, 10  # of a format; of a property
 
 
 @pytest.fixture(scope="module")
