@@ -1,7 +1,7 @@
 """Pages and answers rendered: sentences stand in templates/, written by hand; numbers are put in from the records.
 
 A template holds loops and placeholders, no conditions: every comparative in it ("better", "fewer", ...) is written by
-hand and held against the records by tests/reporting/test_comparatives.py. An indented line of a template continues the
+hand and held against the records by tests/evidence/test_comparatives.py. An indented line of a template continues the
 line before it, so that a sentence has a line of its own in the template and none in the page.
 """
 
