@@ -17,10 +17,12 @@ ANSWERED = sorted(path.name.split(".")[1] for path in TEMPLATES.glob(f"answer.*{
 
 @pytest.mark.parametrize("name", ANSWERED)
 def test_every_answer_names_its_record(name):
+    """Planted bug: a record made from code that was in no commit."""
     assert (NOTEBOOKS / f"{name}.ipynb").exists()
     text = published_answer(name)
     assert text.startswith("**Answer** (")
     record = committed_result(name)
+    assert not record["commit"].endswith("dirty")
     commits = measured_at(record["metrics"]) if name == "06_benchmark" else [record["commit"]]
     assert all(commit in text for commit in commits)
     assert "nan" not in text.lower().split() and "None" not in text
