@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from evidence.corner_rivals import bound, by_hand, log_least_squares, specparam_knee
 from evidence.device_series import TEMPERATURES, Simulated, draw_series, draw_spectrum
@@ -67,14 +68,19 @@ def nearest_of(corners: list[float], drawn: Simulated) -> dict:
 
 
 def row_of(found: Description, drawn: Simulated) -> dict:
-    """The same of a description, with its gate, and how far the truth lies in the interval's own standard errors."""
-    row = nearest_of([term.value for term in found.corners], drawn)
+    """The same of a description, with its gate, and how far the truth lies in the interval's own standard errors.
+
+    Corners and true ones are paired one to one, by the least sum of distances in ln f. A true corner that was missed
+    has no interval.
+    """
+    corners, truths = found.corners, np.array(drawn.corners)
+    row = nearest_of([term.value for term in corners], drawn)
+    distances = np.abs(np.log(np.array([term.value for term in corners])[:, None] / truths))
     steps = []
-    for truth in drawn.corners if found.corners else ():
-        nearest = min(found.corners, key=lambda term: abs(np.log(term.value / truth)))
-        end = nearest.low if truth < nearest.value else nearest.high
-        half = abs(np.log(max(end, 1e-300) / nearest.value)) if np.isfinite(end) else np.inf
-        steps.append(float(QUANTILE * abs(np.log(truth / nearest.value)) / max(half, 1e-12)))
+    for one, other in zip(*linear_sum_assignment(distances), strict=True):
+        end = corners[one].low if truths[other] < corners[one].value else corners[one].high
+        half = abs(np.log(max(end, 1e-300) / corners[one].value)) if np.isfinite(end) else np.inf
+        steps.append(float(QUANTILE * distances[one, other] / max(half, 1e-12)))
     return row | {"described": found.described, "steps": steps}
 
 

@@ -91,9 +91,9 @@ def summary_of_spectra(draws: list[dict]) -> dict:
         }
         if "described" in pairs[0][1]:
             ends = {level: norm.ppf(0.5 + level / 2) for level in LEVELS}
-            summary["covered"] = {
-                f"{level:.0%}": share(int((steps < end).sum()), len(steps)) for level, end in ends.items()
-            }
+            true_corners = sum(len(draw["truth"]) for draw, _ in pairs)
+            for name, number in (("covered", len(steps)), ("covered, of all true corners", true_corners)):
+                summary[name] = {f"{level:.0%}": share(int((steps < end).sum()), number) for level, end in ends.items()}
             summary["gate fires"] = share(sum(not row["described"] for _, row in pairs), len(pairs))
             summary["off by more than 2, gate passed"] = share(int((passed > np.log(FACTOR)).sum()), len(passed))
         found[way] = summary | {"error over ours": over_ours(pairs, "ours"), "error over clean bins": None}

@@ -36,6 +36,15 @@ def test_the_bound_falls_with_the_root_of_the_averages_and_is_near_the_intervals
     assert (row["steps"][0] < 1.96) == covered
 
 
+def test_a_corner_that_was_missed_lends_no_interval_of_another():
+    """Planted bug: each true corner judged by the nearest interval, that of another one if it was missed."""
+    drawn = draw_spectrum(5, 2, axis="log", n_segments=100)
+    both = fit_spectrum(drawn.freqs, drawn.psd, 100, lorentzians=2)
+    one = fit_spectrum(drawn.freqs, drawn.psd, 100, lorentzians=1)
+    assert len(row_of(both.kept, drawn)["steps"]) == 2
+    assert len(row_of(one.kept, drawn)["steps"]) == 1 and len(row_of(one.kept, drawn)["errors"]) == 2
+
+
 def _draw(truth, ours, other):
     def row(errors, steps):
         return {"number": len(errors), "errors": errors, "described": True, "steps": steps}
@@ -52,6 +61,12 @@ def test_the_summary_counts_what_it_says():
     assert found["ours"]["lorentzian where there is none"]["count"] == 1
     assert found["other"]["off by more than 2"]["share"] == 1 and found["ours"]["off by more than 2"]["share"] == 0
     assert found["ours"]["covered"]["95%"]["share"] == 1 and found["other"]["covered"]["95%"]["share"] == 0
+    draws.append(_draw([10.0, 90.0], [0.1, 2.3], []))
+    draws[3]["rows"]["ours"] |= {"number": 1, "steps": [1.0]}
+    missed = summary_of_spectra(draws)["ours"]
+    assert missed["covered"]["95%"]["share"] == 1
+    assert missed["covered, of all true corners"]["95%"]["count"] == 3
+    assert missed["covered, of all true corners"]["95%"]["of"] == 4
     pairs = [(draw, draw["rows"]["other"]) for draw in draws]
     assert over_ours(pairs, "ours")["ratio"] == pytest.approx(8)
 
