@@ -26,7 +26,6 @@ from nblib.project.paths import benchmark_result
 FIRST_SEED = {"spectra": 5000, "nulls": 9000, "hard": 7000, "series": 1000}  # not used while the fit was written
 FACTOR = 2.0  # a corner further off is wrong
 LEVELS = (0.5, 0.68, 0.95)
-AT_ONCE = 8  # draws between two looks at the clock
 RESAMPLED = 2000
 CODE = ("evidence.corner_errors:of_spectrum", "evidence.corner_errors:of_series")
 
@@ -53,15 +52,19 @@ def asked_draws(asked) -> list[tuple[str, dict, int]]:
     return [draw[1:] for draw in sorted(found, key=lambda draw: draw[0])]
 
 
-def drawn(draw: tuple[str, dict, int], code: str) -> dict:
-    """What one draw found, with its key."""
+def write_drawn(draw: tuple[str, dict, int], code: str, path: Path, until: float) -> None:
+    """Add what one draw found, with its key, to a file of lines; nothing after `until`, s of time.time (0: never)."""
+    if 0 < until < time.time():
+        return
     cell, given, seed = draw
     detector = NoiseDetector()
     if cell.startswith("series"):
         found = of_series(given["kind"], seed, given["rivals"], detector)
     else:
         found = of_spectrum(given, seed, detector)
-    return {"cell": cell, "seed": seed, "code": code, **found}
+    row = {"cell": cell, "seed": seed, "code": code, **found}
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
 
 
 def share(count: int, total: int) -> dict | None:
@@ -161,18 +164,15 @@ def main() -> None:
         rival_series=(40, "of the series are fitted in the other ways too"),
         minutes=(0.0, "after which the record is written with what there is; 0: until all is done"),
     )
-    code, started = fingerprint(*CODE), time.monotonic()
+    code, until = fingerprint(*CODE), time.time() + 60 * asked.minutes if asked.minutes else 0.0
     path = benchmark_result(Path(__file__).stem).with_suffix(".jsonl")
     path.parent.mkdir(parents=True, exist_ok=True)
     done, wanted = _done(path, code), asked_draws(asked)
     waiting = [draw for draw in wanted if (draw[0], draw[2]) not in done]
-    while waiting and not 0 < asked.minutes < (time.monotonic() - started) / 60:
-        now, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
-        for row in map_side_by_side(partial(drawn, code=code), now):
-            done[row["cell"], row["seed"]] = row
-            with path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(row) + "\n")
-        print(f"{len(wanted) - len(waiting)} of {len(wanted)} draws", flush=True)
+    print(f"{len(done)} of {len(wanted)} draws are done; {path} has a line for each", flush=True)
+    map_side_by_side(partial(write_drawn, code=code, path=path, until=until), waiting)
+    done = _done(path, code)
+    missing = sum((cell, seed) not in done for cell, _, seed in wanted)
     cells: dict[str, list[dict]] = {}
     for cell, _, seed in wanted:
         if (cell, seed) in done:
@@ -182,7 +182,7 @@ def main() -> None:
         for cell, draws in cells.items()
     }
     seconds = [row["seconds"] for draws in cells.values() for row in draws if "seconds" in row]
-    record = {"first_seed": FIRST_SEED, "energy": ENERGY, "segments": SEGMENTS, "missing draws": len(waiting)}
+    record = {"first_seed": FIRST_SEED, "energy": ENERGY, "segments": SEGMENTS, "missing draws": missing}
     record |= {"seconds of a fit": {"median": float(np.median(seconds)), "90 %": float(np.quantile(seconds, 0.9))}}
     write_record(__file__, record | {"asked": vars(asked), "code": code, "cells": found})
 
