@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from nblib.measured.flags import LINE_BINS, Flag
+from nblib.measured.flags import JOIN, LINE_BINS, Flag
 from nblib.measured.sources.known import KnownLine
 from nblib.measured.sources.lines import describe_range
 from nblib.measured.sources.names import likely_sources
@@ -28,6 +28,8 @@ STEP_SHARE = 0.5  # of the peak's excess in ln: a level that differs that much o
 STEP_BINS = 10  # bins on either side that tell a step from a hump
 LONG = 12  # bins; a hump with fewer valleys than one in so many bins is not cut
 LEAST = 0.2  # of the largest ln excess in a range; smaller peaks there are its sides
+SKIRT_BEND = 0.8  # of the mean of a skirt's inner and outer third: its middle third lies below, half a hump's above
+FAR_WEAKER = 1e3  # times weaker than the line: what falls away from it is its skirt, however it falls
 
 
 def with_causes(detection: Detection, sampling_rate: float | None = None, known: Sequence[KnownLine] = ()) -> Detection:
@@ -50,6 +52,7 @@ def with_causes(detection: Detection, sampling_rate: float | None = None, known:
         return detection
     flags, freqs = [flag_of(detection, part) for part in parts], detection.freqs
     resolution = float(np.median(np.diff(freqs)))
+    flags = _with_skirts(detection, parts, flags)
     causes = likely_sources(flags, resolution, (float(freqs[0]), float(freqs[-1])), sampling_rate, known=known)
     named, hints = [], []
     for flag, cause in zip(flags, causes, strict=True):
@@ -66,6 +69,41 @@ def flag_of(detection: Detection, inside: Int[ndarray, " n"], cause: str = "") -
     flag = describe_range(detection.freqs, detection.psd, background, low, high, segments)
     probability = float(np.nanmin(detection.probabilities[inside]))
     return dataclasses.replace(flag, probability=probability, cause=cause)
+
+
+def _with_skirts(detection: Detection, parts, flags: list[Flag]) -> list[Flag]:
+    """The flags of the parts, what leaks from a strong line into the bins beside it joined to the line's flag."""
+    excess = np.exp(np.log(detection.psd) - detection.background) - 1
+    joined, among = [], set[int]()
+    for number, flag in enumerate(flags):
+        beside = _skirts_of(excess, parts, number)
+        among.update(beside)
+        ends = [flag, *(flags[other] for other in beside)]
+        low, high = min(end.fmin for end in ends), max(end.fmax for end in ends)
+        joined.append(dataclasses.replace(flag, fmin=low, fmax=high))
+    return [flag for number, flag in enumerate(joined) if number not in among]
+
+
+def _skirts_of(excess, parts, number: int) -> list[int]:
+    """Numbers of the parts that touch a far stronger one and are its skirts; none if one of them is something else.
+
+    A skirt falls from its line, and ever more slowly. Half a hump beside a line on it does not, on one side at least.
+    """
+    line, found = parts[number], []
+    for beside in (number - 1, number + 1):
+        if not 0 <= beside < len(parts):
+            continue
+        before, own = beside < number, excess[parts[beside]]
+        gap = line[0] - parts[beside][-1] if before else parts[beside][0] - line[-1]
+        stronger = excess[line].max() / own.max()
+        if gap > JOIN + 1 or stronger < DOMINANT:
+            continue
+        inner, middle, outer = (part.mean() for part in np.array_split(own[::-1] if before else own, 3))
+        is_bent = middle < SKIRT_BEND * (inner + outer) / 2 or stronger > FAR_WEAKER
+        if len(own) < 3 or not inner > middle > outer or not is_bent:
+            return []
+        found.append(beside)
+    return found
 
 
 def _outline(detection: Detection, inside) -> str:

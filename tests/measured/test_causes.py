@@ -55,6 +55,19 @@ def test_a_line_on_a_hump_is_cut_out_of_it_and_the_bins_stay_the_same():
     assert with_causes(found).flags == found.flags
 
 
+def test_the_skirts_of_a_strong_line_are_part_of_its_flag():
+    """A line 60 dB high leaks as 1/d^2. Planted bugs: skirts as flags of their own; a joined flag called a hump."""
+    plain = _detection([], [(285.0, 315.0, "hump")], 400.0)
+    away = np.abs(FREQS - 300)
+    skirts = dataclasses.replace(
+        plain, psd=plain.psd * (1 + np.where(away < 3, 1e6, 60 / np.maximum(away - 2, 1) ** 2))
+    )
+    found = with_causes(skirts)
+    assert [(flag.fmin, flag.fmax, flag.centre) for flag in found.flags] == [(285, 315, pytest.approx(300, abs=2))]
+    assert found.flags[0].kind == "line"
+    assert with_causes(found).flags == found.flags
+
+
 def test_a_comb_of_mains_is_named_on_each_flag():
     lines = [50.0, 150.0, 250.0, 350.0]
     found = with_causes(_detection(lines, [(line - 2, line + 2, "line") for line in lines]))

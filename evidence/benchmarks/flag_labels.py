@@ -1,0 +1,134 @@
+"""What the flags on the measured spectra stand on, by labels that were given blind to which detector raised them.
+
+flag_labels --raised NAME            # writes this commit's ranges to runs/benchmarks/flags-NAME.csv
+flag_labels --sheet A.csv B.csv      # draws all ranges in random order, and a table to fill in
+flag_labels --join                   # filled-in labels and who raised what -> data/measured/flag_labels.csv
+flag_labels                          # counts labels among this commit's flags: runs/benchmarks/flag_labels.json
+"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from evidence.benchmarks.script import options, write_record
+from evidence.unknown.alarm_rates import share
+from evidence.unknown.flag_labels import (
+    LABEL_FILE,
+    LABELS,
+    UNLABELLED,
+    Range,
+    distinct,
+    labelled,
+    labels_of,
+    raised,
+)
+from evidence.unknown.measured_spectra import MeasuredSpectrum, measured_spectra
+from nblib.project.paths import benchmark_result, measured_data_dir
+
+SEED, ROWS, PAIRS = 29, 4, 2  # of the sheet: ranges shown on a page are ROWS x PAIRS
+BESIDE = (60, 8)  # a range is shown with so many bins on either side, or so many of its widths
+
+
+def folder() -> Path:
+    """Where the sheet lies."""
+    return benchmark_result("flag_labels").parent / "flag_sheet"
+
+
+def as_frame(ranges: list[Range]) -> pd.DataFrame:
+    """One row a range."""
+    return pd.DataFrame([(one.spectrum, one.fmin, one.fmax) for one in ranges], columns=["spectrum", "fmin", "fmax"])
+
+
+def draw_range(axes, spectrum: MeasuredSpectrum, fmin: float, fmax: float, title: str) -> None:
+    """The range with its neighbourhood, and where it lies on the whole spectrum."""
+    freqs, psd = spectrum.freqs, spectrum.psd
+    first, last = int(np.searchsorted(freqs, fmin)), int(np.searchsorted(freqs, fmax, side="right")) - 1
+    beside = max(BESIDE[0], BESIDE[1] * (last - first + 1))
+    near = slice(max(first - beside, 0), min(last + beside + 1, len(freqs)))
+    axes[0].semilogy(freqs[near], psd[near], lw=0.8, color="0.3")
+    axes[0].axvspan(fmin, fmax, color="tab:red", alpha=0.25)
+    axes[0].semilogy(freqs[first : last + 1], psd[first : last + 1], ".-", ms=3, lw=0.8, color="tab:red")
+    axes[0].set_title(title, fontsize=8, loc="left")
+    axes[1].loglog(freqs, psd, lw=0.5, color="0.3")
+    axes[1].axvspan(fmin, max(fmax, fmin * 1.01), color="tab:red", alpha=0.5)
+    for one in axes:
+        one.tick_params(labelsize=6)
+
+
+def draw_sheet(paths: list[str]) -> None:
+    """Pages of ranges in random order, labels.csv to fill in, and key.csv with who raised each."""
+    groups = {}
+    for path in map(Path, paths):
+        rows = pd.read_csv(path).itertuples(index=False)
+        groups[path.stem.removeprefix("flags-")] = [Range(row.spectrum, row.fmin, row.fmax) for row in rows]
+    ranges = distinct(groups)
+    order = np.random.default_rng(SEED).permutation(len(ranges))
+    spectra = {one.name: one for one in measured_spectra()}
+    folder().mkdir(parents=True, exist_ok=True)
+    key = as_frame([ranges[place][0] for place in order])
+    key.assign(raised_by=[ranges[place][1] for place in order]).to_csv(folder() / "key.csv", index_label="number")
+    pd.DataFrame({"label": [""] * len(key)}).to_csv(folder() / "labels.csv", index_label="number")
+    for page, start in enumerate(range(0, len(key), ROWS * PAIRS)):
+        figure, axes = plt.subplots(ROWS, 2 * PAIRS, figsize=(16, 10), layout="constrained")
+        pairs = axes.reshape(ROWS * PAIRS, 2)
+        for pair in pairs[len(key) - start :]:
+            for one in pair:
+                one.set_axis_off()
+        for pair, row in zip(pairs, key.iloc[start:].itertuples(), strict=False):
+            resolution = np.median(np.diff(spectra[row.spectrum].freqs))
+            title = f"{row.Index}: {row.spectrum} {row.fmin:.6g} to {row.fmax:.6g} Hz, bin {resolution:.3g} Hz"
+            draw_range(pair, spectra[row.spectrum], row.fmin, row.fmax, title)
+        figure.savefig(folder() / f"page_{page:02d}.png", dpi=80)
+        plt.close(figure)
+    print(f"wrote {folder()}: fill in labels.csv with {', '.join(LABELS)}")
+
+
+def join() -> None:
+    """The filled-in labels beside the ranges, into the data of the project."""
+    key = pd.read_csv(folder() / "key.csv", index_col="number")
+    labels = pd.read_csv(folder() / "labels.csv", index_col="number")["label"]
+    table = key.assign(label=labels)[["spectrum", "fmin", "fmax", "label", "raised_by"]]
+    table = table.sort_values(["spectrum", "fmin", "fmax"])
+    path = measured_data_dir() / LABEL_FILE
+    table.to_csv(path, index=False, float_format="%.10g")
+    print(f"wrote {path}")
+
+
+def counted(labels: list[str]) -> dict:
+    """Number of flags by label, and the share of structure among those that have one."""
+    number = {label: labels.count(label) for label in (*LABELS, UNLABELLED)}
+    with_label = len(labels) - number[UNLABELLED]
+    return {"flags": len(labels), "labels": number, "structure": share(number["structure"], with_label)}
+
+
+def main() -> None:
+    """Draw the sheet, join its labels, or count them."""
+    asked = options(
+        __file__,
+        __doc__,
+        raised=("", "write this commit's ranges under a name"),
+        sheet=({"nargs": "+", "default": []}, "draw the ranges of these tables, in random order"),
+        join=(False, "filled-in labels into data/measured"),
+    )
+    if asked.raised:
+        path = benchmark_result(f"flags-{asked.raised}").with_suffix(".csv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        as_frame(raised()).to_csv(path, index=False)
+        print(f"wrote {path}")
+    elif asked.sheet:
+        draw_sheet(asked.sheet)
+    elif asked.join:
+        join()
+    else:
+        known = labelled()
+        names = dict.fromkeys(name for *_, names in known for name in names.split())
+        before = {name: counted([label for _, label, names in known if name in names.split()]) for name in names}
+        found = {"now": counted(labels_of(raised(), known)), "when labelled": before, "seed of the sheet": SEED}
+        write_record(__file__, found)
+        print(found)
+
+
+if __name__ == "__main__":
+    main()
