@@ -19,6 +19,7 @@ from evidence.unknown.flag_labels import (
     LABELS,
     UNLABELLED,
     Range,
+    best_of,
     distinct,
     labelled,
     labels_of,
@@ -34,6 +35,17 @@ BESIDE = (60, 8)  # a range is shown with so many bins on either side, or so man
 def folder() -> Path:
     """Where the sheet lies."""
     return benchmark_result("flag_labels").parent / "flag_sheet"
+
+
+def name_of(path: str) -> str:
+    """What a table of ranges is called in raised_by."""
+    return Path(path).stem.removeprefix("flags-")
+
+
+def read(path: str) -> list[Range]:
+    """The ranges of a table."""
+    rows = pd.read_csv(path).itertuples(index=False)
+    return [Range(row.spectrum, row.fmin, row.fmax) for row in rows]
 
 
 def as_frame(ranges: list[Range]) -> pd.DataFrame:
@@ -58,17 +70,14 @@ def draw_range(axes, spectrum: MeasuredSpectrum, fmin: float, fmax: float, title
 
 
 def draw_sheet(paths: list[str]) -> None:
-    """Pages of ranges in random order, labels.csv to fill in, and key.csv with who raised each."""
-    groups = {}
-    for path in map(Path, paths):
-        rows = pd.read_csv(path).itertuples(index=False)
-        groups[path.stem.removeprefix("flags-")] = [Range(row.spectrum, row.fmin, row.fmax) for row in rows]
-    ranges = distinct(groups)
+    """Pages of ranges in random order, key.csv that says what they are, and labels.csv to fill in."""
+    known = labelled()
+    ranges = distinct([one for path in paths for one in read(path) if labels_of([one], known) == [UNLABELLED]])
     order = np.random.default_rng(SEED).permutation(len(ranges))
     spectra = {one.name: one for one in measured_spectra()}
     folder().mkdir(parents=True, exist_ok=True)
-    key = as_frame([ranges[place][0] for place in order])
-    key.assign(raised_by=[ranges[place][1] for place in order]).to_csv(folder() / "key.csv", index_label="number")
+    key = as_frame([ranges[place] for place in order])
+    key.to_csv(folder() / "key.csv", index_label="number")
     pd.DataFrame({"label": [""] * len(key)}).to_csv(folder() / "labels.csv", index_label="number")
     for page, start in enumerate(range(0, len(key), ROWS * PAIRS)):
         figure, axes = plt.subplots(ROWS, 2 * PAIRS, figsize=(16, 10), layout="constrained")
@@ -85,14 +94,22 @@ def draw_sheet(paths: list[str]) -> None:
     print(f"wrote {folder()}: fill in labels.csv with {', '.join(LABELS)}")
 
 
-def join() -> None:
-    """The filled-in labels beside the ranges, into the data of the project."""
-    key = pd.read_csv(folder() / "key.csv", index_col="number")
-    labels = pd.read_csv(folder() / "labels.csv", index_col="number")["label"]
-    table = key.assign(label=labels)[["spectrum", "fmin", "fmax", "label", "raised_by"]]
-    table = table.sort_values(["spectrum", "fmin", "fmax"])
+def join(paths: list[str]) -> None:
+    """The filled-in labels into the data of the project, and at each range the names of the tables that hold it."""
+    rows = pd.read_csv(folder() / "key.csv").itertuples(index=False)
+    labels = pd.read_csv(folder() / "labels.csv")["label"]
+    new = [(Range(row.spectrum, row.fmin, row.fmax), label, "") for row, label in zip(rows, labels, strict=True)]
+    known = [*labelled(), *new]
+    names = [row[2].split() for row in known]
+    for path in paths:
+        for one in read(path):
+            at = best_of(one, known)
+            if at is not None and name_of(path) not in names[at]:
+                names[at].append(name_of(path))
+    table = as_frame([row[0] for row in known])
+    table = table.assign(label=[row[1] for row in known], raised_by=[" ".join(row) for row in names])
     path = measured_data_dir() / LABEL_FILE
-    table.to_csv(path, index=False, float_format="%.10g")
+    table.sort_values(["spectrum", "fmin", "fmax"]).to_csv(path, index=False, float_format="%.10g")
     print(f"wrote {path}")
 
 
@@ -110,7 +127,7 @@ def main() -> None:
         __doc__,
         raised=("", "write this commit's ranges under a name"),
         sheet=({"nargs": "+", "default": []}, "draw the ranges of these tables, in random order"),
-        join=(False, "filled-in labels into data/measured"),
+        join=({"nargs": "+", "default": []}, "filled-in labels, and what these tables hold, into data/measured"),
     )
     if asked.raised:
         path = benchmark_result(f"flags-{asked.raised}").with_suffix(".csv")
@@ -120,7 +137,7 @@ def main() -> None:
     elif asked.sheet:
         draw_sheet(asked.sheet)
     elif asked.join:
-        join()
+        join(asked.join)
     else:
         known = labelled()
         names = dict.fromkeys(name for *_, names in known for name in names.split())

@@ -4,10 +4,11 @@ from typing import Any
 
 from evidence.pages.rendering import interval
 from evidence.unknown.alarm_rates import pooled_rate
+from evidence.unknown.flag_labels import LABELS
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
-BENCHMARKS = (*("wide", "measured", "false_alarms", "detector_costs", "wide_cnn", "multitaper"),)
+BENCHMARKS = (*("wide", "measured", "false_alarms", "detector_costs", "wide_cnn", "multitaper", "flag_labels"),)
 TESTS, AREAS = ("wide", "second"), ("1%", "5%")
 COPIES = {  # of the measured spectra and of the lines -> where the record has them
     "as measured": ("summary",),
@@ -36,6 +37,7 @@ def numbers() -> dict[str, Any]:
         "cnn_differences": _by_seed(records["wide_cnn"]),
         "multitaper": records["multitaper"],
         **_multitaper(records["multitaper"]["found"]),
+        "flag_labels": _flag_labels(records["flag_labels"]),
     }
 
 
@@ -154,3 +156,17 @@ def _multitaper(disturbances):
             row[area][alone]["share"] - row[area][both]["share"] for row in disturbances.values() for area in AREAS
         ),
     }
+
+
+def _flag_labels(record):
+    """Number of flags by label and the share of structure with its interval, the present detector first."""
+    every = {"this detector": record["now"], **record["when labelled"]}
+    return {
+        "meanings": LABELS,
+        "rows": {name: (row["flags"], row["labels"], _share(row["structure"])) for name, row in every.items()},
+    }
+
+
+def _share(one):
+    """A share with its interval, in percent."""
+    return f"{one['share']:.1%} [{one['low']:.1%}, {one['high']:.1%}]"

@@ -66,23 +66,23 @@ def labelled() -> list[tuple[Range, str, str]]:
     return [(Range(row.spectrum, row.fmin, row.fmax), row.label, row.raised_by) for row in rows]
 
 
+def best_of(one: Range, known: list[tuple[Range, str, str]]) -> int | None:
+    """Number of the row whose range shares most with a range; None where that is less than SAME."""
+    shares = [row[0].shared(one) for row in known]
+    at = max(range(len(shares)), key=shares.__getitem__, default=None)
+    return at if at is not None and shares[at] >= SAME else None
+
+
 def labels_of(ranges: Iterable[Range], known: list[tuple[Range, str, str]]) -> list[str]:
-    """The label of the range in the table that each shares most with, UNLABELLED where that is less than SAME."""
-    found = []
+    """The label of each range in the table, UNLABELLED where the table does not hold it."""
+    places = [best_of(one, known) for one in ranges]
+    return [UNLABELLED if at is None else known[at][1] for at in places]
+
+
+def distinct(ranges: Iterable[Range]) -> list[Range]:
+    """Ranges, each once; of nearly equal ones the first."""
+    found: list[Range] = []
     for one in ranges:
-        best = max(known, key=lambda row: row[0].shared(one), default=None)
-        found.append(best[1] if best is not None and best[0].shared(one) >= SAME else UNLABELLED)
+        if all(other.shared(one) < SAME for other in found):
+            found.append(one)
     return found
-
-
-def distinct(groups: dict[str, list[Range]]) -> list[tuple[Range, str]]:
-    """Ranges of several detectors, each once, with the names of all that raised it; of nearly equal ones the first."""
-    found: list[tuple[Range, list[str]]] = []
-    for name, ranges in groups.items():
-        for one in ranges:
-            same = next((row for row in found if row[0].shared(one) >= SAME), None)
-            if same is None:
-                found.append((one, [name]))
-            elif name not in same[1]:
-                same[1].append(name)
-    return [(one, " ".join(names)) for one, names in found]

@@ -98,9 +98,11 @@ def _skirts_of(excess, parts, number: int) -> list[int]:
         stronger = excess[line].max() / own.max()
         if gap > JOIN + 1 or stronger < DOMINANT:
             continue
+        if len(own) < 3:
+            return []
         inner, middle, outer = (part.mean() for part in np.array_split(own[::-1] if before else own, 3))
         is_bent = middle < SKIRT_BEND * (inner + outer) / 2 or stronger > FAR_WEAKER
-        if len(own) < 3 or not inner > middle > outer or not is_bent:
+        if not inner > middle > outer or not is_bent:
             return []
         found.append(beside)
     return found
