@@ -108,9 +108,9 @@ def join(paths: list[str]) -> None:
                 names[at].append(name_of(path))
     table = as_frame([row[0] for row in known])
     table = table.assign(label=[row[1] for row in known], raised_by=[" ".join(row) for row in names])
-    path = measured_data_dir() / LABEL_FILE
-    table.sort_values(["spectrum", "fmin", "fmax"]).to_csv(path, index=False, float_format="%.10g")
-    print(f"wrote {path}")
+    target = measured_data_dir() / LABEL_FILE
+    table.sort_values(["spectrum", "fmin", "fmax"]).to_csv(target, index=False, float_format="%.10g")
+    print(f"wrote {target}")
 
 
 def counted(labels: list[str]) -> dict:
