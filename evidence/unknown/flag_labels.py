@@ -21,6 +21,7 @@ LABELS = {
 }
 UNLABELLED = "no label"
 LABEL_FILE = "flag_labels.csv"
+ROUNDING = 1e-8  # of a frequency that is read from a table
 SAME = 0.5  # of the wider of two ranges that both must share to be one
 
 
@@ -33,12 +34,13 @@ class Range:
     fmax: float
 
     def shared(self, other: "Range") -> float:
-        """Bins in common over those of the wider one, a bin counted as the spectrum's resolution; 0 to 1."""
+        """What two ranges have in common over the wider one; 0 to 1, of two single bins 0 or 1."""
         if self.spectrum != other.spectrum:
             return 0.0
-        both = min(self.fmax, other.fmax) - max(self.fmin, other.fmin)
-        widest = max(self.fmax - self.fmin, other.fmax - other.fmin)
-        return 0.0 if both < 0 else both / widest if widest else 1.0
+        rounding = ROUNDING * self.fmax
+        both = min(self.fmax, other.fmax) - max(self.fmin, other.fmin) + rounding
+        widest = max(self.fmax - self.fmin, other.fmax - other.fmin) + rounding
+        return max(both, 0.0) / widest
 
 
 def raised(false_alarm: float = 0.01) -> list[Range]:

@@ -9,7 +9,8 @@ from evidence.unknown.measured_spectra import table_of_spectra
 
 
 def test_a_flag_has_the_label_of_the_range_that_it_shares_most_with():
-    """Planted bugs: another spectrum's range taken; a range ten times as wide taken for the same."""
+    """Planted bugs: another spectrum's range taken; a range ten times as wide taken for the same; a rounded
+    frequency taken for another."""
     known = [
         (Range("a", 10, 20), "line", "x"),
         (Range("a", 19, 40), "structure", "x"),
@@ -18,7 +19,7 @@ def test_a_flag_has_the_label_of_the_range_that_it_shares_most_with():
     asked = [Range("a", 11, 20), Range("b", 10, 20), Range("a", 20, 41), Range("a", 10, 100), Range("c", 10, 20)]
     assert labels_of(asked, known) == ["line", "mains", "structure", UNLABELLED, UNLABELLED]
     single = [(Range("a", 7, 7), "line", "x")]
-    assert labels_of([Range("a", 7, 7), Range("a", 7.5, 7.5)], single) == ["line", UNLABELLED]
+    assert labels_of([Range("a", 7 + 1e-9, 7 + 1e-9), Range("a", 7.5, 7.5)], single) == ["line", UNLABELLED]
 
 
 def test_ranges_of_two_detectors_stand_once_on_the_sheet():
