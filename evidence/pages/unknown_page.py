@@ -4,7 +4,7 @@ from typing import Any
 
 from evidence.pages.rendering import interval
 from evidence.unknown.alarm_rates import pooled_rate
-from evidence.unknown.flag_labels import LABELS
+from evidence.unknown.flag_labels import LABELS, UNLABELLED
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
@@ -160,10 +160,12 @@ def _multitaper(disturbances):
 
 def _flag_labels(record):
     """Number of flags by label and the share of structure with its interval, the present detector first."""
-    every = {"this detector": record["now"], **record["when labelled"]}
+    now, names = record["now"], (*LABELS, UNLABELLED)
+    every = {"this detector": now} | {name: row for name, row in record["when labelled"].items() if row != now}
+    counts = {name: [row["labels"][label] for label in names] for name, row in every.items()}
     return {
         "meanings": LABELS,
-        "rows": {name: (row["flags"], row["labels"], _share(row["structure"])) for name, row in every.items()},
+        "rows": {name: (row["flags"], counts[name], _share(row["structure"])) for name, row in every.items()},
     }
 
 
