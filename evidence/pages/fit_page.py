@@ -158,5 +158,6 @@ def _series(cells: Cells) -> dict[str, dict[str, str]]:
                 "error": NOTHING if error is None else f"{1e3 * error:.1f}",
                 "with": f"{row['with an energy']} of {row['series']}",
                 "covered": shown(row["covered"]),
+                "corners": NOTHING if row["corners"] is None else f"{row['corners']:.1f}",
             }
     return found
