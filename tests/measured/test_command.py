@@ -260,3 +260,14 @@ def test_a_file_is_looked_for_where_the_user_said_and_nowhere_else(tmp_path, cap
     captured = capsys.readouterr()
     assert captured.out == "[]\n" and "data_path" not in captured.err
     assert captured.err == "refused: data/example_device.csv is not there\nrefused: other.csv is not there\n"
+
+
+def test_the_readme_shows_what_the_command_prints(tmp_path, capsys, monkeypatch):
+    """Planted bug: README's example of an earlier detector."""
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- detect example -->")[1].split("```")[1]
+    command, *rows = shown.removeprefix("text\n").splitlines()
+    arguments = command.split("nblib ")[1].split()
+    monkeypatch.chdir(ROOT)
+    assert main([*arguments, "--no-figures", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert [row for row in rows if row not in (*printed, "...")] == []
