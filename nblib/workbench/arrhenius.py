@@ -14,6 +14,7 @@ from scipy.stats import t as student
 
 from nblib.workbench.constants import BOLTZMANN
 from nblib.workbench.result import SIDES, Fit
+from nblib.workbench.stored_fits import StoredFit
 
 POWERS = (0.0, 1.5, 2.0)  # of T, for which the energy is given in any case
 LEAST = 3  # temperatures
@@ -131,7 +132,7 @@ class Arrhenius:
 
 
 def arrhenius(
-    fits: Sequence[Fit],
+    fits: Sequence[Fit | StoredFit],
     temperatures: ArrayLike,
     t_power: float = 2.0,
     gamma_n: float | None = None,
@@ -140,7 +141,7 @@ def arrhenius(
 
     Parameters
     ----------
-    fits : of one device, one a spectrum
+    fits : of one device, one a spectrum; a StoredFit is what `nblib fit` wrote of one
     temperatures : K, one a spectrum, at least three different ones
     t_power : m of T^m in the prefactor: 2 for a band in three dimensions, 1.5 in two, 0 for a two-level system
     gamma_n : cm^-2 s^-1 K^-2, for the cross-section; goes with t_power=2
@@ -169,7 +170,7 @@ def arrhenius(
     if gamma_n is not None and (t_power != 2 or not gamma_n > 0):
         raise ValueError(f"gamma_n={gamma_n} must be positive, in cm^-2 s^-1 K^-2, and goes with t_power=2")
     described = tuple(fit.described for fit in fits)
-    spans = [(fit.freqs[0], fit.freqs[-1]) for fit in fits]
+    spans = [fit.span for fit in fits]
     sides, loose = [], []
     for side in ("kept", "all_bins"):
         points = []
