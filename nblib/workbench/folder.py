@@ -37,6 +37,11 @@ class Member:
     source: str | None = None
     fitted: Fitted | None = None
 
+    @property
+    def spectrum(self) -> Path:
+        """The file of the spectrum, whole path, there or not."""
+        return (self.path if self.fitted else self.path.parent / self.document["path"]).resolve()
+
 
 def results_of(options) -> Path:
     """Where the results of a command on a folder go: --out, else nblib-results in the folder, or it itself if it is."""
@@ -129,9 +134,9 @@ def members_of(
         except (ValueError, OSError) as error:
             left_out[path.name] = as_options(str(error)).removeprefix(f"{path.name}: ")
             print(f"left out: {path.name}: {left_out[path.name]}", file=sys.stderr)
-    by_data: dict[tuple[str, str], Path] = {}
+    seen: dict[tuple[Path, str], Path] = {}
     for member in members:
-        other = by_data.setdefault((member.document["file"], member.document["sha256"]), member.path)
+        other = seen.setdefault((member.spectrum, member.document["file"]), member.path)
         if other != member.path:
             raise ValueError(f"{other.name} and {member.path.name} are fits of one spectrum; keep one of them")
     return members, left_out

@@ -55,8 +55,9 @@ def report_command(arguments: list[str]) -> int:
 
 
 def _tell(members, left_out, energies, no_energy) -> None:
-    described = sum(member.fit.described for member in members)
-    print(f"{len(members)} spectra fitted, {described} described by the model, {len(left_out)} files left out")
+    described, n_out = sum(member.fit.described for member in members), len(left_out)
+    out = f"{n_out} file{'' if n_out == 1 else 's'} left out"
+    print(f"{len(members)} spectra, {described} described by the model, {out}")
     for trap in energies.kept if energies else ():
         print(f"energy {trap.energy:.4f} eV [{trap.low:.4f}, {trap.high:.4f}], {len(trap.points)} corners")
     if no_energy:
@@ -89,7 +90,7 @@ def _energies(members, options, no_energy) -> tuple[Arrhenius | None, str]:
     """Traps of the members, or why none are looked for."""
     if no_energy:
         return None, no_energy
-    single = {member.document["sha256"] for member in members}
+    single = {member.spectrum for member in members}
     if len(single) < len(members):
         return None, "a file holds several spectra, one temperature each is needed"
     try:

@@ -54,9 +54,9 @@ def arrhenius_command(arguments: list[str]) -> int:
         members, left_out = members_of(paths, temperatures_of(paths, options.temperatures), options)
         left_out = refused | left_out
         for member in members:
-            number = sum(other.document["sha256"] == member.document["sha256"] for other in members)
+            number = sum(other.spectrum == member.spectrum for other in members)
             if number > 1:
-                named = member.document["path"]
+                named = member.spectrum.name
                 raise ValueError(f"{named} holds {number} spectra; name one with --column, or give a file each")
         members.sort(key=lambda member: member.kelvin or 0.0)
         result = energies_of(members, options)
