@@ -30,12 +30,23 @@ TRAP_COLUMNS = (
     *("chi2/dof", "ln(tau_0)", "cross-section [cm^2]", "cross-section low", "cross-section high"),
     *(f"energy at T^{power:g} [eV]" for power in POWERS),
 )
-POINT_COLUMNS = ("bins", "trap", "temperature [K]", "corner [Hz]", "low [Hz]", "high [Hz]", "ln(tau T^m)", "plateau")
+POINT_COLUMNS = (
+    *("bins", "trap", "temperature [K]", "corner [Hz]", "low [Hz]", "high [Hz]", "ln(tau T^m)"),
+    *("plateau", "plateau low", "plateau high"),
+)
 
 
 @dataclass(frozen=True)
 class Point:
-    """A corner of one spectrum; error : standard error of its ln; spectrum : its position in the series."""
+    """A corner of one spectrum.
+
+    Attributes
+    ----------
+    spectrum : its position in the series
+    temperature : K
+    corner, low, high : Hz, with its interval; error : standard error of its ln
+    plateau : of its Lorentzian with its interval, unit^2/Hz
+    """
 
     spectrum: int
     temperature: float
@@ -43,7 +54,7 @@ class Point:
     low: float
     high: float
     error: float
-    plateau: float
+    plateau: tuple[float, float, float]
 
     def log_tau(self, t_power: float) -> float:
         """ln(tau T^m), tau in s and T in K."""
@@ -121,7 +132,7 @@ class Arrhenius:
             for number, points in [*enumerate((trap.points for trap in traps), start=1), (0, loose)]:
                 for point in points:
                     place = (point.temperature, point.corner, point.low, point.high)
-                    rows.append((side, number, *place, point.log_tau(self.t_power), point.plateau))
+                    rows.append((side, number, *place, point.log_tau(self.t_power), *point.plateau))
         return pd.DataFrame(rows, columns=list(POINT_COLUMNS))
 
     def plot(self, axes=None):
@@ -198,7 +209,8 @@ def _points(description, place, temperature, comparing) -> list[Point]:
     for term in description.corners:
         error = UNKNOWN_ERROR if comparing and not np.isfinite(term.error) else term.error
         if np.isfinite(error) and error > 0 and not term.note.startswith("limit"):
-            plateau = description.plateau(term).value
+            beside = description.plateau(term)
+            plateau = (beside.value, beside.low, beside.high)
             found.append(Point(place, temperature, term.value, term.low, term.high, error, plateau))
     return found
 
