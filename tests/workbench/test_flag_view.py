@@ -15,10 +15,11 @@ FREQS = np.arange(1.0, 501.0)
 
 @pytest.fixture(scope="module")
 def spectrum():
-    """A trap at 20 Hz, whose shoulder is lifted three times over a decade; flagged by hand."""
+    """A trap at 20 Hz, its shoulder lifted over a decade and flagged by hand; a line that was put aside."""
     rng = np.random.default_rng(1)
     psd = (1e-12 / FREQS + 1e-12 / (1 + (FREQS / 20) ** 2) + 1e-16) * rng.gamma(60, 1 / 60, len(FREQS))
     psd[(FREQS > 40) & (FREQS < 400)] *= 3
+    psd[FREQS == 450] *= 100
     edited = EditedDetection(Measurement("dev.csv", "1", FREQS, psd, "A^2/Hz", 60.0))
     edited.remove(1, 500)
     edited.add(41, 399)
@@ -40,10 +41,13 @@ def test_both_fits_are_shown_and_a_flag_that_is_toggled_fits_nothing_anew(spectr
     name, one, other = shown["text/plain"].splitlines()
     assert name == "41..399 Hz, by hand" and one.startswith(f"with this flag: {corner.value:.4g} Hz [")
     assert base64.b64decode(shown["image/png"]).startswith(b"\x89PNG") and other.startswith("without it: ")
-    spectrum.add(450, 450)
-    spectrum.remove(450, 450)
+    spectrum.add(20, 20)
+    spectrum.remove(20, 20)
     assert view(spectrum, flag)["text/plain"] == shown["text/plain"] and len(counted) == 2
     assert view(spectrum, None) is None
+    (line,) = (one for one in spectrum.left_out if one.fmin <= 450 <= one.fmax)
+    with_flag, without = view.fits(spectrum, line)
+    assert not with_flag.keep[449] and without.keep[449] and not with_flag.keep[40:399].any()
 
 
 def test_what_cannot_be_fitted_is_said(spectrum):

@@ -138,7 +138,7 @@ def test_a_folder_of_temperatures_gives_an_energy_and_its_figure(folder, capsys)
 
 
 def test_fits_give_the_energies_of_their_spectra(folder, capsys):
-    """Planted bugs: intervals read from the CSV's eight digits; an open end read as 0; the header's T lost."""
+    """Planted bugs: intervals read from the CSV's eight digits; the temperature of the header lost."""
     assert main(["arrhenius", str(folder), "--json", *FAST]) == 0
     own = json.loads(capsys.readouterr().out)
     fits = folder / RESULTS
@@ -209,6 +209,17 @@ def stored_fit(tmp_path_factory):
     assert _fit_without_figures(folder) == 0
     path = folder / RESULTS / "dev.fit.json"
     return path, path.read_text()
+
+
+def test_an_end_that_the_data_do_not_set_stays_open(stored_fit):
+    """JSON has no infinity. Planted bug: an open end read as 0, so that the corner had an interval."""
+    path, text = stored_fit
+    document = json.loads(text)
+    row = next(term for term in document["kept"]["terms"] if term["name"] == "corner 1")
+    row["high"] = row["error"] = None
+    path.write_text(json.dumps(document))
+    (corner,) = read_fit(path).corners
+    assert corner.high == np.inf and np.isnan(corner.error) and corner.low == row["low"]
 
 
 def test_two_temperatures_give_no_energy(tmp_path, capsys):
