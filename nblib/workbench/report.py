@@ -143,9 +143,10 @@ def report(
 
 
 def _row(member: Member) -> Row:
-    found = member.fitted
+    found, document = member.fitted, member.document
     if found is None or found.detection is None:
-        return Row(member.document["file"], flags=tuple(member.document["flags"]))
+        step = (document["fmax"] - document["fmin"]) / max(document["bins"] - 1, 1)  # the mean width of a bin
+        return Row(document["file"], flags=tuple(document["flags"]), step=step)
     return row_of(found.measured.label, "", (), found.measured, found.detection)
 
 

@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import json
 import re
 
 import numpy as np
 import pytest
 
 from nblib.__main__ import main
+from nblib.measured.flags import Flag
 from nblib.measured.products import RESULTS, is_result
 from nblib.workbench import products
 from nblib.workbench.constants import BOLTZMANN
@@ -49,17 +51,22 @@ def test_the_page_stands_alone_and_says_what_was_refused(tmp_path, capsys):
 
 
 def test_a_page_of_fits_shows_their_figures(tmp_path, capsys):
-    """Planted bugs: fits refused as results; the folder of the results as the title; an empty picture."""
+    """Planted bugs: fits refused as results; the folder of the results as title; flags a bin apart as two lines."""
     folder = _folder(tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(products, "_figures", lambda paths, _: paths[0].write_bytes(PICTURE))
         assert main(["fit", str(folder), *FAST]) == 0
+    for kelvin, centre in ((280, 50), (300, 51), (320, 50)):
+        path = folder / RESULTS / f"run_{kelvin}K.fit.json"
+        flag = Flag(centre - 1.0, centre + 1.0, centre, 9.0, cause="50 Hz mains").as_row()
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"flags": [flag]}))
     (folder / RESULTS / "run_320K.fit.png").unlink()
     (folder / RESULTS / "broken_330K.fit.json").write_text("{}")
     assert main(["report", str(folder / RESULTS)]) == 2
     assert "3 spectra, 3 described by the model, 1 file left out" in capsys.readouterr().out
     text = (folder / RESULTS / "report.html").read_text(encoding="utf-8")
     assert text.count(base64.b64encode(PICTURE).decode()) == 2 and text.count("No figure lies beside this fit") == 1
+    assert "3 of 3" in text and "50 Hz mains" in text
     assert "Read from run_300K.fit.json" in text and "broken_330K.fit.json" in text
     assert re.search(r"<td>kept</td><td>1</td><td>(\d\.\d+)", text) and f"<title>{folder.name}: flags" in text
 
