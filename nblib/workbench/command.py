@@ -10,9 +10,10 @@ from nblib.measured.inputs import files_of
 from nblib.measured.outputs import check_targets, jobs_of, made_for_results, spectrum_names
 from nblib.workbench import products
 from nblib.workbench.one_temperature import ConditionalEnergy, conditional_energies
-from nblib.workbench.options import add_options, checked, detector_of, fitted, settings, without_tables
+from nblib.workbench.options import add_options, checked, detector_of, fitted, settings, told_as_options, without_tables
 
 
+@told_as_options()
 def fit_command(arguments: list[str]) -> int:
     """Fit spectra, print and write what was found.
 

@@ -3,7 +3,8 @@
 import argparse
 import dataclasses
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gm", type=float, metavar="S", help="siemens: S_I / gm^2 is fitted, referred to the gate")
     parser.add_argument("--column", metavar="NAME", help="which spectrum, as of nblib detect")
     parser.add_argument("--unit", help="unit of the frequencies, of the level, or both, as of nblib detect")
+
+
+@contextmanager
+def told_as_options() -> Iterator[None]:
+    """What is refused inside, in the words of a command line: out=DIR becomes --out DIR."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(as_options(str(error))) from error
 
 
 def detector_of(options) -> NoiseDetector:

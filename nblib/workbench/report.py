@@ -17,7 +17,7 @@ from nblib.project.paths import write_whole
 from nblib.workbench import products
 from nblib.workbench.arrhenius import LEAST, Arrhenius
 from nblib.workbench.folder import REPORT, Member, files_of, is_report, members_of, results_of, shared_settings
-from nblib.workbench.options import checked
+from nblib.workbench.options import checked, told_as_options
 from nblib.workbench.series import MEANING, add_folder_options, energies_figure, energies_of
 from nblib.workbench.temperatures import temperatures_of
 
@@ -26,6 +26,7 @@ TEMPLATE = Path(__file__).parent / "report.html.j2"
 DOTS = 110  # an inch, of a spectrum's figure
 
 
+@told_as_options()
 def report_command(arguments: list[str]) -> int:
     """Flag and fit every spectrum of a folder, link corners where temperatures are known, write one page.
 

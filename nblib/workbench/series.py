@@ -20,7 +20,7 @@ from nblib.workbench.folder import (
     results_of,
     shared_settings,
 )
-from nblib.workbench.options import add_options, checked
+from nblib.workbench.options import add_options, checked, told_as_options
 from nblib.workbench.result import SIDES
 from nblib.workbench.temperatures import temperatures_of
 
@@ -32,6 +32,7 @@ MEANING = (
 )
 
 
+@told_as_options()
 def arrhenius_command(arguments: list[str]) -> int:
     """Fit every spectrum of a folder, link its corners over temperature, print and write the energies.
 

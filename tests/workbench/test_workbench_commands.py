@@ -135,6 +135,9 @@ def test_a_folder_of_temperatures_gives_an_energy_and_its_figure(folder, capsys)
     assert [one["temperature"] for one in document["spectra"]] == [90.0, 100.0, 110.0, 120.0]
     results = [folder / RESULTS / name for name in series.PRODUCTS]
     assert all(is_energies(path) and is_result(path) for path in results)
+    results[1].write_text("mine\n")
+    assert main(["arrhenius", str(folder), *FAST]) == 2
+    assert "did not write; move it, or name another folder with --out DIR" in capsys.readouterr().err
 
 
 def test_fits_give_the_energies_of_their_spectra(folder, capsys):
