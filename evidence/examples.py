@@ -4,11 +4,21 @@ from pathlib import Path
 
 import numpy as np
 
+from nblib import analyse
+from nblib.project.paths import ROOT
 from nblib.simulation.noise import NOISY_RATIO
-from nblib.simulation.physics import PUBLISHED_FREQS, published_psd
+from nblib.simulation.physics import (
+    CROSS_SECTION_BETA,
+    PUBLISHED_FREQS,
+    THERMAL_VELOCITY,
+    TRAP_DENSITY,
+    published_psd,
+)
+from nblib.workbench.one_temperature import ConditionalEnergy, conditional_energies
 
 SEED = 20
 ENERGIES = (9.0, 21.0)  # meV, of the two traps
+TEMPERATURE = 300.0  # K, of the study
 N_AVERAGES = 64
 MAINS = 49.98  # Hz, a grid a little below its nominal frequency
 MAINS_RATIOS = {1: 40.0, 3: 12.0, 5: 6.0, 7: 3.0, 9: 2.5}  # harmonic: power over background in the line's bin
@@ -61,6 +71,13 @@ def write_example(folder: Path) -> tuple[Path, Path]:
     lines = "".join(f'{low:g},{high:g},"{cause}"\n' for low, high, cause in truth)
     answer.write_text("fmin,fmax,cause\n" + lines, encoding="utf-8", newline="\n")
     return spectrum, answer
+
+
+def upper_energy() -> ConditionalEnergy:
+    """The upper energy, eV, as the bins that are kept of the tracked file give it with the study's own prefactor."""
+    ((_, detection),) = analyse(ROOT / "data" / "example_device.csv")
+    prefactor = CROSS_SECTION_BETA * TRAP_DENSITY * THERMAL_VELOCITY
+    return conditional_energies(detection.fit(), TEMPERATURE, [prefactor])[-1]
 
 
 def _line(freqs: np.ndarray, centre: float, ratio: float) -> np.ndarray:

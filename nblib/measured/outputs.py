@@ -1,11 +1,12 @@
 """What results are named after, where they may go, and that they replace nothing but results of this program."""
 
+import contextlib
 import json
 import os
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nblib.project.paths import PARTIAL
 TEXTS = (".csv", ".tsv", ".txt", ".dat", ".data", ".asc", ".ascii", ".prn", ".tab", ".xy", ".lvm", ".out", ".log")
 STALE = 3600.0  # s; what was being written so long ago never will be
 JOINT = "all"  # name of what is made of all files of a command
+OWNED = ("flags.json", "fit.json")  # NAME. before each; they say which file NAME stands for
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,19 @@ def owner_of(folder: Path | None, name: str) -> Path | None:
     """The file whose results lie in a folder under a name; None where none do."""
     if folder is None:
         return None
-    try:
-        document = json.loads((folder / f"{name}.flags.json").read_text(encoding="utf-8"))
-        return (folder / document["path"]).resolve()
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    for ending in OWNED:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            document = json.loads((folder / f"{name}.{ending}").read_text(encoding="utf-8"))
+            return (folder / document["path"]).resolve()
+    return None
+
+
+def spectrum_names(job: Job, parts: Sequence[str]) -> list[str]:
+    """NAME of the results of each spectrum of a file, in the job's folder; parts : Measurement.file_part of each."""
+    if len(parts) < 2:
+        return [job.name] * len(parts)
+    taken, path = set(job.reserved), job.origin or job.path
+    return [free_name(f"{job.name}.{part}", taken, job.folder, path) for part in parts]
 
 
 def _stem(name):
@@ -147,6 +157,25 @@ def prepare(folder: Path) -> None:
                 partial.unlink(missing_ok=True)
     except OSError as error:
         raise ValueError(f"cannot write to {folder} ({error.strerror}); name another folder with out=DIR") from error
+
+
+@contextlib.contextmanager
+def made_for_results(folders: Iterable[Path]) -> Iterator[None]:
+    """Make the folders of results before the work; those made here that stay empty are gone after it.
+
+    Raises
+    ------
+    ValueError as of `prepare`
+    """
+    made = [folder for folder in dict.fromkeys(folders) if not folder.exists()]
+    try:
+        for folder in dict.fromkeys(folders):
+            prepare(folder)
+        yield
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def check_targets(

@@ -9,7 +9,7 @@ from nblib.measured.drawing import draw
 from nblib.measured.examine import Outcome
 from nblib.measured.files.formats import PLAIN, Marks
 from nblib.measured.joint import MOST_CURVES, Row, joint_csv, recurrent_rows, row_of
-from nblib.measured.outputs import Job, check_targets, free_name, prepare
+from nblib.measured.outputs import Job, check_targets, prepare, spectrum_names
 from nblib.measured.page import page
 from nblib.measured.products import (
     EDITS,
@@ -138,10 +138,7 @@ def documented(job: Job, outcome: Outcome, order: Order, number: int = 0) -> tup
 
 def result_names(job: Job, outcome: Outcome) -> list[str]:
     """NAME of the results of each spectrum of a file, in the job's folder."""
-    if len(outcome.found) < 2:
-        return [job.name] * len(outcome.found)
-    taken, path = set(job.reserved), job.origin or job.path
-    return [free_name(f"{job.name}.{one.file_part}", taken, job.folder, path) for one, _ in outcome.found]
+    return spectrum_names(job, [measured.file_part for measured, _ in outcome.found])
 
 
 def _check(job, names, order):

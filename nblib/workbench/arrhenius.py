@@ -14,6 +14,7 @@ from scipy.stats import t as student
 
 from nblib.workbench.constants import BOLTZMANN
 from nblib.workbench.result import SIDES, Fit
+from nblib.workbench.stored_fits import StoredFit
 
 POWERS = (0.0, 1.5, 2.0)  # of T, for which the energy is given in any case
 LEAST = 3  # temperatures
@@ -29,12 +30,23 @@ TRAP_COLUMNS = (
     *("chi2/dof", "ln(tau_0)", "cross-section [cm^2]", "cross-section low", "cross-section high"),
     *(f"energy at T^{power:g} [eV]" for power in POWERS),
 )
-POINT_COLUMNS = ("bins", "trap", "temperature [K]", "corner [Hz]", "low [Hz]", "high [Hz]", "ln(tau T^m)", "plateau")
+POINT_COLUMNS = (
+    *("bins", "trap", "temperature [K]", "corner [Hz]", "low [Hz]", "high [Hz]", "ln(tau T^m)"),
+    *("plateau", "plateau low", "plateau high"),
+)
 
 
 @dataclass(frozen=True)
 class Point:
-    """A corner of one spectrum; error : standard error of its ln; spectrum : its position in the series."""
+    """A corner of one spectrum.
+
+    Attributes
+    ----------
+    spectrum : its position in the series
+    temperature : K
+    corner, low, high : Hz, with its interval; error : standard error of its ln
+    plateau : of its Lorentzian with its interval, unit^2/Hz
+    """
 
     spectrum: int
     temperature: float
@@ -42,7 +54,7 @@ class Point:
     low: float
     high: float
     error: float
-    plateau: float
+    plateau: tuple[float, float, float]
 
     def log_tau(self, t_power: float) -> float:
         """ln(tau T^m), tau in s and T in K."""
@@ -120,7 +132,7 @@ class Arrhenius:
             for number, points in [*enumerate((trap.points for trap in traps), start=1), (0, loose)]:
                 for point in points:
                     place = (point.temperature, point.corner, point.low, point.high)
-                    rows.append((side, number, *place, point.log_tau(self.t_power), point.plateau))
+                    rows.append((side, number, *place, point.log_tau(self.t_power), *point.plateau))
         return pd.DataFrame(rows, columns=list(POINT_COLUMNS))
 
     def plot(self, axes=None):
@@ -131,7 +143,7 @@ class Arrhenius:
 
 
 def arrhenius(
-    fits: Sequence[Fit],
+    fits: Sequence[Fit | StoredFit],
     temperatures: ArrayLike,
     t_power: float = 2.0,
     gamma_n: float | None = None,
@@ -140,7 +152,7 @@ def arrhenius(
 
     Parameters
     ----------
-    fits : of one device, one a spectrum
+    fits : of one device, one a spectrum; a StoredFit is what `nblib fit` wrote of one
     temperatures : K, one a spectrum, at least three different ones
     t_power : m of T^m in the prefactor: 2 for a band in three dimensions, 1.5 in two, 0 for a two-level system
     gamma_n : cm^-2 s^-1 K^-2, for the cross-section; goes with t_power=2
@@ -169,7 +181,7 @@ def arrhenius(
     if gamma_n is not None and (t_power != 2 or not gamma_n > 0):
         raise ValueError(f"gamma_n={gamma_n} must be positive, in cm^-2 s^-1 K^-2, and goes with t_power=2")
     described = tuple(fit.described for fit in fits)
-    spans = [(fit.freqs[0], fit.freqs[-1]) for fit in fits]
+    spans = [fit.span for fit in fits]
     sides, loose = [], []
     for side in ("kept", "all_bins"):
         points = []
@@ -197,7 +209,8 @@ def _points(description, place, temperature, comparing) -> list[Point]:
     for term in description.corners:
         error = UNKNOWN_ERROR if comparing and not np.isfinite(term.error) else term.error
         if np.isfinite(error) and error > 0 and not term.note.startswith("limit"):
-            plateau = description.plateau(term).value
+            beside = description.plateau(term)
+            plateau = (beside.value, beside.low, beside.high)
             found.append(Point(place, temperature, term.value, term.low, term.high, error, plateau))
     return found
 

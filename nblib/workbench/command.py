@@ -4,15 +4,16 @@ import argparse
 import dataclasses
 import json
 import sys
-from pathlib import Path
 
 from nblib.measured.advice import as_options
-from nblib.measured.outputs import check_targets, free_name, output_names, prepare
+from nblib.measured.inputs import files_of
+from nblib.measured.outputs import check_targets, jobs_of, made_for_results, spectrum_names
 from nblib.workbench import products
 from nblib.workbench.one_temperature import ConditionalEnergy, conditional_energies
-from nblib.workbench.options import add_options, checked, detector_of, fitted, settings
+from nblib.workbench.options import add_options, checked, detector_of, fitted, settings, told_as_options, without_tables
 
 
+@told_as_options()
 def fit_command(arguments: list[str]) -> int:
     """Fit spectra, print and write what was found.
 
@@ -23,17 +24,20 @@ def fit_command(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     checked(options)
     _check_prefactor(options)
-    if not options.json:
-        prepare(options.out)
-    detector, names = detector_of(options), output_names(options.files)
-    taken, refused, documents = {name.casefold() for name in names}, 0, []
-    for path, name in zip(options.files, names, strict=True):
-        try:
-            documents += _one_file(path, name, taken, detector, options)
-        except (ValueError, OSError) as error:
-            text = as_options(str(error))
-            print(f"refused: {text if path.name in text else f'{path.name}: {text}'}", file=sys.stderr)
-            refused += 1
+    paths, left_out = files_of(options.files)
+    if left_out and not options.json:
+        print(left_out, file=sys.stderr)
+    jobs = jobs_of(without_tables(paths, options), options.out)
+    folders = [] if options.json else [job.folder for job in jobs if job.path.is_file()]
+    detector, refused, documents = detector_of(options), 0, []
+    with made_for_results(folders):
+        for job in jobs:
+            try:
+                documents += _one_file(job, detector, options)
+            except (ValueError, OSError) as error:
+                text, name = as_options(str(error)), job.path.name
+                print(f"refused: {text if name in text else f'{name}: {text}'}", file=sys.stderr)
+                refused += 1
     if options.json:
         print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1, allow_nan=False))
     return 2 if refused else 0
@@ -44,9 +48,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="nblib fit",
         description="Corner frequencies of spectra: S = A f^-gamma + Lorentzians + white, from all bins and from those "
         "that are not flagged, side by side, with intervals. Writes NAME.fit.csv, .fit.json, .fit.png, .fit.pdf and "
-        "NAME.model.csv. Nothing is sent anywhere and the files read are never changed.",
+        "NAME.model.csv into nblib-results beside the files. Nothing is sent anywhere and the files read are never "
+        "changed.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="files, folders, patterns such as '*.csv'")
     parser.add_argument(
         "--prefactor", metavar="P", help="1/s, assumed: energies at one temperature; one, or one a corner (P1,P2)"
     )
@@ -74,31 +79,38 @@ def _energies(one, options) -> list[ConditionalEnergy]:
     return list(conditional_energies(one.fit, options.temperature, options.prefactor))
 
 
-def _one_file(path, name, taken, detector, options) -> list[dict]:
+def _one_file(job, detector, options) -> list[dict]:
     """Fit, print and write every spectrum of a file; the results as JSON."""
-    found = fitted(path, options, detector)
-    names = [name] if len(found) == 1 else [free_name(f"{name}.{one.measured.file_part}", taken) for one in found]
+    found = fitted(job.path, options, detector)
+    names = spectrum_names(job, [one.measured.file_part for one in found])
     if not options.json:
-        targets = [target for own in names for target in products.product_paths(options.out, own)]
-        read = [*options.files, *([options.floor] if options.floor else [])]
+        targets = [target for name in names for target in products.product_paths(job.folder, name)]
+        read = [job.path, *([options.floor] if options.floor else [])]
         check_targets(targets, read, products.is_product, products.MAKER)
-    for own, one in zip(names, found, strict=True):
-        if options.json:
-            continue
-        print(one.measured.describe(), *(f"  note: {text}" for text in one.notes), sep="\n")
-        share = one.fit.keep.sum() / max(int((one.fit.psd > 0).sum()), 1)
-        print(f"  {share:.1%} of the bins kept, {len(one.flags)} ranges dropped")
-        print(products.table(one.fit), products.verdict(one.fit), sep="\n")
-        for energy in _energies(one, options):
-            value, low, high = (1e3 * number for number in (energy.energy, energy.low, energy.high))
-            print(
-                f"  {energy.corner:.4g} Hz: {value:.2f} meV [{low:.2f}, {high:.2f}], "
-                f"prefactor {energy.prefactor:.4g} / s, {energy.note}"
-            )
-        written = products.write_products(options.out, own, path, one, settings(options))
-        print(f"wrote {', '.join(map(str, written))}\n")
-    return [
-        products.as_json(path, one, settings(options))
-        | {"conditional_energies": [dataclasses.asdict(energy) for energy in _energies(one, options)]}
-        for one in found
-    ]
+    documents = []
+    for name, one in zip(names, found, strict=True):
+        energies = _energies(one, options)
+        document = products.as_json(job.path, one, settings(options), None if options.json else job.folder)
+        document["temperature"] = options.temperature or document["temperature"]
+        documents.append(document | {"conditional_energies": [dataclasses.asdict(energy) for energy in energies]})
+        if not options.json:
+            print(*_lines(one, energies), sep="\n")
+            written = products.write_products(job.folder, name, one, documents[-1])
+            endings = [path.name.removeprefix(name) for path in written]
+            print(f"wrote {job.folder / name}{', '.join(endings)}\n")
+    return documents
+
+
+def _lines(one, energies) -> list[str]:
+    """What is printed of a spectrum."""
+    share = one.fit.keep.sum() / max(int((one.fit.psd > 0).sum()), 1)
+    found = [one.measured.describe(), *(f"  note: {text}" for text in one.notes)]
+    found.append(f"  {share:.1%} of the bins kept, {len(one.flags)} ranges dropped")
+    found += [products.table(one.fit), products.verdict(one.fit)]
+    for energy in energies:
+        value, low, high = (1e3 * number for number in (energy.energy, energy.low, energy.high))
+        found.append(
+            f"  {energy.corner:.4g} Hz: {value:.2f} meV [{low:.2f}, {high:.2f}], "
+            f"prefactor {energy.prefactor:.4g} / s, {energy.note}"
+        )
+    return found

@@ -94,23 +94,29 @@ def plot_arrhenius(found, axes=None):
     for trap in found.all_bins[:1]:
         _trap_line(left, found, trap, ACCENT, ":", f"all bins: {_energy(trap)}")
     if found.loose[0]:
-        _points(left, found, found.loose[0], GREY, "o", "kept, linked to no trap")
+        _points(left, found, found.loose[0], GREY, "o", "bins kept, linked to no trap")
     for number, trap in enumerate(found.kept):
         colour = COLOURS[(0, 2, 5, 7)[number % 4]]
         _points(left, found, trap.points, colour, "o", None)
-        _trap_line(left, found, trap, colour, "-", f"kept: {_energy(trap)}")
-        temperatures = [point.temperature for point in trap.points]
-        right.plot(temperatures, [point.plateau for point in trap.points], "o-", ms=4, lw=1, color=colour)
+        _trap_line(left, found, trap, colour, "-", f"bins kept: {_energy(trap)}")
+        _plateaus(right, trap, colour)
     power = "" if found.t_power == 0 else " T" if found.t_power == 1 else f" T$^{{{found.t_power:g}}}$"
     units = "s" if found.t_power == 0 else f"s K$^{{{found.t_power:g}}}$"
     left.set(xlabel="1 / kT [1/eV]", ylabel=f"ln($\\tau${power} / {units})")
-    left.legend(frameon=False, fontsize=8)
+    left.legend(frameon=False, fontsize=8, title=f"energy with its {found.level:.0%} interval", title_fontsize=8)
     top = left.secondary_xaxis("top", functions=(_inverse, _inverse))
     top.set_xlabel("T [K]")
     ticks = _spread(sorted(set(found.temperatures)), left.get_xlim())
     top.set_xticks(ticks, [f"{tick:.4g}" for tick in ticks])
     right.set(yscale="log", xlabel="T [K]", ylabel=f"Plateau [{readable_unit(found.unit)}]")
     return axes
+
+
+def _plateaus(ax, trap, colour):
+    """Plateaus of a trap's corners with their intervals."""
+    value, low, high = np.array([point.plateau for point in trap.points]).T
+    ends = [value - low, np.where(np.isfinite(high), high - value, 0.0)]
+    ax.errorbar([point.temperature for point in trap.points], value, ends, fmt="o-", ms=4, lw=1, color=colour)
 
 
 def _spread(temperatures, limits) -> list[float]:

@@ -3,10 +3,12 @@
 import argparse
 import dataclasses
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
 
 from nblib.measured.advice import as_options
@@ -15,12 +17,15 @@ from nblib.measured.files.readers import IsSeries, load_series, load_spectra
 from nblib.measured.flags import Flag
 from nblib.measured.measurement import Measurement, from_series, from_spectra
 from nblib.measured.result import Detection
-from nblib.workbench.dropped import kept_bins
 from nblib.workbench.fit import GAMMA, fit_spectrum
+from nblib.workbench.given_flags import dropped
 from nblib.workbench.result import Fit
 
-GROWING = 3.0  # last step of an axis over its first: bins were averaged in ln f
-EDGE = 1e-9  # relative: a table of flags is written with ten digits
+FITTING = (  # options that a fit depends on
+    *("drop", "false_alarm", "network", "segments", "window", "overlap", "lorentzians", "gamma", "span"),
+    *("floor", "current", "gm", "column", "unit"),
+)
+TYPED = {"span": "range"}  # otherwise than the value is called
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,8 +34,8 @@ class Fitted:
 
     Attributes
     ----------
-    flags : by frequency, of --drop auto or its file
-    detection : of --drop auto, else None
+    flags : by frequency, of --drop auto or its table
+    detection : whose flags they are, else None
     """
 
     measured: Measurement
@@ -43,14 +48,15 @@ class Fitted:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that every command of this room takes."""
     parser.add_argument(
-        "--out", type=Path, default=Path(), metavar="DIR", help="where results go; default: this folder"
+        "--out", type=Path, metavar="DIR", help="where results go; default: nblib-results beside what is read"
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON and write nothing")
     parser.add_argument(
         "--drop",
         default="auto",
         metavar="WHAT",
-        help="auto (what nblib detect flags), none, or a table of flags (.csv)",
+        help="auto (what nblib detect flags), none, or a table of flags (.csv): one that nblib detect wrote is "
+        "treated as auto is, one of your own (columns fmin, fmax) is taken exactly",
     )
     parser.add_argument("--false-alarm", type=float, default=0.01, metavar="P", help="of the flags, up to 0.5 (0.01)")
     parser.add_argument(
@@ -71,6 +77,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gm", type=float, metavar="S", help="siemens: S_I / gm^2 is fitted, referred to the gate")
     parser.add_argument("--column", metavar="NAME", help="which spectrum, as of nblib detect")
     parser.add_argument("--unit", help="unit of the frequencies, of the level, or both, as of nblib detect")
+
+
+@contextmanager
+def told_as_options() -> Iterator[None]:
+    """What is refused inside, in the words of a command line: out=DIR becomes --out DIR."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(as_options(str(error))) from error
 
 
 def detector_of(options) -> NoiseDetector:
@@ -107,9 +122,27 @@ def _pair(text, option, example):
 
 def settings(options) -> dict:
     """Options as they stand in a record."""
-    names = ("drop", "false_alarm", "network", "segments", "window", "overlap", "lorentzians", "gamma", "span")
-    found = {name: getattr(options, name) for name in (*names, "floor", "current", "gm", "column", "unit")}
-    return found | {"floor": None if options.floor is None else str(options.floor)}
+    found = {name: getattr(options, name) for name in FITTING}
+    found |= {"floor": None if options.floor is None else str(options.floor), "gamma": list(options.gamma)}
+    return found | {"span": None if options.span is None else list(options.span)}
+
+
+def changed(options) -> list[str]:
+    """Options of a fit that differ from what they are by default, as they are typed."""
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    usual = parser.parse_args([])
+    checked(usual)
+    before, now = settings(usual), settings(options)
+    return [f"--{TYPED.get(name, name).replace('_', '-')}" for name in now if now[name] != before[name]]
+
+
+def without_tables(paths: Iterable[Path], options) -> list[Path]:
+    """The files without those that an option names: a floor, flags, temperatures."""
+    named = [options.floor, getattr(options, "temperatures", None)]
+    named += [] if options.drop in ("auto", "none") else [Path(options.drop)]
+    others = {path.resolve() for path in named if path is not None}
+    return [path for path in paths if path.resolve() not in others]
 
 
 def fitted(path: Path, options, detector: NoiseDetector) -> list[Fitted]:
@@ -132,14 +165,14 @@ def _read(path, options) -> list[Measurement]:
 
 def _fitted(measured, options, detector, floor) -> Fitted:
     segments = measured.n_segments if options.segments is None else options.segments
-    keep, flags, notes, detection = _kept(measured, segments, options, detector)
+    left = dropped(measured, segments, options, detector)
     scale, unit = _scaled(options, measured.unit)
     known = None if floor is None else scale * _floor(measured, floor)
     fit = fit_spectrum(
         measured.freqs,
         scale * measured.psd,
         segments,
-        keep,
+        left.keep,
         floor=known,
         lorentzians=options.lorentzians,
         gamma=options.gamma,
@@ -148,51 +181,8 @@ def _fitted(measured, options, detector, floor) -> Fitted:
         overlap=options.overlap,
         unit=unit,
     )
-    notes = [*map(as_options, measured.warnings), *notes, *fit.warnings]
-    return Fitted(measured, tuple(flags), fit, tuple(dict.fromkeys(notes)), detection)
-
-
-def _kept(
-    measured, segments, options, detector
-) -> tuple[Bool[ndarray, " bin"], list[Flag], list[str], Detection | None]:
-    """True where a bin is kept, the flags of the others, what is to be noted of them, and the detection of auto."""
-    freqs = measured.freqs
-    if options.drop == "none":
-        return np.ones(len(freqs), bool), [], ["no bin was dropped (--drop none)"], None
-    if options.drop != "auto":
-        flags = _table_of_flags(Path(options.drop))
-        dropped = np.zeros(len(freqs), bool)
-        for flag in flags:
-            dropped |= (freqs >= flag.fmin * (1 - EDGE)) & (freqs <= flag.fmax * (1 + EDGE))
-        return ~dropped, flags, [], None
-    found = detector.detect(freqs, measured.psd, segments, options.false_alarm, measured.sampling_rate)
-    notes = list(found.warnings)
-    steps = np.diff(freqs)
-    if steps[-1] > GROWING * steps[0] and sum("harmonic" in flag.cause for flag in found.flags) > 1:
-        notes.append(
-            "a comb stands in bins that were averaged in ln f: where its lines fill every bin nothing clean is left, "
-            "and the fit may follow them; give the spectrum at its raw resolution"
-        )
-    kept = kept_bins(found)
-    n_more = int((~kept & ~found.flagged).sum())
-    if n_more:
-        notes.append(f"{n_more} further bins beside flags or at harmonics of a comb that was found were dropped")
-    return kept, found.flags, notes, found
-
-
-def _table_of_flags(path) -> list[Flag]:
-    import pandas as pd
-
-    if not path.is_file():
-        raise ValueError(f"--drop {path} is neither auto nor none nor a file")
-    table = pd.read_csv(path)
-    if not {"fmin", "fmax"} <= set(table.columns):
-        raise ValueError(
-            f"--drop {path} has the columns {', '.join(map(str, table.columns))}; fmin and fmax are needed"
-        )
-    causes = table["cause"].fillna("") if "cause" in table.columns else [""] * len(table)
-    rows = zip(table["fmin"], table["fmax"], causes, strict=True)
-    return [Flag(float(low), float(high), float((low + high) / 2), cause=str(cause)) for low, high, cause in rows]
+    notes = [*map(as_options, measured.warnings), *left.notes, *fit.warnings]
+    return Fitted(measured, left.flags, fit, tuple(dict.fromkeys(notes)), left.detection)
 
 
 def _scaled(options, unit) -> tuple[float, str | None]:

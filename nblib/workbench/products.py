@@ -1,6 +1,5 @@
 """What a fit leaves behind: a printed table, CSV and JSON of its terms, the model at each frequency, the figure."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -8,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from nblib.measured.products import path_from
 from nblib.project.paths import write_whole
 from nblib.workbench.options import Fitted
-from nblib.workbench.result import FIT_COLUMNS, Fit
+from nblib.workbench.result import FIT_COLUMNS, BothSides, Fit
+from nblib.workbench.stored_fits import SCHEMA, sha256
+from nblib.workbench.temperatures import header_of
 
 PRODUCTS = ("fit.csv", "fit.json", "model.csv", "fit.png", "fit.pdf")
-SCHEMA = 1  # of the JSON; it rises when a key changes its name or its meaning
 MAKER = "nblib fit"  # stands in the figures' metadata
 PACKAGES = ("nblib", "numpy", "scipy")
 SMALLEST = 1e-9  # probabilities below are written as such
@@ -24,17 +25,12 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES}
 
 
-def sha256(path: Path) -> str:
-    """Hash of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def table(fit: Fit) -> str:
+def table(fit: BothSides) -> str:
     """The terms of both fits side by side, as aligned text."""
     return terms_frame(fit).to_string(index=False)
 
 
-def terms_frame(fit: Fit):
+def terms_frame(fit: BothSides):
     """A pandas table of the terms of both fits side by side, with intervals, and how far the flags moved them."""
     import pandas as pd
 
@@ -53,7 +49,7 @@ def _text(term) -> str:
     return f"{term.value:.4g} [{term.low:.4g}, {term.high:.4g}]"
 
 
-def verdict(fit: Fit) -> str:
+def verdict(fit: BothSides) -> str:
     """One line: does the model describe the bins kept, and all bins."""
 
     def said(found):
@@ -67,14 +63,25 @@ def verdict(fit: Fit) -> str:
     return text
 
 
-def as_json(path: Path, found: Fitted, options: dict) -> dict:
-    """The result as `nblib fit --json` prints it; plain numbers, null where a number is not finite."""
-    fit = found.fit
+def as_json(path: Path, found: Fitted, options: dict, folder: Path | None = None) -> dict:
+    """The result as `nblib fit --json` prints it; plain numbers, null where a number is not finite.
+
+    Parameters
+    ----------
+    path : the file that was read
+    folder : of the results, from which the file's path is given; None: the path as it is
+    """
+    fit, (low, high) = found.fit, found.fit.span
     return {
         "schema": SCHEMA,
         "file": found.measured.label,
+        "path": str(path) if folder is None else path_from(folder, path),
         "sha256": sha256(path),
+        "summary": found.measured.describe(),
+        "temperature": header_of(path),
         "unit": fit.unit,
+        "fmin": low,
+        "fmax": high,
         "bins": len(fit.freqs),
         "bins_kept": int(fit.keep.sum()),
         "bins_trimmed": int((fit.keep & ~fit.kept.used).sum()),
@@ -142,8 +149,8 @@ def is_own(path: Path, is_table: Callable[[str], bool], keys: Sequence[str], mak
     return maker.encode() in content
 
 
-def write_products(folder: Path, name: str, path: Path, found: Fitted, options: dict) -> list[Path]:
-    """Write the files of `product_paths` into a folder, made if absent; path : the file that was read.
+def write_products(folder: Path, name: str, found: Fitted, content: dict) -> list[Path]:
+    """Write the files of `product_paths` into a folder, made if absent; content : of the JSON, as of `as_json`.
 
     Raises
     ------
@@ -154,7 +161,7 @@ def write_products(folder: Path, name: str, path: Path, found: Fitted, options: 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(terms, found.fit.to_frame().to_csv(index=False, float_format="%.8g"))
-        write_whole(document, json.dumps(as_json(path, found, options), indent=1, allow_nan=False) + "\n")
+        write_whole(document, json.dumps(content, indent=1, allow_nan=False) + "\n")
         write_whole(model, model_frame(found.fit).to_csv(index=False, float_format="%.9g"))
         _figures(figures, found)
     except OSError as error:

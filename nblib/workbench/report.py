@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from nblib.measured.joint import Row, row_of
-from nblib.measured.outputs import check_targets, prepare
+from nblib.measured.outputs import check_targets, made_for_results
 from nblib.measured.page import page
+from nblib.measured.reports import title_of
 from nblib.project.paths import write_whole
 from nblib.workbench import products
 from nblib.workbench.arrhenius import LEAST, Arrhenius
-from nblib.workbench.folder import REPORT, Member, files_of, is_report, members_of
-from nblib.workbench.options import checked, settings
+from nblib.workbench.folder import REPORT, Member, files_of, is_report, members_of, results_of, shared_settings
+from nblib.workbench.options import checked, told_as_options
 from nblib.workbench.series import MEANING, add_folder_options, energies_figure, energies_of
 from nblib.workbench.temperatures import temperatures_of
 
@@ -25,6 +26,7 @@ TEMPLATE = Path(__file__).parent / "report.html.j2"
 DOTS = 110  # an inch, of a spectrum's figure
 
 
+@told_as_options()
 def report_command(arguments: list[str]) -> int:
     """Flag and fit every spectrum of a folder, link corners where temperatures are known, write one page.
 
@@ -34,34 +36,42 @@ def report_command(arguments: list[str]) -> int:
     """
     options = _parser().parse_args(arguments)
     checked(options)
-    paths, target = files_of(options), options.out / PAGE
-    prepare(options.out)
-    check_targets([target], paths, is_report, REPORT)
-    known, no_energy = _temperatures(paths, options)
-    members, left_out = members_of(paths, known, options)
-    members.sort(key=lambda member: (member.kelvin or 0.0, member.path.name))
-    energies, no_energy = _energies(members, options, no_energy)
-    command = shlex.join(["nblib", "report", *arguments])
-    try:
-        write_whole(target, report(members, left_out, energies, no_energy, command, settings(options), paths[0].parent))
-    except OSError as error:
-        raise ValueError(f"cannot write {error.filename or target}: {error.strerror}") from error
-    described = sum(member.found.fit.described for member in members)
-    print(f"{len(members)} spectra fitted, {described} described by the model, {len(left_out)} files left out")
+    paths, refused = files_of(options)
+    target = results_of(options) / PAGE
+    with made_for_results([target.parent]):
+        check_targets([target], paths, is_report, REPORT)
+        known, no_energy = _temperatures(paths, options)
+        members, left_out = members_of(paths, known, options)
+        left_out = refused | left_out
+        members.sort(key=lambda member: (member.kelvin or 0.0, member.path.name))
+        energies, no_energy = _energies(members, options, no_energy)
+        command = shlex.join(["nblib", "report", *arguments])
+        try:
+            write_whole(target, report(members, left_out, energies, no_energy, command, options.folder))
+        except OSError as error:
+            raise ValueError(f"cannot write {error.filename or target}: {error.strerror}") from error
+    _tell(members, left_out, energies, no_energy)
+    print(f"wrote {target}")
+    return 2 if left_out else 0
+
+
+def _tell(members, left_out, energies, no_energy) -> None:
+    described, n_out = sum(member.fit.described for member in members), len(left_out)
+    out = f"{n_out} file{'' if n_out == 1 else 's'} left out"
+    print(f"{len(members)} spectra, {described} described by the model, {out}")
     for trap in energies.kept if energies else ():
         print(f"energy {trap.energy:.4f} eV [{trap.low:.4f}, {trap.high:.4f}], {len(trap.points)} corners")
     if no_energy:
         print(f"no energy: {no_energy}")
-    print(f"wrote {target}")
-    return 2 if left_out else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nblib report",
-        description="One HTML page of a folder, for a lab book: flags, fits with and without them, energies where "
-        f"temperatures are known, what was refused and why, options, versions, hashes. Writes {PAGE}. Nothing is sent "
-        "anywhere and the files read are never changed.",
+        description="One HTML page of a folder of spectra, or of fits that nblib fit wrote, for a lab book: flags, "
+        "fits with and without them, energies where temperatures are known, what was refused and why, options, "
+        f"versions, hashes. Writes {PAGE} into nblib-results in the folder. Nothing is sent anywhere and the files "
+        "read are never changed.",
     )
     add_folder_options(parser)
     return parser
@@ -81,7 +91,7 @@ def _energies(members, options, no_energy) -> tuple[Arrhenius | None, str]:
     """Traps of the members, or why none are looked for."""
     if no_energy:
         return None, no_energy
-    single = {member.path for member in members}
+    single = {member.spectrum for member in members}
     if len(single) < len(members):
         return None, "a file holds several spectra, one temperature each is needed"
     try:
@@ -98,7 +108,6 @@ def report(
     energies: Arrhenius | None,
     no_energy: str,
     command: str,
-    options: dict,
     folder: Path,
 ) -> str:
     """The page as HTML, one file without links to the outside.
@@ -110,13 +119,14 @@ def report(
     """
     from matplotlib.style import context
 
+    options, _ = shared_settings(members)
     rows = [_row(member) for member in members] + [Row(name, problem=text) for name, text in left_out.items()]
     with context("default"):  # whatever the style of a notebook says
         spectra = [_shown(member) for member in members]
         picture = "" if energies is None else _svg(energies_figure(energies))
     return page(
         rows,
-        folder.resolve().name,
+        title_of(folder),
         template=TEMPLATE,
         maker=REPORT,
         spectra=spectra,
@@ -134,33 +144,44 @@ def report(
 
 
 def _row(member: Member) -> Row:
-    found = member.found
-    if found.detection is None:
-        return Row(found.measured.label, flags=tuple(flag.as_row() for flag in found.flags))
+    found, document = member.fitted, member.document
+    if found is None or found.detection is None:
+        step = (document["fmax"] - document["fmin"]) / max(document["bins"] - 1, 1)  # the mean width of a bin
+        return Row(document["file"], flags=tuple(document["flags"]), step=step)
     return row_of(found.measured.label, "", (), found.measured, found.detection)
 
 
 def _shown(member: Member) -> dict:
     """What the page says of one spectrum."""
-    found, fit = member.found, member.found.fit
+    fit, document = member.fit, member.document
     refused = [] if fit.described else ["the model does not describe the bins kept: no corner and no energy from it"]
     limits = [term for term in fit.corners if term.note.startswith("limit")]
     refused += [f"{term.name} ({term.value:.4g} Hz) is a {term.note}" for term in limits]
-    frame, n_trimmed = products.terms_frame(fit), int((fit.keep & ~fit.kept.used).sum())
+    frame = products.terms_frame(fit)
+    counts = tuple(document[name] for name in ("bins_kept", "bins", "bins_trimmed"))
     return {
-        "label": found.measured.label,
-        "read": found.measured.describe(),
+        "label": document["file"],
+        "read": document["summary"],
         "temperature": "" if member.kelvin is None else f"{member.kelvin:g} K ({member.source})",
         "verdict": products.verdict(fit).splitlines()[0],
         "described": fit.described,
         "refused": refused,
         "columns": list(frame.columns),
         "terms": frame.values.tolist(),
-        "notes": found.notes,
-        "kept": f"{int(fit.keep.sum())} of {len(fit.freqs)} bins kept, {n_trimmed} trimmed",
-        "sha256": products.sha256(member.path),
-        "picture": _png(products.fit_figure(found)),
+        "notes": document["warnings"],
+        "kept": "{} of {} bins kept, {} trimmed".format(*counts),
+        "sha256": document["sha256"],
+        "fit": "" if member.fitted else member.path.name,
+        "picture": _picture(member),
     }
+
+
+def _picture(member: Member) -> str:
+    """The figure of a fit, of one that was read the one beside it; "" where there is none."""
+    if member.fitted is not None:
+        return _png(products.fit_figure(member.fitted))
+    beside = member.path.with_suffix(".png")
+    return base64.b64encode(beside.read_bytes()).decode("ascii") if products.is_product(beside) else ""
 
 
 def _traps(energies: Arrhenius | None) -> list[list[str]]:

@@ -17,34 +17,20 @@ def _step(term: Term, other: Term) -> float:
     return float(other.value - term.value if term.unit == "1" else np.log(other.value / term.value))
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """Two descriptions of one spectrum, by frequency.
+class BothSides:
+    """What a fit says of one spectrum, from the bins kept and from all bins, whoever holds its bins.
 
     Attributes
     ----------
-    floor : known part of psd, 0 where none was given
-    keep : bins that were kept and measured
-    n_segments : (bin,) K used
-    correlation : of the power 1, 2, ... bins apart; () where none was seen
-    kept : from the bins kept, what still stood out trimmed
-    all_bins : from every measured bin, for comparison
+    kept, all_bins : the two descriptions
     level : of the intervals
-    unit : of psd, or None
-    warnings : one sentence each
+    unit : of the PSD, or None
     """
 
-    freqs: Float[ndarray, " bin"]
-    psd: Float[ndarray, " bin"]
-    floor: Float[ndarray, " bin"]
-    keep: Bool[ndarray, " bin"]
-    n_segments: Float[ndarray, " bin"]
-    correlation: tuple[float, ...]
     kept: Description
     all_bins: Description
     level: float
     unit: str | None
-    warnings: tuple[str, ...]
 
     @property
     def described(self) -> bool:
@@ -78,6 +64,41 @@ class Fit:
                 numbers = (term.value, term.low, term.high, term.error)
                 rows.append((side, term.name, *numbers, unit, note, self.shift(term) if side == "kept" else np.nan))
         return pd.DataFrame(rows, columns=list(FIT_COLUMNS))
+
+
+@dataclass(frozen=True, eq=False)
+class Fit(BothSides):
+    """Two descriptions of one spectrum, by frequency.
+
+    Attributes
+    ----------
+    floor : known part of psd, 0 where none was given
+    keep : bins that were kept and measured
+    n_segments : (bin,) K used
+    correlation : of the power 1, 2, ... bins apart; () where none was seen
+    kept : from the bins kept, what still stood out trimmed
+    all_bins : from every measured bin, for comparison
+    level : of the intervals
+    unit : of psd, or None
+    warnings : one sentence each
+    """
+
+    freqs: Float[ndarray, " bin"]
+    psd: Float[ndarray, " bin"]
+    floor: Float[ndarray, " bin"]
+    keep: Bool[ndarray, " bin"]
+    n_segments: Float[ndarray, " bin"]
+    correlation: tuple[float, ...]
+    kept: Description
+    all_bins: Description
+    level: float
+    unit: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Lowest and highest frequency, Hz."""
+        return float(self.freqs[0]), float(self.freqs[-1])
 
     def plot(self, axes=None):
         """S with components and dropped bins, f S(f), residuals; axes : three of matplotlib, or a new figure's."""

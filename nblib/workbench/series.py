@@ -6,13 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.measured.outputs import check_targets, prepare
+from nblib.measured.outputs import check_targets, made_for_results
 from nblib.project.paths import write_whole
 from nblib.style import TALL_PAIR
 from nblib.workbench import products
 from nblib.workbench.arrhenius import Arrhenius, arrhenius
-from nblib.workbench.folder import ENERGIES, Member, files_of, is_energies, members_of
-from nblib.workbench.options import add_options, checked, settings
+from nblib.workbench.folder import (
+    ENERGIES,
+    Member,
+    files_of,
+    is_energies,
+    members_of,
+    results_of,
+    shared_settings,
+)
+from nblib.workbench.options import add_options, checked, told_as_options
 from nblib.workbench.result import SIDES
 from nblib.workbench.temperatures import temperatures_of
 
@@ -24,6 +32,7 @@ MEANING = (
 )
 
 
+@told_as_options()
 def arrhenius_command(arguments: list[str]) -> int:
     """Fit every spectrum of a folder, link its corners over temperature, print and write the energies.
 
@@ -37,40 +46,44 @@ def arrhenius_command(arguments: list[str]) -> int:
     """
     options = _parser().parse_args(arguments)
     checked(options)
-    paths = files_of(options)
-    targets = [options.out / name for name in PRODUCTS]
-    if not options.json:
-        prepare(options.out)
-        check_targets(targets, paths, is_energies, ENERGIES)
-    members, left_out = members_of(paths, temperatures_of(paths, options.temperatures), options)
-    for member in members:
-        number = sum(other.path == member.path for other in members)
-        if number > 1:
-            raise ValueError(f"{member.path.name} holds {number} spectra; name one with --column, or give a file each")
-    members.sort(key=lambda member: member.kelvin or 0.0)
-    result = energies_of(members, options)
-    document = as_json(result, members, left_out, settings(options))
-    if options.json:
-        print(json.dumps(document, indent=1, allow_nan=False))
-    else:
-        print(*_lines(result, members), sep="\n")
-        _write(targets, result, document)
-        print(f"wrote {', '.join(map(str, targets))}")
+    paths, refused = files_of(options)
+    folder = results_of(options)
+    targets = [folder / name for name in PRODUCTS]
+    with made_for_results([] if options.json else [folder]):
+        if not options.json:
+            check_targets(targets, paths, is_energies, ENERGIES)
+        members, left_out = members_of(paths, temperatures_of(paths, options.temperatures), options)
+        left_out = refused | left_out
+        for member in members:
+            number = sum(other.spectrum == member.spectrum for other in members)
+            if number > 1:
+                named = member.spectrum.name
+                raise ValueError(f"{named} holds {number} spectra; name one with --column, or give a file each")
+        members.sort(key=lambda member: member.kelvin or 0.0)
+        result = energies_of(members, options)
+        document = as_json(result, members, left_out, options)
+        if options.json:
+            print(json.dumps(document, indent=1, allow_nan=False))
+        else:
+            print(*_lines(result, members), sep="\n")
+            _write(targets, result, document)
+            print(f"wrote {folder}: {', '.join(PRODUCTS)}")
     return 2 if left_out else 0
 
 
 def energies_of(members: list[Member], options) -> Arrhenius:
     """Traps of the members, each of which has a temperature."""
     kelvin = [float(member.kelvin or np.nan) for member in members]
-    return arrhenius([member.found.fit for member in members], kelvin, options.t_power, options.gamma_n)
+    return arrhenius([member.fit for member in members], kelvin, options.t_power, options.gamma_n)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nblib arrhenius",
-        description="Activation energies from spectra of one device at three or more temperatures: flags, fits, "
-        "corners linked over temperature, ln(tau T^m) against 1/kT, with and without the flags. Writes traps.csv, "
-        "corners.csv, arrhenius.json, .png and .pdf. Nothing is sent anywhere and the files read are never changed.",
+        description="Activation energies from spectra of one device at three or more temperatures, or from the fits "
+        "that nblib fit wrote of them: flags, fits, corners linked over temperature, ln(tau T^m) against 1/kT, with "
+        "and without the flags. Writes traps.csv, corners.csv, arrhenius.json, .png and .pdf into nblib-results in "
+        "the folder. Nothing is sent anywhere and the files read are never changed.",
     )
     add_folder_options(parser)
     return parser
@@ -78,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def add_folder_options(parser: argparse.ArgumentParser) -> None:
     """The options of a command on a folder of temperatures."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="of spectra, or of fits (NAME.fit.json)")
     parser.add_argument(
         "--temperatures", type=Path, metavar="T.csv", help="columns file and temperature; default: names and headers"
     )
@@ -95,12 +108,14 @@ def _lines(result: Arrhenius, members) -> list[str]:
     """What is printed: the spectra, then each trap from the bins kept and from all bins."""
     found = []
     for member in members:
-        fit = member.found.fit
+        fit = member.fit
         said = ", ".join(_corner(corner) for corner in fit.corners) or "no corner"
         if not fit.described:
             said = "NOT DESCRIBED by the model, left out of the energies"
-        n_dropped = len(member.found.flags)
+        n_dropped = len(member.document["flags"])
         found.append(f"{member.path.name}: {member.kelvin:g} K ({member.source}), {n_dropped} ranges dropped, {said}")
+    if differ := shared_settings(members)[1]:
+        found.append(f"  note: the spectra were not all fitted with the same {', '.join(differ)}")
     found.append("")
     for side, traps in zip(SIDES, (result.kept, result.all_bins), strict=True):
         warned = "" if side == "kept" else ", for comparison only"
@@ -124,20 +139,21 @@ def _corner(term) -> str:
     return f"{term.value:.4g} Hz{' (limit)' if term.note.startswith('limit') else ''}"
 
 
-def as_json(result: Arrhenius, members: list[Member], left_out: dict[str, str], options: dict) -> dict:
+def as_json(result: Arrhenius, members: list[Member], left_out: dict[str, str], options) -> dict:
     """The result as `nblib arrhenius --json` prints it; plain numbers only, null where one is not finite."""
     spectra = [
         {
-            "file": member.path.name,
-            "sha256": products.sha256(member.path),
+            "file": member.document["file"],
+            "sha256": member.document["sha256"],
+            "fit": None if member.fitted else member.path.name,
             "temperature": member.kelvin,
             "temperature_from": member.source,
-            "described": member.found.fit.described,
+            "described": member.fit.described,
             "corners": [
                 {"value": term.value, "low": term.low, "high": _finite(term.high), "note": term.note}
-                for term in member.found.fit.corners
+                for term in member.fit.corners
             ],
-            "warnings": list(member.found.notes),
+            "warnings": member.document["warnings"],
         }
         for member in members
     ]
@@ -151,7 +167,7 @@ def as_json(result: Arrhenius, members: list[Member], left_out: dict[str, str], 
         "spectra": spectra,
         "left_out": [f"{name}: {reason}" for name, reason in left_out.items()],
         "meaning": MEANING,
-        "options": options,
+        "options": shared_settings(members)[0] | {"gamma_n": options.gamma_n},
         "versions": products.versions(),
     }
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from nblib.workbench.stored_fits import is_stored_fit, read_fit
+
 KELVIN = 273.15  # 0 C
 HEADER_BYTES = 4096
 NUMBER = r"(-?\d+(?:[.,]\d+)?)"
@@ -25,6 +27,7 @@ def temperatures_of(paths: Sequence[Path], table: Path | None = None) -> list[tu
 
     Parameters
     ----------
+    paths : spectra, or fits that `nblib fit` wrote of them: the name is that of the spectrum, the header its JSON's
     table : CSV with a column of files' names and one of temperatures; its headings may name the unit, K or C
 
     Raises
@@ -36,11 +39,13 @@ def temperatures_of(paths: Sequence[Path], table: Path | None = None) -> list[tu
 
 
 def _one(path, known, table):
+    names, stated = _said(path)
     if table is not None:
-        if path.name not in known and path.stem not in known:
-            raise ValueError(f"{table} has no temperature for {path.name}; add a row")
-        return known.get(path.name, known.get(path.stem)), table.name
-    name, header = in_name(path.name), in_header(path)
+        found = [known[name] for name in names if name in known]
+        if not found:
+            raise ValueError(f"{table} has no temperature for {names[0]}; add a row")
+        return found[0], table.name
+    name, header = in_name(names[0]), stated()
     if name is None and header is None:
         raise ValueError(
             f"{path.name}: no temperature in its name (such as run_300K.csv) or header; give --temperatures T.csv with "
@@ -52,6 +57,23 @@ def _one(path, known, table):
             "columns file and temperature"
         )
     return (header, "header") if header is not None else (name, "name")
+
+
+def _said(path):
+    """Names under which a table may list a spectrum, its own first, and what gives the temperature of its header."""
+    if not is_stored_fit(path):
+        return [path.name, path.stem], lambda: in_header(path)
+    document = read_fit(path).document
+    spectrum, kelvin = Path(document["path"]), document["temperature"]
+    return [spectrum.name, spectrum.stem, path.name], lambda: None if kelvin is None else _positive(kelvin, path.name)
+
+
+def header_of(path: Path) -> float | None:
+    """Kelvin that the first lines of a text state; None where they state none, or one that cannot be."""
+    try:
+        return in_header(path)
+    except ValueError:
+        return None
 
 
 def in_name(name: str) -> float | None:

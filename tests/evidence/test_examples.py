@@ -3,7 +3,7 @@ import csv
 import numpy as np
 
 from evidence import example_series
-from evidence.examples import ENERGIES, N_AVERAGES, example_spectrum, write_example
+from evidence.examples import ENERGIES, N_AVERAGES, example_spectrum, upper_energy, write_example
 from nblib.measured.sources.lines import describe_range
 from nblib.measured.sources.names import likely_sources
 from nblib.project.paths import ROOT
@@ -30,6 +30,13 @@ def test_the_truth_is_where_the_spectrum_stands_out_and_nowhere_else(tmp_path):
     with answer.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(float(row["fmin"]), float(row["fmax"]), row["cause"]) for row in rows] == truth
+
+
+def test_its_upper_energy_is_found_from_the_bins_that_are_kept():
+    """Within 1.5 meV of 21.0 meV. Planted bug: no bin dropped."""
+    found = upper_energy()
+    assert abs(1e3 * found.energy - ENERGIES[1]) < 1.5
+    assert found.note == "conditional on an assumed cross-section"
 
 
 def test_its_true_ranges_are_given_their_true_causes():

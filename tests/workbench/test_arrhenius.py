@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nblib import Arrhenius, arrhenius
 from nblib.simulation.physics import CROSS_SECTION_BETA, THERMAL_VELOCITY, TRAP_DENSITY, corner_frequency
@@ -21,20 +23,20 @@ def _corner(energy, temperature, log_prefactor=-16.0, t_power=2.0):
     return temperature**t_power * np.exp(-energy / (BOLTZMANN * temperature) - log_prefactor) / (2 * np.pi)
 
 
-def _description(corners, error=0.05, probability=0.5, note=""):
+def _description(corners, error=0.05, probability=0.5, note="", plateau=1.0):
     terms = []
     for number, corner in enumerate(corners, start=1):
         low, high = corner * np.exp(-1.96 * error), corner * np.exp(1.96 * error)
         terms.append(Term(f"corner {number}", "Hz", corner, low, high, error, note))
-        terms.append(Term(f"plateau {number}", "psd", 1 / corner, 0.9 / corner, 1.1 / corner, 0.1))
+        terms.append(Term(f"plateau {number}", "psd", *(plateau * share / corner for share in (1, 0.9, 1.1)), 0.1))
     used, nothing = np.ones(2, bool), np.ones(2)
     return Description(used, tuple(terms), 100.0, 100.0, probability, 1.0, nothing, {})
 
 
-def _fit(corners, all_corners=(), **given):
+def _fit(corners, all_corners=(), freqs=FREQS, **given):
     kept, every = _description(corners, **given), _description(all_corners, probability=0.0)
     ones = np.ones(2)
-    return Fit(FREQS, ones, 0 * ones, np.ones(2, bool), ones, (), kept, every, 0.95, "A^2/Hz", ())
+    return Fit(freqs, ones, 0 * ones, np.ones(2, bool), ones, (), kept, every, 0.95, "A^2/Hz", ())
 
 
 def _series(energy=0.3, t_power=2.0):
@@ -139,6 +141,27 @@ def test_bad_input_is_refused(given, words):
     """Planted bug: a line through two points."""
     with pytest.raises(ValueError, match=words):
         arrhenius(**({"fits": _series(), "temperatures": TEMPERATURES} | given))
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    order=st.permutations(range(len(TEMPERATURES))),
+    unit=st.floats(1e-30, 1e20),
+    axis=st.floats(1e-3, 1e3),
+    t_power=st.sampled_from([0.0, 1.5, 2.0]),
+)
+def test_energies_know_no_order_unit_or_scale_of_the_axis(order, unit, axis, t_power):
+    """A factor on the axis is one on 1/tau: it moves the intercept. Planted bugs: files by name; spans not scaled."""
+    rng = np.random.default_rng(0)
+    corners = [_corner(0.3, kelvin) * np.exp(0.05 * rng.standard_normal()) for kelvin in TEMPERATURES]
+    (one,) = arrhenius([_fit([corner]) for corner in corners], TEMPERATURES, t_power).kept
+    scaled = [_fit([axis * corners[place]], plateau=unit, freqs=axis * FREQS) for place in order]
+    (other,) = arrhenius(scaled, TEMPERATURES[list(order)], t_power).kept
+    found = [[trap.energy, trap.low, trap.high, trap.dispersion] for trap in (one, other)]
+    assert found[1] == pytest.approx(found[0], rel=1e-6)
+    assert other.log_prefactor == pytest.approx(one.log_prefactor - np.log(axis), abs=1e-6)
+    assert [point.temperature for point in other.points] == list(TEMPERATURES)
+    assert other.points[0].plateau[0] == pytest.approx(unit / other.points[0].corner)
 
 
 def test_tables_and_figure():

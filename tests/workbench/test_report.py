@@ -1,17 +1,22 @@
 """`nblib report`: one page of a folder that shows all, and what was refused and why."""
 
+import base64
 import hashlib
+import json
 import re
 
 import numpy as np
 import pytest
 
 from nblib.__main__ import main
-from nblib.measured.products import is_result
+from nblib.measured.flags import Flag
+from nblib.measured.products import RESULTS, is_result
+from nblib.workbench import products
 from nblib.workbench.constants import BOLTZMANN
 
 FREQS = np.arange(1.0, 1001.0)
 FAST = ("--drop", "none", "--lorentzians", "1")
+PICTURE = b"\x89PNG\r\n, made by nblib fit"
 LINK = re.compile(r"""(?:src|href)\s*=\s*["'](?!data:|#)[^"']+|url\(\s*(?!["']?#)|@import|<script""")
 
 
@@ -30,19 +35,40 @@ def test_the_page_stands_alone_and_says_what_was_refused(tmp_path, capsys):
     """Planted bugs: a link to all.flags.csv; the reason of a refused file lost; its own page read as a spectrum."""
     folder = _folder(tmp_path)
     (folder / "notes_310K.csv").write_text("nothing,here\nat,all\n")
-    assert main(["report", str(folder), "--out", str(folder), *FAST]) == 2
+    assert main(["report", str(folder), *FAST]) == 2
     captured = capsys.readouterr()
-    assert "3 spectra fitted, 3 described by the model, 1 files left out" in captured.out
-    text = (folder / "report.html").read_text(encoding="utf-8")
-    assert not LINK.search(text) and is_result(folder / "report.html")
+    assert "3 spectra, 3 described by the model, 1 file left out" in captured.out
+    written = folder / RESULTS / "report.html"
+    text = written.read_text(encoding="utf-8")
+    assert not LINK.search(text) and is_result(written)
     assert "notes_310K.csv" in text and "not fitted: " in text
     assert text.count("data:image/png;base64,") == 3 and "<svg" in text
     digest = hashlib.sha256((folder / "run_300K.csv").read_bytes()).hexdigest()
     assert digest in text and "300 K (name)" in text and "lorentzians" in text and "scipy" in text
     energy = re.search(r"<td>kept</td><td>1</td><td>(\d\.\d+) \[(\d\.\d+), (\d\.\d+)\]", text)
     assert energy and float(energy[2]) < 0.3 < float(energy[3])
-    (folder / "notes_310K.csv").unlink()
-    assert main(["report", str(folder), "--out", str(folder), *FAST]) == 0
+    assert f"<title>{folder.name}: flags, fits and energies" in text
+
+
+def test_a_page_of_fits_shows_their_figures(tmp_path, capsys):
+    """Planted bugs: fits refused as results; the folder of the results as title; flags a bin apart as two lines."""
+    folder = _folder(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(products, "_figures", lambda paths, _: paths[0].write_bytes(PICTURE))
+        assert main(["fit", str(folder), *FAST]) == 0
+    for kelvin, centre in ((280, 50), (300, 51), (320, 50)):
+        path = folder / RESULTS / f"run_{kelvin}K.fit.json"
+        flag = Flag(centre - 1.0, centre + 1.0, centre, 9.0, cause="50 Hz mains").as_row()
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"flags": [flag]}))
+    (folder / RESULTS / "run_320K.fit.png").unlink()
+    (folder / RESULTS / "broken_330K.fit.json").write_text("{}")
+    assert main(["report", str(folder / RESULTS)]) == 2
+    assert "3 spectra, 3 described by the model, 1 file left out" in capsys.readouterr().out
+    text = (folder / RESULTS / "report.html").read_text(encoding="utf-8")
+    assert text.count(base64.b64encode(PICTURE).decode()) == 2 and text.count("No figure lies beside this fit") == 1
+    assert "3 of 3" in text and "50 Hz mains" in text
+    assert "Read from run_300K.fit.json" in text and "broken_330K.fit.json" in text
+    assert re.search(r"<td>kept</td><td>1</td><td>(\d\.\d+)", text) and f"<title>{folder.name}: flags" in text
 
 
 @pytest.mark.parametrize(

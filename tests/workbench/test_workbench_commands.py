@@ -2,17 +2,19 @@
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from nblib.__main__ import main
 from nblib.measured.inputs import files_of
-from nblib.measured.products import is_result
+from nblib.measured.products import RESULTS, is_result
 from nblib.workbench import products, series
 from nblib.workbench.constants import BOLTZMANN
 from nblib.workbench.folder import is_energies
 from nblib.workbench.result import FIT_COLUMNS
+from nblib.workbench.stored_fits import read_fit
 
 FREQS = np.arange(1.0, 1001.0)
 FAST = ("--drop", "none", "--lorentzians", "1")
@@ -26,10 +28,16 @@ def _write(path, corner=60.0, seed=0, head="frequency [Hz],psd [A^2/Hz]"):
     return path
 
 
-def test_fit_writes_its_files_and_again_over_its_own(tmp_path, capsys):
+def _fit_without_figures(*arguments):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(products, "_figures", lambda *_: None)  # they would take most of the time
+        return main(["fit", *map(str, arguments), *FAST])
+
+
+def test_fit_writes_beside_its_file_and_again_over_its_own(tmp_path, capsys):
     """Planted bugs: a repeated command refused; a file of the user's replaced; `nblib detect .` read its results."""
-    path, out = _write(tmp_path / "dev.csv"), tmp_path / "out"
-    assert main(["fit", str(path), "--out", str(out), *FAST]) == 0
+    path, out = _write(tmp_path / "dev.csv"), tmp_path / RESULTS
+    assert main(["fit", str(path), *FAST]) == 0
     printed = capsys.readouterr().out
     assert "corner 1 [Hz]" in printed and "bins kept: described" in printed
     assert sorted(file.name for file in out.iterdir()) == sorted(f"dev.{ending}" for ending in products.PRODUCTS)
@@ -39,15 +47,28 @@ def test_fit_writes_its_files_and_again_over_its_own(tmp_path, capsys):
         files_of([out])
     assert (out / "dev.fit.csv").read_text().splitlines()[0] == ",".join(FIT_COLUMNS)
     document = json.loads((out / "dev.fit.json").read_text())
-    assert document["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert document["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() and document["path"] == "../dev.csv"
     assert document["segments"]["stated"] == 100 and document["kept"]["described"]
     corner = next(term for term in document["kept"]["terms"] if term["name"] == "corner 1")
     assert corner["low"] < 60 < corner["high"] and corner["unit"] == "Hz"
-    assert main(["fit", str(path), "--out", str(out), *FAST]) == 0
+    assert main(["fit", str(tmp_path), *FAST]) == 0  # the folder: the same file, its results are none
     (out / "dev.fit.csv").write_text("my own notes\n")
-    assert main(["fit", str(path), "--out", str(out), *FAST]) == 2
+    assert main(["fit", str(path), *FAST]) == 2
     assert (out / "dev.fit.csv").read_text() == "my own notes\n"
     assert "which nblib fit did not write" in capsys.readouterr().err
+
+
+def test_results_of_two_files_with_one_name_do_not_replace_each_other(tmp_path, capsys):
+    """Planted bug: the second command, in the same folder of results, wrote dev.fit.json over the first one's."""
+    out = tmp_path / "out"
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        _write(tmp_path / folder / "dev.csv")
+        assert _fit_without_figures(tmp_path / folder / "dev.csv", "--out", out) == 0
+    paths = {json.loads(path.read_text())["path"] for path in out.glob("*.fit.json")}
+    assert paths == {"../a/dev.csv", "../b/dev.csv"}
+    assert main(["fit", str(tmp_path / "nothing.csv"), *FAST]) == 2
+    assert "nothing.csv is not there" in capsys.readouterr().err and not (tmp_path / RESULTS).exists()
 
 
 def test_dropped_ranges_current_and_range_reach_the_fit(tmp_path, capsys):
@@ -83,26 +104,133 @@ def test_bad_options_are_refused(arguments, words, tmp_path, capsys):
     assert words in capsys.readouterr().err
 
 
-def test_a_folder_of_temperatures_gives_an_energy_and_its_figure(tmp_path, capsys):
-    """Planted bugs: results of an earlier command read as spectra; temperatures in the order of names."""
-    folder = tmp_path / "series"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def series_of_four(tmp_path_factory):
+    """A folder of four temperatures, one of them in the header alone, and their fits in nblib-results."""
+    folder = tmp_path_factory.mktemp("series")
     for seed, kelvin in enumerate((90.0, 100.0, 110.0, 120.0)):
         corner = 60 * (kelvin / 100) ** 2 * np.exp(-0.05 / BOLTZMANN * (1 / kelvin - 1 / 100))
-        _write(folder / f"dev_{kelvin:g}K.csv", corner, seed)
+        if seed:
+            _write(folder / f"dev_{kelvin:g}K.csv", corner, seed)
+        else:
+            _write(folder / "first.csv", corner, seed, "# Temperature: 90 K\nfrequency [Hz],psd [A^2/Hz]")
+    assert _fit_without_figures(folder) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(series_of_four, tmp_path):
+    return shutil.copytree(series_of_four, tmp_path / "series")
+
+
+def test_a_folder_of_temperatures_gives_an_energy_and_its_figure(folder, capsys):
+    """Planted bugs: results of an earlier command read as spectra; temperatures in the order of names."""
     for _ in range(2):
-        assert main(["arrhenius", str(folder), "--out", str(folder), *FAST]) == 0
+        assert main(["arrhenius", str(folder), *FAST]) == 0
     printed = capsys.readouterr().out
-    assert "kept, trap 1:" in printed and "by the power of T" in printed and "90 K (name)" in printed
-    document = json.loads((folder / "arrhenius.json").read_text())
+    assert "kept, trap 1:" in printed and "by the power of T" in printed and "90 K (header)" in printed
+    document = json.loads((folder / RESULTS / "arrhenius.json").read_text())
     (trap,) = (row for row in document["traps"] if row["bins"] == "kept")
     assert trap["low [eV]"] < 0.05 < trap["high [eV]"] and trap["temperatures"] == 4
     assert [one["temperature"] for one in document["spectra"]] == [90.0, 100.0, 110.0, 120.0]
-    assert all(is_energies(folder / name) and is_result(folder / name) for name in series.PRODUCTS)
+    results = [folder / RESULTS / name for name in series.PRODUCTS]
+    assert all(is_energies(path) and is_result(path) for path in results)
+    results[1].write_text("mine\n")
+    assert main(["arrhenius", str(folder), *FAST]) == 2
+    assert "did not write; move it, or name another folder with --out DIR" in capsys.readouterr().err
+
+
+def test_fits_give_the_energies_of_their_spectra(folder, capsys):
+    """Planted bugs: intervals read from the CSV's eight digits; the temperature of the header lost."""
+    assert main(["arrhenius", str(folder), "--json", *FAST]) == 0
+    own = json.loads(capsys.readouterr().out)
+    fits = folder / RESULTS
+    assert main(["arrhenius", str(fits)]) == 0
+    assert "90 K (header)" in capsys.readouterr().out
+    read = json.loads((fits / "arrhenius.json").read_text())
+    assert [one.pop("fit") for one in own["spectra"]] == [None] * 4
+    assert [one.pop("fit") for one in read["spectra"]][:2] == ["first.fit.json", "dev_100K.fit.json"]
+    assert read == own
+    stored = read_fit(fits / "dev_110K.fit.json")
+    (one,) = (row for row in own["spectra"] if row["file"] == "dev_110K.csv")
+    assert [term.value for term in stored.corners] == [row["value"] for row in one["corners"]]
+    assert stored.to_frame().to_csv(index=False, float_format="%.8g") == (fits / "dev_110K.fit.csv").read_text()
+    for path in folder.glob("*.csv"):
+        path.unlink()  # the fits alone are enough, listed by the names of their spectra
+    table = "file,temperature\nfirst.csv,80\ndev_100K,90\ndev_110K.fit.json,95\ndev_120K.csv,101\n"
+    (folder / "T.csv").write_text(table)
+    assert main(["arrhenius", str(fits), "--json", "--temperatures", str(folder / "T.csv")]) == 0
+    assert [one["temperature"] for one in json.loads(capsys.readouterr().out)["spectra"]] == [80, 90, 95, 101]
+
+
+def test_fits_beside_their_spectra_are_used_and_what_does_not_match_is_refused(folder, capsys):
+    """Planted bugs: a spectrum that is counted twice; a fit of former data used; options that silently do nothing."""
+    fits = folder / RESULTS
+    shutil.copy(fits / "dev_100K.fit.json", folder)
+    (folder / "dev_100K.fit.json").write_text((folder / "dev_100K.fit.json").read_text().replace("../", ""))
+    assert main(["arrhenius", str(folder), "--json"]) == 0
+    found, said = capsys.readouterr()
+    assert "dev_100K.csv is not fitted again: dev_100K.fit.json, which was made from it, is used" in said
+    assert [one["fit"] is None for one in json.loads(found)["spectra"]] == [True, False, True, True]
+    assert main(["arrhenius", str(folder), "--json", "--lorentzians", "2", "--range", "1:900"]) == 2
+    assert "--lorentzians, --range cannot change fits that are done (dev_100K.fit.json)" in capsys.readouterr().err
+    _write(folder / "dev_100K.csv", 70.0, 9)
+    assert main(["arrhenius", str(folder), "--json"]) == 2
+    found, said = capsys.readouterr()
+    assert "left out: dev_100K.fit.json was fitted to other data than" in said
+    assert len(json.loads(found)["spectra"]) == 3 and "dev_100K.fit.json" in json.loads(found)["left_out"][0]
+    shutil.copy(fits / "dev_110K.fit.json", fits / "again.fit.json")
+    assert main(["arrhenius", str(fits), "--json"]) == 2
+    assert "again.fit.json and dev_110K.fit.json are fits of one spectrum" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text[: len(text) // 2], "line "),
+        (lambda text: '{"all_bins": 3}', "without 'kept'"),
+        (lambda text: "[1, 2]", "indices"),
+        (lambda text: text.replace('"schema": 1', '"schema": 99'), "schema 99"),
+        (lambda text: text.replace('"fmax": 1000.0', '"fmax": null'), "NoneType"),
+        (lambda text: text.replace('"name": "plateau 1"', '"name": "nothing"'), "without its plateau"),
+        (lambda text: text.replace('"sha256": "', '"sha256": 1, "x": "'), "sha256 is 1"),
+        (lambda text: text.replace('"value": ', '"value": -'), "power law at 1 Hz is -"),
+    ],
+)
+def test_a_damaged_or_foreign_json_is_refused_in_a_sentence(change, words, stored_fit):
+    """Planted bugs: a traceback of json; a corner of -60 Hz in an energy."""
+    path, text = stored_fit
+    path.write_text(change(text))
+    with pytest.raises(ValueError, match=rf"dev.fit.json is no whole fit of this version .*{words}.*fit its spectrum"):
+        read_fit(path)
+
+
+@pytest.fixture(scope="module")
+def stored_fit(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fit")
+    _write(folder / "dev.csv")
+    assert _fit_without_figures(folder) == 0
+    path = folder / RESULTS / "dev.fit.json"
+    return path, path.read_text()
+
+
+def test_an_end_that_the_data_do_not_set_stays_open(stored_fit):
+    """JSON has no infinity. Planted bug: an open end read as 0, so that the corner had an interval."""
+    path, text = stored_fit
+    document = json.loads(text)
+    row = next(term for term in document["kept"]["terms"] if term["name"] == "corner 1")
+    row["high"] = row["error"] = None
+    path.write_text(json.dumps(document))
+    (corner,) = read_fit(path).corners
+    assert corner.high == np.inf and np.isnan(corner.error) and corner.low == row["low"]
 
 
 def test_two_temperatures_give_no_energy(tmp_path, capsys):
+    """Planted bug: an empty nblib-results left behind."""
     for kelvin in (100, 110):
         _write(tmp_path / f"dev_{kelvin}K.csv")
-    assert main(["arrhenius", str(tmp_path), "--json", *FAST]) == 2
-    assert "needs at least 3" in capsys.readouterr().err
+    assert main(["arrhenius", str(tmp_path), *FAST]) == 2
+    assert "needs at least 3" in capsys.readouterr().err and not (tmp_path / RESULTS).exists()
+    (tmp_path / "empty").mkdir()
+    assert main(["arrhenius", str(tmp_path / "empty")]) == 2
+    assert "holds no file to read" in capsys.readouterr().err
