@@ -225,7 +225,11 @@ def refitted(fit: Fit, keep: ArrayLike, *, lorentzians: int | None = None, gamma
     check_enough(fit.freqs, usable)
     spectrum = Spectrum.of(fit.freqs, fit.psd, fit.n_segments, fit.floor, fit.correlation, gamma)
     path = chosen(spectrum.problem(usable, robust=True), lorentzians)
-    return replace(fit, keep=usable, kept=of_kept(spectrum, usable, path, lorentzians, fit.level))
+    measured = fit.all_bins.used
+    before = _kept_share(fit.freqs, measured, fit.keep)
+    warnings = [words for words in fit.warnings if words not in before] + _kept_share(fit.freqs, measured, kept)
+    found = of_kept(spectrum, usable, path, lorentzians, fit.level)
+    return replace(fit, keep=usable, kept=found, warnings=tuple(warnings))
 
 
 def _standing_out(spectrum, usable, ratio, widest=None):

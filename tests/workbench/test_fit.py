@@ -11,7 +11,7 @@ from scipy.special import digamma
 from evidence.device_series import draw_spectrum
 from nblib.workbench.averaging import averaged, expected_deviance, information_factor, window_correlation
 from nblib.workbench.estimate import Problem, deviance, nonnegative, solved
-from nblib.workbench.fit import fit_spectrum
+from nblib.workbench.fit import fit_spectrum, refitted
 from nblib.workbench.intervals import fisher_errors, profile_interval
 from nblib.workbench.model import Form, components, log_psd_and_slopes
 from nblib.workbench.result import FIT_COLUMNS
@@ -317,3 +317,4 @@ def test_a_decade_that_is_mostly_dropped_is_noted():
     _, psd = _one_trap()
     fit = fit_spectrum(FREQS, psd, 30, (FREQS < 200) | (FREQS > 900))
     assert any("of the bins from 100 to 1000 Hz are kept" in text for text in fit.warnings)
+    assert not any("are kept" in text for text in refitted(fit, np.ones(len(fit.freqs), bool)).warnings)
