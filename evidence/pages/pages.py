@@ -16,7 +16,7 @@ from evidence.pages import (
     unknown_page,
 )
 from evidence.pages.rendering import fill_places
-from nblib.project.paths import ROOT, benchmark_record
+from nblib.project.paths import ROOT
 
 # path below the project root -> the numbers that its templates ask for, from committed records
 PAGES: dict[str, Callable[[], dict[str, Any]]] = {
@@ -24,13 +24,12 @@ PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "docs/evidence.md": evidence_page.numbers,
     "docs/batches.md": batches_page.numbers,
     "docs/costs.md": costs_page.numbers,
+    "docs/fit.md": fit_page.numbers,
     "docs/on_off.md": on_off_page.numbers,
     "docs/own_spectra.md": own_page.numbers,
     "docs/unknown.md": unknown_page.numbers,
     "docs/trust.md": trust_page.numbers,
 }
-if benchmark_record("workbench").is_file():  # measured over more than one sitting; its place on the page stays empty
-    PAGES["docs/fit.md"] = fit_page.numbers
 
 
 def renew_pages(root: Path = ROOT) -> list[Path]:
