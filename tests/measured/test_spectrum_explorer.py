@@ -245,6 +245,24 @@ def test_a_flag_is_put_aside_and_back_and_views_follow(folder, shown):
     assert "low <= high" in controls.message.value
 
 
+def _from_browser(widget, **state):
+    """What a browser sends when a value is typed; from a field that waits for its end, nothing before that."""
+    if widget.continuous_update:
+        widget.set_state(state)
+
+
+def test_a_click_acts_on_what_is_typed_wherever_the_end_of_typing_comes(controls):
+    """A click and the end of typing it brings about may come in either order. Planted bugs: fields that wait for it."""
+    _drag(controls, 50)
+    _from_browser(controls.cause, value="the pump")
+    controls.buttons["rename"].click()
+    assert (50, 50, "the pump") in _flags(controls)
+    _from_browser(controls.low, value=110)
+    _from_browser(controls.high, value=130)
+    controls.buttons["flag it"].click()
+    assert (110, 130, "by hand") in _flags(controls)
+
+
 def test_edits_are_saved_loaded_again_and_survive_a_run(controls, folder, capsys):
     """Planted bugs: edits under one name for all spectra; a run that replaces them; a source lost on loading."""
     controls.spectrum.value = 1
