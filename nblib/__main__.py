@@ -9,7 +9,7 @@ from importlib import import_module
 
 import nblib
 from nblib.project.extras import what_to_install
-from nblib.project.parallel import import_ahead
+from nblib.project.processes import import_ahead
 from nblib.project.threads import use_one_thread
 
 # name -> (module, function, what it does); `nblib NAME --help` explains the rest

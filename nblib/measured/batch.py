@@ -16,7 +16,8 @@ from nblib.measured.examine import examined
 from nblib.measured.outputs import Job
 from nblib.measured.reports import Order, Report, complete, documented
 from nblib.measured.settings import Settings
-from nblib.project.parallel import end_with_parent, new_processes
+from nblib.project.parallel import end_with_parent
+from nblib.project.processes import new_processes
 from nblib.project.threads import use_one_thread
 
 AHEAD = 4  # files a process that may wait to be drawn or handed over

@@ -6,33 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import active_children, forkserver, get_context, parent_process
-from multiprocessing.context import BaseContext
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 
 from nblib.project.environment import available_cores
 from nblib.project.threads import use_one_thread
 
 WATCH_PERIOD = 0.2  # s between two looks at the parent
-
-
-IS_COPIED = sys.platform == "linux"  # elsewhere a copy of a process may not be able to go on
-
-
-def new_processes() -> BaseContext:
-    """The context of processes that know nothing of what this one has done but the modules of `import_ahead`.
-
-    On Linux they are copies of a process that imports and does nothing else. So they have its environment variables:
-    hand over those of this process where they may have changed.
-    """
-    return get_context("forkserver" if IS_COPIED else "spawn")
-
-
-def import_ahead(module: str) -> None:
-    """Have new processes begin with a module, imported once and while this process does other things; Linux only."""
-    if IS_COPIED:
-        forkserver.set_forkserver_preload([module])
-        forkserver.ensure_running()
 
 
 def has_accelerator() -> bool:

@@ -22,7 +22,7 @@ from nblib.measured.drawing import DetectionFigure, envelope
 from nblib.measured.joint import Row, joint_csv, shared_lines
 from nblib.measured.outputs import jobs_of
 from nblib.measured.page import page
-from nblib.project.parallel import IS_COPIED
+from nblib.project.processes import IS_COPIED
 
 FREQS = np.arange(1.0, 401.0)
 
