@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from nblib import analyse
 from nblib.__main__ import main
-from nblib.measured import detector
+from nblib.measured import detector, why
 from nblib.measured import explorer as spectrum_explorer
 from nblib.measured.editing import EditedDetection, Edits
 from nblib.measured.explorer import LOOK, REMOVE, SpectrumControls, explore
@@ -339,6 +339,17 @@ def test_a_flag_by_hand_has_its_own_colour(edited):
     assert labels == ["spectrum", "background", "flagged", "by hand"]
     assert [len(bands.get_paths()) for bands in ax.collections] == [2, 1]
     assert len({tuple(bands.get_facecolor()[0, :3]) for bands in ax.collections}) == 2
+
+
+def test_the_labels_beside_this_flag_are_whole():
+    """Planted bug: a margin that numbers such as 6 x 10^-21 fill, with the unit cut off beside them."""
+    psd = 1e-20 * np.random.default_rng(0).gamma(64, 1 / 64, len(FREQS))
+    psd[FREQS == 200] *= 4  # less than a decade
+    edited = EditedDetection(Measurement("device.csv", "1", FREQS, psd, "V^2/Hz", 64.0))
+    why.why_png(edited.measured, edited.detection, edited.detection.flags[0])
+    left, right = why._kept_axes()
+    assert left.yaxis.label.get_window_extent().x0 >= 0
+    assert right.yaxis.label.get_window_extent().x0 > left.get_window_extent().x1
 
 
 @pytest.mark.parametrize(
