@@ -9,6 +9,7 @@ from importlib import import_module
 
 import nblib
 from nblib.project.extras import what_to_install
+from nblib.project.processes import import_ahead
 from nblib.project.threads import use_one_thread
 
 # name -> (module, function, what it does); `nblib NAME --help` explains the rest
@@ -61,6 +62,8 @@ def _run(name: str = "", *rest: str) -> int:
         print(f"refused: no subcommand {name!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     module, function, _ = COMMANDS[name]
+    if any(argument.startswith("--jobs") for argument in rest):
+        import_ahead(module)
     try:
         return getattr(import_module(module), function)(list(rest))
     except ValueError as error:

@@ -1,7 +1,8 @@
 """Time and memory of the detector against the number of bins, one thread: runs/benchmarks/detector_costs.json.
 
 Processor time, the best of a few repetitions, and the peak of what numpy allocates (tracemalloc), by part: the filter
-bank on its backgrounds (K known), the network's inputs, and the network itself. Exponents are slopes in ln-ln.
+bank on its backgrounds (K known), the network's inputs, and the network itself; and of all scores of a spectrum whose K
+is measured, which is more than these parts. Exponents are slopes in ln-ln.
 """
 
 import time
@@ -10,16 +11,18 @@ import tracemalloc
 import numpy as np
 
 from evidence.benchmarks.script import options, seconds_of, write_record
+from nblib.measured.detector import NoiseDetector
 from nblib.measured.statistic.network import forward
 from nblib.measured.statistic.network_inputs import network_inputs
 from nblib.measured.statistic.whitening import Plan, whiten
 
 SIZES = (1000, 3000, 10_000, 30_000, 100_000)
 SEGMENTS = 16
+WHOLE = "score"
 
 
-def parts(n_bins):
-    """Callables of one spectrum, by name."""
+def parts(n_bins, detector):
+    """Callables of one spectrum, by name; the last one is the whole."""
     freqs, valid = np.arange(1.0, n_bins + 1), np.ones(n_bins, dtype=bool)
     psd = np.random.default_rng(0).gamma(SEGMENTS, 1 / SEGMENTS, n_bins) * (1 + 100 / freqs)
     plan, inputs = Plan.of(freqs, valid), network_inputs(freqs, psd, valid, SEGMENTS)
@@ -27,6 +30,7 @@ def parts(n_bins):
         "classical": lambda: whiten(psd, plan, SEGMENTS),
         "network inputs": lambda: network_inputs(freqs, psd, valid, SEGMENTS),
         "network": lambda: forward(inputs),
+        WHOLE: lambda: detector.score(freqs, psd),
     }
 
 
@@ -45,8 +49,9 @@ def main() -> None:
     """Measure and write the record."""
     asked = options(__file__, __doc__, repetitions=(7, "up to 10,000 bins; beyond, one"))
     costs: dict = {}
+    detector = NoiseDetector()
     for n_bins in SIZES:
-        for name, run in parts(n_bins).items():
+        for name, run in parts(n_bins, detector).items():
             found = cost(run, asked.repetitions if n_bins <= 10_000 else 1)
             costs.setdefault(name, {})[str(n_bins)] = found
             print(n_bins, name, found, flush=True)
@@ -59,7 +64,7 @@ def main() -> None:
         for name, rows in costs.items()
     }
     print(exponents)
-    write_record(__file__, {"costs": costs, "exponents": exponents})
+    write_record(__file__, {"costs": costs, "exponents": exponents, WHOLE: costs.pop(WHOLE)})
 
 
 if __name__ == "__main__":

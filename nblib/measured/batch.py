@@ -1,12 +1,12 @@
 """Many files: each examined, written and reported, in one process or several, whole files at a time."""
 
+import os
 import signal
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from functools import cache, partial
-from multiprocessing import get_context
 from typing import Any
 
 from nblib.measured.calibrate import detector_of
@@ -17,6 +17,7 @@ from nblib.measured.outputs import Job
 from nblib.measured.reports import Order, Report, complete, documented
 from nblib.measured.settings import Settings
 from nblib.project.parallel import end_with_parent
+from nblib.project.processes import new_processes
 from nblib.project.threads import use_one_thread
 
 AHEAD = 4  # files a process that may wait to be drawn or handed over
@@ -101,7 +102,7 @@ def _in_turn(jobs, first, begin, end, ahead, done):
 
 
 def _pool(n_processes):
-    return ProcessPoolExecutor(n_processes, get_context("spawn"), _begin)
+    return ProcessPoolExecutor(n_processes, new_processes(), _begin, (dict(os.environ),))
 
 
 def _submitted(pool, function, *arguments) -> Future:
@@ -114,8 +115,10 @@ def _submitted(pool, function, *arguments) -> Future:
         return future
 
 
-def _begin():
+def _begin(environment):
     """A process of one thread that ends with its parent; Ctrl-C, which the terminal sends to all, is the parent's."""
+    os.environ.clear()
+    os.environ.update(environment)
     use_one_thread()
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

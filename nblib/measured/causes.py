@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from nblib.measured.flags import JOIN, LINE_BINS, Flag
@@ -50,7 +50,8 @@ def with_causes(detection: Detection, sampling_rate: float | None = None, known:
         parts += _split(detection, bins, flag.kind or _outline(detection, bins))
     if not parts:
         return detection
-    flags, freqs = [flag_of(detection, part) for part in parts], detection.freqs
+    background, freqs = np.exp(detection.background), detection.freqs
+    flags = [flag_of(detection, part, background=background) for part in parts]
     resolution = float(np.median(np.diff(freqs)))
     flags = _with_skirts(detection, parts, flags)
     causes = likely_sources(flags, resolution, (float(freqs[0]), float(freqs[-1])), sampling_rate, known=known)
@@ -62,10 +63,22 @@ def with_causes(detection: Detection, sampling_rate: float | None = None, known:
     return dataclasses.replace(detection, flags=named, warnings=list(dict.fromkeys([*detection.warnings, *hints])))
 
 
-def flag_of(detection: Detection, inside: Int[ndarray, " n"], cause: str = "") -> Flag:
-    """A flag on some measured bins of a detection, its kind looked at. inside : their indices, in order."""
+def flag_of(
+    detection: Detection,
+    inside: Int[ndarray, " n"],
+    cause: str = "",
+    background: Float[ndarray, " bin"] | None = None,
+) -> Flag:
+    """A flag on some measured bins of a detection, its kind looked at.
+
+    Parameters
+    ----------
+    inside : their indices, in order
+    background : the detection's, unit^2/Hz, where it is there already
+    """
     low, high = float(detection.freqs[inside[0]]), float(detection.freqs[inside[-1]])
-    background, segments = np.exp(detection.background), max(detection.n_segments, 1.0)
+    background = np.exp(detection.background) if background is None else background
+    segments = max(detection.n_segments, 1.0)
     flag = describe_range(detection.freqs, detection.psd, background, low, high, segments)
     probability = float(np.nanmin(detection.probabilities[inside]))
     return dataclasses.replace(flag, probability=probability, cause=cause)
@@ -110,15 +123,15 @@ def _skirts_of(excess, parts, number: int) -> list[int]:
 
 def _outline(detection: Detection, inside) -> str:
     """What a whole range looks like before it is cut: only how it may be cut depends on it."""
-    freqs, log_psd = detection.freqs, np.log(detection.psd)
+    freqs, psd = detection.freqs, detection.psd
     low, high = inside[0], inside[-1]
     if high - low + 1 <= LINE_BINS or freqs[high] - freqs[low] < LINE_SHARE * freqs[low]:
         return "line"
-    sides = log_psd[max(low - STEP_BINS, 0) : low], log_psd[high + 1 : high + 1 + STEP_BINS]
-    levels = [side[np.isfinite(side)] for side in sides]
+    sides = psd[max(low - STEP_BINS, 0) : low], psd[high + 1 : high + 1 + STEP_BINS]
+    levels = [level[np.isfinite(level)] for level in map(np.log, sides)]
     if min(map(len, levels)) < 3:
         return "hump"
-    height = max((log_psd[inside] - detection.background[inside]).max(), 0.1)
+    height = max((np.log(psd[inside]) - detection.background[inside]).max(), 0.1)
     return "step" if abs(np.median(levels[1]) - np.median(levels[0])) > STEP_SHARE * height + 1.0 else "hump"
 
 

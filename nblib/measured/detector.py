@@ -22,6 +22,7 @@ from nblib.measured.statistic.score import Scored, score_spectrum
 from nblib.measured.statistic.thresholds import Limits, thresholds_for
 from nblib.measured.statistic.whitening import Plan
 from nblib.measured.welch import mask_as_missing, welch_spectrum
+from nblib.project.memory import keep_freed_memory
 
 LOOSER = (0.05, 0.1)  # false alarms a spectrum, at which structure is looked for that is noted
 
@@ -70,6 +71,7 @@ class NoiseDetector:
     """
 
     def __init__(self, progress: Callable[[float], None] | None = None, network: bool = True):
+        keep_freed_memory()
         self.progress, self.network = progress, network
         self.weights: dict[str, ndarray] | None = None  # the shipped ones
         self.own_thresholds: OwnThresholds | None = None  # of the user's set-up, instead of the packaged ones

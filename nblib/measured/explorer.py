@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from math import log10
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
@@ -129,10 +130,13 @@ class SpectrumControls:
         )
         drag_to = widgets.Label("drag to", layout=wide(85))
         drag_to.layout.display, drag_to.layout.justify_content = "flex", "flex-end"
-        self.low = widgets.FloatText(0.0, description="from [Hz]", style=label, layout=wide(190))
-        self.high = widgets.FloatText(0.0, description="to [Hz]", style={"description_width": "50px"}, layout=wide(155))
+        # what a button acts on is sent with each key: sent when the button is clicked, it may come after the click
+        typed: dict[str, Any] = {"continuous_update": True}
+        self.low = widgets.FloatText(0.0, description="from [Hz]", style=label, layout=wide(190), **typed)
+        short = {"description_width": "50px"}
+        self.high = widgets.FloatText(0.0, description="to [Hz]", style=short, layout=wide(155), **typed)
         self.flag = widgets.Dropdown(description="this flag", style=label, layout=wide(560))
-        self.cause = widgets.Text(description="source", style=label, layout=wide(355), continuous_update=False)
+        self.cause = widgets.Text(description="source", style=label, layout=wide(355), **typed)
         texts = (FLAG, REMOVE, LOOK, "whole", "undo", "save", "remove / put back", "rename")
         self.buttons = {text: widgets.Button(description=text, layout=button) for text in texts}
         self.buttons["remove / put back"].layout = wide(150)

@@ -1,5 +1,6 @@
 """From scores per bin to flagged ranges: where each begins and ends and how strong it is."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,17 +115,17 @@ def _reach(values, scatter, half):
     """Bins behind the first one that belong to it."""
     reach, size = 64 * (half + 1), 2 * half + 1
     near, own = values[: reach + size], scatter[: reach + size]
-    level = np.minimum(near, FAR * own)
-    sums = np.cumsum(np.concatenate([[0.0], level]))
-    first = np.arange(min(reach, len(level)))
-    last = np.minimum(first + size, len(level))
-    mean = (sums[last] - sums[first]) / (last - first)
-    limit = np.maximum(EDGE * own[first] / np.sqrt(last - first), LEAST_EXCESS)
-    stands = (mean > limit) | (near[first] > np.maximum(EDGE * own[first], LEAST_EXCESS))
-    stands[0] = True
-    ends = np.flatnonzero(~stands)
-    end = int(ends[0]) - 1 if len(ends) else len(stands) - 1
-    while end > 0 and values[end] <= limit[end]:  # the mean looks ahead; its own bin may be none
+    sums = np.cumsum(np.concatenate([[0.0], np.minimum(near, FAR * own)])).tolist()
+    near, own = near.tolist(), own.tolist()  # most ranges are short: a bin at a time is quicker than all at once
+    limits = []
+    for first in range(min(reach, len(near))):
+        last = min(first + size, len(near))
+        mean, alone = (sums[last] - sums[first]) / (last - first), EDGE * own[first]
+        limits.append(max(alone / math.sqrt(last - first), LEAST_EXCESS))
+        if first and not (mean > limits[-1] or near[first] > max(alone, LEAST_EXCESS)):
+            break
+        end = first
+    while end > 0 and near[end] <= limits[end]:  # the mean looks ahead; its own bin may be none
         end -= 1
     return end
 

@@ -123,9 +123,9 @@ def _whole_hump(first, last, white, plan, is_short):
     is_short : the range may be a line on the hump; then it is none of the hump's
     """
     index = plan.grid.index
-    scatter = 1 / np.sqrt(white.n_segments[index])
-    if is_short and _surely_a_line(np.exp(white.log_psd[index] - white.background[index]), scatter, first, last):
+    if is_short and _surely_a_line(white, index, first, last):
         return None
+    scatter = 1 / np.sqrt(white.n_segments[index])
     kept, hump = plan.grid.valid.copy(), None
     kept[index[first : last + 1]] = False
     for _ in range(PASSES):
@@ -140,14 +140,17 @@ def _whole_hump(first, last, white, plan, is_short):
     return hump
 
 
-def _surely_a_line(ratio, scatter, first, last):
+def _surely_a_line(white, index, first, last):
     """Does a short range stand out of its neighbours so far that no background makes it part of a hump?
 
-    ratio : spectrum over the soft background, of which only the course over a few bins counts here
+    Of the spectrum over the soft background only the course over a few bins counts here.
     """
-    near = slice(max(first - HEIGHT_BINS, 0), last + HEIGHT_BINS + 1)
-    height = median_filter(ratio[near], HEIGHT_BINS, mode="nearest")[first - near.start : last + 1 - near.start].max()
-    return ratio[first : last + 1].max() > SURELY * height * (1 + OWN * scatter[first : last + 1].max())
+    near = index[max(first - HEIGHT_BINS, 0) : last + HEIGHT_BINS + 1]
+    inside = slice(min(first, HEIGHT_BINS), min(first, HEIGHT_BINS) + last + 1 - first)
+    ratio = np.exp(white.log_psd[near] - white.background[near])
+    scatter = 1 / np.sqrt(white.n_segments[near[inside]])
+    height = median_filter(ratio, HEIGHT_BINS, mode="nearest")[inside].max()
+    return ratio[inside].max() > SURELY * height * (1 + OWN * scatter.max())
 
 
 def _extent(excess, scatter, first, last, is_short):

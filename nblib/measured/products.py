@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -215,11 +216,12 @@ def cleaned_csv(measured, detection, marks: Marks = PLAIN) -> str:
     unit, background = measured.unit or "unit^2/Hz", np.exp(detection.background)
     kept = np.isfinite(measured.psd) & ~detection.flagged
     own, restored = _cells(measured.psd, kept), _cells(background, np.isfinite(background))
-    rows = zip(_cells(measured.freqs, None, "%.10g"), own, restored, detection.flagged.tolist(), strict=True)
-    body = "\n".join(
-        marks.separator.join((freq, one, under, "1" if is_flagged else "0", one or under))
-        for freq, one, under, is_flagged in rows
+    flagged = ["1" if is_flagged else "0" for is_flagged in detection.flagged.tolist()]
+    filled = [one or under for one, under in zip(own, restored, strict=True)]
+    rows = zip(
+        _axis_cells(np.asarray(measured.freqs, np.float64).tobytes()), own, restored, flagged, filled, strict=True
     )
+    body = "\n".join(map(marks.separator.join, rows))
     if marks.decimal != ".":
         body = body.replace(".", marks.decimal)
     heading = ["frequency [Hz]", f"psd [{unit}]", f"background [{unit}]", "flagged", f"filled [{unit}]"]
@@ -227,7 +229,13 @@ def cleaned_csv(measured, detection, marks: Marks = PLAIN) -> str:
     return f"{comments}{table_text([heading], marks)}{body}\n"
 
 
-def _cells(values, there=None, form="%.9e") -> list[str]:
+@lru_cache(maxsize=4)
+def _axis_cells(freqs: bytes) -> list[str]:
+    """Frequencies as texts; the files of a batch often have one axis."""
+    return [f"{freq:.10g}" for freq in np.frombuffer(freqs).tolist()]
+
+
+def _cells(values, there) -> list[str]:
     """Numbers as texts, "" where there is none."""
-    texts = [form % value for value in values.tolist()]
-    return texts if there is None else [text if is_there else "" for text, is_there in zip(texts, there, strict=True)]
+    pairs = zip(values.tolist(), there.tolist(), strict=True)
+    return [f"{value:.9e}" if is_there else "" for value, is_there in pairs]

@@ -63,7 +63,7 @@ def _kept_axes():
     """One figure for every flag that is looked at: finding its layout would take longer than all the rest."""
     figure = Figure(figsize=PAIR, dpi=90, layout="none")
     FigureCanvasAgg(figure)
-    figure.subplots_adjust(0.08, 0.15, 0.99, 0.86, wspace=0.2)
+    figure.subplots_adjust(0.105, 0.15, 0.99, 0.86, wspace=0.2)
     return figure.subplots(1, 2)
 
 

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nblib
+from nblib import __main__ as command_line
 from nblib.__main__ import main
 from nblib.measured import batch, drawing, unfinished
 from nblib.measured.batch import Progress
@@ -20,6 +22,7 @@ from nblib.measured.drawing import DetectionFigure, envelope
 from nblib.measured.joint import Row, joint_csv, shared_lines
 from nblib.measured.outputs import jobs_of
 from nblib.measured.page import page
+from nblib.project.processes import IS_COPIED
 
 FREQS = np.arange(1.0, 401.0)
 
@@ -202,6 +205,25 @@ def test_a_process_that_dies_is_said_of_its_files(capsys, monkeypatch):
     monkeypatch.setattr(batch, "_whole", _dies)
     assert main(["detect", "in", "--jobs", "2"]) == 1
     assert capsys.readouterr().err.count("was ended (out of memory?)") == 3
+
+
+@pytest.mark.slow
+def test_a_process_has_the_environment_of_its_command(monkeypatch):
+    """Planted bug: that of the process which it is a copy of, from when that was started."""
+    if IS_COPIED:
+        forkserver.ensure_running()
+    monkeypatch.setenv("NBLIB_RUNS", "elsewhere")
+    with batch._pool(1) as pool:
+        assert pool.submit(os.getenv, "NBLIB_RUNS").result() == "elsewhere"
+
+
+def test_imports_of_processes_to_come_begin_with_the_command(monkeypatch, capsys):
+    """Planted bug: one more process where no second one was asked for."""
+    begun: list[str] = []
+    monkeypatch.setattr(command_line, "import_ahead", begun.append)
+    for more in ([], ["--jobs", "2"]):
+        assert main(["detect", "nowhere", *more]) == 2
+    assert begun == ["nblib.measured.command"] and "nowhere" in capsys.readouterr().err
 
 
 def _row(file, *centres, step=1.0):

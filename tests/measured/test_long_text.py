@@ -1,4 +1,4 @@
-"""Long tables are read by pandas' parser, and mean what the careful way makes of them."""
+"""Long tables are read by a library's parser, and mean what the careful way makes of them."""
 
 import numpy as np
 import pytest
@@ -26,6 +26,8 @@ REGULAR = {
     "closing delimiter": "X_Value\tPSD\tComment\n" + _rows("\t", end="\t"),
     "Windows": ("f,S\n" + _rows()).replace("\n", "\r\n"),
     "missing": "f,S\n" + _rows().replace(f"\n400,{PSD[799]:.8e}", "\n400,nan"),
+    "missing words": "f,S\n"
+    + _rows().replace(f"\n400,{PSD[799]:.8e}", "\n400,null").replace(f"\n200,{PSD[399]:.8e}", "\n200,N/A"),
     "byte-order mark": "\ufefff;S\n" + _rows(";"),
     "footer": _rows() + "END\n",
 }
@@ -60,7 +62,7 @@ def _asked(monkeypatch):
 
 @pytest.mark.parametrize("name", [*REGULAR, *CAREFUL])
 def test_the_fast_way_reads_what_the_careful_way_reads(tmp_path, monkeypatch, name):
-    """Planted bugs: a short last row filled up; 1,000 read as 1; line numbers off by the header."""
+    """Planted bugs: a short last row filled up; 1,000 read as 1; line numbers off by the header; N/A read slowly."""
     path = tmp_path / "long.csv"
     path.write_bytes((REGULAR | CAREFUL)[name].encode())
     answers = _asked(monkeypatch)
@@ -80,6 +82,7 @@ def test_the_fast_way_reads_what_the_careful_way_reads(tmp_path, monkeypatch, na
         ("401,1,2\n", "line 801 has 3 columns"),
         ("401,x1\n", "line 801: column 2"),
         ("401,1_0\n", "line 801: column 2"),
+        ("401,0x1p3\n", "line 801: column 2"),
     ],
 )
 def test_a_damaged_row_at_the_end_of_a_long_table_is_refused_by_its_line(tmp_path, monkeypatch, end, said):

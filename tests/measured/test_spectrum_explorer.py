@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from nblib import analyse
 from nblib.__main__ import main
-from nblib.measured import detector
+from nblib.measured import detector, why
 from nblib.measured import explorer as spectrum_explorer
 from nblib.measured.editing import EditedDetection, Edits
 from nblib.measured.explorer import LOOK, REMOVE, SpectrumControls, explore
@@ -245,6 +245,24 @@ def test_a_flag_is_put_aside_and_back_and_views_follow(folder, shown):
     assert "low <= high" in controls.message.value
 
 
+def _from_browser(widget, **state):
+    """What a browser sends when a value is typed; from a field that waits for its end, nothing before that."""
+    if widget.continuous_update:
+        widget.set_state(state)
+
+
+def test_a_click_acts_on_what_is_typed_wherever_the_end_of_typing_comes(controls):
+    """A click and the end of typing it brings about may come in either order. Planted bugs: fields that wait for it."""
+    _drag(controls, 50)
+    _from_browser(controls.cause, value="the pump")
+    controls.buttons["rename"].click()
+    assert (50, 50, "the pump") in _flags(controls)
+    _from_browser(controls.low, value=110)
+    _from_browser(controls.high, value=130)
+    controls.buttons["flag it"].click()
+    assert (110, 130, "by hand") in _flags(controls)
+
+
 def test_edits_are_saved_loaded_again_and_survive_a_run(controls, folder, capsys):
     """Planted bugs: edits under one name for all spectra; a run that replaces them; a source lost on loading."""
     controls.spectrum.value = 1
@@ -321,6 +339,17 @@ def test_a_flag_by_hand_has_its_own_colour(edited):
     assert labels == ["spectrum", "background", "flagged", "by hand"]
     assert [len(bands.get_paths()) for bands in ax.collections] == [2, 1]
     assert len({tuple(bands.get_facecolor()[0, :3]) for bands in ax.collections}) == 2
+
+
+def test_the_labels_beside_this_flag_are_whole():
+    """Planted bug: a margin that numbers such as 6 x 10^-21 fill, with the unit cut off beside them."""
+    psd = 1e-20 * np.random.default_rng(0).gamma(64, 1 / 64, len(FREQS))
+    psd[FREQS == 200] *= 4  # less than a decade
+    edited = EditedDetection(Measurement("device.csv", "1", FREQS, psd, "V^2/Hz", 64.0))
+    why.why_png(edited.measured, edited.detection, edited.detection.flags[0])
+    left, right = why._kept_axes()
+    assert left.yaxis.label.get_window_extent().x0 >= 0
+    assert right.yaxis.label.get_window_extent().x0 > left.get_window_extent().x1
 
 
 @pytest.mark.parametrize(

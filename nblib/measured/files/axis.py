@@ -11,6 +11,7 @@ SIDES = ("fold", "positive", "negative")  # of a two-sided spectrum
 SPANS = ("first", "last", "cut", "mean", "all", *SIDES)
 MOST_SPANS = 12
 EQUAL = 0.01  # ln: halves of a real signal's spectrum, written with two decimals of a decibel
+OTHER_WIDTH = 1.5  # times: from here on a change of the bin width is noted
 APART = 1.5  # times: overlapping spans of one spectrum agree better than this
 
 
@@ -255,8 +256,9 @@ def _interleaved(raw):
         return
     before, after = steps[:-3], steps[3:]
     pair = steps[1:-2] + steps[2:-1]
-    split = np.isclose(pair, before, rtol=0.02) & np.isclose(pair, after, rtol=0.02)
-    split &= (steps[1:-2] < 0.97 * before) & (steps[2:-1] < 0.97 * before)
+    split = (steps[1:-2] < 0.97 * before) & (steps[2:-1] < 0.97 * before)
+    if split.any():
+        split &= np.isclose(pair, before, rtol=0.02) & np.isclose(pair, after, rtol=0.02)
     if split.sum() >= 3:
         at = int(np.argmax(split)) + 2
         raise Refusal(
@@ -264,12 +266,13 @@ def _interleaved(raw):
             f"({raw.place(int(at))}) splits a bin, and so do "
             f"{split.sum() - 1} others. Export each span to its own file"
         )
-    if len(steps) < 17:
+    if len(steps) < 17 or steps.max() < OTHER_WIDTH * steps.min():
         return
     eight = np.lib.stride_tricks.sliding_window_view(steps, 8)
+    is_even = np.ptp(eight, axis=1) < 1e-3 * eight[:, 0]
     before, after = eight[:-9], eight[9:]  # the step between them belongs to neither
-    even = (np.ptp(before, axis=1) < 1e-3 * before[:, 0]) & (np.ptp(after, axis=1) < 1e-3 * after[:, 0])
-    change = even & (np.abs(np.log(after[:, 0] / before[:, 0])) > np.log(1.5))
+    even = is_even[:-9] & is_even[9:]
+    change = even & (np.abs(np.log(after[:, 0] / before[:, 0])) > np.log(OTHER_WIDTH))
     if change.any():
         at = int(np.argmax(change))
         raw.notes.append(

@@ -31,6 +31,7 @@ X_UNIT = re.compile(r"(?:horizontal|(?<!\w)x)[\s_.-]*(?:axis)?[\s_.-]*units?\W+(
 EPOCH = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (9e8, 1.0))  # stamps since 1970: at least this large, unit in s
 JITTER = 0.5  # of the sampling interval: more is not regular sampling
 FEW_GAPS = 0.1  # of the steps may be pauses
+FEW = 20  # values
 SLOWEST, FASTEST, FASTEST_UNSTATED = 1e-3, 1e10, 1e6  # Hz; other rates are noted as implausible
 
 
@@ -245,7 +246,10 @@ def rate_of(times: ndarray) -> tuple[float, tuple[int, ...]]:
 
 def last_digit(values: ndarray, largest: int = 0) -> float:
     """Unit of the last digit that values were written with, at most 10^largest; 0 for more than 11 decimals."""
+    closeness = 1e-13 * max(1.0, abs(values[-1]))
     for digits in range(-largest, 12):
-        if np.allclose(values, np.round(values, digits), rtol=0, atol=1e-13 * max(1.0, abs(values[-1]))):
+        if all(  # a few first: most numbers of digits are too few for them
+            np.allclose(part, np.round(part, digits), rtol=0, atol=closeness) for part in (values[:FEW], values)
+        ):
             return 10.0**-digits
     return 0.0

@@ -89,7 +89,7 @@ class Dialect:
 @no_type_check
 def is_data(row: Sequence[float | None], cells: Sequence[str]) -> bool:
     """A row of a table begins with a number."""
-    return bool(row) and row[0] is not None and any(character.isdigit() for character in cells[0])
+    return bool(row) and row[0] is not None and any(map(str.isdigit, cells[0]))
 
 
 def dialect_of(lines: Sequence[str], delimiter: str | None = "", decimal: str = "") -> Dialect | None:
@@ -99,7 +99,7 @@ def dialect_of(lines: Sequence[str], delimiter: str | None = "", decimal: str = 
     ----------
     delimiter, decimal : where the file itself states them ("sep=;")
     """
-    numeric = [INLINE.sub("", line) for line in lines if any(character.isdigit() for character in line)]
+    numeric = [INLINE.sub("", line) for line in lines if any(map(str.isdigit, line))]
     sample = numeric[:SAMPLE] + numeric[SAMPLE :: max(1, len(numeric) // SAMPLE)]
     best, best_score = None, (0, 0)
     for candidate in _candidates(delimiter, decimal):

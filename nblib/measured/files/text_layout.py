@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from nblib.measured.files.formats import IsSeries, Refusal
 from nblib.measured.files.text_cells import Dialect
@@ -85,7 +86,7 @@ def arranged(lines: Sequence[str]) -> Layout:
     if any(mark in line for line in filled[-3:] for mark in ";\t"):  # 15:00:00,25 is one cell
         layout.lines = [re.sub(r"(?<=:\d\d),(?=\d)", ".", line) for line in layout.lines]
         filled = [line for line in layout.lines[:4000] if line.strip()]
-    body = [line for line in filled[len(filled) // 4 :] if any(map(str.isdigit, line))][:200]
+    body = list(islice((line for line in filled[len(filled) // 4 :] if any(map(str.isdigit, line))), 200))
     if body and sum(bool(BRIEF.match(line)) for line in body) > SHARE * len(body):
         layout.lines, body = [*map(_in_full, layout.lines)], [*map(_in_full, body)]
     if body and sum(bool(STAMPED.match(line)) for line in body) > SHARE * len(body):
@@ -202,9 +203,11 @@ def _text_beside(layout, filled):
     sample = filled[len(filled) // 4 :][:25] + filled[-5:] if len(filled) > 12 else []
     for mark in (",", ";", "\t"):
         cells = [Dialect(mark).split(line) for line in sample]
-        n_numbers = min((_numbers_at_end(row) for row in cells), default=0)
+        if min(map(len, cells), default=0) < 2 or any(_is_number(row[0]) for row in cells):
+            continue  # rows of numbers, or none: not looked at cell by cell
+        n_numbers = min(map(_numbers_at_end, cells))
         named = any(Dialect(mark).split(line)[0] for line in filled[:40])
-        if n_numbers > 1 and named and not any(_is_number(row[0]) for row in cells):
+        if n_numbers > 1 and named:
             rows = [Dialect(mark).split(line) for line in layout.lines]
             layout.header += [mark.join(row[:-n_numbers]).rstrip(mark) for row in rows if any(row[:-n_numbers])]
             layout.lines = [mark.join(row[-n_numbers:]) for row in rows]

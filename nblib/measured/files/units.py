@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nblib.measured.files.formats import Refusal
 
@@ -125,6 +126,7 @@ class Level:
     unit: str | None
 
 
+@lru_cache(maxsize=1024)  # the files of a batch have the same headings
 def latin(text: str) -> str:
     """Units in Latin letters: Hz for Гц, 赫兹 or ㎐, kHz for кГц, V for В, sqrt for LaTeX's; the rest as it is."""
     text = re.sub("[\uff00-\uffef\u3300-\u33ff]+", lambda match: unicodedata.normalize("NFKC", match.group()), text)
@@ -137,6 +139,7 @@ def latin(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)
 def level_of(text: str) -> Level:
     """What a heading such as "PSD (V^2/Hz)" or a unit such as "V/sqrt(Hz)" says about the values below it."""
     unit = unit_of(text)

@@ -46,8 +46,8 @@ def describe_range(
     ValueError : no bin of the range can be used, or the range is upside down
     """
     freqs, psd, background = (np.asarray(part, dtype=np.float64) for part in (freqs, psd, background))
-    usable = np.isfinite(psd) & np.isfinite(background) & (psd > 0) & (background > 0)
-    inside = np.flatnonzero(usable & (freqs >= low) & (freqs <= high))
+    start, stop = np.searchsorted(freqs, low, "left"), np.searchsorted(freqs, high, "right")
+    inside = start + np.flatnonzero(_usable(psd[start:stop], background[start:stop]))
     if not len(inside):
         raise ValueError(f"the range {low:g}..{high:g} Hz holds no bin with a value; give low <= high on the axis")
     ratio = psd[inside] / background[inside] - 1
@@ -55,10 +55,11 @@ def describe_range(
     flag = Flag(low, high, float(freqs[inside[peak]]), float(ratio[peak]))
     if not excess[peak] > 0:
         return replace(flag, kind="line" if len(inside) <= LINE_WIDTH else "hump")
-    bin_width = float(np.gradient(freqs)[inside[peak]]) if len(freqs) > 1 else 0.0
+    before, behind = max(inside[peak] - 1, 0), min(inside[peak] + 1, len(freqs) - 1)
+    bin_width = float((freqs[behind] - freqs[before]) / (behind - before)) if len(freqs) > 1 else 0.0
     width = float(excess.sum() ** 2 / (excess**2).sum())
     is_wide = width > max(LINE_WIDTH, min(LINE_HERTZ, LINE_SHARE * flag.centre) / max(bin_width, 1e-30))
-    edge = _step(freqs, psd, usable, inside) if is_wide or _one_sided(excess) else None
+    edge = _step(freqs, psd, _usable(psd, background), inside) if is_wide or _one_sided(excess) else None
     if edge is not None:
         return replace(flag, kind="step", centre=edge)
     if is_wide:
@@ -70,6 +71,11 @@ def describe_range(
     scatter = np.sqrt(((local - centre) ** 2 * (weight + 1) ** 2).sum() / n_segments) / weight.sum()
     uncertainty = float(np.hypot(scatter, SMALLEST_SPREAD * bin_width))
     return replace(flag, kind="line", centre=centre, uncertainty=uncertainty)
+
+
+def _usable(psd: ndarray, background: ndarray) -> ndarray:
+    """True where both are there."""
+    return np.isfinite(psd) & np.isfinite(background) & (psd > 0) & (background > 0)
 
 
 def _one_sided(excess: ndarray) -> bool:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.linalg import solveh_banded
+from scipy.linalg.lapack import dpbsv
 from scipy.ndimage import median_filter, uniform_filter1d
 
 from nblib.smoothing import mirrored_median
@@ -20,6 +20,7 @@ REJECT = 5.0  # standard deviations above the background from which on a bin is 
 REJECTED_WEIGHT = 0.02  # not 0: a background that begins too low must be able to rise
 ITERATIONS = 8
 END_BINS = 9  # through which the line is laid that goes on beyond an end
+END_PAIRS = np.triu_indices(END_BINS, 1)
 STANDSTILL = 0.02  # standard deviations: a curve that moves less is done
 SHORTEST = 8.0  # bins; of a smoothing length on a grid of few bins
 HALVINGS = 3  # of the smoothing length, where the spectrum stays below the curve
@@ -78,7 +79,7 @@ class Grid:
 
 
 def curvature_penalty(coordinate: Float[ndarray, " bin"]) -> Float[ndarray, "3 bin"]:
-    """Banded matrix of the squared second divided differences (lower form of scipy.linalg.solveh_banded).
+    """Banded matrix of the squared second divided differences (lower form of LAPACK's dpbsv).
 
     With one smoothing length a unit of the coordinate the penalty's factor is 1: the local number of bins a length
     cancels against the step.
@@ -97,14 +98,22 @@ def curvature_penalty(coordinate: Float[ndarray, " bin"]) -> Float[ndarray, "3 b
 
 
 def weighted_smooth(values: ndarray, weights: ndarray, penalty: Float[ndarray, "3 bin"]) -> ndarray:
-    """Smoothing spline: minimises sum w (y - b)^2 + b' P b; bins of weight 0 are interpolated."""
-    matrix = penalty.copy()
+    """Smoothing spline: minimises sum w (y - b)^2 + b' P b; bins of weight 0 are interpolated.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError for negative weights
+    """
+    matrix = penalty.copy(order="F")
     matrix[0] += weights + 1e-9
-    return solveh_banded(matrix, weights * values, lower=True, overwrite_ab=True, check_finite=False)
+    _, smooth, failed_at = dpbsv(matrix, weights * values, lower=True, overwrite_ab=True, overwrite_b=True)
+    if failed_at:
+        raise np.linalg.LinAlgError(f"the smoothing spline's matrix is not positive definite at bin {failed_at}")
+    return smooth
 
 
 def median(values: Float[ndarray, " n"]) -> float:
-    """numpy's median of finite values in a third of its time, most of which goes into checks."""
+    """numpy's median of finite values in a third of its time or less, most of which goes into checks."""
     high = len(values) // 2
     if len(values) % 2:
         return float(np.partition(values, high)[high])
@@ -114,7 +123,7 @@ def median(values: Float[ndarray, " n"]) -> float:
 
 def _end_value(values, coordinate):
     """Value at the first point of a robust line (Theil 1950) through END_BINS points: one odd bin does not move it."""
-    low, high = np.triu_indices(len(values), 1)
+    low, high = END_PAIRS
     slope = median((values[high] - values[low]) / (coordinate[high] - coordinate[low]))
     return median(values - slope * (coordinate - coordinate[0]))
 

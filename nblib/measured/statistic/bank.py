@@ -3,6 +3,8 @@
 The residual is in units of the estimator's scatter, so the statistics know neither scale nor background.
 """
 
+from functools import cache
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
@@ -19,9 +21,17 @@ BROAD = 2.0  # bins
 OVERFLOW = 40.0  # ln units; exp of more is not needed
 
 
+@cache
 def _template(width):
-    """A Gaussian of height 1; a single bin stands for a narrower one."""
+    """A Gaussian of height 1; a single bin stands for a narrower one. Not to be changed in place."""
     return gaussian(width, REACH) if width >= 1 else np.ones(1)
+
+
+@cache
+def _moments(width):
+    """(sum g^2)^3 and (sum g^3)^2: over each other, how many bins' worth of a Gamma's shape a response has."""
+    template = _template(width)
+    return (template**2).sum() ** 3, (template**3).sum() ** 2
 
 
 def _correlator(values, widths):
@@ -83,7 +93,8 @@ def filter_scores(
         lags = np.zeros(2) if single else np.exp(-0.25 * np.array([1.0, 4.0]) / width**2)
         variance = 1 + 2 * float(np.dot(lags, correlation))
         # of the Gamma with the response's skewness
-        shape = n_segments * (template**2).sum() ** 3 / (template**3).sum() ** 2 / variance
+        second, third = _moments(width)
+        shape = n_segments * second / third / variance
         root, offset, power = np.sqrt(shape), 1 - 1 / (9 * shape), n_segments * norm**2
         deviations[row] = _standardised(response / np.sqrt(variance + allowances[row] ** 2 * power), root, offset)
     deviations[:, measured == 0] = -np.inf

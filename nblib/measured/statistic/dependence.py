@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from nblib.measured.statistic.background import median
+
 LAGS = np.array([1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40])  # bins
 FAR = 8  # bins; from here on the largest difference is that of bins that have nothing in common, or of nearer ones
 PART = 300  # bins; at least so many measure a length
@@ -60,7 +62,7 @@ def _variogram(residual):
     lags = LAGS[max(len(residual) / 4, FAR + 1) > LAGS]
 
     def difference(lag):
-        return np.median(np.abs(residual[lag:] - residual[:-lag])) ** 2 / NORMAL
+        return median(np.abs(residual[lag:] - residual[:-lag])) ** 2 / NORMAL
 
     near, far = difference(2), max(*(difference(lag) for lag in lags[lags >= FAR]), 1e-12)
     if near > ALIKE * far:

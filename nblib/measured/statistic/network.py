@@ -186,9 +186,11 @@ def _convolved(x, weights, name):
     padded, n_bins = np.pad(x, ((0, 0), (half, half))), x.shape[1]
     taps = np.ascontiguousarray(kernel.transpose(2, 0, 1))
     found = taps[0] @ padded[:, :n_bins]
+    part = np.empty_like(found)
     for tap in range(1, KERNEL):
-        found += taps[tap] @ padded[:, tap : tap + n_bins]
-    return found + weights[f"{name}.bias"][:, None]
+        found += np.matmul(taps[tap], padded[:, tap : tap + n_bins], out=part)
+    found += weights[f"{name}.bias"][:, None]
+    return found
 
 
 def _linear(x, weights, name):
@@ -218,7 +220,8 @@ def _gelu(x):
 
 
 def _softmax(logits):
-    exponentials = logits - logits.max(axis=-1, keepdims=True)
-    np.exp(exponentials, out=exponentials)
-    exponentials /= exponentials.sum(axis=-1, keepdims=True)
-    return exponentials
+    """Along the last axis, in place: of all queries and keys they are the largest array there is."""
+    logits -= logits.max(axis=-1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=-1, keepdims=True)
+    return logits

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from nblib.cells import WIDE_CELL
+from nblib.measured.statistic.background import median
 from nblib.measured.statistic.scatter import local_segments
 from nblib.smoothing import correlator, gaussian, log_median, mirrored_median, rolling_median
 
@@ -55,7 +56,7 @@ def network_inputs(
     level = rolling_median(log_psd[::3], 11)
     log_step = np.log(np.gradient(np.log(np.maximum(freqs, freqs[freqs > 0].min() / 2))))
     channels = [_compressed(part) / 3 for part in (z_narrow, z_broad, z_coarse, *responses)]
-    channels.append((np.interp(bins, bins[::3], level) - np.median(log_psd[index])) / 4)
+    channels.append((np.interp(bins, bins[::3], level) - median(log_psd[index])) / 4)
     channels.append(0.25 * np.log(segments) - 1)
     channels.append(0.2 * log_step + 1)
     channels.append(valid.astype(np.float64))
@@ -73,7 +74,7 @@ def _background(values, window):
 
     Kept apart from the detector's own background: the weights were trained with these inputs.
     """
-    return mirrored_median(values, window, np.median(values[:3]), np.median(values[-3:]))
+    return mirrored_median(values, window, median(values[:3]), median(values[-3:]))
 
 
 def _coarse_median(log_psd):

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import maximum_filter1d, median_filter
 
-from nblib.measured.statistic.background import SOFT, STIFF, Grid, robust_background
+from nblib.measured.statistic.background import SOFT, STIFF, Grid, median, robust_background
 from nblib.measured.statistic.bank import (
     ALLOWANCE,
     OVERFLOW,
@@ -226,7 +226,7 @@ def whiten(
         spread(log_psd),
         spread(soft - middle),
         spread(segments),
-        float(np.median(own)),
+        median(own),
         estimated,
         correlation,
     )
@@ -268,7 +268,7 @@ def _strongest(log_psd, backgrounds, middle, segments, correlation, plan):
             members = np.flatnonzero(group[:n_widths])
             if not len(members):
                 continue
-            row = members[deviations[members].argmax(axis=0)]
+            row = members[deviations[members[0] : members[-1] + 1].argmax(axis=0)]  # the members follow one another
             here = deviations[row, positions]
             wins = here > best[number]
             best[number] = np.where(wins, here, best[number])
