@@ -18,7 +18,8 @@ IMPORTED := ipykernel.kernelapp, ipywidgets, nbconvert, papermill, pytest, seabo
   fontTools.subset, matplotlib.backends.backend_pdf, torch._dynamo, torch.onnx, \
   nblib.measured.command, evidence.unknown.unknown_backgrounds, evidence.pages.publish
 INSTALLED := $(if $(LOCK),--require-hashes -r requirements-$(LOCK).lock,-r requirements.txt -c constraints.txt)
-TEST := NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --durations 40 --durations-min 3
+# byte code is kept, or each of a hundred processes would compile what it imports
+TEST := env -u PYTHONDONTWRITEBYTECODE NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --durations 40 --durations-min 3
 # in order of cost; those that write no record of their own (train_wide, thresholds) are run by hand
 BENCHMARKS := attention readouts growth throughput scaling time_to_quality log_tokens recipe busy resume detector_costs measured \
   multitaper false_alarms own_spectra together dependent_bins flag_labels calibrate on_off doors workbench workbench_times wide wide_cnn campaign

@@ -9,17 +9,14 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from jaxtyping import install_import_hook
+import shapes
+from matplotlib.figure import Figure
 
 from nblib.project.extras import EXTRAS
 from nblib.project.threads import use_one_thread
 
 use_one_thread()  # before torch; kernels of nbval inherit the variables
 matplotlib.use("Agg")
-if find_spec("beartype"):
-    from beartype import BeartypeConf, beartype
-
-    checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 LIGHT = ("measured", "workbench", "test_public.py", "test_entry_points.py")
 HEAVY = ("statistic_network", "spectrum_explorer")  # of measured/
 if any(find_spec(package) is None for package in EXTRAS["train"]):
@@ -28,7 +25,6 @@ if any(find_spec(package) is None for package in EXTRAS["train"]):
 # these take what users, JSON and papermill give (lists for tuples, complex numbers) and refuse the rest themselves
 UNCHECKED = {"nblib.training.config", "nblib.measured.result", "nblib.measured.detector", "nblib.measured.welch"}
 UNCHECKED |= {"nblib.workbench.fit", "nblib.workbench.arrhenius", "nblib.workbench.one_temperature"}
-UNCHECKED |= {"nblib.workbench.model", "nblib.workbench.estimate"}  # called thousands of times in a fit
 NOTEBOOKS_FIRST = ("06", "03", "05")  # the longest of them
 CLONE = Path(__file__).resolve().parent.parent
 MODULES = {
@@ -37,8 +33,11 @@ MODULES = {
     for path in (CLONE / room).rglob("[!_]*.py")
     if "benchmarks" not in path.parts
 }
-if find_spec("beartype"):
-    install_import_hook(sorted(MODULES - UNCHECKED), "conftest.checked")
+shapes.check(sorted(MODULES - UNCHECKED))
+
+
+def pytest_runtest_setup():
+    shapes.begin()
 
 
 def pytest_configure(config):
@@ -51,7 +50,7 @@ def pytest_collection_modifyitems(items):
     """Longest files first, so that none is left to one worker at the end.
 
     Notebooks come before all: they share their trained models in the runs/ that `make test` names, before the tests
-    change to temporary ones.
+    change to temporary ones. The types come last: by then `make types`, beside this, has written mypy's cache.
     """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
@@ -59,7 +58,7 @@ def pytest_collection_modifyitems(items):
         if item.path.suffix == ".ipynb":
             number = item.path.name[:2]
             return (0, NOTEBOOKS_FIRST.index(number) if number in NOTEBOOKS_FIRST else len(NOTEBOOKS_FIRST))
-        return (1, 0) if item.path in slow else (2, 0)
+        return (3, 0) if item.path.stem == "test_types" else (1, 0) if item.path in slow else (2, 0)
 
     items.sort(key=place)
 
@@ -80,3 +79,18 @@ def coarse_grid():
         energies._grid.cache_clear()
         yield
     energies._grid.cache_clear()
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Call it, and figures are drawn and no longer rendered, which takes most of a command: their files show nothing.
+
+    What is drawn is rendered once in the tests of each command; this is for its other calls.
+    """
+    rendered = Figure.savefig
+
+    def savefig(_, target, **settings):
+        kept = {name: value for name, value in settings.items() if name in ("format", "metadata")}
+        rendered(Figure(figsize=(0.1, 0.1)), target, **kept)
+
+    return lambda: monkeypatch.setattr(Figure, "savefig", savefig)

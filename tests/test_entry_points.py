@@ -18,15 +18,11 @@ def _output(*command, **settings):
     return answer.stdout
 
 
-@needs_torch
-@pytest.mark.slow
-def test_importing_and_training_leave_the_threads_as_they_were(tmp_path):
-    """Planted bugs: nblib/__init__ setting OMP_NUM_THREADS; a training that keeps its one thread for the process."""
-    program = f"""
+SCRIPT = f"""
 import os, torch
 torch.set_num_threads(2)
 import nblib
-from nblib import train, TrainConfig
+from nblib import train, train_many, TrainConfig
 from nblib.training import loop
 from nblib.prediction import attention_of, predict
 inside, real = [], loop._finish
@@ -35,8 +31,30 @@ result = train(TrainConfig({TINY}), n_workers=0)
 predict(result.model, result.config.dataset("test", 2))
 attention_of(result.model, result.config.dataset("test", 2))
 print(inside, torch.get_num_threads(), [name for name in os.environ if name.startswith(("OMP_", "GOMP_"))])
+print(len(train_many([TrainConfig(seed=seed, {TINY}) for seed in (0, 1)])))
 """
-    assert _output("-c", program, NBLIB_RUNS=str(tmp_path)).split("\n")[-2] == "[1] 2 []"
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """The last lines of a script without a main guard that trains one model, then two."""
+    script = tmp_path_factory.mktemp("script") / "script.py"
+    script.write_text(SCRIPT)
+    return _output(script, NBLIB_RUNS=str(script.parent / "runs"), NBLIB_CORES="2").splitlines()[-2:]
+
+
+@needs_torch
+@pytest.mark.slow
+def test_importing_and_training_leave_the_threads_as_they_were(said):
+    """Planted bugs: nblib/__init__ setting OMP_NUM_THREADS; a training that keeps its one thread for the process."""
+    assert said[0] == "[1] 2 []"
+
+
+@needs_torch
+@pytest.mark.slow
+def test_many_runs_are_trained_from_a_script_without_a_main_guard(said):
+    """Planted bug: multiprocessing's long text about bootstrapping."""
+    assert said[1] == "2"
 
 
 @needs_torch
@@ -78,18 +96,6 @@ SHOWN = "import os, sys; print(*map(os.environ.get, ('OMP_NUM_THREADS', 'OMP_WAI
 def test_entry_points_set_the_variables_before_torch_is_imported(entry):
     """Planted bug: a command whose torch spins with as many threads as cores."""
     assert _output("-c", f"{entry}; {SHOWN}").splitlines()[-1] == "1 PASSIVE False"
-
-
-@needs_torch
-@pytest.mark.slow
-def test_many_runs_are_trained_from_a_script_without_a_main_guard(tmp_path):
-    """Planted bug: multiprocessing's long text about bootstrapping."""
-    script = tmp_path / "script.py"
-    script.write_text(
-        "from nblib import TrainConfig, train_many\n"
-        f"print(len(train_many([TrainConfig(seed=seed, {TINY}) for seed in (0, 1)])))\n"
-    )
-    assert _output(script, NBLIB_RUNS=str(tmp_path / "runs"), NBLIB_CORES="2").splitlines()[-1] == "2"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a pipe of a shell")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import shapes
 import torch
 
 from nblib.attention import AttentionWithWeights, ReadoutAttention
@@ -78,6 +79,7 @@ def test_dropout_changes_the_output_and_not_the_captured_row():
 @pytest.mark.slow
 def test_capture_is_one_graph_under_torch_compile():
     """Planted bug: a Python branch on the attention's values, which breaks the graph."""
+    shapes.begin(checking=False)  # the checks would be compiled too
     model = make()
     x, mask = spectra()
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)

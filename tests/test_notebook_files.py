@@ -3,11 +3,13 @@
 import json
 import re
 
+import forked_notebook
 import nbformat
 import numpy as np
 import pytest
 
 from nblib.__main__ import main
+from nblib.notebook import notebooks
 from nblib.notebook.notebooks import run_notebook
 from nblib.notebook.parameters import RULES, known_parameters, typed_parameters
 from nblib.project.paths import NOTEBOOKS
@@ -121,6 +123,7 @@ def measured_file(tmp_path_factory):
 
 def _run(notebook, tmp_path, monkeypatch, **parameters):
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(notebooks, "_execute", forked_notebook.execute)
     run_notebook(notebook, tmp_path / "out" / notebook.name, {"run_name": "tiny", **parameters})
     record = json.loads((tmp_path / "runs" / "smoke" / notebook.stem / "tiny" / "result.json").read_text())
     figures = tmp_path / "runs" / "smoke" / "figures" / "tiny"
@@ -177,6 +180,7 @@ def test_a_penalty_of_ones_own_gets_its_row_beside_the_published_ones(tmp_path, 
     (tmp_path / "sizes.json").write_text(json.dumps({"quick": sizes}))
     monkeypatch.setenv("NBLIB_PROFILES", str(tmp_path / "sizes.json"))
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(notebooks, "_execute", forked_notebook.execute)
     values = {"from_record": True, "mine": ["squared_of_tests"], "extensions": str(tmp_path / "own_of_tests.py")}
     run_notebook(NOTEBOOKS / "05_lambda_sweep.ipynb", tmp_path / "05.ipynb", values)
     shown = json.dumps(nbformat.read(tmp_path / "05.ipynb", as_version=4))

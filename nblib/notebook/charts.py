@@ -1,5 +1,7 @@
 """Methods, penalties and models compared. Every function takes `ax=None`, labels its units and returns the axes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy import ndarray
 
@@ -42,7 +44,7 @@ def _spans(entries, key):
     return np.nan_to_num(np.abs(np.diff(np.array(found, dtype=np.float64), axis=1)).T)  # JSON says None for NaN
 
 
-def plot_gradients(shares: ndarray, pushes: dict[str, ndarray], even: float, ax=None):
+def plot_gradients(shares: ndarray, pushes: dict[str, Sequence[float] | ndarray], even: float, ax=None):
     """Push of penalties, the sum over noisy tokens of |dR / d logit|, against the attention on them; dotted: even."""
     ax = new_axes(ax)
     for number, (name, push) in enumerate(pushes.items()):

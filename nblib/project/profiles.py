@@ -37,8 +37,8 @@ class Profile:
 SMALL = {"d_model": 32, "dim_feedforward": 64}
 PROFILES = {
     "smoke": Profile(
-        training={"steps": 24, "batch_size": 8, "validate_every": 6, "n_validation": 16} | SMALL,
-        **{"short_steps": 8, "n_test": 40, "n_tune": 24, "n_sets": 6},
+        training={"steps": 12, "batch_size": 8, "validate_every": 6, "n_validation": 16} | SMALL,
+        **{"short_steps": 2, "n_test": 40, "n_tune": 24, "n_sets": 6},
         **{"n_seeds": 1, "n_control_seeds": 1, "n_other_seeds": 0, "n_sweep_seeds": 1, "sweep_steps": 4},
     ),
     "brief": Profile(

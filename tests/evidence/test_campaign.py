@@ -1,5 +1,7 @@
 """The campaign in short: each format damaged a few times, hostile files, each property."""
 
+import sys
+
 import pytest
 
 from evidence.benchmarks import campaign
@@ -64,6 +66,9 @@ def test_what_breaks_a_property_is_told(monkeypatch):
 
 def test_parts_are_kept_and_a_crash_is_a_fault(tmp_path, monkeypatch):
     """Planted bug: a process that died counted as one without faults."""
+    (tmp_path / "python").write_text("#!/bin/sh\nkill -9 $$\n")
+    (tmp_path / "python").chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))  # a new Python takes seconds to import torch
     died = campaign.in_a_process(["no such part"])
     assert [fault["kind"] for fault in died["faults"]] == ["crash"]
     row = {"read": 3, "refused": 4, "faults": [], "peak_mib": 2.0, "seconds": 1.0}

@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -42,6 +43,7 @@ def test_models_side_by_side_have_the_numbers_of_their_own(results, monkeypatch)
     monkeypatch.setenv("NBLIB_CORES", "2")
     monkeypatch.setattr(assessment, "FEWEST_SPECTRA", 0)
     used = []
+    monkeypatch.setattr(pool, "get_context", lambda _: get_context("fork"))  # a new one takes seconds to import torch
     monkeypatch.setattr(pool, "ProcessPoolExecutor", partial(_counted, used, pool.ProcessPoolExecutor))
     together = assess_many(results, "single_line", 20, "validation")
     assert used == [min(2, pool.available_cores())] or pool.available_cores() == 1
@@ -56,4 +58,4 @@ def test_models_side_by_side_have_the_numbers_of_their_own(results, monkeypatch)
 
 def _counted(used, executor, n_processes, *arguments):
     used.append(n_processes)
-    return executor(1, *arguments)  # each of them takes seconds to start
+    return executor(1, *arguments)

@@ -4,12 +4,14 @@ import hashlib
 import json
 import subprocess
 
+import forked_notebook
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
 from evidence.__main__ import main
 from evidence.pages import publish as publishing
+from nblib.notebook import notebooks
 from nblib.notebook.figures import save_figure
 from nblib.notebook.notebooks import run_notebook
 from nblib.project.paths import NOTEBOOKS, ROOT, benchmark_result
@@ -59,6 +61,7 @@ def test_a_plain_quick_run_with_a_penalty_of_choice_changes_nothing_tracked(tmp_
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
     for variable in ("NBLIB_RECORDS", "NBLIB_FIGURES"):  # the real ones
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(notebooks, "_execute", forked_notebook.execute)
     before = tracked_files()
     assert len(before) > 50
     name = "03_full_attention_regularizer"

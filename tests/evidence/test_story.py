@@ -89,6 +89,7 @@ def test_found_is_counted_on_noisy_spectra_at_a_threshold_of_line_free_ones():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("coarse_grid")
 @pytest.mark.parametrize("readout", ["cls", "residual"])
 def test_every_look_at_a_model_gives_finite_numbers(readout):
     result = untrained(readout=readout)

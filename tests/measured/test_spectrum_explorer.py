@@ -323,6 +323,7 @@ def test_headless_it_is_one_figure_with_what_was_saved(folder, monkeypatch):
     changed = EditedDetection(measured)
     changed.add(110, 130)
     KeptEdits(*found.places()[0]).save(changed)
+    plt.close("all")  # of other tests
     figure = explore(found)
     assert isinstance(figure, Figure) and plt.get_fignums() == []  # or JupyterLab would show it twice
     assert "by hand" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]

@@ -1,15 +1,17 @@
 """Training: learns, resumes bit by bit, loads what is done, and shares its batches between processes."""
 
+import contextlib
 import json
 import math
-import subprocess
 import sys
 from dataclasses import replace
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
 import torch
 
+from evidence import forks
 from nblib import NoiseBERTDataset, TrainConfig, train, train_many
 from nblib.__main__ import main
 from nblib.project import parallel
@@ -136,6 +138,8 @@ def test_a_worker_changes_no_number(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_side_by_side_is_the_same_as_in_turn(tmp_path, monkeypatch):
+    """Processes are forked here, for each new one takes seconds to import torch (test_extensions has such a one)."""
+    monkeypatch.setattr(parallel, "get_context", lambda _: get_context("fork"))
     short = replace(TINY, steps=4)
     configs = [short, replace(short, readout="token"), short, replace(short, seed=1)]  # three on two cores
     one_by_one = [quietly(config) for config in configs]
@@ -215,19 +219,21 @@ def test_processes_share_every_epoch_without_repeats(world):
 def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
     """Same global batch, same losses up to the order of float32 sums, which twelve steps of Adam enlarge.
 
+    The processes have the variables that torchrun sets; tests/kills.py starts them by torchrun itself.
     Planted bug: the loss not multiplied by the number of processes whose gradients are averaged.
     """
     one = quietly(TINY)
-    monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "two"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     values = {name: getattr(TINY, name) for name in ("steps", "batch_size", "validate_every", "n_validation")}
     values |= {name: getattr(TINY, name) for name in ("d_model", "n_heads", "num_layers", "dim_feedforward")}
     assignments = [f"{name}={value}" for name, value in (values | {"regularizer": TINY.regularizer}).items()]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "nblib", "train"]
-    answer = subprocess.run([sys.executable, *launch, *assignments], capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr[-2000:]
+
+    def command():
+        with (tmp_path / "said").open("a") as said, contextlib.redirect_stdout(said):
+            assert main(["train", *assignments]) == 0
+
+    assert forks.end(forks.begin(command, 2, tmp_path / "two"))[0]
     folder = tmp_path / "two" / "models" / TINY.key
-    assert answer.stdout.strip() == str(folder)
+    assert (tmp_path / "said").read_text().strip() == str(folder)
     two = load_run(folder)
     assert two.record["n_processes"] == 2
     for name in ("train_loss", "mask_loss", "reg_loss", "val_loss"):

@@ -74,8 +74,9 @@ def test_a_page_of_fits_shows_their_figures(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("kelvins", "why"), [((300, 310), "2 different temperatures; an energy needs at least 3"), ((), "no temperature")]
 )
-def test_without_temperatures_the_fits_are_shown_and_the_energy_is_not(tmp_path, capsys, kelvins, why):
+def test_without_temperatures_the_fits_are_shown_and_the_energy_is_not(tmp_path, capsys, kelvins, why, unrendered):
     """Planted bug: the command refused where two temperatures give no energy."""
+    unrendered()
     _folder(tmp_path, kelvins or (300,))
     if not kelvins:
         (tmp_path / "run_300K.csv").rename(tmp_path / "run.csv")

@@ -34,7 +34,7 @@ def _fit_without_figures(*arguments):
         return main(["fit", *map(str, arguments), *FAST])
 
 
-def test_fit_writes_beside_its_file_and_again_over_its_own(tmp_path, capsys):
+def test_fit_writes_beside_its_file_and_again_over_its_own(tmp_path, capsys, unrendered):
     """Planted bugs: a repeated command refused; a file of the user's replaced; `nblib detect .` read its results."""
     path, out = _write(tmp_path / "dev.csv"), tmp_path / RESULTS
     assert main(["fit", str(path), *FAST]) == 0
@@ -51,6 +51,7 @@ def test_fit_writes_beside_its_file_and_again_over_its_own(tmp_path, capsys):
     assert document["segments"]["stated"] == 100 and document["kept"]["described"]
     corner = next(term for term in document["kept"]["terms"] if term["name"] == "corner 1")
     assert corner["low"] < 60 < corner["high"] and corner["unit"] == "Hz"
+    unrendered()
     assert main(["fit", str(tmp_path), *FAST]) == 0  # the folder: the same file, its results are none
     (out / "dev.fit.csv").write_text("my own notes\n")
     assert main(["fit", str(path), *FAST]) == 2
@@ -123,10 +124,11 @@ def folder(series_of_four, tmp_path):
     return shutil.copytree(series_of_four, tmp_path / "series")
 
 
-def test_a_folder_of_temperatures_gives_an_energy_and_its_figure(folder, capsys):
+def test_a_folder_of_temperatures_gives_an_energy_and_its_figure(folder, capsys, unrendered):
     """Planted bugs: results of an earlier command read as spectra; temperatures in the order of names."""
     for _ in range(2):
         assert main(["arrhenius", str(folder), *FAST]) == 0
+        unrendered()
     printed = capsys.readouterr().out
     assert "kept, trap 1:" in printed and "by the power of T" in printed and "90 K (header)" in printed
     document = json.loads((folder / RESULTS / "arrhenius.json").read_text())
@@ -140,11 +142,12 @@ def test_a_folder_of_temperatures_gives_an_energy_and_its_figure(folder, capsys)
     assert "did not write; move it, or name another folder with --out DIR" in capsys.readouterr().err
 
 
-def test_fits_give_the_energies_of_their_spectra(folder, capsys):
+def test_fits_give_the_energies_of_their_spectra(folder, capsys, unrendered):
     """Planted bugs: intervals read from the CSV's eight digits; the temperature of the header lost."""
     assert main(["arrhenius", str(folder), "--json", *FAST]) == 0
     own = json.loads(capsys.readouterr().out)
     fits = folder / RESULTS
+    unrendered()
     assert main(["arrhenius", str(fits)]) == 0
     assert "90 K (header)" in capsys.readouterr().out
     read = json.loads((fits / "arrhenius.json").read_text())

@@ -39,7 +39,7 @@ def test_the_workflow_gives_the_results_of_the_command(files, capsys):
     """Planted bugs: a.csv of two folders in two parts written under one name; parts joined as 0, 1, 10, 2."""
     assert main(["detect", *files, "--out", "command"]) == 2
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "workflow" / "spectra.smk"), "--cores", "1"]
-    command += ["--quiet", "all", "--config", "spectra=list.txt", "out=split", "size=3"]
+    command += ["--quiet", "all", "--config", "spectra=list.txt", "out=split", "size=4"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     answer = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PATH": path})
     assert answer.returncode == 0, answer.stderr
