@@ -19,7 +19,7 @@ BALANCE = 0.17  # added to z: the mean slope of the two unlike sides is 0 for no
 N_STARTS = 28  # corners that a Lorentzian may start from
 N_MINIMA = 3  # of them are followed
 AMPLITUDE_BOUND = 60.0  # ln units about the reference level
-SMALLEST = 1e-6  # of the level at a corner: start of an amplitude that non-negative least squares puts to 0
+SMALLEST = 0.01  # of the level at a corner: start of an amplitude that non-negative least squares puts to 0
 GAMMA_STARTS = (0.7, 1.0, 1.3)
 MEDIAN_VARIANCE = np.pi / 2  # of a median over that of a mean, many values
 TOLERANCE = 1e-5
@@ -177,8 +177,8 @@ def without_lorentzians(problem: Problem, form: Form) -> Solution:
         theta = np.zeros(form.size)
         if form.power_law:
             theta[1] = np.clip(gamma, *problem.gamma)
-        found.append(_linear(problem, form, theta, weights, level))
-    return solved(problem, form, min(found, key=lambda one: one[1])[0])
+        found.append(solved(problem, form, _linear(problem, form, theta, weights, level)[0]))
+    return min(found, key=lambda one: one.cost)
 
 
 def one_more(problem: Problem, fewer: Solution) -> Solution:

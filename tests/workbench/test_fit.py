@@ -180,6 +180,13 @@ def test_no_lorentzian_is_found_in_a_power_law_with_a_floor():
     assert all(fit.described for fit in found)
 
 
+@pytest.mark.parametrize("seed", [20236, 20375])
+def test_the_fit_without_a_lorentzian_finds_its_floor(seed):
+    """Planted bug: a floor that starts far too low is never found, and a Lorentzian stands in for it."""
+    drawn = draw_spectrum(seed, 0, axis="log", n_segments=30 if seed == 20236 else 100)
+    assert fit_spectrum(drawn.freqs, drawn.psd, drawn.n_segments).corners == []
+
+
 def test_hann_segments_are_described_and_their_bins_count_half():
     """Planted bug: independent bins assumed, so that the gate fired on clean spectra."""
     drawn = draw_spectrum(5, 1, n_segments=30, estimator="welch_hann")
