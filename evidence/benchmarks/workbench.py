@@ -23,7 +23,7 @@ from nblib.project.fingerprint import fingerprint
 from nblib.project.parallel import map_side_by_side
 from nblib.project.paths import benchmark_result
 
-# not used while the fit was written; a first run (5000, 9000, 7000, 1000) showed a search that stopped early, mended since
+# not used while the fit was written; a first run (from 5000, 9000, 7000, 1000 on) showed a search that stopped early
 FIRST_SEED = {"spectra": 35000, "nulls": 39000, "hard": 37000, "series": 31000}
 FACTOR = 2.0  # a corner further off is wrong
 LEVELS = (0.5, 0.68, 0.95)

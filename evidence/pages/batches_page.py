@@ -28,6 +28,6 @@ def numbers() -> dict[str, Any]:
         "disk": record["disk"],
         "killed": killed,
         "split": split,
-        "commit": record["commit"],
+        "commits": sorted({part["commit"] for part in record.values() if isinstance(part, dict) and "commit" in part}),
         "processor": record["hardware"]["processor"],
     }
