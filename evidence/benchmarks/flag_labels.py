@@ -27,6 +27,7 @@ from evidence.unknown.flag_labels import (
 )
 from evidence.unknown.measured_spectra import MeasuredSpectrum, measured_spectra
 from nblib.project.paths import benchmark_result, measured_data_dir
+from nblib.style import ACCENT, GREY
 
 SEED, ROWS, PAIRS = 29, 4, 2  # of the sheet: ranges shown on a page are ROWS x PAIRS
 BESIDE = (60, 8)  # a range is shown with so many bins on either side, or so many of its widths
@@ -59,12 +60,12 @@ def draw_range(axes, spectrum: MeasuredSpectrum, fmin: float, fmax: float, title
     first, last = int(np.searchsorted(freqs, fmin)), int(np.searchsorted(freqs, fmax, side="right")) - 1
     beside = max(BESIDE[0], BESIDE[1] * (last - first + 1))
     near = slice(max(first - beside, 0), min(last + beside + 1, len(freqs)))
-    axes[0].semilogy(freqs[near], psd[near], lw=0.8, color="0.3")
-    axes[0].axvspan(fmin, fmax, color="tab:red", alpha=0.25)
-    axes[0].semilogy(freqs[first : last + 1], psd[first : last + 1], ".-", ms=3, lw=0.8, color="tab:red")
+    axes[0].semilogy(freqs[near], psd[near], lw=0.8, color=GREY)
+    axes[0].axvspan(fmin, fmax, color=ACCENT, alpha=0.25)
+    axes[0].semilogy(freqs[first : last + 1], psd[first : last + 1], ".-", ms=3, lw=0.8, color=ACCENT)
     axes[0].set_title(title, fontsize=8, loc="left")
-    axes[1].loglog(freqs, psd, lw=0.5, color="0.3")
-    axes[1].axvspan(fmin, max(fmax, fmin * 1.01), color="tab:red", alpha=0.5)
+    axes[1].loglog(freqs, psd, lw=0.5, color=GREY)
+    axes[1].axvspan(fmin, max(fmax, fmin * 1.01), color=ACCENT, alpha=0.5)
     for one in axes:
         one.tick_params(labelsize=6)
 

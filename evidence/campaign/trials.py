@@ -34,6 +34,7 @@ class Watch:
 
     def __init__(self, folder: Path):
         self.folder, self.seen, self.on = str(folder), list[str](), False
+        sys.dont_write_bytecode = True  # of modules that are first imported while a file is read
         sys.addaudithook(self._heard)
 
     def _heard(self, event, arguments):

@@ -21,7 +21,7 @@ from nblib.measured.drawing import DetectionFigure, envelope
 from nblib.measured.joint import Row, joint_csv, shared_lines
 from nblib.measured.outputs import jobs_of
 from nblib.measured.page import page
-from nblib.project.processes import IS_COPIED
+from nblib.project import processes
 
 FREQS = np.arange(1.0, 401.0)
 
@@ -137,6 +137,7 @@ def _killed(arguments, fatal, said):
     if process:
         return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     shapes.begin(checking=False)  # each process would make the checks anew
+    processes.IS_COPIED = False  # a process that was copied has no server of copies of its own
     writes, real = iter(range(1, fatal)), os.replace
     os.replace = lambda *given: real(*given) if next(writes, 0) else os.kill(os.getpid(), signal.SIGKILL)
     with said.open("w", buffering=1) as stream, contextlib.redirect_stderr(stream):
@@ -216,7 +217,7 @@ def test_a_process_that_dies_is_said_of_its_files(capsys, monkeypatch):
 @pytest.mark.slow
 def test_a_process_has_the_environment_of_its_command(monkeypatch):
     """Planted bug: that of the process which it is a copy of, from when that was started."""
-    if IS_COPIED:
+    if processes.IS_COPIED:
         forkserver.ensure_running()
     monkeypatch.setenv("NBLIB_RUNS", "elsewhere")
     with batch._pool(1) as pool:
