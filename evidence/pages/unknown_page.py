@@ -5,10 +5,13 @@ from typing import Any
 from evidence.pages.rendering import interval
 from evidence.unknown.alarm_rates import pooled_rate
 from evidence.unknown.flag_labels import LABELS, UNLABELLED
+from evidence.unknown.hard_shapes import N_BINS
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
-BENCHMARKS = (*("wide", "measured", "false_alarms", "detector_costs", "wide_cnn", "multitaper", "flag_labels"),)
+BENCHMARKS = (
+    *("wide", "measured", "false_alarms", "detector_costs", "wide_cnn", "multitaper", "flag_labels", "hard_shapes"),
+)
 TESTS, AREAS = ("wide", "second"), ("1%", "5%")
 COPIES = {  # of the measured spectra and of the lines -> where the record has them
     "as measured": ("summary",),
@@ -38,6 +41,7 @@ def numbers() -> dict[str, Any]:
         "multitaper": records["multitaper"],
         **_multitaper(records["multitaper"]["found"]),
         "flag_labels": _flag_labels(records["flag_labels"]),
+        "hard_shapes": _hard_shapes(records["hard_shapes"]),
     }
 
 
@@ -172,3 +176,20 @@ def _flag_labels(record):
 def _share(one):
     """A share with its interval, in percent."""
     return f"{one['share']:.1%} [{one['low']:.1%}, {one['high']:.1%}]"
+
+
+def _hard_shapes(record):
+    """Rows with K known and estimated beside each other; the rest as the record has it."""
+    return {
+        "bins": f"{N_BINS:,}",
+        "ends": record["ends"],
+        "humps": record["humps"],
+        "rises": _by_k(record["rises"], (", K known", ", K estimated")),
+        "lines": _by_k(record["lines"], (", stated", ", estimated")),
+    }
+
+
+def _by_k(rows, endings):
+    """What is counted with and without K, by what is counted."""
+    names = [name.removesuffix(endings[0]) for name in rows if name.endswith(endings[0])]
+    return {name: [rows[name + ending] for ending in endings] for name in names}

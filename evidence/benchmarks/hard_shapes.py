@@ -1,0 +1,62 @@
+"""Ends of the axis, rises and walls, wide humps and a stated K: what the detector makes of them. `make bench`
+
+Writes runs/benchmarks/hard_shapes.json.
+"""
+
+from itertools import product
+
+import numpy as np
+
+from evidence.benchmarks.script import options, write_record
+from evidence.unknown import hard_shapes as shapes
+from evidence.unknown.alarm_rates import share
+from nblib.measured.detector import NoiseDetector
+
+END_BINS = {"last": -1, "last but one": -2, "last but two": -3, "first": 0, "second": 1, "third": 2}
+RISES = ("rise, 6 bins", "rise, 30 bins", "wall")
+SIGMAS = (30, 60, 90)
+LINES = {  # name -> K, excess over the background
+    "8 standard deviations, K = 50": (50, shapes.in_deviations(8, 50)),
+    "8 standard deviations, K = 200": (200, shapes.in_deviations(8, 200)),
+    "1.5 times the background, K = 50": (50, 1.5),
+}
+
+
+def main() -> None:
+    """Measure and write the record."""
+    asked = options(__file__, __doc__, draws=(40, "of each shape"), seed=31)
+    draws, seed, detector = range(asked.draws), asked.seed, NoiseDetector()
+    record: dict = {"settings": {"draws": asked.draws, "seed": seed}, "humps": {}, "lines": {}}
+    record["ends"] = {
+        name: share(sum(shapes.line_at_end(seed, number, place, detector) for number in draws), len(draws))
+        for name, place in END_BINS.items()
+    }
+    record["rises"] = {
+        f"{kind}, K {'known' if known else 'estimated'}": share(
+            sum(shapes.flagged_background(seed, number, kind, known, detector) for number in range(2 * len(draws))),
+            2 * len(draws),
+        )
+        for kind, known in product(RISES, (True, False))
+    }
+    for sigma in SIGMAS:
+        rows = [shapes.hump(seed, number, sigma, detector) for number in draws]
+        seen = [row for row in rows if row["flagged"]]
+        record["humps"][str(sigma)] = {
+            "flagged": share(len(seen), len(rows)),
+            "slivers": sum(row["sliver"] for row in rows),
+            "covered": float(np.mean([row["covered"] for row in seen])) if seen else 0.0,
+            "error": float(np.median([row["error"] for row in rows])),
+        }
+    for name, (n_segments, ratio) in LINES.items():
+        for known in (True, False):
+            given = (n_segments, ratio, known, detector)
+            found = sum(shapes.lines_found(seed, number, *given) for number in draws)
+            record["lines"][f"{name}, {'stated' if known else 'estimated'}"] = share(found, shapes.LINES * len(draws))
+    for part in ("ends", "rises", "humps", "lines"):
+        for name, row in record[part].items():
+            print(part, name, row, flush=True)
+    write_record(__file__, record)
+
+
+if __name__ == "__main__":
+    main()
