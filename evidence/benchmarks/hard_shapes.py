@@ -12,7 +12,6 @@ from evidence.unknown import hard_shapes as shapes
 from evidence.unknown.alarm_rates import share
 from nblib.measured.detector import NoiseDetector
 
-END_BINS = {"last": -1, "last but one": -2, "last but two": -3, "first": 0, "second": 1, "third": 2}
 RISES = ("rise, 6 bins", "rise, 30 bins", "wall")
 SIGMAS = (30, 60, 90)
 LINES = {  # name -> K, excess over the background
@@ -29,7 +28,7 @@ def main() -> None:
     record: dict = {"settings": {"draws": asked.draws, "seed": seed}, "humps": {}, "lines": {}}
     record["ends"] = {
         name: share(sum(shapes.line_at_end(seed, number, place, detector) for number in draws), len(draws))
-        for name, place in END_BINS.items()
+        for name, place in shapes.END_BINS.items()
     }
     record["rises"] = {
         f"{kind}, K {'known' if known else 'estimated'}": share(

@@ -5,7 +5,7 @@ from typing import Any
 from evidence.pages.rendering import interval
 from evidence.unknown.alarm_rates import pooled_rate
 from evidence.unknown.flag_labels import LABELS, UNLABELLED
-from evidence.unknown.hard_shapes import N_BINS
+from evidence.unknown.hard_shapes import END_BINS, N_BINS
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
@@ -182,7 +182,7 @@ def _hard_shapes(record):
     """Rows with K known and estimated beside each other; the rest as the record has it."""
     return {
         "bins": f"{N_BINS:,}",
-        "ends": record["ends"],
+        "ends": {name: record["ends"][name] for name in END_BINS},
         "humps": record["humps"],
         "rises": _by_k(record["rises"], (", K known", ", K estimated")),
         "lines": _by_k(record["lines"], (", stated", ", estimated")),

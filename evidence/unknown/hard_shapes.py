@@ -13,6 +13,7 @@ from nblib.measured.detector import NoiseDetector
 N_BINS = 3000
 SHAPE = "1/f and white"
 END_SEGMENTS, END_RATIO = 100, 50.0
+END_BINS = {"first": 0, "second": 1, "third": 2, "last but two": -3, "last but one": -2, "last": -1}
 FROM_ZERO = 20  # bin widths from 0 Hz to the first bin, where the first bins are tried
 RISE = 8.0  # times the background, at the last bin
 WALL = 6  # exponent of a wall in f
