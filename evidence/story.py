@@ -26,7 +26,8 @@ RESIDUAL = UNLABELLED | {"readout": "residual"}
 REGION = {"pairs": "held_out"}
 LABELLED_MEAN = {"readout": "residual", "hard": True}
 CLAIMED, CONTROL, OTHER = "n_seeds", "n_control_seeds", "n_other_seeds"  # how many seeds: a profile's fields
-FIRST = 3  # seeds of every trial that are measured before a fourth of any
+FIRST = 3  # seeds of every trial that are measured before a fourth of any but
+DECIDED = ("residual attention", "label-free")  # these: intervals over their seeds decide aims
 BEYOND_SEEDS = 3  # seeds of the looks that take longest
 LONG_LOOKS = ("beyond", "closely", "families")
 TAUGHT = "taught attention"
@@ -103,8 +104,7 @@ def story_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) -> d
         for look in compared.looks
         if look not in LONG_LOOKS or seed < BEYOND_SEEDS
     ]
-    # stable: the first seeds of all trials, first by the looks that take least
-    places.sort(key=lambda place: (place[1] >= FIRST, place[2] in LONG_LOOKS))
+    places.sort(key=_turn)  # stable: in a turn, in the order of TRIALS
     short = replace(sizes, n_line_free=sizes.n_line_free // 5)  # false alarms need not be known to 0.1 %
     return {
         (trial, seed, look): Task(
@@ -113,6 +113,13 @@ def story_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) -> d
         )
         for trial, seed, look in places
     }
+
+
+def _turn(place):
+    """The looks that take least first, of the first seeds of all trials and of all seeds that decide aims."""
+    trial, seed, look = place
+    is_long = look in LONG_LOOKS
+    return seed >= FIRST and (is_long or trial not in DECIDED), is_long
 
 
 def reference_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) -> dict[tuple[str, str], Task]:
