@@ -15,6 +15,7 @@ from evidence.pages.answers import show_published
 from nblib.losses import REGULARIZERS
 from nblib.notebook.figures import save_figure, use_style
 from nblib.notebook.parameters import check_parameters
+from nblib.notebook.stored_outputs import BESIDE
 from nblib.project.extensions import load_extensions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.profiles import PUBLISHED, get_profile
@@ -89,7 +90,7 @@ class Paper:
         table = {
             (label, source): [_shown(values.get(f"{row}.{place}".strip(".")), digits) for row in rows.values()]
             for label, place in columns.items()
-            for source, values in (("this run", here), ("published", published))
+            for source, values in zip(BESIDE, (here, published), strict=True)
         }
         return pd.DataFrame(table, index=list(rows))
 

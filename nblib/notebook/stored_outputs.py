@@ -1,23 +1,30 @@
 """Outputs of a run stored in the notebook that was run: what a reader sees without running anything."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import nbformat
+import pandas as pd
 
 from nblib.project.registry import refuse_if
 
 INJECTED = (
     "injected-parameters"  # papermill's tag; such a cell left behind would be run again by everything but papermill
 )
+BESIDE = ("this run", "published")  # heads of two columns: a number of a run, and of its published record
 KEPT = {"tags", "jupyter"}  # of a cell's metadata; the rest says when and where it ran
 
 
 def store_outputs(notebook: Path, executed: Path) -> bool:
     """Take the outputs of an executed copy over into a notebook; its own cells and parameters stay.
+
+    The run becomes the published one: where a table has the columns BESIDE, the second gets the numbers of the first.
+    It held those of the record that was published when the notebook ran.
 
     Parameters
     ----------
@@ -46,7 +53,7 @@ def store_outputs(notebook: Path, executed: Path) -> bool:
         refuse_if(done.execution_count is None and cell.source.strip(), f"{executed} has a cell that was not run")
         count += bool(cell.source.strip())
         cell.execution_count = count if cell.source.strip() else None
-        cell.outputs = [_numbered(output, cell.execution_count) for output in done.outputs]
+        cell.outputs = [_as_published(_numbered(output, cell.execution_count)) for output in done.outputs]
     target.metadata = nbformat.from_dict(
         {name: value for name, value in target.metadata.items() if name in ("kernelspec", "language_info")}
     )
@@ -92,6 +99,23 @@ def _numbered(output, count):
     if "execution_count" in output:
         output.execution_count = count
     output.pop("transient", None)
+    return output
+
+
+def _as_published(output):
+    """The output with the numbers of this run in the published columns of its table, where it is such a table."""
+    data = output.get("data", {})
+    html = str(data.get("text/html", ""))
+    if not all(f"<th>{head}</th>" in html for head in BESIDE):
+        return output
+    cell = r"<td>([^<]*)</td>"
+    data["text/html"] = re.sub(rf"{cell}(\s*){cell}", r"<td>\1</td>\2<td>\1</td>", html)
+    table = ElementTree.fromstring(re.search(r"<table.*</table>", data["text/html"], re.DOTALL)[0])
+    labels, _, *rows = table.iter("tr")
+    columns = pd.MultiIndex.from_product([[head.text for head in labels if head.text], BESIDE])
+    values = [[entry.text for entry in row.iter("td")] for row in rows]
+    frame = pd.DataFrame(values, [row.find("th").text for row in rows], columns)
+    data["text/plain"] = frame.to_string(line_width=80)
     return output
 
 

@@ -1,9 +1,10 @@
 """Outputs of a run in the notebook that was run: whole, counted anew, nothing of papermill or of the machine left."""
 
 import nbformat
+import pandas as pd
 import pytest
 
-from nblib.notebook.stored_outputs import set_parameters, store_outputs
+from nblib.notebook.stored_outputs import BESIDE, set_parameters, store_outputs
 
 SOURCES = ("seed = 0  # the profile's", "print(seed)", "", "seed")
 
@@ -65,3 +66,20 @@ def test_defaults_are_set_where_the_notebook_has_them(notebook):
     book = nbformat.read(notebook, as_version=4)
     assert set_parameters(book, seed=7, profile="brief")["cells"][1]["source"] == "seed = 7  # the profile's"
     assert set_parameters(book, seed="x")["cells"][1]["source"] == 'seed = "x"  # the profile\'s'
+
+
+def test_a_table_beside_the_former_record_shows_what_is_published_now(notebook):
+    """Planted bugs: the former record's numbers left under "published"; the run's overwritten by them."""
+    columns = pd.MultiIndex.from_product([["AP", "error [ln²]"], BESIDE])
+    former = pd.DataFrame([["0.5", "0.4", "2", "\N{EN DASH}"], ["1", "2", "3", "4"]], ["a, 1", "b"], columns)
+    now = pd.DataFrame([["0.5", "0.5", "2", "2"], ["1", "1", "3", "3"]], ["a, 1", "b"], columns)
+    done = executed_of(notebook)
+    book = nbformat.read(done, as_version=4)
+    other = {"text/html": pd.DataFrame({"AP": ["1"]}).to_html(), "text/plain": "untouched"}
+    shown = {"text/html": former._repr_html_(), "text/plain": repr(former)}
+    book.cells[3].outputs = [nbformat.v4.new_output("display_data", data) for data in (shown, other)]
+    nbformat.write(book, done)
+    store_outputs(notebook, done)
+    table, untouched = (output.data for output in nbformat.read(notebook, as_version=4).cells[2].outputs)
+    assert table == {"text/html": now._repr_html_(), "text/plain": repr(now)}
+    assert untouched == other
