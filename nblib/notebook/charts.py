@@ -8,9 +8,13 @@ from numpy import ndarray
 from nblib.notebook.plots import new_axes
 from nblib.style import ACCENT, INK, MAIN
 
+CORNERS = ((8, 8), (8, -8), (-8, -8), (-8, 8))  # points; where the lambdas of the first, second, ... line stand
+
 
 def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
-    """Detection against masked error: a line a penalty with lambda growing along it, single points for other choices.
+    """Detection against masked error: a line for each penalty with lambda along it, open marks for other choices.
+
+    The frame holds all points; an interval that is longer is cut at its edge.
 
     Parameters
     ----------
@@ -18,21 +22,30 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
         "masked", each {"iqm", "low", "high"}
     """
     ax = new_axes(ax, (7, 4))
-    drawn = []
-    for (name, entries), marker in zip(lines.items(), "osv^DP", strict=False):
+    drawn, points = [], [none, *others.values(), *(entry for entries in lines.values() for entry in entries)]
+    for number, ((name, entries), marker) in enumerate(zip(lines.items(), "osv^DP", strict=False)):
         x, y = ([entry[key]["iqm"] for entry in entries] for key in ("masked", "ap"))
         drawn += ax.plot(x, y, marker=marker, lw=1, label=name, zorder=3)
+        beside = {"xytext": CORNERS[number % 4], "textcoords": "offset points", "ha": "center", "va": "center"}
         for weight, *place in zip(reg_weights, x, y, strict=True):
-            ax.annotate(f"{weight:g}", place, xytext=(4, 4), textcoords="offset points", fontsize=7)
+            ax.annotate(f"{weight:g}", place, **beside, fontsize=7, color=drawn[-1].get_color())
     for line, entries in zip(drawn, lines.values(), strict=False):  # after the lines: each takes a turn of the colours
         spans = {"yerr": _spans(entries, "ap"), "xerr": _spans(entries, "masked")}
         ax.errorbar(*line.get_data(), **spans, fmt="none", ecolor=line.get_color(), elinewidth=0.8, alpha=0.4)
-    for (name, entry), marker in zip(({"none": none} | others).items(), "x+*1234h<>", strict=False):
-        ax.scatter(entry["masked"]["iqm"], entry["ap"]["iqm"], marker=marker, color=INK, s=40, label=name, zorder=3)
-    ax.set(xlabel="Masked error against the background [ln]", ylabel="Average precision by attention")
-    ticks = (0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95)
-    ax.set(yscale="logit", ylim=(0.01, 0.97))  # apart at both ends
-    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    for (name, entry), marker in zip(({"none": none} | others).items(), "x+*hD<s>dop", strict=False):
+        hollow = {"color": INK} if marker in "x+" else {"facecolors": "none", "edgecolors": INK}
+        place = entry["masked"]["iqm"], entry["ap"]["iqm"]  # larger than the marks of the lines: both show
+        ax.scatter(*place, marker=marker, s=90, linewidths=1, label=name, zorder=4, **hollow)
+    masked, ap = ([entry[key]["iqm"] for entry in points] for key in ("masked", "ap"))
+    margin = 0.08 * np.ptp(masked) or 0.1 * masked[0]
+    ax.set(
+        xlim=(min(masked) - margin, max(masked) + margin),
+        xlabel="Masked error against the background [ln] (left is better)",
+    )
+    ticks = (0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+    ends = min(0.01, 0.7 * min(ap)), max(0.97, 1 - 0.7 * (1 - max(ap)))
+    ax.set(yscale="logit", ylim=ends, ylabel="Average precision by attention (up is better)")  # apart at both ends
+    ax.set_yticks(*zip(*[(tick, f"{tick:g}") for tick in ticks if ends[0] <= tick <= ends[1]], strict=True))
     ax.minorticks_off()
     ax.legend(fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
@@ -50,7 +63,9 @@ def plot_gradients(shares: ndarray, pushes: dict[str, Sequence[float] | ndarray]
     for number, (name, push) in enumerate(pushes.items()):
         ax.plot(shares, push, lw=1 + 0.6 * (len(pushes) - number), alpha=0.8, label=name)  # coinciding ones show
     ax.axvline(even, color=INK, ls=":", lw=0.8, label="even attention")
-    ax.set(xscale="log", yscale="log", xlabel="CLS attention on noisy tokens", ylabel="Push on their logits")
+    ax.set(
+        xscale="log", yscale="log", xlabel="CLS attention on noisy tokens", ylabel="Push on the logits of noisy tokens"
+    )
     ax.set(ylim=(1e-6, 3))
     ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax

@@ -4,6 +4,7 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from nblib.live import LiveFigure, LiveOutput, show_controls, wide
 from nblib.notebook.plots import LEAST_ATTENTION, plot_spectrum_and_attention, shade_noisy
@@ -42,15 +43,20 @@ def draw_panel(
 
 
 def zoom_to_noise(reading: Predictions, index: int, axes) -> None:
-    """Show the surroundings of a spectrum's noisy bins: five times their width to either side, arrows on their ends."""
+    """Show the surroundings of a spectrum's noisy bins: five times their width to either side; even attention shows."""
     inside = np.flatnonzero(reading.noisy[index])
     width = max(10, inside[-1] - inside[0] + 1)
     first, last = max(0, inside[0] - 5 * width), min(len(reading.freqs) - 1, inside[-1] + 5 * width)
     shown = np.exp(reading.log_psd[index, first : last + 1])
+    if reading.freqs[last] < 10 * reading.freqs[first]:  # less than a decade: ticks of a logarithmic axis would overlap
+        for ax in axes:
+            ax.set_xscale("linear")
+            ax.xaxis.set_major_locator(MaxNLocator(4))
     axes[1].set_xlim(reading.freqs[first], reading.freqs[last])
-    axes[0].set_ylim(0.8 * np.nanmin(shown), 1.25 * np.nanmax(shown))
+    axes[0].set_ylim(0.8 * np.nanmin(shown), 1.8 * np.nanmax(shown))
     place = reading.freqs[(inside[0] + inside[-1]) // 2]
-    axes[0].annotate("noise", (place, np.nanmax(shown)), ha="center", va="bottom", fontsize=8)
+    axes[0].annotate("noise", (place, 1.3 * np.nanmax(shown)), ha="center", va="center", fontsize=8)
+    axes[1].set_ylim(top=max(2.0, axes[1].get_ylim()[1]))
 
 
 def explore(readings: dict[str, Predictions]) -> Figure | None:

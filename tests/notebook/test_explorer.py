@@ -1,5 +1,7 @@
 """The explorer: live controls where somebody watches, a static panel elsewhere."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -95,6 +97,7 @@ def test_live_it_shows_controls_and_one_picture(readings, monkeypatch, shown):
 
 
 def test_a_miss_is_shown_from_near(readings):
+    """Planted bug: the logarithmic axis kept, whose ticks overlap within a tenth of a decade."""
     reading = readings["3"]
     index = int(np.flatnonzero(reading.noisy.any(axis=1))[0])
     axes = plt.subplots(2, 1, sharex=True)[1]
@@ -104,6 +107,11 @@ def test_a_miss_is_shown_from_near(readings):
     noisy = reading.freqs[reading.noisy[index]]
     assert low <= noisy.min() and noisy.max() <= high
     assert high - low < 15 * max(10, np.ptp(noisy) + 1)
+    axes[0].figure.draw_without_rendering()
+    labels = [label for label in axes[1].get_xticklabels(which="both") if low <= label.get_position()[0] <= high]
+    boxes = sorted((box.x0, box.x1) for box in (label.get_window_extent() for label in labels if label.get_text()))
+    assert len(boxes) >= 2
+    assert all(left[1] < right[0] for left, right in pairwise(boxes))
     plt.close("all")
 
 

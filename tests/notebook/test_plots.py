@@ -118,3 +118,14 @@ def test_spans_stand_where_they_should_and_know_missing_ends():
     assert segments[0][0].tolist() == pytest.approx([0.4, 0.0])
     assert segments[0][1].tolist() == pytest.approx([0.5, 0.0])
     assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_the_front_frames_every_point_and_tells_their_marks_apart():
+    """Planted bugs: an upper end of 0.97, above which a good penalty is not seen; an interval that stretches the axis."""
+    best = {"ap": SPAN | {"iqm": 0.995}, "masked": {"iqm": 0.6, "low": 0.1, "high": 9.0}}
+    others = {name: POINT for name in ("mass", "random", "ranking", "simple", "label-free")}
+    ax = charts.plot_front({"mean": [POINT, best]}, POINT, others, (1, 10), ax=plt.subplots()[1])
+    assert ax.get_ylim()[0] < 0.5 < 0.995 < ax.get_ylim()[1]
+    assert ax.get_xlim()[0] < 0.5 < 0.6 < ax.get_xlim()[1] < 1
+    points = [mark for mark in ax.collections if mark.get_label() in {"none", *others}]
+    assert len({mark.get_paths()[0].vertices.tobytes() for mark in points}) == 6
