@@ -1,4 +1,4 @@
-"""What one detector is worth: the parts that every assessment is made of."""
+"""How well one detector does: the parts that every assessment is made of."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -20,7 +20,7 @@ from nblib.scoring.metrics import (
 )
 from nblib.training.loop import TrainResult
 
-ENERGY_RATE = 0.01  # false alarms a line-free spectrum at which the residual leaves a cell out of a fit
+ENERGY_RATE = 0.01  # false alarms per line-free spectrum at which the residual leaves a cell out of a fit
 GOAL_AP = 0.98  # average precision whose first step is reported
 
 

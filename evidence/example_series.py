@@ -62,7 +62,7 @@ def _line(centre: float, ratio: float) -> np.ndarray:
 
 
 def write_series(folder: Path) -> list[Path]:
-    """Write a file a temperature into example_series/ of a folder, and the truth beside it; raises OSError."""
+    """Write a file per temperature into example_series/ of a folder, and the truth beside it; raises OSError."""
     own = folder / "example_series"
     own.mkdir(parents=True, exist_ok=True)
     written = [folder / TRUTH]

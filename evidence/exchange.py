@@ -126,11 +126,11 @@ def score_file(path: str | Path, folder: str | Path | None = None) -> dict[str, 
     Raises
     ------
     ValueError
-        Where the file is no .npz, a name is no test, or scores have another shape, are no numbers or not finite.
+        Where the file is not an .npz, a name is not a test, or scores have another shape or are not finite numbers.
     """
     judged = {}
     for name, scores in _read_arrays(path).items():
-        refuse_if(name not in TESTS, f"{path} holds {name!r}, which is no test; known: {', '.join(TESTS)}")
+        refuse_if(name not in TESTS, f"{path} holds {name!r}, which is not a test; known: {', '.join(TESTS)}")
         noisy = _truth(name, folder)
         truth = cell_labels(noisy)
         _check_scores(scores, truth, f"{path}, {name!r}")
@@ -167,10 +167,10 @@ def _truth(name: str, folder: str | Path | None) -> Bool[ndarray, "n bin"]:
 def _check_scores(scores: ndarray, truth: Bool[ndarray, "n cell"], what: str) -> None:
     refuse_if(
         scores.shape != truth.shape,
-        f"{what}: shape {scores.shape} instead of {truth.shape}; one row a spectrum, in the file's order, and one "
+        f"{what}: shape {scores.shape} instead of {truth.shape}; one row per spectrum, in the file's order, and one "
         f"column a cell of {CELL_WIDTH} bins",
     )
-    refuse_if(scores.dtype.kind not in "fiub", f"{what}: {scores.dtype} is no real number; store float scores")
+    refuse_if(scores.dtype.kind not in "fiub", f"{what}: {scores.dtype} is not a real number; store float scores")
     refuse_if(
         not np.isfinite(scores).all(),
         f"{what}: {int((~np.isfinite(scores)).sum())} scores are not finite; give each cell a number",
@@ -186,7 +186,7 @@ def _wilson(rate: float, n: int) -> tuple[float, float]:
 
 
 def format_scores(judged: dict[str, dict]) -> str:
-    """A line a test, for people: AP and top-1 with their intervals, and chance."""
+    """A line per test, for people: AP and top-1 with their intervals, and chance."""
     lines = []
     for name, row in judged.items():
         spans = [

@@ -79,7 +79,7 @@ def _contrasts(data):
 
 
 def _neighbours(values):
-    """All contrasts of a cell and of those around it, a row a cell; beyond the ends the end cells go on."""
+    """All contrasts of a cell and of those around it, a row per cell; beyond the ends the end cells go on."""
     half = N_NEIGHBOURS // 2
     padded = np.pad(values, ((0, 0), (half, half), (0, 0)), mode="edge")
     rows = np.lib.stride_tricks.sliding_window_view(padded, N_NEIGHBOURS, axis=1)  # (n, cell, width, neighbour)

@@ -1,4 +1,4 @@
-"""The record of notebook 06 read as answers: noise, K and passes that no training saw, false alarms, faithfulness.
+"""The record of notebook 06 read as answers: noise, K and passes absent from training, false alarms, faithfulness.
 
 `metrics` and spans as in evidence.compared.
 """

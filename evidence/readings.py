@@ -61,7 +61,7 @@ def restored_without_flagged(
 def found_at(
     scores: Float[ndarray, "n cell"], truth: Bool[ndarray, "n cell"], free: Float[ndarray, "m cell"]
 ) -> dict[str, float | ndarray]:
-    """Share of noisy spectra found at 1 % and 5 % false alarms a spectrum, and without each group of spectra.
+    """Share of noisy spectra found at 1 % and 5 % false alarms per spectrum, and without each group of spectra.
 
     Parameters
     ----------

@@ -175,7 +175,7 @@ def _posterior(basis: Basis, n_segments: float | None) -> Score:
 
 
 def _spline_settings(config, name, sizes) -> dict[str, dict]:
-    """Average precision of every setting on both splits: one was fixed before, the others show what hangs on it."""
+    """Average precision of every setting on both splits: one was fixed before, the others show what depends on it."""
     sets = {
         "validation": held_out(config, name, sizes.n_tune, "validation"),
         "test": held_out(config, name, sizes.n_family),

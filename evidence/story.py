@@ -1,4 +1,4 @@
-"""What masked prediction, the penalty and attention are each worth: the trainings compared, in the order of measuring.
+"""What masked prediction, the penalty and attention each add: the trainings compared, in the order of measuring.
 
 Every trial is a training of a profile with something changed. All are judged by the same code on the same spectra.
 """
@@ -89,7 +89,7 @@ TRIALS = {
 
 
 def story_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) -> dict[tuple[str, int, str], Task]:
-    """All measurements by trial, seed and look, in the order in which they are worth having.
+    """All measurements by trial, seed and look, in the order of measuring.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ class LineCNN(nn.Module):
 
     Raises
     ------
-    ValueError when patch_size is no multiple of stride
+    ValueError when patch_size is not a multiple of stride
     """
 
     def __init__(self, patch_size: int, channels: int = 32, dilations: Sequence[int] = (1, 2, 4, 8), stride: int = 4):
@@ -49,7 +49,7 @@ class LineCNN(nn.Module):
 
 
 class TokenHead(nn.Module):
-    """The encoder of `config` with a logit read from each token: the same network, told the labels."""
+    """The encoder of `config` with a logit read from each token: the same network, trained on the labels."""
 
     def __init__(self, config: TrainConfig, freqs: ndarray):
         super().__init__()

@@ -238,7 +238,7 @@ def test_weights_leave_out_the_line_that_the_pass_before_left_in_the_residual():
     even = drawing(torch.zeros(400), passes=1)(x, nothing, "cls")[2]
     torch.testing.assert_close(even, torch.full_like(even, 1 / 20))
     hidden = nothing.clone()
-    hidden[:, 160:220] = True  # the line cannot be seen: its tokens have no weight, and no other is doubted
+    hidden[:, 160:220] = True  # the line cannot be seen: its tokens have no weight, and no other loses weight
     unseen = drawing(torch.zeros(400))(x, hidden, "cls")[2][0, 0, 0]
     assert (unseen[8:11] == 0).all()
     assert unseen[unseen > 0].min() > 0.9 / 17

@@ -107,7 +107,7 @@ def test_unknown_parameters_are_refused_with_the_known_ones(path):
 
 @pytest.fixture(scope="module")
 def measured_file(tmp_path_factory):
-    """A falling spectrum with a line, on a grid that is no multiple of a token."""
+    """A falling spectrum with a line, on a grid that is not a multiple of a token."""
     rng = np.random.default_rng(5)
     freqs = np.arange(2.0, 812.0, 2.0)
     psd = (

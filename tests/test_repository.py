@@ -69,7 +69,7 @@ def test_docstrings_have_numpydoc_sections_and_name_what_is_there(name):
 
 
 def _loose_strings(node):
-    """String statements that are no docstring."""
+    """String statements that are not docstrings."""
     parts = [getattr(node, name, None) for name in ("body", "orelse", "finalbody")]
     bodies = [part for part in parts if isinstance(part, list)]
     first = isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef))

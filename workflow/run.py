@@ -1,4 +1,4 @@
-"""Run the workflow for a person: one line a notebook, the workflow's own words in a file. Used by the Makefile.
+"""Run the workflow for a person: one line per notebook, the workflow's own words in a file. Used by the Makefile.
 
 `python workflow/run.py report|evidence|grid --profile quick --cores 2 --grid FILE`. Without a profile the report is a
 first look (brief), the evidence what is published (quick), and a grid's file names its own. With `--data SOURCE` the

@@ -1,4 +1,4 @@
-"""False alarms a spectrum on the second generator, 1 % and 5 % asked, and what is found at the same thresholds.
+"""False alarms per spectrum on the second generator, 1 % and 5 % asked, and what is found at the same thresholds.
 
 Writes runs/benchmarks/false_alarms.json: by estimator, grid, and K known or estimated; both statistics (the
 classical score, and the shipped sum of it and the network's evidence). No threshold was drawn from these spectra.

@@ -1,4 +1,4 @@
-"""What the recipe of the quick profile is worth: one change at a time, validation spectra. `make bench`
+"""What each choice of the quick profile's recipe does: one change at a time, validation spectra. `make bench`
 
 Two trainings at a time, one core each, so that their seconds compare.
 """

@@ -33,7 +33,7 @@ from nblib.project.paths import runs_dir
 with Path(os.environ["CAMPAIGN_LOG"]).open("a") as stream:
     stream.write(f"begun {seed} {os.getppid()} {os.getpid()}\\n")
 time.sleep(0.5)
-if fail and seed == 3 and not Path(os.environ["CAMPAIGN_LOG"]).with_name("mended").exists():
+if fail and seed == 3 and not Path(os.environ["CAMPAIGN_LOG"]).with_name("repaired").exists():
     raise RuntimeError("point 3 fails")
 record = {"parameters": {"seed": seed}, "metrics": {"value": seed**2}, "commit": "", "wall_seconds": 0.5}
 path = runs_dir(profile, "tiny", run_name) / "result.json"
@@ -98,7 +98,7 @@ class Grid:
     ----------
     folder : new
     points : of the grid
-    fail : True lets the fourth of them fail until it is mended
+    fail : True lets the fourth of them fail until it is repaired
     """
 
     def __init__(self, folder: Path, points: int, fail: bool = False):
@@ -184,7 +184,7 @@ def points_that_fail(count: int, seed: int, folder: Path) -> dict:
     if not runner.returncode or sorted(made.times("finished")) != [0, 2]:
         faults.append(_fault(seed, f"exit status {runner.returncode}, finished {made.times('finished')}"))
     faults += [_fault(seed, f"{word} is not named: {said[-300:]}") for word in NAMED if word not in said]
-    (made.folder / "mended").touch()
+    (made.folder / "repaired").touch()
     again = made.start()
     said = again.communicate(timeout=MOST_SECONDS)[0]
     begun, finished = made.times("begun"), made.times("finished")

@@ -176,7 +176,7 @@ def fits(number, place, level, stretch):
         np.testing.assert_allclose(np.sort(found), factor * np.sort(corners), rtol=FIT_ERROR)
 
 
-# property -> how many examples it is worth beside the others
+# property -> its number of examples, relative to the others
 PROPERTIES: dict[str, tuple[Callable[..., None], float]] = {
     "labels": (labels, 1.0),
     "masks": (masks, 0.2),

@@ -82,7 +82,7 @@ def check_spectra(path: Path, detector: NoiseDetector) -> None:
     assert (np.diff(spectra.freqs) > 0).all(), "frequencies do not increase"
     assert spectra.psd.shape == spectra.valid.shape == (len(spectra.psd), len(spectra.freqs)), "shapes"
     there = spectra.psd[spectra.valid]
-    assert (np.isfinite(there) & (there > 0)).all(), "a value that is no power"
+    assert (np.isfinite(there) & (there > 0)).all(), "a value that is not a power"
     assert spectra.valid.any(axis=1).all(), "an empty spectrum"
     assert "bins" in spectra.describe()
     try:
@@ -98,7 +98,7 @@ def check_series(path: Path, detector: NoiseDetector) -> None:
     """Read a file of a time series; AssertionError where something in what is read makes no sense."""
     series = load_series(path, **ANSWERS.get(path.name, {}))
     assert np.isfinite(series.rate) and series.rate > 0, "rate"
-    assert all(np.isfinite(piece).all() for piece in series.stretches()), "a sample that is no number"
+    assert all(np.isfinite(piece).all() for piece in series.stretches()), "a sample that is not a number"
 
 
 def fault_of(path: Path, load, detector: NoiseDetector, watch: Watch) -> tuple[str, str]:

@@ -32,7 +32,7 @@ def publish(profile: str = "quick") -> list[str]:
 
     Returns
     -------
-    one line a file that changed, and one a run that was left out, with why
+    one line per file that changed, and one per run that was left out, with why
 
     Raises
     ------
@@ -42,7 +42,7 @@ def publish(profile: str = "quick") -> list[str]:
     if profile not in PUBLISHED:
         raise ValueError(f"profile={profile!r} is refused: its runs prove nothing; publish {' or '.join(PUBLISHED)}")
     if not IN_CLONE:
-        raise ValueError(f"{ROOT} is no clone of the repository; publish there, where records/ and figures/ are")
+        raise ValueError(f"{ROOT} is not a clone of the repository; publish there, where records/ and figures/ are")
     said, left_out = [], []
     before = {path: path.read_bytes() for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
     for name in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")):

@@ -30,7 +30,7 @@ def numbers() -> dict[str, Any]:
 
 
 def _answer(evidence):
-    """Notebook 06: what each part is worth, spans over seeds."""
+    """Notebook 06: what each part adds, spans over seeds."""
     metrics = evidence["metrics"]
     methods, rows = compared.methods(metrics), compared.rows(metrics)
     errors = metrics["references"][MAIN]["baselines"]["energies"]

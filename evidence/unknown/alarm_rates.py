@@ -1,4 +1,4 @@
-"""False alarms a spectrum and what is found at the same thresholds, on spectra that no threshold was drawn from."""
+"""False alarms per spectrum and what is found at the same thresholds, on spectra that no threshold was drawn from."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +11,7 @@ from nblib.measured.statistic.score import score_spectrum
 from nblib.measured.statistic.thresholds import STATISTICS, thresholds_for
 from nblib.measured.statistic.whitening import Plan
 
-RATES = (0.01, 0.05)  # false alarms a spectrum that are asked
+RATES = (0.01, 0.05)  # false alarms per spectrum that are asked
 
 
 def exceeded(spectrum: WideSpectrum, known: bool, rates: Sequence[float] = RATES) -> dict[str, dict[float, np.ndarray]]:

@@ -142,7 +142,7 @@ def _settings(width, shape, n_segments):
         yield f"{width:g}, SNR {snr}", height, cell_labels(shape > 0.5, WIDE_CELL)
 
 
-# ---- what is said of instruments ----
+# ---- summaries over instruments ----
 
 
 def by_instrument(

@@ -78,7 +78,7 @@ def _tapers(length, bandwidth):
 def bin_maxima(
     freqs: Float[ndarray, " freq"], values: Float[ndarray, " freq"], centres: Float[ndarray, " bin"]
 ) -> Float[ndarray, " bin"]:
-    """Largest value in each bin of a coarser linear grid, for one score a bin of Welch's spectrum.
+    """Largest value in each bin of a coarser linear grid, for one score per bin of Welch's spectrum.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ class Analysis(Sequence[Found]):
 
     Attributes
     ----------
-    outcomes : one a file: its spectra, or why there are none
+    outcomes : one per file: its spectra, or why there are none
     left_out : a line on results of nblib that were not read, ""
     detector : what flagged
     recurrent : what was flagged on the average of all spectra, with together=True

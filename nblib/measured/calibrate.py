@@ -38,7 +38,7 @@ from nblib.project.paths import replace_whole
 from nblib.project.registry import refuse_if
 
 KEPT = f"nblib.{CALIBRATION}"
-LOOKED_AT = 0.01  # false alarms a spectrum, by the packaged thresholds, at which lines are looked for
+LOOKED_AT = 0.01  # false alarms per spectrum, by the packaged thresholds, at which lines are looked for
 STRONG, SURE = 1.0, 1e-4  # excess over the background, and chance, of a line that no line-free spectrum has
 READING = ("n_segments", "column", "asd", "db", "unit", "span", "series", "rate", "resolution", "floor")
 
@@ -133,7 +133,7 @@ def _read(path: Path, settings: Settings) -> list[Measurement]:
         return settings.spectra_of_file(path)
     except ValueError as error:
         why = str(error).removeprefix(f"{path.name}: ")
-        raise ValueError(f"{path} cannot be read as a line-free spectrum ({why}); mend it, or take it out") from error
+        raise ValueError(f"{path} cannot be read as a line-free spectrum ({why}); fix it, or take it out") from error
 
 
 def _check_alike(spectra: Sequence[Measurement]) -> None:

@@ -33,7 +33,7 @@ FAR_WEAKER = 1e3  # times weaker than the line: what falls away from it is its s
 
 
 def with_causes(detection: Detection, sampling_rate: float | None = None, known: Sequence[KnownLine] = ()) -> Detection:
-    """The detection with one flag a line, each with its kind and likely source.
+    """The detection with one flag per line, each with its kind and likely source.
 
     A flagged range that holds several lines is cut at the valleys between them, so that each can be a harmonic.
     NoiseDetector.detect does this already; done once more it changes nothing but the sampling rate that is used.

@@ -24,7 +24,7 @@ from nblib.measured.statistic.whitening import Plan
 from nblib.measured.welch import mask_as_missing, welch_spectrum
 from nblib.project.memory import keep_freed_memory
 
-LOOSER = (0.05, 0.1)  # false alarms a spectrum, at which structure is looked for that is noted
+LOOSER = (0.05, 0.1)  # false alarms per spectrum, at which structure is looked for that is noted
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class ScoredSpectrum:
     humps: dict = field(default_factory=dict)
 
     def at(self, false_alarm: float) -> Detection:
-        """The detection at a number of false alarms a line-free spectrum, in (0, 0.5]; raises ValueError outside."""
+        """The detection at a number of false alarms per line-free spectrum, in (0, 0.5]; raises ValueError outside."""
         _check_false_alarm(false_alarm)
         parts = (self.freqs, self.psd, self.plan, self.scored, self.limits, self.humps)
         return _detection(*parts, false_alarm, list(self.messages))
@@ -105,8 +105,8 @@ class NoiseDetector:
         ----------
         freqs : (bin,) Hz, increasing; a bin at 0 Hz is left out
         psd : (bin,) unit^2/Hz, any scale; NaN, 0, infinite or masked where a bin is missing
-        n_segments : averaged segments K, one number or one a bin; None: measured on the spectrum
-        false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
+        n_segments : averaged segments K, one number or one per bin; None: measured on the spectrum
+        false_alarm : expected false alarms per line-free spectrum, in (0, 0.5]
         sampling_rate : Hz, of the time series behind the spectrum; aliases are named only where it is given
         known : lines that the user knows, which are named first
 
@@ -131,7 +131,7 @@ class NoiseDetector:
         ----------
         freqs, false_alarm, sampling_rate : as in `detect`
         psd_table : (n, bin)
-        n_segments : K: one number, one a spectrum (n,), one a bin (bin,), or (n, bin); None: measured on each spectrum
+        n_segments : K: one number, one per spectrum (n,) or bin (bin,), or (n, bin); None: measured on each spectrum
 
         Raises
         ------
@@ -166,7 +166,7 @@ class NoiseDetector:
         ----------
         samples : evenly sampled values; NaN where one is missing
         rate : samples a second, Hz
-        false_alarm : expected false alarms a line-free spectrum, in (0, 0.5]
+        false_alarm : expected false alarms per line-free spectrum, in (0, 0.5]
         welch : segment_length or n_segments, window, overlap, detrend of timeseries.welch_spectrum
 
         Returns
@@ -267,11 +267,11 @@ def covered(ranges, plan):
 
 def _check_false_alarm(false_alarm):
     if not 0 < false_alarm <= 0.5:
-        raise ValueError(f"false_alarm={false_alarm} must lie in (0, 0.5]: false alarms a line-free spectrum")
+        raise ValueError(f"false_alarm={false_alarm} must lie in (0, 0.5]: false alarms per line-free spectrum")
 
 
 def checked_spectrum(freqs: ArrayLike, psd: ArrayLike) -> tuple[ndarray, ndarray]:
-    """Frequencies and values as float64, NaN where masked; raises ValueError for what is no spectrum or table."""
+    """Frequencies and values as float64, NaN where masked; raises ValueError for what is not a spectrum or table."""
     freqs, values = mask_as_missing(freqs), mask_as_missing(psd)
     if np.iscomplexobj(values) or np.iscomplexobj(freqs):
         raise ValueError("psd is complex; give the power spectral density (a cross spectrum has no noise level)")
@@ -309,14 +309,14 @@ def _checked_segments(n_segments, *shapes):
 
 
 def _segments_of_rows(n_segments, shape):
-    """K of each spectrum of a table, one a bin; None where it is not given."""
+    """K of each spectrum of a table, one per bin; None where it is not given."""
     rows, bins = shape
     values = _checked_segments(n_segments, (rows,), (bins,), (rows, 1), shape)
     if values is None:
         return [None] * rows
     if values.shape == (rows,) == (bins,):
         raise ValueError(
-            f"n_segments of shape {values.shape} is one a spectrum or one a bin, as psd_table has {rows} of both; "
+            f"n_segments of shape {values.shape} is one per spectrum or one per bin, as psd_table has {rows} of both; "
             f"give shape {(rows, 1)} or {shape}"
         )
     return list(np.broadcast_to(values[:, None] if values.shape == (rows,) else values, shape))

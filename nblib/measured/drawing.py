@@ -131,7 +131,7 @@ def envelope(freqs: np.ndarray, values: np.ndarray, scale: str, columns: int = C
 
     Returns
     -------
-    two arrays, the bins themselves where there are no more than two a column; NaN where a part holds no value
+    two arrays, the bins themselves where there are no more than two per column; NaN where a part holds no value
     """
     starts = parts_of(freqs, scale, columns)
     if len(starts) == len(freqs):
@@ -142,7 +142,7 @@ def envelope(freqs: np.ndarray, values: np.ndarray, scale: str, columns: int = C
 
 
 def parts_of(freqs: np.ndarray, scale: str, columns: int = COLUMNS) -> np.ndarray:
-    """First bin of each equal part of the axis that holds one; every bin where there are no more than two a column."""
+    """First bin of each equal part of the axis that holds one; every bin where there are at most two per column."""
     if len(freqs) <= 2 * columns:
         return np.arange(len(freqs))
     positions = np.log(np.maximum(freqs, freqs[freqs > 0][0])) if scale == "log" else freqs

@@ -58,7 +58,7 @@ class Outcome:
         return ["\n".join(lines_of(*found)) for found in self.found]
 
     def rows(self) -> list[str]:
-        """One line a spectrum for the list at the end, or one on the failure."""
+        """One line per spectrum for the list at the end, or one on the failure."""
         found = [f"{measured.label}: {count_of(detection)}" for measured, detection in self.found]
         return found + ([f"{self.path.name}: {'failed' if self.fault else 'refused'}"] if self.problem else [])
 

@@ -108,7 +108,7 @@ class SpectrumControls:
         self.views, self._outputs = (why_view, *views), [LiveOutput() for _ in (why_view, *views)]
         self.picture, self.listing = SpectrumCanvas(self._dragged, self._pointed), LiveOutput()
         self._make([measured.label for measured, _ in found])
-        self._is_filling = False  # values set by this program are no wishes
+        self._is_filling = False  # values set by this program, not by the user
         self._choose(0)
         self._connect()
 

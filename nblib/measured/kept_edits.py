@@ -49,7 +49,7 @@ class KeptEdits:
             false_alarm = float(document["false_alarm"])
             rows = {name: tuple(_entry(row, width) for row in document[name]) for name, width in WIDTHS.items()}
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise ValueError(f"{self.path} holds no edits ({error!r}); mend it or move it away") from error
+            raise ValueError(f"{self.path} holds no edits ({error!r}); fix it or move it away") from error
         before = edited.false_alarm
         try:
             edited.set_false_alarm(false_alarm)
@@ -103,7 +103,7 @@ class KeptEdits:
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{self.path} cannot be read ({error}); mend it or move it away") from error
+            raise ValueError(f"{self.path} cannot be read ({error}); fix it or move it away") from error
 
 
 def digest(edited: EditedDetection) -> str:

@@ -17,7 +17,7 @@ def on_segments(n_segments: ArrayLike | None, white: Whitened) -> list[str]:
 
     Parameters
     ----------
-    n_segments : K as stated, one number or one a bin; None where it is not
+    n_segments : K as stated, one number or one per bin; None where it is not
     """
     if n_segments is None:
         return []

@@ -33,7 +33,7 @@ def page(
 
     Parameters
     ----------
-    rows : one a spectrum, and one a file that was not read
+    rows : one per spectrum, and one per file that was not read
     title : of the page
     figures : draw the spectra
     recurrent : what was flagged on the average of all spectra, where that was asked; drawn first

@@ -30,7 +30,7 @@ def plan(listed: Path, output: Path, options: argparse.Namespace) -> None:
 
     Parameters
     ----------
-    listed : text with one file a line; blank lines and lines that begin with # are left out
+    listed : text with one file per line; blank lines and lines that begin with # are left out
 
     Raises
     ------
@@ -38,9 +38,9 @@ def plan(listed: Path, output: Path, options: argparse.Namespace) -> None:
     """
     lines = [line.strip() for line in listed.read_text(encoding="utf-8").splitlines()]
     named = [line for line in lines if line and not line.startswith("#")]
-    refuse_if(not named, f"{listed} names no file; name one a line")
+    refuse_if(not named, f"{listed} names no file; name one per line")
     files, left_out = files_of(named)
-    refuse_if(len(files) > len(named), f"{listed} names folders or patterns; name one file a line")
+    refuse_if(len(files) > len(named), f"{listed} names folders or patterns; name one file per line")
     refuse_if(options.together, "--together needs all spectra in one process; use nblib detect, which has --jobs")
     jobs = jobs_of(files, options.out)
     prepare_folders(jobs, order_of(options, joint_folder(files, options.out)))
@@ -101,7 +101,7 @@ def together(planned: Path, parts: list[Path], options: argparse.Namespace) -> N
 def main(arguments: list[str] | None = None) -> int:
     """Command line of the workflow; exit status 0, or 2 where something is refused.
 
-    Files that cannot be read are no failure here, as the workflow would take everything away: they are in the tables.
+    Files that cannot be read are not a failure, as the workflow would take everything away: they are in the tables.
     """
     use_one_thread()
     parser = argparse.ArgumentParser(prog="python -m nblib.measured.parts", description=__doc__)

@@ -159,7 +159,7 @@ class Stack:
         self.is_mixed = any(len(one.freqs) != len(self.bins.centre) for one in spectra)
 
     def average(self, without: int | None = None) -> tuple[Float[ndarray, " bin"], Float[ndarray, " bin"]]:
-        """Average over the backgrounds and the K that it is worth, on bins; NaN and 1 where fewer than two are left.
+        """Average over the backgrounds and its effective K, on bins; NaN and 1 where fewer than two are left.
 
         Parameters
         ----------

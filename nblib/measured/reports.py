@@ -54,7 +54,7 @@ class Report:
     Attributes
     ----------
     job : the file
-    texts : printed, one a spectrum
+    texts : printed, one per spectrum
     documents : as --json prints them
     written : files
     rows : of the joint table and page

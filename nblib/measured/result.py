@@ -25,7 +25,7 @@ class Detection:
     scores : -ln p of the strongest filter at each bin, one test, the network's evidence added; broad filters on the
         scale of the narrow ones, so that one threshold serves both
     probabilities : that a line-free spectrum has such a score anywhere
-    threshold : of the scores, at the false alarms a spectrum that were asked
+    threshold : of the scores, at the false alarms per spectrum that were asked
     background : ln of the background, restored under the flags
     flags : contaminated ranges, by frequency
     flagged : (bin,) bool

@@ -13,7 +13,7 @@ MAIN_METRICS = ("ap", "top1", "after", "background_rms")  # of a grid that names
 MOST_COLUMNS = 8
 
 
-def neutral(key: str, parameters: dict) -> str:
+def without_penalty_name(key: str, parameters: dict) -> str:
     """A metric's name without the penalty it belongs to, so that a column means one thing in every row of a grid.
 
     "full.cls log_odds.in_band.after" -> "full.cls regularizer.in_band.after", "short.log_odds 5.tokens" ->
@@ -27,12 +27,12 @@ def neutral(key: str, parameters: dict) -> str:
 
 
 def grid_tables(records: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Parameters, and metrics under neutral names: a row a record, a column a name, both flat."""
+    """Parameters, and metrics under names without the penalty's: a row per record, a column per name, both flat."""
     parameters, metrics = [], []
     for path in records:
         record = read_json(path)
         parameters.append(flatten(record["parameters"]))
-        found = {neutral(key, parameters[-1]): value for key, value in flatten(record["metrics"]).items()}
+        found = {without_penalty_name(key, parameters[-1]): value for key, value in flatten(record["metrics"]).items()}
         metrics.append(found | {"run": Path(path).parent.name, "commit": record["commit"]})
     return pd.DataFrame(parameters, dtype=object), pd.DataFrame(metrics, dtype=object)
 

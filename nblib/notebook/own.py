@@ -33,7 +33,7 @@ def write_extension(name: str, source: str) -> tuple[str, dict[str, list[str]]]:
 
     Raises
     ------
-    ValueError for a name that is no module's, and for a cell that cannot be imported
+    ValueError for a name that a module cannot have, and for a cell that cannot be imported
     """
     refuse_if(
         not name.isidentifier(), f"%%extension {name}: give a name of letters, digits and _, e.g. %%extension mine"

@@ -19,7 +19,7 @@ def known_parameters(notebook: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError when the file is no notebook or has no such cell
+    ValueError when the file is not a notebook or has no such cell
     """
     refuse_if(not notebook.is_file(), f"{notebook} is not a file; the notebooks are in notebooks/")
     try:

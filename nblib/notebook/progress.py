@@ -114,7 +114,7 @@ class Watcher:
 
     Parameters
     ----------
-    folder : holds NAME.progress, one a notebook, and TOTAL
+    folder : holds NAME.progress, one per notebook, and TOTAL
     stream : where the lines go; rewritten in place where it is a terminal
     """
 

@@ -1,4 +1,4 @@
-"""Where a program runs: versions, commit, hardware, cores, and whether a person watches."""
+"""Where a program runs: versions, commit, hardware, cores, and whether output is interactive."""
 
 import os
 import platform
@@ -44,7 +44,7 @@ def available_cores() -> int:
 
     Raises
     ------
-    ValueError where NBLIB_CORES is no whole number from 1 on
+    ValueError where NBLIB_CORES is not a whole number from 1 on
     """
     granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get(CORES_VARIABLE, "").strip()
@@ -56,7 +56,7 @@ def available_cores() -> int:
 
 
 def is_live() -> bool:
-    """Does a person watch? True in a terminal's script and in a kernel that JupyterLab started.
+    """Is output interactive? True in a terminal's script and in a kernel that JupyterLab started.
 
     False in the kernels of papermill, nbval and nbconvert, where a bar or a widget would only end up in a file - also
     when they were started from inside JupyterLab, whose session name they inherit.

@@ -126,7 +126,7 @@ def flatten(value, prefix: str = "") -> dict[str, object]:
 
 
 def quote(notebook: str, *names: str, profile: str = "quick") -> str:
-    """Figures of a committed record, one a line, and where they come from: what a notebook's answer stands on.
+    """Figures of a committed record, one per line, and where they come from: what a notebook's answer stands on.
 
     Parameters
     ----------

@@ -152,8 +152,8 @@ def arrhenius(
 
     Parameters
     ----------
-    fits : of one device, one a spectrum; a StoredFit is what `nblib fit` wrote of one
-    temperatures : K, one a spectrum, at least three different ones
+    fits : of one device, one per spectrum; a StoredFit is what `nblib fit` wrote of one
+    temperatures : K, one per spectrum, at least three different ones
     t_power : m of T^m in the prefactor: 2 for a band in three dimensions, 1.5 in two, 0 for a two-level system
     gamma_n : cm^-2 s^-1 K^-2, for the cross-section; goes with t_power=2
 

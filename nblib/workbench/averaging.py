@@ -27,7 +27,7 @@ class Cells:
     ----------
     log_freqs : ln of the mean frequency over the reference
     mean, median : of the PSD; the median at the level of the mean
-    averages : K that each mean is worth for a smooth model: sum of K over 1 + 2 sum rho
+    averages : effective K of each mean for a smooth model: sum of K over 1 + 2 sum rho
     own_averages : K of the scatter of the cell itself, where bins beyond the cell do not count
     floor : known part of the PSD
     counts : bins

@@ -55,7 +55,7 @@ def fit_spectrum(
     ----------
     freqs : (bin,) Hz, in any order; a bin at 0 Hz is left out
     psd : (bin,) unit^2/Hz, any scale; NaN, 0 or infinite where a bin is missing
-    n_segments : effective averages K, one number or one a bin; None: measured on the spectrum
+    n_segments : effective averages K, one number or one per bin; None: measured on the spectrum
     keep : (bin,) True = not contaminated; all if None. `~detection.flagged` of a Detection
     floor : (bin,) measured floor of the instrument, unit^2/Hz, a known part of the model; NaN where it is not known
     lorentzians : their number, 0 or more; None: chosen by the deviance that each saves
@@ -163,7 +163,7 @@ def _normal(log_ratio, segments):
 
 
 def _local_scores(log_ratio, segments):
-    """Nearly normal scores about their running median: what the model misses over many bins is no scatter."""
+    """Nearly normal scores about their running median: what the model misses over many bins is not scatter."""
     scores = _normal(log_ratio, segments)
     return scores - rolling_median(scores, LOCAL)
 

@@ -79,7 +79,7 @@ def files_of(options) -> tuple[list[Path], dict[str, str]]:
 
 
 def _of_each_one(fits, spectra) -> tuple[list[Path], dict[str, str]]:
-    """One file a spectrum, its fit where there is one; why fits were refused, whose spectra are not fitted either."""
+    """One file per spectrum, its fit where there is one; why fits were refused, whose spectra are not fitted either."""
     used, left_out, rest = [], {}, list(spectra)
     for path in fits:
         name = path.name[: -len(ENDING)]

@@ -76,7 +76,7 @@ def table_of_flags(path: Path, measured: Measurement) -> tuple[list[Flag], bool]
 
     Raises
     ------
-    ValueError for a table without fmin and fmax, or with rows that are no range
+    ValueError for a table without fmin and fmax, or with rows that are not a range
     """
     if not path.is_file():
         raise ValueError(f"--drop {path} is neither auto nor none nor a file")
@@ -103,7 +103,7 @@ def _flag(row, mark, path) -> Flag:
         if not low <= high:
             raise ValueError
     except (ValueError, KeyError, AttributeError):
-        raise ValueError(f"--drop {path}: {row.get('fmin')} to {row.get('fmax')} is no range in Hz") from None
+        raise ValueError(f"--drop {path}: {row.get('fmin')} to {row.get('fmax')} is not a range in Hz") from None
     return Flag(low, high, (low + high) / 2, cause=row.get("cause") or "")
 
 

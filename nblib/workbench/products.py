@@ -58,7 +58,7 @@ def verdict(fit: BothSides) -> str:
 
     text = f"bins kept: {said(fit.kept)}; all bins: {said(fit.all_bins)}"
     if not fit.described:
-        text += "\n  the model does not describe the bins kept: its corners are no measurement, and no "
+        text += "\n  the model does not describe the bins kept: its corners are not a measurement, and no "
         text += "energy follows from them"
     return text
 
@@ -170,7 +170,7 @@ def write_products(folder: Path, name: str, found: Fitted, content: dict) -> lis
 
 
 def model_frame(fit: Fit):
-    """Spectrum, which bins were kept and used, the model and its components: a pandas table, a row a bin."""
+    """Spectrum, which bins were kept and used, the model and its components: a pandas table, a row per bin."""
     import pandas as pd
 
     unit = fit.unit or "unit^2/Hz"

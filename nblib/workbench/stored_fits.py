@@ -74,7 +74,7 @@ def read_fit(path: str | Path) -> StoredFit:
         raise ValueError(f"{path.name} cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{path.name} is no whole fit of this version of nblib ({_reason(error)}); fit its spectrum again"
+            f"{path.name} is not a whole fit of this version of nblib ({_reason(error)}); fit its spectrum again"
         ) from error
     _check_data(path, document)
     return fit

@@ -1,4 +1,4 @@
-"""False alarms a spectrum: counted per spectrum, found cells per cell, intervals exact."""
+"""False alarms per spectrum: counted per spectrum, found cells per cell, intervals exact."""
 
 import pytest
 

@@ -87,11 +87,11 @@ def test_without_a_folder_the_tests_are_drawn_again(folder, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        ({"thunder": np.zeros((N, 150))}, "'thunder', which is no test; known: single_line"),
+        ({"thunder": np.zeros((N, 150))}, "'thunder', which is not a test; known: single_line"),
         ({"single_line": np.zeros((N, 3000))}, r"shape \(12, 3000\) instead of \(12, 150\)"),
         ({"single_line": np.full((N, 150), np.nan)}, "1800 scores are not finite"),
-        ({"single_line": np.zeros((N, 150), complex)}, "complex128 is no real number"),
-        ({"single_line": np.full((N, 150), "high")}, "is no real number"),
+        ({"single_line": np.zeros((N, 150), complex)}, "complex128 is not a real number"),
+        ({"single_line": np.full((N, 150), "high")}, "is not a real number"),
         ({"single_line": np.full((N, 150), None)}, "cannot be read as .npz"),
         ({"vibration": np.zeros((N, 150))}, "no truth of 'vibration'"),
         ({}, "holds no scores"),

@@ -110,7 +110,7 @@ def test_a_file_called_all_leaves_the_joint_table(capsys):
 
 
 def test_tables_are_written_as_the_file_is(capsys):
-    """Planted bugs: a decimal point in her decimal commas; a header line lost; a table that is not known again."""
+    """Planted bugs: a decimal point among decimal commas; a header line lost; a table that is not known again."""
     psd = (1 / FREQS + 0.01) * np.random.default_rng(0).gamma(64, 1 / 64, len(FREQS))
     psd[30] *= 50
     rows = "".join(f"{freq:g};{level:.6g}\n".replace(".", ",") for freq, level in zip(FREQS, psd, strict=True))

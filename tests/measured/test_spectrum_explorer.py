@@ -302,7 +302,7 @@ def test_edits_of_somebody_else_are_not_replaced(edited, tmp_path):
         theirs.save(edited)
     for text in ("{", '{"false_alarm": 0.01, "added": [[1, 2]], "removed": [], "renamed": []}'):
         mine.path.write_text(text)
-        with pytest.raises(ValueError, match="a.edits.json holds no edits .*mend it or move it away"):
+        with pytest.raises(ValueError, match="a.edits.json holds no edits .*fix it or move it away"):
             KeptEdits(tmp_path, "a").load(edited)
         assert edited.edits == Edits(added=((100.0, 102.0, "by hand"),))
     mine.path.write_text('{"false_alarm": 0.01, "added": [[900, 901, "x"]], "removed": [], "renamed": []}')

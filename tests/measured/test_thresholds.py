@@ -124,7 +124,7 @@ def test_a_class_that_is_not_shipped_is_drawn_once_and_kept(tmp_path, monkeypatc
     for _ in range(2):
         limits = thresholds_for(90, 16.0, True, True, n_draws=199)
         assert limits.narrow.levels[-1] == 199 and limits.broad.levels[0] == 200 and limits.narrow.bins == 100
-    assert drawn == [(100, 16, "welch_hann")]  # classical ones do not hang on weights
+    assert drawn == [(100, 16, "welch_hann")]  # classical ones do not depend on weights
     assert set(drawn_classes((100, 16, "welch_hann"), n_draws=199)) == {
         f"100 bins, K 16 {known}, welch_hann, classical, v{false_alarms.VERSION}" for known in ("known", "estimated")
     }

@@ -85,7 +85,7 @@ def test_lines_and_humps_answer_to_filters_of_their_own_group():
 
 @pytest.mark.parametrize("line", [False, True])
 def test_a_broad_resonance_is_background_and_a_line_on_it_is_not(line):
-    """Planted bug: without the doubt about what is broad the resonance scores 400."""
+    """Planted bug: without the added uncertainty of what is broad the resonance scores 400."""
     freqs = np.arange(1.0, 801.0)
     psd = np.random.default_rng(0).gamma(300, 1 / 300, 800) * (1 + 2.5 * np.exp(-0.5 * ((freqs - 60) / 20) ** 2))
     psd[70] *= 1 + 1.5 * line

@@ -20,7 +20,7 @@ FREQS = np.arange(1.0, 1201.0)
 
 @cache
 def _measured():
-    """Mains at ten harmonics whose spacing is no round number, the last ones weak; a line at 777 Hz."""
+    """Mains at ten harmonics whose spacing is not a round number, the last ones weak; a line at 777 Hz."""
     psd = 1e-12 / FREQS + 1e-14
     for number in range(1, 11):
         psd = psd * (1 + 400 / number**2 * np.exp(-0.5 * (FREQS - 50.017 * number) ** 2))
@@ -82,9 +82,9 @@ def test_a_table_of_ones_own_is_taken_exactly(tmp_path, mark):
     ("text", "words"),
     [
         ("from,to\n1,2\n", "has the columns from, to; fmin and fmax are needed"),
-        ("fmin,fmax\n300,200\n", "300 to 200 is no range"),
-        ("fmin,fmax\nten,20\n", "ten to 20 is no range"),
-        ("fmin,fmax\n10\n", "10 to None is no range"),
+        ("fmin,fmax\n300,200\n", "300 to 200 is not a range"),
+        ("fmin,fmax\nten,20\n", "ten to 20 is not a range"),
+        ("fmin,fmax\n10\n", "10 to None is not a range"),
         ("", "fmin and fmax are needed"),
     ],
 )

@@ -53,8 +53,8 @@ def test_the_workflow_gives_the_results_of_the_command(files, capsys):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x\n", "list.txt names folders or patterns; name one file a line"),
-        ("# none\n\n", "list.txt names no file; name one a line"),
+        ("x\n", "list.txt names folders or patterns; name one file per line"),
+        ("# none\n\n", "list.txt names no file; name one per line"),
     ],
 )
 def test_a_list_without_files_of_its_own_is_refused(capsys, text, said):

@@ -36,7 +36,7 @@ def package(name: str) -> Any:
 
 
 class Marks(NamedTuple):
-    """How a text separates its columns and writes decimals; a comma and a point where a file is no text."""
+    """How a text separates its columns and writes decimals; a comma and a point where a file is not text."""
 
     separator: str = ","
     decimal: str = "."
@@ -55,7 +55,7 @@ class Raw:
     values : (spectrum, bin) as written: power, amplitude or decibels
     freq_label, label : column headings or keys, with their units
     header : lines of text above the data, or metadata as "key: value"
-    names : one a spectrum
+    names : one per spectrum
     valid : (spectrum, bin) or (bin,); None = all
     energies : (spectrum, 2) meV, of the starting study's files
     lines : line number of each bin, for messages

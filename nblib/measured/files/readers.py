@@ -67,7 +67,7 @@ class Spectra:
     energies : (spectrum, 2) meV (Ea, Eb), or None when unknown
     unit : of the PSD, e.g. "V^2/Hz", or None
     n_segments : averages K that the file states, or None
-    names : one a spectrum: column headings or keys
+    names : one per spectrum: column headings or keys
     source : name of the file
     header, marks : lines above the data of a text, and how it is written
     warnings : what was converted or looks odd, one sentence each

@@ -132,7 +132,7 @@ def _regular(lines) -> Table | None:
 def _plain_rows(lines, dialect):
     """Rows of plain numbers, by numpy, whose parser is there already; pandas' takes half a second to import. Else None.
 
-    The decimal sign is a point where commas part the columns; elsewhere a point beside a decimal comma is no number.
+    The decimal sign is a point where commas part the columns; elsewhere a point beside a decimal comma is not a number.
     """
     if dialect.decimal != ".":
         if any("." in line for line in lines):

@@ -37,10 +37,10 @@ WITH_UNIT = re.compile(
 )
 BEGINS = re.compile(rf"\s*[\"']?{NUM}")
 FOREIGN = (  # lines that are not rows of a table, and what they are
-    (r"[^\[]*[\"']\s*\[\s*[-+\d.][^\"']*,", "holds lists of numbers in its cells; write one row a bin"),
+    (r"[^\[]*[\"']\s*\[\s*[-+\d.][^\"']*,", "holds lists of numbers in its cells; write one row per bin"),
     (
         r"\s*(?:\d{4}-\d\d-\d\d|\d{8}),\s*\d+:\d\d:\d\d[^,]*(?:,\s*\d+(?:\.\d*)?){4},\s*-?\d",
-        "is one sweep: date, time, first and last frequency, bin width, samples, levels; write one row a bin",
+        "is one sweep: date, time, first and last frequency, bin width, samples, levels; write one row per bin",
     ),
     (r"#\s*[kMG]?Hz\s+[SYZGH]\s+(?:DB|MA|RI)\b", "says network parameters (Touchstone); a spectrum is noise per Hz"),
 )

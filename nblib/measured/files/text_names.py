@@ -51,7 +51,7 @@ def _with_unit(parts):
 
 
 def _heading(line, dialect, width, values):
-    """The line's words when there is one a column, else None."""
+    """The line's words when there is one per column, else None."""
     bare = re.sub(r"^\s*(?:[#%!*]+|//)\s*", "", line)
     splits = [dialect.split(bare), re.split(r"\t+", bare), re.split(r"\s{2,}", bare)]
     splits += [Dialect(mark).split(bare) for mark in (",", ";")]

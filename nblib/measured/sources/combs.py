@@ -39,7 +39,7 @@ from nblib.measured.sources.harmonics import (
 )
 
 LOG_ROOT_TWO_PI = 0.5 * np.log(2 * np.pi)
-GAP = 2.0  # times the highest harmonic before: what lies beyond has to show that it is no chance
+GAP = 2.0  # times the highest harmonic before: what lies beyond has to show that it is not chance
 WINDOW = 2.0  # standard deviations on each side
 FAR_CHANCE = 0.02  # of as many unrelated lines as near to harmonics
 

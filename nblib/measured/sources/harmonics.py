@@ -136,7 +136,7 @@ def match_lines(lines: Lines, hypothesis: Hypothesis, spacing: ndarray, spread: 
 
 
 def candidates(lines: Lines, hypothesis: Hypothesis) -> tuple[ndarray, ndarray]:
-    """Spacings worth a try and their uncertainty, (candidate,): each line as each harmonic that the prior allows."""
+    """Candidate spacings and their uncertainty, (candidate,): each line as each harmonic that the prior allows."""
     freqs, sigma = lines.freqs, lines.uncertainties
     nominal = hypothesis.nominal
     if nominal is None:

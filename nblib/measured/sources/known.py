@@ -42,7 +42,7 @@ def read_known_lines(path: Path) -> tuple[KnownLine, ...]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(f"{path.name} is no text; {RULE}") from None
+        raise ValueError(f"{path.name} is not text; {RULE}") from None
     mark = next((mark for mark in MARKS if mark in text), MARKS[-1])
     found, headed = list[KnownLine](), False
     rows = csv.reader(text.splitlines(), delimiter=mark)

@@ -110,7 +110,7 @@ def find_combs(lines: Lines, mains: tuple[float, ...] = (50.0, 60.0), sampling_r
         best = dataclasses.replace(best, members=tuple(int(best_pool[member]) for member in best.members))
         whole = extend(best, lines, remaining, sampling_rate)
         best = without_strays(whole, lines, remaining)
-        if len(best.members) < 2:  # the others are no comb either
+        if len(best.members) < 2:  # the others are not a comb either
             remaining = np.setdiff1d(remaining, whole.members)
             continue
         found.append(_as_mains(best, mains))

@@ -29,7 +29,7 @@ def _template(width):
 
 @cache
 def _moments(width):
-    """(sum g^2)^3 and (sum g^3)^2: over each other, how many bins' worth of a Gamma's shape a response has."""
+    """(sum g^2)^3 and (sum g^3)^2: their ratio gives the shape of the Gamma that a response follows, in bins."""
     template = _template(width)
     return (template**2).sum() ** 3, (template**3).sum() ** 2
 

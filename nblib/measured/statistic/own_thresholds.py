@@ -31,7 +31,7 @@ from nblib.project.registry import refuse_if
 FEWEST_SPECTRA = 5
 FOLDS = 5
 DRAW_SEED = 4001
-CHECK_RATE = 0.05  # false alarms a spectrum at which spectra are judged that the thresholds have not seen
+CHECK_RATE = 0.05  # false alarms per spectrum at which spectra are judged that the thresholds have not seen
 UNLIKELY = 0.01  # chance of as many flagged ones, below which the thresholds are not believed alone
 SAME_SEGMENTS = 1.1  # times that a stated K may differ
 ALIKE_SEGMENTS = 1.5  # times that a measured K may differ without a note

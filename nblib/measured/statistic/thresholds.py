@@ -1,4 +1,4 @@
-"""False alarms a spectrum: thresholds of the detector's statistic from line-free draws, by the rank rule.
+"""False alarms per spectrum: thresholds of the detector's statistic from line-free draws, by the rank rule.
 
 The statistic is a scale-invariant -ln p. Its largest value in a line-free spectrum depends on the number of
 bins (by its logarithm), K, the estimator's correlation, whether K is known - and on the background, which no smooth
@@ -29,7 +29,7 @@ from nblib.project.records import kept_array, read_json, write_json
 from nblib.project.registry import refuse_if
 
 LOG = logging.getLogger(__name__)
-RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms a spectrum that a class keeps thresholds for
+RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms per spectrum that a class keeps thresholds for
 BINS = (100, 400, 1500, 6000)  # of the grids that are drawn; between them interpolated in ln n, beyond by ln(n / end)
 SEGMENTS = (4, 16, 100)  # K that are drawn; between them interpolated in ln K, beyond as at the end
 N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail is heavy
@@ -84,7 +84,7 @@ class Thresholds:
         """
         refuse_if(
             not 0 < rate <= RATES[0],
-            f"false_alarm={rate} must lie in (0, {RATES[0]}]: expected false alarms a spectrum",
+            f"false_alarm={rate} must lie in (0, {RATES[0]}]: expected false alarms per spectrum",
         )
         shift = np.log(n_bins / self.bins)
         if rate >= RATES[-1]:

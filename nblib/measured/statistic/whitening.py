@@ -32,12 +32,12 @@ from nblib.smoothing import log_median
 MIN_BINS = 30  # measured bins
 MISTRUST = 1.25  # a scatter that is this much larger than K says is believed instead of K
 MERGED = 2.0  # times: from this ratio of the largest to the smallest K on, parts of the axis are judged apart
-DISAGREEMENT = 1.0  # of soft and stiff background, ln units, that counts as doubt about the stiff one
+DISAGREEMENT = 1.0  # of soft and stiff background, ln units, that counts as uncertainty of the stiff one
 GROUPS = ("narrow", "broad")  # of templates: what looks like a line, and what a background may look like as well
 NARROW_WIDTH = 1.2  # bins; a broader template belongs to the second group
 STIFF_WIDTH = 5.0  # bins; broader templates against the stiff background answer to knees
 BROAD_SHARE, BROAD_BINS = 0.6, 31  # of the frequency, and bins: what fills half of such a window may be background
-NOTCH, NOTCH_REACH = 5.0, 20  # standard deviations below the background, and bins beside it that are in doubt
+NOTCH, NOTCH_REACH = 5.0, 20  # standard deviations below the background, and bins beside it that count as uncertain
 END_BINS = 3  # on either end, in which a line may have one side only
 FAR_FROM_ZERO = 20.0  # bin widths from 0 Hz to the first bin, from which on no power law is as steep as a line
 REDRAWN = 6.0  # squared steps over the variance of a value that was rounded and drawn anew, both evenly
@@ -199,7 +199,7 @@ def whiten(
     Parameters
     ----------
     psd : unit^2/Hz; only the plan's measured bins are read
-    n_segments : K, one number or one a bin; None: measured
+    n_segments : K, one number or one per bin; None: measured
     steps : unit^2/Hz, that the measured bins' values were written in, where that hides their scatter
     """
     index, n_bins = plan.grid.index, len(plan.grid.freqs)
