@@ -121,7 +121,7 @@ def test_spans_stand_where_they_should_and_know_missing_ends():
 
 
 def test_the_front_frames_every_point_and_tells_their_marks_apart():
-    """Planted bugs: an upper end of 0.97, above which a good penalty is not seen; an interval that stretches the axis."""
+    """Planted bugs: an upper end of 0.97, above which a penalty is not seen; an interval that stretches the axis."""
     best = {"ap": SPAN | {"iqm": 0.995}, "masked": {"iqm": 0.6, "low": 0.1, "high": 9.0}}
     others = {name: POINT for name in ("mass", "random", "ranking", "simple", "label-free")}
     ax = charts.plot_front({"mean": [POINT, best]}, POINT, others, (1, 10), ax=plt.subplots()[1])
