@@ -204,9 +204,7 @@ def test_a_damaged_or_foreign_json_is_refused_in_a_sentence(change, words, store
     """Planted bugs: a traceback of json; a corner of -60 Hz in an energy."""
     path, text = stored_fit
     path.write_text(change(text))
-    with pytest.raises(
-        ValueError, match=rf"dev.fit.json is not a whole fit of this .*{words}.*fit its spectrum"
-    ):
+    with pytest.raises(ValueError, match=rf"dev.fit.json is not a whole fit of this .*{words}.*fit its spectrum"):
         read_fit(path)
 
 
