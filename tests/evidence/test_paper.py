@@ -1,5 +1,6 @@
 """What a notebook keeps behind one name: checked parameters, the first line, tables beside the published run."""
 
+import numpy as np
 import pytest
 
 from evidence.paper import Paper
@@ -37,8 +38,8 @@ def test_a_training_takes_what_the_cell_says(paper):
 
 
 def test_this_run_stands_beside_the_published_one(paper):
-    """Planted bug: the columns exchanged."""
-    paper.metrics = {"a": {"ap": 0.25}, "b": {"ap": 0.125}}
+    """Planted bugs: the columns exchanged; all digits of a float32, which is not a float of Python's."""
+    paper.metrics = {"a": {"ap": np.float32(0.25)}, "b": {"ap": 0.125}}
     table = paper.beside({"first": "a", "second": "b"}, {"AP": "ap"}, 2)
     assert table["AP", "this run"].tolist() == ["0.25", "0.12"]
     assert table["AP", "published"].tolist() == ["0.50", "\N{EN DASH}"]
