@@ -96,11 +96,11 @@ def show_table(path: Path) -> str:
 def list_outputs(profile: str) -> str:
     """Executed notebooks, records and figures of a profile, as text, and what to open first."""
     runs, figures = runs_dir(profile), figures_dir(profile)
-    notebooks = sorted(runs.glob("*/*.ipynb"))
+    notebooks = sorted(runs.glob("*/**/*.ipynb"))  # named runs have folders of their own
     drawn = sorted(figures.glob("*.png"))
     groups = {
         "executed notebooks": [path for path in notebooks if not path.stem.endswith(".failed")],
-        "records": sorted(runs.glob("*/result.json")),
+        "records": sorted(runs.glob("*/**/result.json")),
         "figures (each also as .pdf)": drawn,
     }
     lines = []

@@ -4,6 +4,7 @@ import re
 
 from evidence import compared, looks
 from evidence.spans import interval
+from evidence.story import PENALTY
 from nblib.project.paths import NOTEBOOKS, ROOT
 from nblib.project.records import committed_result
 
@@ -38,6 +39,7 @@ def test_the_answer_quotes_the_record():
     spline, limit = METRICS["references"]["interleaved"]["rivals"]["spline"]["score"]["ap"], LIMIT["ap"]
     assert cells_of("spline")[2].startswith(f"{spline / limit:.3f} [")
     assert all(commit in ANSWER for commit in compared.measured_at(METRICS))
+    assert "Penalty: `{regularizer}`, lambda {reg_weight:g}.".format(**PENALTY) in ANSWER
 
 
 def test_the_answer_is_four_paragraphs_and_a_table_of_what_a_referee_would_name():

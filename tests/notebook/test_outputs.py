@@ -129,16 +129,18 @@ def test_a_quotation_names_its_source_and_what_is_not_there(kept):
 
 
 def test_the_list_of_outputs_counts_what_is_there(tmp_path, monkeypatch, capsys):
+    """Planted bug: named runs, which lie a folder deeper, not counted."""
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path / "runs"))
     files = ["00_data/00_data.ipynb", "00_data/00_data.failed.ipynb", "00_data/result.json"]
+    files += ["00_data/mine/00_data.ipynb", "00_data/mine/result.json"]
     for path in (*files, "figures/00_a.png", "figures/03_answer.png"):
         (tmp_path / "runs" / "brief" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "runs" / "brief" / path).touch()
     assert main(["outputs"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if not line.startswith("  ")] == [
-        "1 executed notebooks",
-        "1 records",
+        "2 executed notebooks",
+        "2 records",
         "2 figures (each also as .pdf)",
         f"open first: {tmp_path / 'runs/brief/figures/03_answer.png'}",
     ]
