@@ -19,7 +19,9 @@ DEFINITIONS = (
     "whose noisy cells scored lowest under the penalty",
     "of 20 bins little, and a weak one less",
     "the lower one CLS's attention over even attention",
+    "Right is better; orange marks the penalised training",
     # 05 and 06
+    "Left is better; orange marks residual attention",
     "pushes that many times less than `mass`",
     "Up is better detection, left is better prediction",
     "those with more than twice the masked error of no penalty are not drawn",
