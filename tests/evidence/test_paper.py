@@ -39,7 +39,7 @@ def test_a_training_takes_what_the_cell_says(paper):
 
 def test_this_run_stands_beside_the_published_one(paper):
     """Planted bugs: the columns exchanged; all digits of a float32, which is not a float of Python's."""
-    paper.metrics = {"a": {"ap": np.float32(0.25)}, "b": {"ap": 0.125}}
+    paper.metrics = {"a": {"ap": np.float32(0.2514)}, "b": {"ap": 0.125}}
     table = paper.beside({"first": "a", "second": "b"}, {"AP": "ap"}, 2)
     assert table["AP", "this run"].tolist() == ["0.25", "0.12"]
     assert table["AP", "published"].tolist() == ["0.50", "\N{EN DASH}"]

@@ -99,8 +99,8 @@ def test_live_it_shows_controls_and_one_picture(readings, monkeypatch, shown):
 def test_a_miss_is_shown_from_near(readings):
     """Planted bug: the logarithmic axis kept, whose ticks overlap within a tenth of a decade."""
     reading = readings["3"]
-    index = int(np.flatnonzero(reading.noisy.any(axis=1))[0])
-    axes = plt.subplots(2, 1, sharex=True)[1]
+    index = int(np.argmax(reading.noisy.argmax(axis=1)))  # the noise of the highest frequency
+    axes = plt.subplots(2, 1, sharex=True, figsize=(3.8, 5))[1]
     explorer.draw_panel(reading, index, 1, "mean", axes)
     explorer.zoom_to_noise(reading, index, axes)
     low, high = axes[0].get_xlim()
