@@ -80,10 +80,12 @@ def committed_result(notebook: str, profile: str = "quick") -> dict:
 
 
 def provenance(record: dict) -> str:
-    """One line: profile, seed, commit, hardware, versions."""
-    hardware, versions = record["hardware"], record["versions"]
+    """One line: profile, seed or seeds, commit, hardware, versions."""
+    hardware, versions, parameters = record["hardware"], record["versions"], record["parameters"]
+    seeds = parameters.get("seeds", [parameters["seed"]])
+    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     return (
-        f"profile {record['profile']}, seed {record['parameters']['seed']}, commit {record['commit']}, "
+        f"profile {record['profile']}, {which}, commit {record['commit']}, "
         f"{hardware['processor']} ({hardware['cores']} cores, accelerator {hardware['accelerator']}), "
         f"torch {versions['torch']}"
     )

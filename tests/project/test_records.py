@@ -46,6 +46,8 @@ def test_a_run_writes_its_record_below_runs_and_nowhere_else(tmp_path, monkeypat
     assert record["hardware"]["cores"] == environment.available_cores()
     assert not (tmp_path / "records").exists()
     assert f"profile {profile}, seed 3, commit {record['commit']}" in records.provenance(record)
+    record["parameters"]["seeds"] = [3, 4, 5]  # planted bug: the first of several seeds named alone
+    assert f"profile {profile}, seeds 3 to 5, commit" in records.provenance(record)
 
 
 @pytest.mark.parametrize(("place", "counts"), [("nblib", True), ("evidence", True), ("records", False)])
