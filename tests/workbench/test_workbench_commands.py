@@ -229,8 +229,8 @@ def test_columns_of_one_file_are_spectra_of_their_own_temperatures(folder, capsy
     rows = np.column_stack([FREQS, *columns])
     heads = "# averages: 100\nfrequency [Hz],100K [A^2/Hz],110K [A^2/Hz],120K [A^2/Hz]"
     np.savetxt(folder / "all_300K.csv", rows, delimiter=",", header=heads, comments="")
-    assert _fit_without_figures(folder) == 0
-    for where, options in ((folder, FAST), (folder / RESULTS, ())):
+    assert _fit_without_figures(folder, "--column", "all") == 0
+    for where, options in ((folder, (*FAST, "--column", "all")), (folder / RESULTS, ())):
         capsys.readouterr()
         assert main(["arrhenius", str(where), "--json", *options]) == 0
         spectra = json.loads(capsys.readouterr().out)["spectra"]
