@@ -13,6 +13,7 @@ WAYS = (
     *("ours", "truly clean bins", "all bins", "robust, no flags", "mains deleted by hand, robust"),
     *("mains deleted by hand, least squares", "log-log least squares", "specparam, knee"),
 )
+BOUND = "least possible (Cramer-Rao, truly clean bins)"
 Cells = Mapping[str, Mapping]
 
 
@@ -143,6 +144,9 @@ def _ways(cells: Cells, kind: str) -> dict[str, dict[str, str]]:
                 "off": shown(pooled(cells, _both(kind), way, "off by more than 2")),
                 "covered": shown(pooled(cells, _both(kind), way, "covered > 95%")),
             }
+    bounds = [cells.get(name, {}).get("bound") for name in _both(kind)]
+    least = "; ".join(NOTHING if one is None else f"{one:.3f}" for one in bounds)
+    found[BOUND] = {"right": NOTHING, "error": least, "off": NOTHING, "covered": NOTHING}
     return found
 
 

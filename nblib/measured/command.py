@@ -189,7 +189,14 @@ def detect_parser() -> argparse.ArgumentParser:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """How files are read and judged: the fields of Settings."""
     _add_judging(parser)
-    _add_reading(parser)
+    parser.add_argument(
+        "--segments", dest="n_segments", type=float, metavar="K", help="averages behind each bin; default: the header's"
+    )
+    parser.add_argument("--floor", metavar="FILE", help="measured floor of the instrument, subtracted")
+    parser.add_argument(
+        "--extensions", default="", metavar="NAMES", help="modules or .py files that add formats, a comma between"
+    )
+    add_reading(parser)
 
 
 def _add_judging(parser):
@@ -227,10 +234,8 @@ def _add_judging(parser):
     )
 
 
-def _add_reading(parser):
-    parser.add_argument(
-        "--segments", dest="n_segments", type=float, metavar="K", help="averages behind each bin; default: the header's"
-    )
+def add_reading(parser: argparse.ArgumentParser, span: str = "span") -> None:
+    """How a file is read, in the words in which the readers advise; span : the attribute that takes --span."""
     parser.add_argument(
         "--column",
         metavar="NAME",
@@ -244,13 +249,10 @@ def _add_reading(parser):
     parser.add_argument("--unit", help="unit of the frequencies, of the level, or both: kHz, V^2/Hz, 'kHz,V^2/Hz'")
     parser.add_argument(
         "--span",
+        dest=span,
         metavar="WHICH",
         help="of overlapping spans first, last or cut; of spectra below one another also a number, mean or all; of a "
         "two-sided spectrum fold, positive or negative",
-    )
-    parser.add_argument("--floor", metavar="FILE", help="measured floor of the instrument, subtracted")
-    parser.add_argument(
-        "--extensions", default="", metavar="NAMES", help="modules or .py files that add formats, a comma between"
     )
     series = parser.add_argument_group("time series")
     series.add_argument("--series", action="store_true", help="the files hold samples, not spectra")

@@ -19,6 +19,7 @@ TEMPLATE = Path(__file__).parent / "page.html.j2"
 PANEL = 40  # spectra a figure
 ROW_DB = 20.0  # between the base lines of neighbouring spectra
 MOST_LABELS = 14  # shared lines that are named in the figure
+LABEL_ROOM = 0.012  # of the axis, for the name of a line
 
 
 def page(
@@ -88,7 +89,9 @@ def _drawn(rows, common):
         ax.plot(row.freqs, base + np.where(beside, over, np.nan), lw=1.1, ls="-", color=FLAGGED)
     for line in common:
         ax.axvline(line.centre, color=ACCENT, lw=0.5, ls=":", zorder=0)
-    for line in sorted(common, key=lambda line: -line.count)[:MOST_LABELS]:
+    freqs = np.concatenate([row.freqs for row in rows])
+    scale = "log" if freqs.max() > 100 * freqs.min() else "linear"
+    for line in _apart(sorted(common, key=lambda line: -line.count)[:MOST_LABELS], freqs, scale):
         ax.annotate(
             f"{line.centre:.5g} Hz",
             (line.centre, 1),
@@ -98,11 +101,20 @@ def _drawn(rows, common):
             rotation=60,
             fontsize=7,
         )
-    freqs = np.concatenate([row.freqs for row in rows])
     names = [row.file if len(row.file) <= 32 else f"...{row.file[-29:]}" for row in rows]
     ax.set_yticks([-ROW_DB * at for at in range(len(rows))], names, fontsize=7)
     ax.set(ylim=(-ROW_DB * (len(rows) - 0.4), 1.3 * ROW_DB), xlabel="Frequency [Hz]")
-    ax.set_xscale("log" if freqs.max() > 100 * freqs.min() else "linear")
+    ax.set_xscale(scale)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=110, metadata={"Software": MAKER})
     return stream.getvalue()
+
+
+def _apart(lines: Sequence[SharedLine], freqs, scale) -> list[SharedLine]:
+    """Lines whose names do not lie on each other, earlier ones first."""
+    place = np.log if scale == "log" else np.asarray
+    room, kept = LABEL_ROOM * (place(freqs.max()) - place(freqs.min())), []
+    for line in lines:
+        if all(abs(place(line.centre) - place(other.centre)) > room for other in kept):
+            kept.append(line)
+    return kept

@@ -176,10 +176,7 @@ def arrhenius(
         raise ValueError(
             f"{len(np.unique(kelvin))} different temperatures; an energy needs at least {LEAST}: one line fits any two"
         )
-    if not (np.isfinite(t_power) and -4 <= t_power <= 4):
-        raise ValueError(f"t_power={t_power} must be a number, such as 2, 1.5 or 0")
-    if gamma_n is not None and (t_power != 2 or not gamma_n > 0):
-        raise ValueError(f"gamma_n={gamma_n} must be positive, in cm^-2 s^-1 K^-2, and goes with t_power=2")
+    check_prefactor(t_power, gamma_n)
     described = tuple(fit.described for fit in fits)
     spans = [fit.span for fit in fits]
     sides, loose = [], []
@@ -201,6 +198,14 @@ def arrhenius(
         fits[0].level,
         fits[0].unit,
     )
+
+
+def check_prefactor(t_power: float, gamma_n: float | None) -> None:
+    """Raise ValueError for a power of T that is none, and for a gamma_n that is none or goes with another power."""
+    if not (np.isfinite(t_power) and -4 <= t_power <= 4):
+        raise ValueError(f"t_power={t_power:g} must be a number from -4 to 4, such as 2, 1.5 or 0")
+    if gamma_n is not None and (t_power != 2 or not 0 < gamma_n < np.inf):
+        raise ValueError(f"gamma_n={gamma_n:g} must be positive, in cm^-2 s^-1 K^-2, and goes with t_power=2")
 
 
 def _points(description, place, temperature, comparing) -> list[Point]:

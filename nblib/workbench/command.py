@@ -1,16 +1,23 @@
 """`nblib fit FILE...`: corner frequencies of a user's own spectra, with and without what was flagged."""
 
 import argparse
-import dataclasses
 import json
 import sys
 
-from nblib.measured.advice import as_options
 from nblib.measured.inputs import files_of
 from nblib.measured.outputs import check_targets, jobs_of, made_for_results, spectrum_names
 from nblib.workbench import products
 from nblib.workbench.one_temperature import ConditionalEnergy, conditional_energies
-from nblib.workbench.options import add_options, checked, detector_of, fitted, settings, told_as_options, without_tables
+from nblib.workbench.options import (
+    add_options,
+    as_typed,
+    checked,
+    detector_of,
+    fitted,
+    settings,
+    told_as_options,
+    without_tables,
+)
 
 
 @told_as_options()
@@ -35,7 +42,7 @@ def fit_command(arguments: list[str]) -> int:
             try:
                 documents += _one_file(job, detector, options)
             except (ValueError, OSError) as error:
-                text, name = as_options(str(error)), job.path.name
+                text, name = as_typed(str(error)), job.path.name
                 print(f"refused: {text if name in text else f'{name}: {text}'}", file=sys.stderr)
                 refused += 1
     if options.json:
@@ -92,7 +99,10 @@ def _one_file(job, detector, options) -> list[dict]:
         energies = _energies(one, options)
         document = products.as_json(job.path, one, settings(options), None if options.json else job.folder)
         document["temperature"] = options.temperature or document["temperature"]
-        documents.append(document | {"conditional_energies": [dataclasses.asdict(energy) for energy in energies]})
+        rows = [
+            {key: products.finite(value) for key, value in dataclasses.asdict(energy).items()} for energy in energies
+        ]
+        documents.append(document | {"conditional_energies": rows})
         if not options.json:
             print(*_lines(one, energies), sep="\n")
             written = products.write_products(job.folder, name, one, documents[-1])

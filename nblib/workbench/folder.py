@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nblib.measured.advice import as_options
 from nblib.measured.products import RESULTS, is_result
 from nblib.workbench import products
 from nblib.workbench.arrhenius import POINT_COLUMNS, TRAP_COLUMNS
-from nblib.workbench.options import Fitted, changed, detector_of, fitted, settings, without_tables
+from nblib.workbench.options import Fitted, as_typed, changed, detector_of, fitted, settings, without_tables
 from nblib.workbench.result import Fit
 from nblib.workbench.stored_fits import ENDING, StoredFit, is_stored_fit, read_fit, spectrum_of
+from nblib.workbench.temperatures import of_headings
 
 ENERGIES = "nblib arrhenius"  # its maker's name stands in the files of a command
 REPORT = "nblib report"
@@ -26,15 +26,15 @@ class Member:
     path : of the file that was read, a spectrum or a fit
     fit : made now or read
     document : what its JSON says, or would
-    kelvin, source : its temperature and where that was read, None if not known
+    kelvin, source : its temperature and where that was read; None and why it is not known
     fitted : of a spectrum that was fitted now, else None
     """
 
     path: Path
     fit: Fit | StoredFit
     document: dict
-    kelvin: float | None = None
-    source: str | None = None
+    kelvin: float | None
+    source: str
     fitted: Fitted | None = None
 
     @property
@@ -109,13 +109,14 @@ def is_report(path: Path) -> bool:
 
 
 def members_of(
-    paths: list[Path], known: Sequence[tuple[float | None, str | None]], options
+    paths: list[Path], known: Sequence[tuple[float | None, str]], options
 ) -> tuple[list[Member], dict[str, str]]:
     """Every spectrum of the files, fitted or read; and why, by the names of those that could not be, which is printed.
 
     Parameters
     ----------
-    known : temperature of each file and its source
+    known : temperature of each file and its source, or None and why it has none; those of several spectra in one file
+        stand in their headings
 
     Raises
     ------
@@ -128,12 +129,16 @@ def members_of(
                 fit = read_fit(path)
                 members.append(Member(path, fit, fit.document, *where))
                 continue
-            for found in fitted(path, options, detector):
-                document = products.as_json(path, found, settings(options))
-                members.append(Member(path, found.fit, document, *where, found))
+            found = fitted(path, options, detector)
         except (ValueError, OSError) as error:
-            left_out[path.name] = as_options(str(error)).removeprefix(f"{path.name}: ")
+            left_out[path.name] = as_typed(str(error)).removeprefix(f"{path.name}: ")
             print(f"left out: {path.name}: {left_out[path.name]}", file=sys.stderr)
+            continue
+        each = [where]
+        if len(found) > 1:
+            each = of_headings([one.measured.label.removeprefix(f"{path.name}, ") for one in found])
+        for one, its in zip(found, each, strict=True):
+            members.append(Member(path, one.fit, products.as_json(path, one, settings(options)), *its, one))
     seen: dict[tuple[Path, str], Path] = {}
     for member in members:
         other = seen.setdefault((member.spectrum, member.document["file"]), member.path)

@@ -7,10 +7,10 @@ from nblib.workbench.averaging import CELLS_A_DECADE
 MIN_CELLS, MIN_DECADES = 30, 1.0  # kept
 
 
-def check_options(lorentzians, gamma, level) -> None:
+def check_options(lorentzians, gamma, level=0.95) -> None:
     """Raise ValueError for a number of Lorentzians, a range of exponents or a level of intervals that is none."""
     if lorentzians is not None and (int(lorentzians) != lorentzians or not 0 <= lorentzians <= 8):
-        raise ValueError(f"lorentzians={lorentzians} must be a whole number from 0 to 8, or None to have it chosen")
+        raise ValueError(f"lorentzians={lorentzians} must be a whole number from 0 to 8, or None: it is chosen")
     if not 0 <= gamma[0] < gamma[1] <= 4:
         raise ValueError(f"gamma={gamma} must be a lowest and a highest exponent, 0 <= lowest < highest <= 4")
     if not 0 < level < 1:

@@ -4,7 +4,6 @@ A table that `nblib detect` wrote, or that was changed by hand in its explorer, 
 widened and its combs followed as those that are found now. A table of one's own is taken as it is.
 """
 
-import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,10 +19,10 @@ from nblib.measured.joint import JOINT_COLUMNS
 from nblib.measured.measurement import Measurement
 from nblib.measured.result import Detection
 from nblib.workbench.dropped import kept_bins
+from nblib.workbench.tables import table_of
 
 EDGE = 1e-9  # relative: a table of flags is written with ten digits
 GROWING = 3.0  # last step of an axis over its first: bins were averaged in ln f
-MARKS = ",;\t|"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,15 +79,10 @@ def table_of_flags(path: Path, measured: Measurement) -> tuple[list[Flag], bool]
     """
     if not path.is_file():
         raise ValueError(f"--drop {path} is neither auto nor none nor a file")
-    lines = [line for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith("#")]
-    heading = lines[0] if lines else ""
-    mark = max(MARKS, key=heading.count)
-    rows = list(csv.reader(lines, delimiter=mark))
-    names = [name.strip() for name in rows[0]] if rows else []
+    names, rows, mark = table_of(path)
     if not {"fmin", "fmax"} <= set(names):
         raise ValueError(f"--drop {path} has the columns {', '.join(names)}; fmin and fmax are needed")
-    table = [dict(zip(names, row, strict=False)) for row in rows[1:]]
+    table = [dict(zip(names, row, strict=False)) for row in rows]
     if "file" in names:
         own = (measured.label, Path(measured.path).name)
         table = [row for row in table if any(f"/{row['file']}".endswith(f"/{name}") for name in own)]

@@ -16,7 +16,13 @@ CONDITION = "conditional on an assumed cross-section"
 
 @dataclass(frozen=True)
 class ConditionalEnergy:
-    """Energy of a corner, eV, with the interval that the corner's own interval gives; prefactor : assumed, 1/s."""
+    """Energy of a corner, eV, with the interval that the corner's own interval gives, open where that is.
+
+    Attributes
+    ----------
+    prefactor : assumed, 1/s
+    note : CONDITION, and that of the corner
+    """
 
     corner: float
     prefactor: float
@@ -56,8 +62,9 @@ def conditional_energies(fit: Fit, temperature: float, prefactor: Sequence[float
     found = []
     for term, rate in zip(fit.corners, np.broadcast_to(rates, len(fit.corners)), strict=True):
         # the energy falls as the corner rises
-        energy, high, low = (
-            BOLTZMANN * temperature * np.log(rate / (2 * np.pi * np.array([term.value, term.low, term.high])))
-        )
-        found.append(ConditionalEnergy(term.value, float(rate), float(energy), float(low), float(high)))
+        with np.errstate(divide="ignore"):  # an end that the data do not set
+            logs = np.log(rate / (2 * np.pi)) - np.log([term.value, term.low, term.high])
+        energy, high, low = map(float, BOLTZMANN * temperature * logs)
+        note = "; ".join(filter(None, [CONDITION, term.note]))
+        found.append(ConditionalEnergy(term.value, float(rate), energy, low, high, note))
     return tuple(found)

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,20 +13,27 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from nblib.measured.advice import as_options
+from nblib.measured.command import add_reading
 from nblib.measured.detector import NoiseDetector
-from nblib.measured.files.readers import IsSeries, load_series, load_spectra
+from nblib.measured.files.readers import Spectra, load_spectra
 from nblib.measured.flags import Flag
-from nblib.measured.measurement import Measurement, from_series, from_spectra
+from nblib.measured.measurement import Measurement
 from nblib.measured.result import Detection
+from nblib.measured.settings import READING, Settings
 from nblib.workbench.fit import GAMMA, fit_spectrum
+from nblib.workbench.given import check_options
 from nblib.workbench.given_flags import dropped
 from nblib.workbench.result import Fit
 
 FITTING = (  # options that a fit depends on
     *("drop", "false_alarm", "network", "segments", "window", "overlap", "lorentzians", "gamma", "span"),
-    *("floor", "current", "gm", "column", "unit"),
+    *("floor", "current", "gm", "column", "asd", "db", "unit", "which_span", "series", "rate", "resolution"),
 )
-TYPED = {"span": "range"}  # otherwise than the value is called
+TYPED = {"span": "range", "which_span": "span"}  # otherwise than the value is called
+OWN = re.compile(  # of what a fit or an energy refuses: "gamma=(2.0, 1.0) must be"
+    r"(?<![\w.-])(?P<name>lorentzians|gamma|gamma_n|span|window|overlap|t_power|prefactor|temperature)="
+    r"(?:\((?P<low>[^,()]+), (?P<high>[^,()]+)\))?"
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,17 +83,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--current", type=float, metavar="I", help="ampere: S_I / I^2 is fitted")
     parser.add_argument("--gm", type=float, metavar="S", help="siemens: S_I / gm^2 is fitted, referred to the gate")
-    parser.add_argument("--column", metavar="NAME", help="which spectrum, as of nblib detect")
-    parser.add_argument("--unit", help="unit of the frequencies, of the level, or both, as of nblib detect")
+    add_reading(parser, "which_span")
 
 
 @contextmanager
 def told_as_options() -> Iterator[None]:
-    """What is refused inside, in the words of a command line: out=DIR becomes --out DIR."""
+    """What is refused inside, in the words of a command line, as of `as_typed`."""
     try:
         yield
     except ValueError as error:
-        raise ValueError(as_options(str(error))) from error
+        raise ValueError(as_typed(str(error))) from error
+
+
+def as_typed(text: str) -> str:
+    """What a reader, a fit or an energy refuses, as options: gamma=(2.0, 1.0) becomes --gamma 2.0:1.0."""
+
+    def option(match):
+        name = TYPED.get(match["name"], match["name"]).replace("_", "-")
+        return f"--{name} {match['low']}:{match['high']}" if match["low"] else f"--{name} "
+
+    return OWN.sub(option, as_options(text)).replace("None: it is chosen", "auto")
 
 
 def detector_of(options) -> NoiseDetector:
@@ -97,12 +114,17 @@ def checked(options) -> None:
     """Turn texts of options into numbers, in place; raises ValueError for what is none."""
     options.gamma = _pair(options.gamma, "--gamma", "0.8:1.2")
     options.span = None if options.span is None else _pair(options.span, "--range", "1:10000")
+    if options.span is not None and not 0 <= options.span[0] < options.span[1]:
+        raise ValueError("--range {:g}:{:g} must be a lowest and a highest frequency in Hz".format(*options.span))
     if options.lorentzians == "auto":
         options.lorentzians = None
     elif not options.lorentzians.isdecimal():
         raise ValueError(f"--lorentzians {options.lorentzians} must be auto or a whole number")
     else:
         options.lorentzians = int(options.lorentzians)
+    check_options(options.lorentzians, options.gamma)
+    Settings(n_segments=options.segments, false_alarm=options.false_alarm, floor=options.floor)
+    _reading(options)
     if options.current is not None and options.gm is not None:
         raise ValueError("--current and --gm are two ways to scale S_I; give one")
     for name in ("current", "gm"):
@@ -122,7 +144,7 @@ def _pair(text, option, example):
 
 def settings(options) -> dict:
     """Options as they stand in a record."""
-    found = {name: getattr(options, name) for name in FITTING}
+    found = {name: getattr(options, name) for name in FITTING} | {"series": options.series or None}
     found |= {"floor": None if options.floor is None else str(options.floor), "gamma": list(options.gamma)}
     return found | {"span": None if options.span is None else list(options.span)}
 
@@ -147,27 +169,38 @@ def without_tables(paths: Iterable[Path], options) -> list[Path]:
 
 def fitted(path: Path, options, detector: NoiseDetector) -> list[Fitted]:
     """Every spectrum of a file, fitted; raises ValueError for what cannot be read or fitted."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what was converted or looks odd is in the measurement
-        measurements = _read(path, options)
-        floor = None if options.floor is None else load_spectra(options.floor, unit=options.unit)
+    measurements = _reading(options).spectra_of_file(path)
+    floor = None if options.floor is None else _floor_of(options)
     return [_fitted(one, options, detector, floor) for one in measurements]
 
 
-def _read(path, options) -> list[Measurement]:
-    if not path.is_file():
-        raise ValueError(f"{path} {'is a folder; name its files' if path.is_dir() else 'is not there'}")
-    try:
-        return from_spectra(path, load_spectra(path, column=options.column, unit=options.unit))
-    except IsSeries:
-        return [from_series(path, load_series(path, None, options.column))]
+def _reading(options) -> Settings:
+    """How a file is read; raises ValueError for what makes no sense."""
+    names = ("column", "asd", "db", "unit", "series", "rate", "resolution")
+    return Settings(span=options.which_span, **{name: getattr(options, name) for name in names})
+
+
+def _floor_of(options) -> Spectra:
+    """The measured floor, read as the spectra are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        settings = _reading(options)
+        found = load_spectra(options.floor, **{name: getattr(settings, name) for name in READING if name != "column"})
+    if len(found.psd) != 1:
+        raise ValueError(f"the floor {found.source} holds {len(found.psd)} spectra; give a file with one")
+    return found
 
 
 def _fitted(measured, options, detector, floor) -> Fitted:
     segments = measured.n_segments if options.segments is None else options.segments
-    left = dropped(measured, segments, options, detector)
+    _check_range(measured, options.span)
     scale, unit = _scaled(options, measured.unit)
-    known = None if floor is None else scale * _floor(measured, floor)
+    known, span, beyond = None, options.span, []
+    if floor is not None:
+        known, (low, high), beyond = _floor(measured, floor)
+        known = scale * known
+        span = (low, high) if span is None else (max(low, span[0]), min(high, span[1]))
+    left = dropped(measured, segments, options, detector)
     fit = fit_spectrum(
         measured.freqs,
         scale * measured.psd,
@@ -176,12 +209,12 @@ def _fitted(measured, options, detector, floor) -> Fitted:
         floor=known,
         lorentzians=options.lorentzians,
         gamma=options.gamma,
-        span=options.span,
+        span=span,
         window=options.window,
         overlap=options.overlap,
         unit=unit,
     )
-    notes = [*map(as_options, measured.warnings), *left.notes, *fit.warnings]
+    notes = [*map(as_typed, measured.warnings), *beyond, *left.notes, *map(as_typed, fit.warnings)]
     return Fitted(measured, left.flags, fit, tuple(dict.fromkeys(notes)), left.detection)
 
 
@@ -196,13 +229,25 @@ def _scaled(options, unit) -> tuple[float, str | None]:
     return 1 / options.gm**2, "V^2/Hz"
 
 
-def _floor(measured, floor) -> Float[ndarray, " bin"]:
-    """The floor at the spectrum's frequencies, interpolated in ln-ln; NaN beyond its span."""
-    if len(floor.psd) != 1:
-        raise ValueError(f"the floor {floor.source} holds {len(floor.psd)} spectra; give a file with one")
+def _check_range(measured, span) -> None:
+    """Raise ValueError where --range lies beyond the spectrum."""
+    low, high = measured.freqs[0], measured.freqs[-1]
+    if span is not None and (span[0] > high or span[1] < low):
+        asked = f"--range {span[0]:g}:{span[1]:g}"
+        raise ValueError(f"{asked} holds no bin of this spectrum, which reaches from {low:g} to {high:g} Hz")
+
+
+def _floor(measured, floor) -> tuple[Float[ndarray, " bin"], tuple[float, float], list[str]]:
+    """The floor at the spectrum's frequencies, interpolated in ln-ln; where it ends, Hz; a note on bins beyond that."""
     if floor.unit and measured.unit and floor.unit != measured.unit:
         raise ValueError(f"the floor {floor.source} is in {floor.unit}, the spectrum in {measured.unit}; use one unit")
     known = floor.valid[0] & (floor.freqs > 0)
     axis = np.log(np.maximum(measured.freqs, np.finfo(float).tiny))
     logs = np.interp(axis, np.log(floor.freqs[known]), np.log(floor.psd[0, known]), left=np.nan, right=np.nan)
-    return np.exp(logs)
+    beyond = int((~np.isfinite(logs) & np.isfinite(measured.psd)).sum())
+    ends = float(floor.freqs[known][0]), float(floor.freqs[known][-1])
+    reach = "the floor {} reaches from {:g} to {:g} Hz".format(floor.source, *ends)
+    if beyond == np.isfinite(measured.psd).sum():
+        raise ValueError(f"{reach}, the spectrum from {measured.freqs[0]:g} to {measured.freqs[-1]:g} Hz")
+    bins = f"{beyond} bin{'' if beyond == 1 else 's'}"
+    return np.exp(logs), ends, [f"{reach}: {bins} of the spectrum beyond it are not used"] if beyond else []

@@ -38,7 +38,7 @@ def terms_frame(fit: BothSides):
     for term in fit.kept.terms:
         unit = (fit.unit or "unit^2/Hz") if term.unit == "psd" else "" if term.unit == "1" else term.unit
         shift = fit.shift(term)
-        moved = "" if np.isnan(shift) else f"{shift:+.1f} s.e."
+        moved = "" if np.isnan(shift) else f"{round(shift, 1) + 0.0:+.1f} s.e."
         name, other = f"{term.name} [{unit}]" if unit else term.name, fit.nearest(term)
         rows.append((name, _text(term), "none" if other is None else _text(other), moved, term.note))
     names = ("term", f"kept [{fit.level:.0%}]", f"all bins [{fit.level:.0%}]", "all bins - kept", "note")
@@ -93,7 +93,7 @@ def as_json(path: Path, found: Fitted, options: dict, folder: Path | None = None
         "level": fit.level,
         "kept": _side(fit.kept),
         "all_bins": _side(fit.all_bins),
-        "shift": {term.name: _finite(fit.shift(term)) for term in fit.kept.terms},
+        "shift": {term.name: finite(fit.shift(term)) for term in fit.kept.terms},
         "flags": [flag.as_row() for flag in found.flags],
         "warnings": list(found.notes),
         "options": options,
@@ -106,17 +106,20 @@ def _side(found) -> dict:
         {
             "name": term.name,
             "unit": term.unit,
-            **{key: _finite(getattr(term, key)) for key in ("value", "low", "high", "error")},
+            **{key: finite(getattr(term, key)) for key in ("value", "low", "high", "error")},
             "note": term.note,
         }
         for term in found.terms
     ]
-    numbers = {key: _finite(getattr(found, key)) for key in ("deviance", "dof", "probability", "phi")}
+    numbers = {key: finite(getattr(found, key)) for key in ("deviance", "dof", "probability", "phi")}
     return {"described": found.described, **numbers, "terms": terms}
 
 
-def _finite(number) -> float | None:
-    return float(number) if np.isfinite(number) else None
+def finite(value):
+    """A text as it is, a number as JSON can have it: None where it is not finite."""
+    if isinstance(value, str):
+        return value
+    return float(value) if np.isfinite(value) else None
 
 
 def product_paths(folder: Path, name: str) -> list[Path]:

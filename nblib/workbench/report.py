@@ -17,9 +17,9 @@ from nblib.project.paths import write_whole
 from nblib.workbench import products
 from nblib.workbench.arrhenius import LEAST, Arrhenius
 from nblib.workbench.folder import REPORT, Member, files_of, is_report, members_of, results_of, shared_settings
-from nblib.workbench.options import checked, told_as_options
-from nblib.workbench.series import MEANING, add_folder_options, energies_figure, energies_of
-from nblib.workbench.temperatures import temperatures_of
+from nblib.workbench.options import told_as_options
+from nblib.workbench.series import MEANING, add_folder_options, checked_of_series, energies_figure, energies_of
+from nblib.workbench.temperatures import temperatures_or_reasons
 
 PAGE = "report.html"
 TEMPLATE = Path(__file__).parent / "report.html.j2"
@@ -35,16 +35,15 @@ def report_command(arguments: list[str]) -> int:
     0 done, whatever was described; 2 when a file was left out
     """
     options = _parser().parse_args(arguments)
-    checked(options)
+    checked_of_series(options)
     paths, refused = files_of(options)
     target = results_of(options) / PAGE
     with made_for_results([target.parent]):
         check_targets([target], paths, is_report, REPORT)
-        known, no_energy = _temperatures(paths, options)
-        members, left_out = members_of(paths, known, options)
+        members, left_out = members_of(paths, temperatures_or_reasons(paths, options.temperatures), options)
         left_out = refused | left_out
         members.sort(key=lambda member: (member.kelvin or 0.0, member.path.name))
-        energies, no_energy = _energies(members, options, no_energy)
+        energies, no_energy = _energies(members, options)
         command = shlex.join(["nblib", "report", *arguments])
         try:
             write_whole(target, report(members, left_out, energies, no_energy, command, options.folder))
@@ -77,25 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _temperatures(paths, options):
-    """Temperature of each file with its source, and why there are none."""
+def _energies(members, options) -> tuple[Arrhenius | None, str]:
+    """Traps of the members whose temperature is known, or why none are looked for."""
+    known = [member for member in members if member.kelvin is not None]
+    if members and not known:
+        return None, f"{members[0].document['file']}: {members[0].source}"
     try:
-        return temperatures_of(paths, options.temperatures), ""
-    except ValueError as error:
-        if options.temperatures is not None:
-            raise
-        return [(None, None)] * len(paths), str(error)
-
-
-def _energies(members, options, no_energy) -> tuple[Arrhenius | None, str]:
-    """Traps of the members, or why none are looked for."""
-    if no_energy:
-        return None, no_energy
-    single = {member.spectrum for member in members}
-    if len(single) < len(members):
-        return None, "a file holds several spectra, one temperature each is needed"
-    try:
-        found = energies_of(members, options)
+        found = energies_of(known, options)
     except ValueError as error:
         return None, str(error)
     why = "" if found.kept else f"no line through described corners of {LEAST} temperatures or more"
@@ -122,7 +109,7 @@ def report(
     options, _ = shared_settings(members)
     rows = [_row(member) for member in members] + [Row(name, problem=text) for name, text in left_out.items()]
     with context("default"):  # whatever the style of a notebook says
-        spectra = [_shown(member) for member in members]
+        spectra = [_shown(member, energies is not None) for member in members]
         picture = "" if energies is None else _svg(energies_figure(energies))
     return page(
         rows,
@@ -151,10 +138,12 @@ def _row(member: Member) -> Row:
     return row_of(found.measured.label, "", (), found.measured, found.detection)
 
 
-def _shown(member: Member) -> dict:
-    """What the page says of one spectrum."""
+def _shown(member: Member, with_energies: bool) -> dict:
+    """What the page says of one spectrum; with_energies : other spectra have some."""
     fit, document = member.fit, member.document
     refused = [] if fit.described else ["the model does not describe the bins kept: no corner and no energy from it"]
+    if with_energies and member.kelvin is None:
+        refused.append(f"not among the energies: {member.source}")
     limits = [term for term in fit.corners if term.note.startswith("limit")]
     refused += [f"{term.name} ({term.value:.4g} Hz) is a {term.note}" for term in limits]
     frame = products.terms_frame(fit)
@@ -162,7 +151,7 @@ def _shown(member: Member) -> dict:
     return {
         "label": document["file"],
         "read": document["summary"],
-        "temperature": "" if member.kelvin is None else f"{member.kelvin:g} K ({member.source})",
+        "temperature": "temperature not known" if member.kelvin is None else f"{member.kelvin:g} K ({member.source})",
         "verdict": products.verdict(fit).splitlines()[0],
         "described": fit.described,
         "refused": refused,

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from nblib.measured.outputs import check_targets, made_for_results
 from nblib.project.paths import write_whole
 from nblib.style import TALL_PAIR
 from nblib.workbench import products
-from nblib.workbench.arrhenius import Arrhenius, arrhenius
+from nblib.workbench.arrhenius import Arrhenius, arrhenius, check_prefactor
 from nblib.workbench.folder import (
     ENERGIES,
     Member,
@@ -22,7 +23,7 @@ from nblib.workbench.folder import (
 )
 from nblib.workbench.options import add_options, checked, told_as_options
 from nblib.workbench.result import SIDES
-from nblib.workbench.temperatures import temperatures_of
+from nblib.workbench.temperatures import temperatures_or_reasons
 
 PRODUCTS = ("traps.csv", "corners.csv", "arrhenius.json", "arrhenius.png", "arrhenius.pdf")
 SCHEMA = 1  # of the JSON; it rises when a key changes its name or its meaning
@@ -45,21 +46,17 @@ def arrhenius_command(arguments: list[str]) -> int:
     ValueError for fewer than three temperatures
     """
     options = _parser().parse_args(arguments)
-    checked(options)
+    checked_of_series(options)
     paths, refused = files_of(options)
     folder = results_of(options)
     targets = [folder / name for name in PRODUCTS]
     with made_for_results([] if options.json else [folder]):
         if not options.json:
             check_targets(targets, paths, is_energies, ENERGIES)
-        members, left_out = members_of(paths, temperatures_of(paths, options.temperatures), options)
-        left_out = refused | left_out
-        for member in members:
-            number = sum(other.spectrum == member.spectrum for other in members)
-            if number > 1:
-                named = member.spectrum.name
-                raise ValueError(f"{named} holds {number} spectra; name one with --column, or give a file each")
-        members.sort(key=lambda member: member.kelvin or 0.0)
+        known = temperatures_or_reasons(paths, options.temperatures)
+        found, left_out = members_of(paths, known, options)
+        members = sorted((one for one in found if one.kelvin is not None), key=lambda one: one.kelvin or 0.0)
+        left_out = refused | left_out | _without_temperature(found)
         result = energies_of(members, options)
         document = as_json(result, members, left_out, options)
         if options.json:
@@ -69,6 +66,14 @@ def arrhenius_command(arguments: list[str]) -> int:
             _write(targets, result, document)
             print(f"wrote {folder}: {', '.join(PRODUCTS)}")
     return 2 if left_out else 0
+
+
+def _without_temperature(members: list[Member]) -> dict[str, str]:
+    """Why, by the names of spectra whose temperature is not known, they are left out, which is printed."""
+    left_out = {member.document["file"]: member.source for member in members if member.kelvin is None}
+    for name, reason in left_out.items():
+        print(f"left out: {name}: {reason}", file=sys.stderr)
+    return left_out
 
 
 def energies_of(members: list[Member], options) -> Arrhenius:
@@ -102,6 +107,12 @@ def add_folder_options(parser: argparse.ArgumentParser) -> None:
         "--gamma-n", type=float, metavar="G", help="cm^-2 s^-1 K^-2, for the capture cross-section; 3.256e21 m/m_e"
     )
     add_options(parser)
+
+
+def checked_of_series(options) -> None:
+    """Turn texts of these options into numbers, in place; raises ValueError for what is none."""
+    checked(options)
+    check_prefactor(options.t_power, options.gamma_n)
 
 
 def _lines(result: Arrhenius, members) -> list[str]:
@@ -150,7 +161,7 @@ def as_json(result: Arrhenius, members: list[Member], left_out: dict[str, str], 
             "temperature_from": member.source,
             "described": member.fit.described,
             "corners": [
-                {"value": term.value, "low": term.low, "high": _finite(term.high), "note": term.note}
+                {"value": term.value, "low": term.low, "high": products.finite(term.high), "note": term.note}
                 for term in member.fit.corners
             ],
             "warnings": member.document["warnings"],
@@ -158,7 +169,7 @@ def as_json(result: Arrhenius, members: list[Member], left_out: dict[str, str], 
         for member in members
     ]
     frame = result.to_frame()
-    traps = [{key: _finite(value) for key, value in row.items()} for row in frame.to_dict("records")]
+    traps = [{key: products.finite(value) for key, value in row.items()} for row in frame.to_dict("records")]
     return {
         "schema": SCHEMA,
         "t_power": result.t_power,
@@ -170,12 +181,6 @@ def as_json(result: Arrhenius, members: list[Member], left_out: dict[str, str], 
         "options": shared_settings(members)[0] | {"gamma_n": options.gamma_n},
         "versions": products.versions(),
     }
-
-
-def _finite(value):
-    if isinstance(value, str):
-        return value
-    return float(value) if np.isfinite(value) else None
 
 
 def _write(targets, result, document):

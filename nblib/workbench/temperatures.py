@@ -1,24 +1,36 @@
 """The temperature of each spectrum, from a table, the file's name or its header; its source is always stated."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from nblib.workbench.stored_fits import is_stored_fit, read_fit
+from nblib.workbench.tables import table_of
 
 KELVIN = 273.15  # 0 C
 HEADER_BYTES = 4096
-NUMBER = r"(-?\d+(?:[.,]\d+)?)"
-IN_NAME = (  # "300K", "300.5_K", "-20C", "25degC"; "T300", "T=300", "temp_300"
-    (re.compile(rf"(?<![A-Za-z0-9.]){NUMBER}[\s_]?K(?![A-Za-z0-9])"), 0.0),
-    (re.compile(rf"(?<![A-Za-z0-9.]){NUMBER}[\s_]?(?:deg|°|º)?C(?![A-Za-z0-9])"), KELVIN),
-    (re.compile(r"(?<![A-Za-z])T(?:emp(?:erature)?)?[\s_=]?(\d+(?:[.,]\d+)?)K?(?![A-Za-z0-9])", re.IGNORECASE), 0.0),
-    (re.compile(r"(?<=[A-Za-z_])(\d{2,3}(?:[.,]\d+)?)K(?![A-Za-z0-9])"), 0.0),
+NUMBER = r"\d+(?:[.,]\d+)?"
+UNIT = r"(?P<unit>m?K|[Kk]elvin|(?:deg(?:rees?)?\.?|[°º˚\ufffd])?[\s_]?(?:C|[Cc]elsius))(?![A-Za-z0-9])"
+IN_NAME = (  # a minus is one before degrees C only: "dev-300K" is 300 K
+    re.compile(rf"(?<![A-Za-z0-9.])(?P<number>{NUMBER})[\s_-]?(?=m?K|[Kk]elvin){UNIT}"),  # "300K", "300.5_K", "4p2K"
+    re.compile(rf"(?<![A-Za-z0-9.-])(?P<number>-?{NUMBER})[\s_]?{UNIT}"),  # "-20C", "25degC"
+    re.compile(rf"(?<![A-Za-z])[Tt](?:emp(?:erature)?)?[\s_=]?(?P<number>{NUMBER})[\s_]?{UNIT}"),  # "T25C"
+    re.compile(  # "T300", "T=4", "temp_300"; "T1" may be a transistor
+        r"(?<![A-Za-z])[Tt](?:emp(?:erature)?)?(?:=|[\s_]?(?=\d\d))(?P<number>\d+(?:[.,]\d+)?)(?![A-Za-z0-9])(?P<unit>)"
+    ),
+    re.compile(r"(?<=[A-Za-z_])(?P<number>\d{2,3}(?:[.,]\d+)?)(?P<unit>K)(?![A-Za-z0-9])"),  # "sample300K"
 )
+HYPHEN = re.compile(rf"(?<=[A-Za-z0-9])-{NUMBER}[\s_]?{UNIT}")  # "run-40C": before degrees C a sign, or none?
+POINT = re.compile(r"(?<=\d)p(?=\d)")  # "4p2K"
 IN_HEADER = re.compile(
-    rf"temp(?:erature)?\b[^\d\n,;-]{{0,24}}[,;]?\s*{NUMBER}\s*\)?\s*(K|deg\s?C|°\s?C|C)?(?![A-Za-z0-9])", re.IGNORECASE
+    r"(?P<word>\btemp(?:erature)?(?![a-z])|(?<![a-z0-9])T(?=\s*[\[(=:]))"
+    rf"(?P<before>[^\d\n,;-]{{0,24}})[,;]?[\s\"]*(?P<number>-?{NUMBER})(?P<after>[^\n]*)",
+    re.IGNORECASE,
 )
-UNIT_BEFORE = re.compile(r"temp(?:erature)?\s*[\[(]\s*(K|deg\s?C|°\s?C|C)\s*[\])]", re.IGNORECASE)
+UNIT_BEFORE = re.compile(rf"[\[(_\s]\s*{UNIT}\s*[\])]?[\s:=\"]*$", re.IGNORECASE)
+UNIT_AFTER = re.compile(rf"[\s)\"]*[,;]?[\s\"]*{UNIT}", re.IGNORECASE)
+OTHER_AFTER = re.compile(r"\s*[A-Za-z%µ°º˚]|[-/:.]\d")  # another unit, a date: no temperature
 COLUMNS = ("file", "temperature")
 
 
@@ -36,6 +48,32 @@ def temperatures_of(paths: Sequence[Path], table: Path | None = None) -> list[tu
     """
     known = {} if table is None else _table(table)
     return [_one(path, known, table) for path in paths]
+
+
+def temperatures_or_reasons(paths: Sequence[Path], table: Path | None = None) -> list[tuple[float | None, str]]:
+    """As of `temperatures_of`; None and the reason for a file without one. Raises ValueError for the table alone."""
+    known, found = {} if table is None else _table(table), []
+    for path in paths:
+        try:
+            found.append(_one(path, known, table))
+        except (ValueError, OSError) as error:
+            found.append((None, str(error).removeprefix(f"{path.name}: ")))
+    return found
+
+
+def of_headings(names: Sequence[str]) -> list[tuple[float | None, str]]:
+    """Kelvin that the heading of each spectrum of one file states, and "heading"; None and the reason where none is."""
+    found: list[tuple[float | None, str]] = []
+    for name in names:
+        try:
+            kelvin, source = in_name(name), "heading"
+            if kelvin is None:
+                source = f"one of {len(names)} spectra of its file, and its heading names no temperature (such as "
+                source += "300K); name one with --column, or give a file each"
+        except ValueError as error:
+            kelvin, source = None, str(error)
+        found.append((kelvin, source))
+    return found
 
 
 def _one(path, known, table):
@@ -64,7 +102,9 @@ def _said(path):
     if not is_stored_fit(path):
         return [path.name, path.stem], lambda: in_header(path)
     document = read_fit(path).document
-    spectrum, kelvin = Path(document["path"]), document["temperature"]
+    spectrum, kelvin, label = Path(document["path"]), document["temperature"], document["file"]
+    if label != spectrum.name:  # one of several in its file: the heading is its own, the file's name and header are not
+        return [label.removeprefix(f"{spectrum.name}, "), label, path.name], lambda: None
     return [spectrum.name, spectrum.stem, path.name], lambda: None if kelvin is None else _positive(kelvin, path.name)
 
 
@@ -77,14 +117,20 @@ def header_of(path: Path) -> float | None:
 
 
 def in_name(name: str) -> float | None:
-    """Kelvin that a file's name states, or None; raises ValueError where it states two."""
+    """Kelvin that a file's name states, or None; raises ValueError where it states two, or one of unclear sign."""
     stem = re.sub(r"\.(?:csv|tsv|txt|dat|npz|npy|mat|h5|gz|json|asc|out)$", "", name, flags=re.IGNORECASE)
-    for pattern, offset in IN_NAME:
-        found = {_number(text) + offset for text in pattern.findall(stem)}
+    stem = POINT.sub(".", stem)
+    for pattern in IN_NAME:
+        found = {_kelvin(match) for match in pattern.finditer(stem)}
         if len(found) > 1:
             raise ValueError(f"{name} names {len(found)} temperatures; give --temperatures T.csv")
         if found:
             return _positive(found.pop(), name)
+    if unclear := HYPHEN.search(stem):
+        raise ValueError(
+            f"{name}: is the hyphen in {unclear[0]} a minus? write _{unclear[0]} or _{unclear[0][1:]}, or give "
+            "--temperatures T.csv"
+        )
     return None
 
 
@@ -95,12 +141,24 @@ def in_header(path: Path) -> float | None:
     if b"\0" in start:
         return None
     for line in start.decode("utf-8", errors="replace").splitlines():
-        match = IN_HEADER.search(line)
-        if match:
-            before = UNIT_BEFORE.search(line)
-            unit = (match[2] or (before[1] if before else "K")).upper()
-            return _positive(_number(match[1]) + (KELVIN if unit.endswith("C") else 0.0), path.name)
+        for match in IN_HEADER.finditer(line):
+            unit = UNIT_AFTER.match(match["after"]) or UNIT_BEFORE.search(match["before"])
+            if unit is None and (match["word"] in "Tt" or OTHER_AFTER.match(match["after"])):
+                continue  # "T = 0.5" may be a time, "temp. 5 ppm" is none
+            return _positive(_kelvin(match, unit["unit"] if unit else "K"), path.name)
     return None
+
+
+def _kelvin(match, unit=None) -> float:
+    """The number that was matched, in K; unit : as written, that of the match if None."""
+    return _in_kelvin(_number(match["number"]), match["unit"] if unit is None else unit)
+
+
+def _in_kelvin(number, unit) -> float:
+    """From K, mK or degrees C, as written."""
+    if unit.lower() == "mk":
+        return number / 1000
+    return number + (KELVIN if unit.lower().endswith(("c", "celsius")) else 0.0)
 
 
 def _number(text):
@@ -115,22 +173,27 @@ def _positive(kelvin, name):
 
 def _table(path) -> dict[str, float]:
     """Kelvin by the file's name."""
-    import pandas as pd
-
     if not path.is_file():
         raise ValueError(f"--temperatures {path} is not there")
-    found = pd.read_csv(path, sep=None, engine="python", comment="#")
-    names = [
-        next((name for name in found.columns if str(name).strip().lower().startswith(start)), None) for start in COLUMNS
-    ]
-    if None in names:
+    names, rows, mark = table_of(path)
+    places = [next((at for at, name in enumerate(names) if name.lower().startswith(start)), None) for start in COLUMNS]
+    if None in places:
         raise ValueError(
-            f"{path} has the columns {', '.join(map(str, found.columns))}; file and temperature are needed (K, or "
-            "'temperature [C]')"
+            f"{path} has the columns {', '.join(names)[:200]}; file and temperature are needed (K, or 'temperature "
+            "[C]')"
         )
-    files, values = found[names[0]].astype(str).str.strip(), pd.to_numeric(found[names[1]], errors="coerce")
-    if files.duplicated().any() or values.isna().any():
-        raise ValueError(f"{path}: every file needs one row with one number")
-    celsius = re.search(r"[\[(_\s](?:deg|°)?\s?C[\])]?\s*$", str(names[1])) is not None
-    offset = KELVIN if celsius else 0.0
-    return {name: _positive(float(value) + offset, name) for name, value in zip(files, values, strict=True)}
+    first, second = places
+    unit = UNIT_BEFORE.search(names[second])
+    if unit is None and re.search(r"[\[(]", names[second]):
+        raise ValueError(f"{path}: {names[second]!r} has an unknown unit; write temperature [K] or temperature [C]")
+    found: dict[str, float] = {}
+    for row in rows:
+        file, text = (row[at].strip() if at < len(row) else "" for at in (first, second))
+        try:
+            number = float(text) if mark == "," else _number(text)
+        except ValueError:
+            number = math.nan
+        if file in found or not math.isfinite(number):
+            raise ValueError(f"{path}: {file or 'a row'} has {text or 'nothing'!r}; each file needs a row and a number")
+        found[file] = _positive(_in_kelvin(number, unit["unit"] if unit else "K"), file)
+    return found

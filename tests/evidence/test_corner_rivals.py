@@ -96,6 +96,7 @@ def test_the_page_is_rendered_from_a_record_whatever_its_draws(monkeypatch):
     text = (ROOT / "docs" / "fit.md").read_text(encoding="utf-8")
     page = fill_places(text, "fit", fit_page.numbers())
     assert "| 95 % intervals of the corner cover, mains | >= 0.90 | 1.000 [0.342, 1.000], n = 2 |" in page
+    assert "| least possible (Cramer-Rao, truly clean bins) | \N{EN DASH} | 0." in page
     assert "7 of the draws asked for are missing" in page and "1.0 meV (n = 2)" in page
     assert fill_places(page, "fit", fit_page.numbers()) == page
     assert len(page.splitlines()) < 300

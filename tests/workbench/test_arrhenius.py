@@ -1,5 +1,7 @@
 """Energies from corners at several temperatures: linking, intervals, what is left out and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,6 @@ from nblib.workbench.constants import BOLTZMANN, GAMMA_PER_MASS
 from nblib.workbench.description import Description, Term
 from nblib.workbench.one_temperature import conditional_energies
 from nblib.workbench.result import Fit
-from nblib.workbench.temperatures import in_header, in_name, temperatures_of
 
 TEMPERATURES = np.linspace(200.0, 350.0, 6)
 FREQS = np.array([1.0, 1e5])
@@ -190,6 +191,14 @@ def test_the_studys_energy_follows_from_its_prefactor_and_a_factor_e_in_it_is_kt
     assert conditional_energies(_fit([corner], probability=1e-9), 300.0, [rate]) == ()
 
 
+def test_an_energy_of_a_limit_is_open_and_says_so():
+    """Planted bug: ln 0 as a warning of numpy, and a note without the corner's own."""
+    fit = _fit([2.0], note="limit: within a factor of 2 of the lowest frequency")
+    terms = tuple(replace(term, low=0.0) if term.name == "corner 1" else term for term in fit.kept.terms)
+    (found,) = conditional_energies(replace(fit, kept=replace(fit.kept, terms=terms)), 300.0, [1e4])
+    assert found.high == np.inf and np.isfinite(found.low) and found.note.endswith("of the lowest frequency")
+
+
 @pytest.mark.parametrize(
     ("temperature", "prefactor", "words"),
     [(-1.0, [1e4], "in K"), (300.0, [0.0], "in 1/s"), (300.0, [1e4, 1e4], "2 prefactors for 1 corners")],
@@ -197,64 +206,3 @@ def test_the_studys_energy_follows_from_its_prefactor_and_a_factor_e_in_it_is_kt
 def test_bad_prefactors_are_refused(temperature, prefactor, words):
     with pytest.raises(ValueError, match=words):
         conditional_energies(_fit([100.0]), temperature, prefactor)
-
-
-# ---- temperatures ----
-
-
-@pytest.mark.parametrize(
-    ("name", "kelvin"),
-    [
-        ("run_300K.csv", 300.0),
-        ("dev_300.5_K.csv", 300.5),
-        ("T300.csv", 300.0),
-        ("a_T=77K_b.dat", 77.0),
-        ("s25C.csv", None),
-        ("s_-20C.csv", 253.15),
-        ("s_25degC.csv", 298.15),
-        ("sample300K.csv", 300.0),
-        ("temp_150.txt", 150.0),
-        ("10K_4.2K.csv", ValueError),
-        ("R100Ohm.csv", None),
-        ("run_3.csv", None),
-    ],
-)
-def test_temperatures_of_names(name, kelvin):
-    """Planted bugs: "100Ohm" read as 100; C taken as K."""
-    if kelvin is ValueError:
-        with pytest.raises(ValueError, match="2 temperatures"):
-            in_name(name)
-    else:
-        assert in_name(name) == (kelvin if kelvin is None else pytest.approx(kelvin))
-
-
-@pytest.mark.parametrize(
-    ("line", "kelvin"),
-    [
-        ("# Temperature: 300 K", 300.0),
-        ("# Temperature [C]: 26.85", 300.0),
-        ("Temperature (K),77", 77.0),
-        ("# temp = 26.85 °C", 300.0),
-        ("# averages: 30", None),
-    ],
-)
-def test_temperatures_of_headers(line, kelvin, tmp_path):
-    (tmp_path / "a.csv").write_text(f"{line}\n1,2\n", encoding="utf-8")
-    found = in_header(tmp_path / "a.csv")
-    assert found == (kelvin if kelvin is None else pytest.approx(kelvin))
-
-
-def test_a_table_goes_before_names_and_what_contradicts_is_refused(tmp_path):
-    path = tmp_path / "run_300K.csv"
-    path.write_text("# Temperature: 77 K\n1,2\n")
-    with pytest.raises(ValueError, match="300 K by its name and 77 K by its header"):
-        temperatures_of([path])
-    table = tmp_path / "T.csv"
-    table.write_text("file,temperature [C]\nrun_300K.csv,26.85\n")
-    assert temperatures_of([path], table) == [(pytest.approx(300.0), "T.csv")]
-    table.write_text("name,T\nrun_300K.csv,26.85\n")
-    with pytest.raises(ValueError, match="file and temperature are needed"):
-        temperatures_of([path], table)
-    with pytest.raises(ValueError, match="no temperature in its name"):
-        (tmp_path / "a.csv").write_text("1,2\n")
-        temperatures_of([tmp_path / "a.csv"])

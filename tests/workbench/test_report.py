@@ -32,17 +32,21 @@ def _folder(folder, kelvins=(280, 300, 320)):
 
 
 def test_the_page_stands_alone_and_says_what_was_refused(tmp_path, capsys):
-    """Planted bugs: a link to all.flags.csv; the reason of a refused file lost; its own page read as a spectrum."""
+    """Planted bugs: a link to all.flags.csv; the reason of a refused file lost; its own page read as a spectrum; no
+    energy of any where one spectrum has no temperature.
+    """
     folder = _folder(tmp_path)
     (folder / "notes_310K.csv").write_text("nothing,here\nat,all\n")
+    (folder / "dark.csv").write_text((folder / "run_300K.csv").read_text())
     assert main(["report", str(folder), *FAST]) == 2
     captured = capsys.readouterr()
-    assert "3 spectra, 3 described by the model, 1 file left out" in captured.out
+    assert "4 spectra, 4 described by the model, 1 file left out" in captured.out
     written = folder / RESULTS / "report.html"
     text = written.read_text(encoding="utf-8")
     assert not LINK.search(text) and is_result(written)
     assert "notes_310K.csv" in text and "not fitted: " in text
-    assert text.count("data:image/png;base64,") == 3 and "<svg" in text
+    assert "not among the energies: no temperature in its name" in text and "dark.csv, temperature not known" in text
+    assert text.count("data:image/png;base64,") == 4 and "<svg" in text
     digest = hashlib.sha256((folder / "run_300K.csv").read_bytes()).hexdigest()
     assert digest in text and "300 K (name)" in text and "lorentzians" in text and "scipy" in text
     energy = re.search(r"<td>kept</td><td>1</td><td>(\d\.\d+) \[(\d\.\d+), (\d\.\d+)\]", text)

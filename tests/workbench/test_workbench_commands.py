@@ -97,12 +97,31 @@ def test_dropped_ranges_current_and_range_reach_the_fit(tmp_path, capsys):
         (["--range", "500:600"], "decades"),
         (["--prefactor", "1e4"], "go together"),
         (["--prefactor", "x", "--temperature", "300"], "numbers in 1/s"),
+        (["--lorentzians", "9"], "refused: --lorentzians 9 must be a whole number from 0 to 8, or auto"),
+        (["--gamma", "2:1"], "refused: --gamma 2.0:1.0 must be a lowest and a highest exponent"),
+        (["--range", "5000:9000"], "--range 5000:9000 holds no bin of this spectrum, which reaches from 1 to 1000 Hz"),
+        (["--rate", "8"], "--rate 8.0 goes with --series"),
+        (["--floor", "nothing.csv"], "nothing.csv is not there"),
     ],
 )
 def test_bad_options_are_refused(arguments, words, tmp_path, capsys):
     path = _write(tmp_path / "dev.csv")
     assert main(["fit", str(path), "--json", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_file_is_read_as_nblib_detect_reads_it_and_where_the_floor_ends_is_noted(tmp_path, capsys):
+    """Amplitudes without a unit. Planted bugs: the reader's advice, --asd, no option; the floor read as power."""
+    head, path, floor = "frequency [Hz],level", tmp_path / "dev.csv", tmp_path / "floor.csv"
+    rows = np.loadtxt(_write(path, head=head), delimiter=",", skiprows=2)
+    for place, there, level in ((path, rows, np.sqrt(rows[:, 1])), (floor, rows[:500:7], np.full(72, 3e-9))):
+        np.savetxt(place, np.column_stack([there[:, 0], level]), delimiter=",", header=head, comments="")
+    assert main(["fit", str(path), "--json", *FAST, "--segments", "100", "--asd", "--floor", str(floor)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    corner = next(term for term in found["kept"]["terms"] if term["name"] == "corner 1")
+    assert corner["low"] < 60 < corner["high"] and found["kept"]["described"]
+    assert "the floor floor.csv reaches from 1 to 498 Hz: 502 bins of the spectrum beyond it are not used" in str(found)
+    assert found["options"]["asd"] is True and found["bins_kept"] == 498
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +204,37 @@ def test_fits_beside_their_spectra_are_used_and_what_does_not_match_is_refused(f
     shutil.copy(fits / "dev_110K.fit.json", fits / "again.fit.json")
     assert main(["arrhenius", str(fits), "--json"]) == 2
     assert "again.fit.json and dev_110K.fit.json are fits of one spectrum" in capsys.readouterr().err
+
+
+def test_a_spectrum_without_a_temperature_is_left_out_and_the_others_go_on(folder, capsys):
+    """Planted bugs: one file without a temperature refused the folder; its fit counted at 0 K."""
+    fits = folder / RESULTS
+    first = fits / "first.fit.json"
+    first.write_text(first.read_text().replace('"temperature": 90.0', '"temperature": null'))
+    assert main(["arrhenius", str(fits), "--json"]) == 2
+    found, said = capsys.readouterr()
+    assert "left out: first.csv: no temperature in its name" in said
+    document = json.loads(found)
+    assert [one["temperature"] for one in document["spectra"]] == [100, 110, 120] and len(document["left_out"]) == 1
+    assert main(["arrhenius", str(fits), "--json", "--gamma-n", "1e21", "--t-power", "0"]) == 2
+    assert "--gamma-n 1e+21 must be positive, in cm^-2 s^-1 K^-2, and goes with --t-power 2" in capsys.readouterr().err
+
+
+def test_columns_of_one_file_are_spectra_of_their_own_temperatures(folder, capsys):
+    """Planted bugs: one temperature for the file; the fits of its columns read with the name of the file."""
+    names = ["dev_100K.csv", "dev_110K.csv", "dev_120K.csv"]
+    columns = [np.loadtxt(folder / name, delimiter=",", skiprows=2)[:, 1] for name in names]
+    shutil.rmtree(folder)
+    folder.mkdir()
+    rows = np.column_stack([FREQS, *columns])
+    heads = "# averages: 100\nfrequency [Hz],100K [A^2/Hz],110K [A^2/Hz],120K [A^2/Hz]"
+    np.savetxt(folder / "all_300K.csv", rows, delimiter=",", header=heads, comments="")
+    assert _fit_without_figures(folder, "--column", "all") == 0
+    for where, options in ((folder, (*FAST, "--column", "all")), (folder / RESULTS, ())):
+        capsys.readouterr()
+        assert main(["arrhenius", str(where), "--json", *options]) == 0
+        spectra = json.loads(capsys.readouterr().out)["spectra"]
+        assert [one["temperature"] for one in spectra] == [100, 110, 120]
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ def _only(names, rest, axes, values):
     hint = "" if any(names) else f" ({HINT})"
     raise Refusal(
         f"it has {len(rest)} columns beside the frequency (column {' and '.join(str(at + 1) for at in axes[:6])}): "
-        f"{_listed(names, rest)}; choose with column=NAME or NUMBER{hint}"
+        f"{_listed(names, rest)}; choose with column=NAME or NUMBER, or column='all'{hint}"
     )
 
 

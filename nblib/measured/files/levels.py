@@ -35,7 +35,8 @@ def ask_sign(values: ndarray) -> str:
     if turns < MOST_TURNS and not flat and np.abs(values).max() < MOST_DB:
         decibels = "Decibels? Give db=True. "
     first, second = (decibels, samples) if (values < 0).all() else (samples, decibels)
-    return f"{first}{second}A floor was subtracted? Write nan where nothing is left"
+    floor = "A floor was subtracted? Give the spectrum as measured and floor=FILE, or write nan where nothing is left"
+    return f"{first}{second}{floor}"
 
 
 def split_units(unit) -> tuple[str | None, str | None]:
