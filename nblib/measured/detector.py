@@ -1,7 +1,7 @@
 """Which parts of a measured spectrum are contaminated: scores, flagged ranges and the background without them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class ScoredSpectrum:
     scored, limits : of detection.combination and detection.false_alarms
     messages : warnings
     humps : around the ranges that were flagged at some rate, as with_whole_humps keeps them
+    stated : K as given, None where it is not
     """
 
     freqs: Float[ndarray, " bin"]
@@ -45,12 +46,13 @@ class ScoredSpectrum:
     limits: Limits
     messages: tuple[str, ...]
     humps: dict = field(default_factory=dict)
+    stated: ndarray | None = None
 
     def at(self, false_alarm: float) -> Detection:
         """The detection at a number of false alarms per line-free spectrum, in (0, 0.5]; raises ValueError outside."""
         _check_false_alarm(false_alarm)
         parts = (self.freqs, self.psd, self.plan, self.scored, self.limits, self.humps)
-        return _detection(*parts, false_alarm, list(self.messages))
+        return replace(_detection(*parts, false_alarm, list(self.messages)), stated_segments=self.stated)
 
     def background_without(self, flagged: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
         """ln of the background fitted without the flagged bins, whoever flagged them; NaN at 0 Hz."""
@@ -203,7 +205,7 @@ class NoiseDetector:
                 f"scored without the network: it was trained and tested on {FEWEST_BINS} to {MOST_BINS} bins and on "
                 f"K from {FEWEST_SEGMENTS:g} on"
             )
-        return ScoredSpectrum(freqs, psd, plan, scored, limits, tuple(messages))
+        return ScoredSpectrum(freqs, psd, plan, scored, limits, tuple(messages), stated=n_segments)
 
 
 def _detection(freqs, psd, plan, scored: Scored, limits: Limits, humps, false_alarm, messages):

@@ -31,6 +31,7 @@ class Detection:
     flagged : (bin,) bool
     n_segments : K used, the median over bins
     estimated : was it measured on the spectrum itself
+    stated_segments : K as it was given, one number or one per bin; None where it was not
     attention : (cell,) of 10 bins: the network's CLS attention over a clean cell's, below 1 where it looks away; NaN
         where nothing was measured, and everywhere where the network was not asked
     """
@@ -49,6 +50,7 @@ class Detection:
     warnings: list[str] = field(default_factory=list)
     attention: Float[ndarray, " cell"] = field(default_factory=lambda: np.full(0, np.nan))
     bin_segments: Float[ndarray, " bin"] = field(default_factory=lambda: np.full(0, np.nan))
+    stated_segments: float | ndarray | None = None
 
     @property
     def spectrum_segments(self) -> float:

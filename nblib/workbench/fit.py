@@ -90,12 +90,7 @@ def fit_detection(detection: Detection, **options: Any) -> Fit:
     ------
     ValueError that names the value, the rule and the fix
     """
-    known = np.isfinite(detection.bin_segments)
-    stated = None
-    if known.any() and not detection.estimated:
-        bins = np.arange(len(known))
-        stated = np.interp(bins, bins[known], detection.bin_segments[known])
-    given: dict[str, Any] = {"n_segments": stated, "keep": kept_bins(detection)}
+    given: dict[str, Any] = {"n_segments": detection.stated_segments, "keep": kept_bins(detection)}
     return fit_spectrum(detection.freqs, detection.psd, **(given | options))
 
 

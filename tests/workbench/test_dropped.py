@@ -91,3 +91,17 @@ def test_a_detection_fits_itself_and_a_flag_can_be_switched_off():
     again = refitted(fit, fit.keep)
     assert again.corners[0].value == pytest.approx(corner.value, rel=1e-3)
     assert detection.fit(lorentzians=0).corners == []
+
+
+@pytest.mark.parametrize("per_bin", [False, True])
+def test_a_detection_is_fitted_with_the_k_that_was_stated(per_bin):
+    """Planted bug: K measured anew where the spectrum scatters more than the stated K says; the command takes it."""
+    freqs = np.arange(1.0, 1001.0)
+    background = 1e-12 / freqs + 3e-14 / (1 + (freqs / 100) ** 2) + 1e-16
+    psd = background * np.random.default_rng(5).gamma(20, 1 / 20, len(freqs))
+    stated = np.full(len(freqs), 60.0) if per_bin else 60.0
+    detection = NoiseDetector().detect(freqs, psd, stated)
+    assert detection.estimated and np.all(detection.stated_segments == 60)
+    own, given = detection.fit(), fit_spectrum(freqs, psd, stated, kept_bins(detection))
+    assert own.to_frame().equals(given.to_frame()) and own.warnings == given.warnings
+    assert NoiseDetector().detect(freqs, psd).stated_segments is None
