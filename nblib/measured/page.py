@@ -113,7 +113,8 @@ def _drawn(rows, common):
 def _apart(lines: Sequence[SharedLine], freqs, scale) -> list[SharedLine]:
     """Lines whose names do not lie on each other, earlier ones first."""
     place = np.log if scale == "log" else np.asarray
-    room, kept = LABEL_ROOM * (place(freqs.max()) - place(freqs.min())), []
+    room = LABEL_ROOM * (place(freqs.max()) - place(freqs.min()))
+    kept: list[SharedLine] = []
     for line in lines:
         if all(abs(place(line.centre) - place(other.centre)) > room for other in kept):
             kept.append(line)

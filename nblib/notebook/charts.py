@@ -27,8 +27,8 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
         x, y = ([entry[key]["iqm"] for entry in entries] for key in ("masked", "ap"))
         drawn += ax.plot(x, y, marker=marker, lw=1, label=name, zorder=3)
         beside = {"xytext": CORNERS[number % 4], "textcoords": "offset points", "ha": "center", "va": "center"}
-        for weight, *place in zip(reg_weights, x, y, strict=True):
-            ax.annotate(f"{weight:g}", place, **beside, fontsize=7, color=drawn[-1].get_color())
+        for weight, *point in zip(reg_weights, x, y, strict=True):
+            ax.annotate(f"{weight:g}", point, **beside, fontsize=7, color=drawn[-1].get_color())
     for line, entries in zip(drawn, lines.values(), strict=False):  # after the lines: each takes a turn of the colours
         spans = {"yerr": _spans(entries, "ap"), "xerr": _spans(entries, "masked")}
         ax.errorbar(*line.get_data(), **spans, fmt="none", ecolor=line.get_color(), elinewidth=0.8, alpha=0.4)

@@ -1,6 +1,7 @@
 """`nblib fit FILE...`: corner frequencies of a user's own spectra, with and without what was flagged."""
 
 import argparse
+import dataclasses
 import json
 import sys
 

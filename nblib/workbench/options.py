@@ -195,7 +195,8 @@ def _fitted(measured, options, detector, floor) -> Fitted:
     segments = measured.n_segments if options.segments is None else options.segments
     _check_range(measured, options.span)
     scale, unit = _scaled(options, measured.unit)
-    known, span, beyond = None, options.span, []
+    known, span = None, options.span
+    beyond: list[str] = []
     if floor is not None:
         known, (low, high), beyond = _floor(measured, floor)
         known = scale * known

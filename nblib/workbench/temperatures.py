@@ -176,13 +176,14 @@ def _table(path) -> dict[str, float]:
     if not path.is_file():
         raise ValueError(f"--temperatures {path} is not there")
     names, rows, mark = table_of(path)
-    places = [next((at for at, name in enumerate(names) if name.lower().startswith(start)), None) for start in COLUMNS]
-    if None in places:
+    first, second = (
+        next((at for at, name in enumerate(names) if name.lower().startswith(start)), -1) for start in COLUMNS
+    )
+    if min(first, second) < 0:
         raise ValueError(
             f"{path} has the columns {', '.join(names)[:200]}; file and temperature are needed (K, or 'temperature "
             "[C]')"
         )
-    first, second = places
     unit = UNIT_BEFORE.search(names[second])
     if unit is None and re.search(r"[\[(]", names[second]):
         raise ValueError(f"{path}: {names[second]!r} has an unknown unit; write temperature [K] or temperature [C]")

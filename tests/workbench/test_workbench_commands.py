@@ -59,6 +59,20 @@ def test_fit_writes_beside_its_file_and_again_over_its_own(tmp_path, capsys, unr
     assert "which nblib fit did not write" in capsys.readouterr().err
 
 
+def test_a_prefactor_gives_an_energy_that_is_written_and_read_again(tmp_path, capsys):
+    """Planted bugs: an open end written as infinity, which no JSON holds; an energy of a limit without a word."""
+    for number, corner in enumerate((60.0, 5000.0)):  # the second lies beyond the axis
+        path = _write(tmp_path / f"{number}.csv", corner=corner)
+        assert _fit_without_figures(path, "--prefactor", "2e4", "--temperature", "300") == 0
+        document = json.loads((tmp_path / RESULTS / f"{number}.fit.json").read_text(), parse_constant=pytest.fail)
+        (energy,) = document["conditional_energies"]
+        term = next(term for term in document["kept"]["terms"] if term["name"] == "corner 1")
+        assert energy["energy"] == pytest.approx(BOLTZMANN * 300 * np.log(2e4 / (2 * np.pi * term["value"])))
+        read_fit(tmp_path / RESULTS / f"{number}.fit.json")
+    printed = capsys.readouterr().out
+    assert printed.count("conditional on an assumed cross-section") == 2 and "limit" in printed.splitlines()[-3]
+
+
 def test_results_of_two_files_with_one_name_do_not_replace_each_other(tmp_path, capsys):
     """Planted bug: the second command, in the same folder of results, wrote dev.fit.json over the first one's."""
     out = tmp_path / "out"
