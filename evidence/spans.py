@@ -66,6 +66,24 @@ def across_seeds(
     return over_seeds(np.array(values), np.array(left_out) if len(left_out) == len(values) else None)
 
 
+def table_across_seeds(
+    measured: Mapping[str, Mapping[str, dict]], places: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """`across_seeds` of several numbers of several settings; a number that a setting lacks is left out.
+
+    Parameters
+    ----------
+    measured : {setting: {seed: nested numbers}}
+    places : the name of each number and the keys to it
+    """
+    return {
+        setting: {
+            name: across_seeds(rows, *path) for name, path in places.items() if path[0] in next(iter(rows.values()))
+        }
+        for setting, rows in measured.items()
+    }
+
+
 def over_pairs(found: Mapping[str, dict], others: Mapping[str, dict], *path: str | int) -> dict[str, float]:
     """Span of the ratio of a number in one trial to that in another, for the seeds that both have."""
     ratios = {}

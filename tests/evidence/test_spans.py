@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evidence.spans import across_seeds, interval, over_pairs, within_shares
+from evidence.spans import across_seeds, interval, over_pairs, table_across_seeds, within_shares
 
 
 def test_numbers_are_found_by_path_and_divided():
@@ -38,3 +38,16 @@ def test_a_share_stays_within_0_and_1():
 def test_spans_as_text():
     assert interval({"iqm": 0.98412, "low": 0.98, "high": 0.99, "n": 5}) == "0.984 [0.980, 0.990]"
     assert interval({"iqm": 0.5, "low": None, "high": None, "n": 1}, 1) == "0.5"
+
+
+def test_a_table_holds_each_setting_and_leaves_out_what_one_lacks():
+    """Planted bug: a number that the first seed lacks asked of all."""
+    rows = {
+        "0": {"attention": {"ap": 0.4}, "masked": {"rms": 0.1}},
+        "1": {"attention": {"ap": 0.6}, "masked": {"rms": 0.3}},
+    }
+    token = {"0": {"masked": {"rms": 0.2}}}
+    places = {"ap": ("attention", "ap"), "error": ("masked", "rms")}
+    table = table_across_seeds({"mean": rows, "token": token}, places)
+    assert table["mean"]["ap"] == across_seeds(rows, "attention", "ap") and table["mean"]["error"]["iqm"] == 0.2
+    assert set(table["token"]) == {"error"}
