@@ -4,6 +4,7 @@ from typing import Any
 
 from evidence import compared, looks
 from evidence.compared import MAIN
+from evidence.pages.evidence_answers import most_of_others
 from nblib.project.records import committed_result, provenance
 
 TABLE = (  # rows of compared.methods and compared.rows that the README shows
@@ -25,7 +26,7 @@ def numbers() -> dict[str, Any]:
     return {
         **_answer(evidence),
         "physics": committed_result("09_physics")["metrics"],
-        "full_length": {point: row["ap"]["iqm"] for point, row in sweep["full table"].items()},
+        "most_of_others": most_of_others(sweep["full table"]),
     }
 
 
