@@ -13,7 +13,7 @@ import pytest
 from definitions import DEFINITIONS
 from intervals import RECORDS
 
-from evidence.compared import AP, REFIT
+from evidence.compared import AP, IN_BAND, REFIT
 from evidence.pages.pages import PAGES
 from evidence.pages.rendering import ENDING, PLACE, TEMPLATES
 from nblib.project.paths import ROOT
@@ -94,7 +94,7 @@ NAMES = (  # words that name or define something and compare no results
     "a factor 6 apart or more; the harder set a factor 3 apart",
 )
 
-OURS, FREE = ("residual attention", "residual"), ("label-free", "residual")
+OURS, FREE, MASKED = (("residual attention", "residual"), ("label-free", "residual"), ("masked mean", "residual"))
 POOR = ("first_bin", "log_barrier", "log_odds", "mass", "mean", "simple")
 STEADY = ("steady, 0.25 x", "steady, 0.5 x")
 HUMPS = ("hump, 1 x, 2 bins", "hump, 1 x, 20 bins")
@@ -106,7 +106,10 @@ CLAIMS = {
     "README.answer": [
         ("to find single lines you do not need a network", 0, of.against, AP, OURS, ("components", "")),
         ("to find single lines you do not need a network", 0, of.against, AP, OURS, (REFIT, "")),
-        ("with queries and a penalty detects as residual attention does", 0, of.against, AP, OURS, FREE),
+        ("does the same as residual attention", 0, of.against, AP, OURS, MASKED),
+        ("does the same as residual attention", 0, of.against, IN_BAND, OURS, MASKED),
+        ("Weights learnt with queries and a penalty are worse", 1, of.against, AP, OURS, FREE),
+        ("Weights learnt with queries and a penalty are worse", -1, of.against, IN_BAND, OURS, FREE),
     ],
     "README.setbacks": [
         ("do not turn raw attention into a detector", -1, of.full_detects, *POOR),
@@ -171,7 +174,8 @@ CLAIMS = {
         ("and `random` do not detect", -1, of.full_detects, *POOR, "random"),
     ],
     "answer.06_benchmark": [
-        ("Read by the residual, every training here finds single lines alike", 0, of.against, AP, OURS, FREE),
+        ("a masked mean differs from it by", 0, of.against, AP, OURS, MASKED),
+        ("with queries and a penalty has less by", 1, of.against, AP, OURS, FREE),
     ],
 }
 ALL = [(template, *claim) for template, claims in CLAIMS.items() for claim in claims]
@@ -227,19 +231,22 @@ def test_every_comparative_is_held_by_a_claim(name):
 
 
 def test_a_record_that_says_otherwise_is_caught():
-    """Planted: training with queries and a penalty worse by 0.01 on every seed and every group of spectra."""
+    """Planted: a masked mean worse by 0.01 on every seed and every group of spectra, learnt weights better."""
     records = RECORDS | {"06_benchmark": copy.deepcopy(RECORDS["06_benchmark"])}
     trials = records["06_benchmark"]["trials"]
-    for seed, row in trials["label-free"].items():
-        ours = trials["residual attention"][seed]["readings"]["residual"]
-        worse = {"ap": ours["ap"] - 0.01, "ap_left_out": [value - 0.01 for value in ours["ap_left_out"]]}
-        row["readings"]["residual"] = ours | worse
+    for trial, by in (("masked mean", -0.01), ("label-free", 0.01)):
+        for seed, row in trials[trial].items():
+            ours = trials["residual attention"][seed]["readings"]["residual"]
+            moved = {"ap": ours["ap"] + by, "ap_left_out": [value + by for value in ours["ap_left_out"]]}
+            row["readings"]["residual"] = ours | moved
     claims = [claim for claim in ALL if claim[0] in ("README.answer", "answer.06_benchmark")]
     assert unsupported(RECORDS, claims) == []
-    assert unsupported(records, claims) == [
-        ("README.answer", "with queries and a penalty detects as residual attention does"),
-        ("answer.06_benchmark", "Read by the residual, every training here finds single lines alike"),
-    ]
+    assert {words for _, words in unsupported(records, claims)} == {
+        "does the same as residual attention",
+        "Weights learnt with queries and a penalty are worse",
+        "a masked mean differs from it by",
+        "with queries and a penalty has less by",
+    }
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,7 @@ def test_the_answer_quotes_the_record():
     """Planted bugs: one training's attention for the other's; the spline's AP not over the limit's."""
     rows = compared.rows(METRICS)
     learnt, computed = (rows[f"{trial}, attention"][compared.AP] for trial in ("label-free", "residual attention"))
-    assert (
-        f"label-free attention has {interval(learnt)}, the weights computed from the residual {interval(computed)}"
-        in ANSWER
-    )
+    assert f"As a score, learnt weights have {interval(learnt)}, computed ones {interval(computed)}." in ANSWER
     free = rows["label-free, attention"]
     assert cells_of("label-free, attention")[2:] == [
         interval(free[quantity], digits)
