@@ -1,6 +1,9 @@
 """Your own penalty in a cell: written to a file, loaded, replaced when the cell is run again, refused in one line."""
 
+import os
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +11,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from nblib.losses import REGULARIZERS
+from nblib.notebook import own
 from nblib.notebook.own import load_ipython_extension, write_extension
 from nblib.project import extensions
 from nblib.training.config import TrainConfig
@@ -37,13 +41,21 @@ def value(name="squared_of_cell"):
     return float(REGULARIZERS[name](rows, torch.tensor([[True, False]])))
 
 
-def test_a_cell_run_again_takes_the_place_of_what_it_was(name, tmp_path):
-    """Planted bugs: the module of the first run kept; a key that knows the first text only."""
+def written_at(time, path, text):
+    path.write_text(text)
+    os.utime(path, ns=(time, time))
+
+
+def test_a_cell_run_again_takes_the_place_of_what_it_was(name, tmp_path, monkeypatch):
+    """Planted bugs: the module of the first run kept, or its byte code, which fits a text of equal length and second;
+    a key that knows the first text only."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     file, found = write_extension(name, CELL)
     assert (tmp_path / "extensions" / "penalty_of_cell.py").read_text() == CELL
     assert found == {"penalty": ["squared_of_cell"]}
     assert value() == pytest.approx(0.16)
     first = TrainConfig(regularizer="squared_of_cell", extensions=file).key
+    monkeypatch.setattr(own, "write_whole", partial(written_at, Path(file).stat().st_mtime_ns))
     assert write_extension(name, CELL.replace("** 2", "** 3"))[0] == file
     assert value() == pytest.approx(0.064)
     assert TrainConfig(regularizer="squared_of_cell", extensions=file).key != first
