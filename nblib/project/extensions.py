@@ -9,10 +9,9 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from functools import cache
-from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 
 from nblib.project.paths import ROOT
 
@@ -126,15 +125,6 @@ def _imported(name: str) -> ModuleType:
         ) from error
 
 
-class _AsItStands(SourceFileLoader):
-    """Compiles the file that is there. Byte code of two texts of equal length within one second is told apart by none
-    of what Python compares."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
-
-
 def _imported_file(path: Path) -> ModuleType:
     """The module of a file, under the file's name; modules beside it can be imported while it runs."""
     name = path.stem
@@ -143,13 +133,14 @@ def _imported_file(path: Path) -> ModuleType:
         raise ValueError(f"extension {path} must be named like a module: letters, digits and _ only")
     if known is not None and Path(getattr(known, "__file__", None) or getattr(known, "origin", "") or "") != path:
         raise ValueError(f"extension {path} has the name of another module, {name!r}; rename the file")
-    spec = importlib.util.spec_from_file_location(name, path, loader=_AsItStands(name, str(path)))
-    assert spec is not None and spec.loader is not None  # a .py file has both
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # of a .py file
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
     try:
-        spec.loader.exec_module(module)
+        # not the loader's exec_module: byte code of another text of equal length and second would be taken
+        exec(compile(path.read_bytes(), path, "exec"), vars(module))
     except BaseException as error:
         del sys.modules[name]
         if isinstance(error, ImportError | SyntaxError):
