@@ -34,11 +34,11 @@ SHORT = {  # as some packages spell them
 
 def locked() -> dict[str, tuple[str, bool]]:
     """{package: (version, is it among those of `nblib detect` alone)}."""
-    found: dict[str, tuple[str, bool]] = {}
+    packages: dict[str, tuple[str, bool]] = {}
     for lock in reversed(LOCKS):
         for name, version in PIN.findall((ROOT / lock).read_text(encoding="utf-8")):
-            found[name] = version, lock == LOCKS[0]
-    return found
+            packages[name] = version, lock == LOCKS[0]
+    return packages
 
 
 def licence_of(name: str) -> str:

@@ -154,8 +154,8 @@ def reason(log: Path) -> str:
     if refused:
         return refused[0]
     kept = [line for line in lines if line.startswith("kept up to there: ")]
-    found = NOT_FINISHED.findall("\n".join(lines))
-    kept += dict.fromkeys(f"not finished: {from_root(Path(output).parent)}" for output in found)
+    unfinished = NOT_FINISHED.findall("\n".join(lines))
+    kept += dict.fromkeys(f"not finished: {from_root(Path(output).parent)}" for output in unfinished)
     errors = [line for line in lines if ERROR.match(line)]
     return "\n".join([*kept, "failed", *errors[-1:]])
 

@@ -82,7 +82,7 @@ def _whole(outcomes: list[Outcome], left_out: str, detector: NoiseDetector, sett
         warnings.warn(outcome.problem, stacklevel=3)
     if not settings.together:
         return Analysis(outcomes, left_out, detector)
-    spectra = [over_background(*found) for outcome in outcomes for found in outcome.found]
+    spectra = [over_background(*pair) for outcome in outcomes for pair in outcome.found]
     return Analysis(outcomes, left_out, detector, recurrent_lines(spectra, detector, settings.false_alarm))
 
 
@@ -108,7 +108,7 @@ class Analysis(Sequence[Found]):
         self.recurrent = recurrent
 
     def _found(self) -> list[Found]:
-        return [found for outcome in self.outcomes for found in outcome.found]
+        return [pair for outcome in self.outcomes for pair in outcome.found]
 
     @overload
     def __getitem__(self, at: int) -> Found: ...

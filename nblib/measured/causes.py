@@ -102,7 +102,7 @@ def _skirts_of(excess, parts, number: int) -> list[int]:
 
     A skirt falls from its line, and ever more slowly. Half a hump beside a line on it does not, on one side at least.
     """
-    line, found = parts[number], []
+    line, skirts = parts[number], []
     for beside in (number - 1, number + 1):
         if not 0 <= beside < len(parts):
             continue
@@ -117,8 +117,8 @@ def _skirts_of(excess, parts, number: int) -> list[int]:
         is_bent = middle < SKIRT_BEND * (inner + outer) / 2 or stronger > FAR_WEAKER
         if not inner > middle > outer or not is_bent:
             return []
-        found.append(beside)
-    return found
+        skirts.append(beside)
+    return skirts
 
 
 def _outline(detection: Detection, inside) -> str:

@@ -97,13 +97,13 @@ def _detect(options, jobs: list[Job], settings: Settings, order: Order) -> int:
     detector = detector_of(settings, NoiseDetector(_progress if sys.stderr.isatty() else None, settings.network))
     progress, done, several = Progress(len(jobs), sys.stderr), _Done(), len(jobs) > 1
 
-    def report(found: Report) -> None:
+    def report(file_report: Report) -> None:
         progress.clear()
         if not options.json:
-            for text in found.texts:
+            for text in file_report.texts:
                 print(text, end="\n\n")
-        done.documents += found.documents if options.json else []
-        done.reports.append(dataclasses.replace(found, texts=[], documents=[]))
+        done.documents += file_report.documents if options.json else []
+        done.reports.append(dataclasses.replace(file_report, texts=[], documents=[]))
         progress.count()
 
     interrupted = False
@@ -129,7 +129,7 @@ def _detect(options, jobs: list[Job], settings: Settings, order: Order) -> int:
 def _recurrent(done: _Done, settings: Settings, detector) -> tuple[Recurrent | None, list[str]]:
     """What recurs in all spectra that were read, or a line on why nobody can say."""
     try:
-        spectra = [one for found in done.reports for one in found.over]
+        spectra = [one for report in done.reports for one in report.over]
         return recurrent_lines(spectra, detector, settings.false_alarm), []
     except ValueError as error:
         return None, [f"refused: {as_options(str(error))}"]
@@ -145,14 +145,14 @@ def _close(options, jobs, order, done: _Done, recurrent: Recurrent | None) -> li
         return []
     if recurrent is not None:
         print("\n".join(lines_of(recurrent.measured, recurrent.detection)), end="\n\n")
-    lines = [line for found in done.reports for line in found.lines]
+    lines = [line for report in done.reports for line in report.lines]
     if len(lines) > 1 or len(jobs) > 1:
         n_read = len(done.reports) - len(done.problems)
         print(summary(n_read, len(jobs), lines))
     try:
         if written := write_together(jobs, done.reports, order, recurrent):
-            ended = {found.job for found in done.reports}
-            n_spectra = sum(not row.problem for found in done.reports for row in found.rows)
+            ended = {report.job for report in done.reports}
+            n_spectra = sum(not row.problem for report in done.reports for row in report.rows)
             print(f"{n_spectra} spectra together: {written[0]}; open first: {written[1]}")
             over(order.joint, [job for job in jobs if job not in ended], order.figures)
     except ValueError as error:  # a full disk: what is done stays, and the list of what was begun

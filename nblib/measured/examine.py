@@ -43,11 +43,11 @@ class Outcome:
 
     def worded(self, words: Callable[[str], str]) -> "Outcome":
         """The same with its texts in other words: those of the command, or of Python."""
-        found = tuple(
+        pairs = tuple(
             (dataclasses.replace(one, warnings=tuple(map(words, one.warnings))), detection)
             for one, detection in self.found
         )
-        return dataclasses.replace(self, found=found, problem=words(self.problem))
+        return dataclasses.replace(self, found=pairs, problem=words(self.problem))
 
     def last_line(self) -> str:
         """The reason of a failure, as it is printed last."""
@@ -55,12 +55,12 @@ class Outcome:
 
     def lines(self) -> list[str]:
         """What is printed of each spectrum."""
-        return ["\n".join(lines_of(*found)) for found in self.found]
+        return ["\n".join(lines_of(*pair)) for pair in self.found]
 
     def rows(self) -> list[str]:
         """One line per spectrum for the list at the end, or one on the failure."""
-        found = [f"{measured.label}: {count_of(detection)}" for measured, detection in self.found]
-        return found + ([f"{self.path.name}: {'failed' if self.fault else 'refused'}"] if self.problem else [])
+        rows = [f"{measured.label}: {count_of(detection)}" for measured, detection in self.found]
+        return rows + ([f"{self.path.name}: {'failed' if self.fault else 'refused'}"] if self.problem else [])
 
 
 def examined(

@@ -50,7 +50,7 @@ class OpenSpectrum:
         self.is_saved = True
 
 
-def explore(found: Analysis, out: str | Path | None = None, views: Sequence[View] = ()) -> Figure | None:
+def explore(analysis: Analysis, out: str | Path | None = None, views: Sequence[View] = ()) -> Figure | None:
     """Controls over the spectra that were analysed, in JupyterLab; a static figure where nobody is there to move them.
 
     Changes are saved as NAME.edits.json and NAME.edited.* beside the results, and loaded when the spectrum is opened
@@ -58,8 +58,8 @@ def explore(found: Analysis, out: str | Path | None = None, views: Sequence[View
 
     Parameters
     ----------
-    found : of nblib.analyse
-    out : folder of the results, as found.write takes it
+    analysis : of nblib.analyse
+    out : folder of the results, as analysis.write takes it
     views : what is shown below, beside why_view: called after each change with the edited detection and the chosen
         flag (None: none is chosen), each returns a bundle, media type -> content, or None for nothing. The chosen flag
         may be one that is removed, edited.left_out: removed and put back, it is what the view is compared with
@@ -68,20 +68,20 @@ def explore(found: Analysis, out: str | Path | None = None, views: Sequence[View
     -------
     None in JupyterLab; elsewhere a matplotlib figure of the first spectrum with its changes
     """
-    controls = SpectrumControls(found, out, views) if is_live() else None
+    controls = SpectrumControls(analysis, out, views) if is_live() else None
     if controls:
         controls.show()
         return None
-    drawn, first = DetectionFigure(CELL_WIDE), _opened(found, out)[0]()
+    drawn, first = DetectionFigure(CELL_WIDE), _opened(analysis, out)[0]()
     drawn.show(first.edited.measured, first.edited.detection)
     return drawn.figure
 
 
-def _opened(found, out):
+def _opened(analysis, out):
     """What opens each spectrum, in order."""
     return [
-        partial(OpenSpectrum, measured, detection.false_alarm, found.detector, folder, name)
-        for (measured, detection), (folder, name) in zip(found, found.places(out), strict=True)
+        partial(OpenSpectrum, measured, detection.false_alarm, analysis.detector, folder, name)
+        for (measured, detection), (folder, name) in zip(analysis, analysis.places(out), strict=True)
     ]
 
 
@@ -98,16 +98,16 @@ class SpectrumControls:
 
     Parameters
     ----------
-    found, out, views : as of explore
+    analysis, out, views : as of explore
     """
 
-    def __init__(self, found: Analysis, out: str | Path | None = None, views: Sequence[View] = ()):
+    def __init__(self, analysis: Analysis, out: str | Path | None = None, views: Sequence[View] = ()):
         from nblib.measured.canvas import SpectrumCanvas
 
-        self._openers, self._open = _opened(found, out), dict[int, OpenSpectrum]()
+        self._openers, self._open = _opened(analysis, out), dict[int, OpenSpectrum]()
         self.views, self._outputs = (why_view, *views), [LiveOutput() for _ in (why_view, *views)]
         self.picture, self.listing = SpectrumCanvas(self._dragged, self._pointed), LiveOutput()
-        self._make([measured.label for measured, _ in found])
+        self._make([measured.label for measured, _ in analysis])
         self._is_filling = False  # values set by this program, not by the user
         self._choose(0)
         self._connect()

@@ -71,11 +71,11 @@ def flagged_ranges(
     scatter : 1/sqrt(K)
     """
     measured = np.flatnonzero(~np.isnan(scores))
-    found = []
+    ranges = []
     for part in np.split(measured, np.flatnonzero(np.diff(measured) > BRIDGE + 1) + 1):
         claimed = _claimed(scores[part], widths[part], excess[part], scatter[part], threshold)
-        found += [(int(part[low]), int(part[high])) for low, high in _joined(claimed)]
-    return found
+        ranges += [(int(part[low]), int(part[high])) for low, high in _joined(claimed)]
+    return ranges
 
 
 def _claimed(scores, widths, excess, scatter, threshold):
@@ -147,11 +147,11 @@ def describe(
     probabilities: Float[ndarray, " bin"],
 ) -> list[Flag]:
     """The ranges as flags, their kinds left to causes.with_causes; background : ln, restored beside and under them."""
-    found = []
+    flags = []
     for low, high in ranges:
         part = slice(low, high + 1)
         peak = low + int(np.nanargmax(log_psd[part] - background[part]))
         excess = float(np.expm1(min(log_psd[peak] - background[peak], 700.0)))
         place = float(freqs[low]), float(freqs[high]), float(freqs[peak])
-        found.append(Flag(*place, excess, float(np.nanmin(probabilities[part]))))
-    return found
+        flags.append(Flag(*place, excess, float(np.nanmin(probabilities[part]))))
+    return flags

@@ -92,18 +92,18 @@ def with_whole_humps(
     first and last bin of each, in order
     """
     index, known = plan.grid.index, {} if known is None else known
-    found: list[tuple[int, int]] = []
+    humps: list[tuple[int, int]] = []
     for low, high in ranges:
         is_short, is_wide = high - low < LINE_BINS, high - low >= LEAST_WIDE and broad[low : high + 1].any()
-        if not (is_short or is_wide) or any(begin <= low <= end for begin, end in found):
+        if not (is_short or is_wide) or any(begin <= low <= end for begin, end in humps):
             continue
         if (low, high, is_short) not in known:
             first, last = np.searchsorted(index, [low, high])
             known[low, high, is_short] = _whole_hump(first, last, white, plan, is_short)
         if (hump := known[low, high, is_short]) is not None:
-            found.append((min(int(index[hump[0]]), low), max(int(index[hump[1]]), high)))
-    outside = [part for part in ranges if not any(part[0] <= last and first <= part[1] for first, last in found)]
-    return _united([*found, *((part[0], part[1]) for part in outside)])
+            humps.append((min(int(index[hump[0]]), low), max(int(index[hump[1]]), high)))
+    outside = [part for part in ranges if not any(part[0] <= last and first <= part[1] for first, last in humps)]
+    return _united([*humps, *((part[0], part[1]) for part in outside)])
 
 
 def _united(ranges):

@@ -22,7 +22,7 @@ def files_of(sources: Iterable[str | Path]) -> tuple[list[Path], str]:
     ------
     ValueError for a pattern that no file matches, a folder without files, and where only results are left
     """
-    found: dict[Path, Path] = {}
+    files: dict[Path, Path] = {}
     results: list[Path] = []
     for source in sources:
         path = Path(source).expanduser()
@@ -31,10 +31,10 @@ def files_of(sources: Iterable[str | Path]) -> tuple[list[Path], str]:
             if own:
                 results.append(file)
             else:
-                found.setdefault(file.resolve(), file)
-    if results and not found:
+                files.setdefault(file.resolve(), file)
+    if results and not files:
         raise ValueError(f"{results[0]} is a result of nblib, not a measurement; name the measured file")
-    return list(found.values()), LEFT_OUT.format(len(results)) if results else ""
+    return list(files.values()), LEFT_OUT.format(len(results)) if results else ""
 
 
 def _meant(path: Path) -> list[Path]:

@@ -128,13 +128,13 @@ def shared_lines(rows: Sequence[Row], least: int = 2) -> list[SharedLine]:
             groups[-1].append(entry)
         else:
             groups.append([entry])
-    found = []
+    shared = []
     for group in groups:
         files = tuple(dict.fromkeys(entry[2] for entry in group))
         if len(files) >= least:
             own = [entry[3] for entry in group]
             causes = [flag["cause"].split(", harmonic")[0] for flag in own if flag["cause"]]
-            found.append(
+            shared.append(
                 SharedLine(
                     min(flag["fmin"] for flag in own),
                     max(flag["fmax"] for flag in own),
@@ -145,7 +145,7 @@ def shared_lines(rows: Sequence[Row], least: int = 2) -> list[SharedLine]:
                     float(np.median([flag["excess"] for flag in own])),
                 )
             )
-    return found
+    return shared
 
 
 def joint_csv(rows: Sequence[Row], marks: Marks = PLAIN) -> str:

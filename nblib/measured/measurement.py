@@ -81,11 +81,11 @@ def _file_part(name: str) -> str:
 
 def from_spectra(path: Path, spectra: Spectra) -> list[Measurement]:
     """Every spectrum of a file."""
-    found = []
+    measurements = []
     for row, (psd, valid) in enumerate(zip(spectra.psd, spectra.valid, strict=True)):
         name = spectra.names[row] if row < len(spectra.names) else str(row + 1)
         several = len(spectra.psd) > 1
-        found.append(
+        measurements.append(
             Measurement(
                 label=f"{path.name}, {name}" if several else path.name,
                 file_part=_file_part(f"{row + 1}_{name}"),
@@ -99,24 +99,24 @@ def from_spectra(path: Path, spectra: Spectra) -> list[Measurement]:
                 path=str(path),
             )
         )
-    return found
+    return measurements
 
 
 def from_series(path: Path, series: Series, resolution: float | None = None) -> Measurement:
     """Welch's spectrum of a time series; resolution : width of a bin, Hz, or None."""
     length = None if resolution is None else round(series.rate / resolution)
-    found: WelchSpectrum = welch_spectrum(_with_breaks(series), series.rate, segment_length=length)
+    spectrum: WelchSpectrum = welch_spectrum(_with_breaks(series), series.rate, segment_length=length)
     unit = f"({series.unit})^2/Hz" if series.unit and not series.unit.isalnum() else f"{series.unit or 'unit'}^2/Hz"
     return Measurement(
         label=path.name,
         file_part=_file_part(series.name),
-        freqs=found.freqs,
-        psd=series.scale**2 * found.psd,
+        freqs=spectrum.freqs,
+        psd=series.scale**2 * spectrum.psd,
         unit=unit,
-        n_segments=found.n_segments,
+        n_segments=spectrum.n_segments,
         sampling_rate=series.rate,
         warnings=series.warnings,
-        how=f"{series.describe()}: {found.describe()}",
+        how=f"{series.describe()}: {spectrum.describe()}",
         header=series.header,
         marks=series.marks,
         path=str(path),

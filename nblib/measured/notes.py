@@ -37,24 +37,24 @@ def on_segments(n_segments: ArrayLike | None, white: Whitened) -> list[str]:
 
 def on_values(scored: Scored) -> list[str]:
     """Neighbouring bins that depend on each other, values in steps, a display's floor."""
-    found, smeared = [], scored.smeared
+    notes, smeared = [], scored.smeared
     if scored.dependence > 1:
-        found.append(
+        notes.append(
             f"about {scored.dependence:.0f} neighbouring bins depend on each other (tapers, resolution bandwidth, zero "
             "padding or smoothing): blocks of that many were averaged and judged, and finer lines are less sure"
         )
     if smeared.steps.any():
         coarse = float(np.median(smeared.steps / smeared.psd))
-        found.append(
+        notes.append(
             f"the values stand in steps, of {coarse:.2g} of the value in the median: they hide the scatter, so each "
             "value was drawn anew within its step before it was judged; write more digits"
         )
     if smeared.on_floor.any():
-        found.append(
+        notes.append(
             f"{smeared.on_floor.mean():.0%} of the bins stand at the lowest value, a floor of the display: they were "
             "drawn anew below it, and the background there is a guess"
         )
-    return found
+    return notes
 
 
 def on_first_bin(plan: Plan, white: Whitened, flagged: Bool[ndarray, " bin"]) -> list[str]:

@@ -49,7 +49,7 @@ def jobs_of(paths: Sequence[Path], out: Path | None = None) -> list[Job]:
         folders[path.parent / RESULTS if out is None else out].append(at)
     parents = {str(path.absolute().parent) for path in paths}
     base = _common(parents) if len(parents) > 1 else None
-    found: dict[int, Job] = {}
+    jobs: dict[int, Job] = {}
     for folder, members in folders.items():
         own = [paths[at] for at in members]
         names = output_names(own, folder)
@@ -59,8 +59,8 @@ def jobs_of(paths: Sequence[Path], out: Path | None = None) -> list[Job]:
                 begin[name[:end]].append(name)
         for at, path, name in zip(members, own, names, strict=True):
             shown = path.name if base is None else Path(os.path.relpath(path.absolute(), base)).as_posix()
-            found[at] = Job(path, shown, folder, name, tuple(begin[name.casefold()]))
-    return [found[at] for at in range(len(paths))]
+            jobs[at] = Job(path, shown, folder, name, tuple(begin[name.casefold()]))
+    return [jobs[at] for at in range(len(paths))]
 
 
 def _common(folders):

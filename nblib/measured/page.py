@@ -40,10 +40,10 @@ def page(
     recurrent : what was flagged on the average of all spectra, where that was asked; drawn first
     template, more : one that extends page.html.j2, and what it shows in addition
     """
-    found = [row for row in rows if not row.problem]
-    shared = shared_lines(found)
-    common = [line for line in shared if line.count >= max(2, SHARED * len(found))]
-    drawn = [row for row in (*recurrent_rows(recurrent), *found) if len(row.freqs)][:MOST_CURVES] if figures else []
+    read = [row for row in rows if not row.problem]
+    shared = shared_lines(read)
+    common = [line for line in shared if line.count >= max(2, SHARED * len(read))]
+    drawn = [row for row in (*recurrent_rows(recurrent), *read) if len(row.freqs)][:MOST_CURVES] if figures else []
     environment = Environment(
         loader=FileSystemLoader([template.parent, TEMPLATE.parent]),
         autoescape=True,
@@ -54,12 +54,12 @@ def page(
     pictures = [drawn[start : start + PANEL] for start in range(0, len(drawn), PANEL)]
     return environment.get_template(template.name).render(
         title=title,
-        found=found,
+        read=read,
         refused=[row for row in rows if row.problem],
         shared=sorted(shared, key=lambda line: (-line.count, line.centre)),
-        n_flags=sum(len(row.flags) for row in found),
+        n_flags=sum(len(row.flags) for row in read),
         pictures=[base64.b64encode(_picture(part, common)).decode("ascii") for part in pictures],
-        n_drawn=min(sum(bool(row.freqs) for row in found), MOST_CURVES) if figures else 0,
+        n_drawn=min(sum(bool(row.freqs) for row in read), MOST_CURVES) if figures else 0,
         recurrent=recurrent,
         clip=f"{CLIP:g}",
         **({"maker": MAKER} | more),

@@ -52,12 +52,12 @@ def plan(listed: Path, output: Path, options: argparse.Namespace) -> None:
 
 def jobs_of_plan(planned: Path) -> list[Job]:
     """The jobs of a plan."""
-    found = []
+    jobs = []
     for line in planned.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
         place = Path(entry["path"]), entry["shown"], Path(entry["folder"])
-        found.append(Job(*place, entry["name"], tuple(entry["reserved"])))
-    return found
+        jobs.append(Job(*place, entry["name"], tuple(entry["reserved"])))
+    return jobs
 
 
 def part(planned: Path, number: int, size: int, n_processes: int, output: Path, options: argparse.Namespace) -> None:

@@ -216,7 +216,7 @@ def flagged_average(
         if not usual.flagged[low : high + 1].any():
             flagged[low : high + 1] = np.isfinite(white.log_psd[low : high + 1])
             new.append((low, high))
-    found = dataclasses.replace(
+    detection = dataclasses.replace(
         usual,
         probabilities=probabilities,
         false_alarm=false_alarm,
@@ -224,8 +224,8 @@ def flagged_average(
         background=one.background_without(flagged) if new else usual.background,
         warnings=one.at(false_alarm).warnings,
     )
-    flags = [*usual.flags, *describe(new, freqs, white.log_psd, found.background, probabilities)]
-    return dataclasses.replace(found, flags=sorted(flags, key=lambda flag: flag.fmin))
+    flags = [*usual.flags, *describe(new, freqs, white.log_psd, detection.background, probabilities)]
+    return dataclasses.replace(detection, flags=sorted(flags, key=lambda flag: flag.fmin))
 
 
 def recurrent_lines(
@@ -255,17 +255,19 @@ def recurrent_lines(
         f"together=True needs {MIN_BINS} bins that two spectra have in common; {n_common} are: leave out files with "
         "other frequencies",
     )
-    found = _still_there(stack, flagged_average(freqs, mean, segments, len(spectra), detector, false_alarm), detector)
+    detection = _still_there(
+        stack, flagged_average(freqs, mean, segments, len(spectra), detector, false_alarm), detector
+    )
     rates = {one.sampling_rate for one in spectra}
-    found = with_causes(found, rates.pop() if len(rates) == 1 else None, spectra[0].known)
-    averaged = tuple(int(stack.covering[_inside(freqs, flag)].max()) for flag in found.flags)
+    detection = with_causes(detection, rates.pop() if len(rates) == 1 else None, spectra[0].known)
+    averaged = tuple(int(stack.covering[_inside(freqs, flag)].max()) for flag in detection.flags)
     alone = tuple(
         sum(any(low <= flag.fmax and high >= flag.fmin for low, high in one.ranges) for one in spectra)
-        for flag in found.flags
+        for flag in detection.flags
     )
     flags = [
         dataclasses.replace(flag, cause=f"recurrent, average of {count} spectra: {flag.cause}")
-        for flag, count in zip(found.flags, averaged, strict=True)
+        for flag, count in zip(detection.flags, averaged, strict=True)
     ]
     measured = Measurement(
         f"{len(spectra)} spectra together",
@@ -276,7 +278,7 @@ def recurrent_lines(
         float(np.median(segments[np.isfinite(mean)])),
         warnings=(COARSEST,) if stack.is_mixed else (),
     )
-    return Recurrent(measured, dataclasses.replace(found, flags=flags), len(spectra), averaged, alone)
+    return Recurrent(measured, dataclasses.replace(detection, flags=flags), len(spectra), averaged, alone)
 
 
 def _inside(freqs, flag):

@@ -110,10 +110,10 @@ class Settings:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what was converted or looks odd is told by the measurement
             if self.series:
-                found = [from_series(path, load_series(path, self.rate, self.column), self.resolution)]
+                measurements = [from_series(path, load_series(path, self.rate, self.column), self.resolution)]
             else:
-                found = self._spectra_or_series(path)
-            return self._judged(found)
+                measurements = self._spectra_or_series(path)
+            return self._judged(measurements)
 
     def spectra_of_arrays(self, freqs: ArrayLike, psd: ArrayLike | None) -> list[Measurement]:
         """Spectra on frequencies, or that of samples where psd is None; raises ValueError for what makes no sense."""
@@ -127,18 +127,18 @@ class Settings:
         reading = {key: getattr(self, key) for key in READING if key != "column"}
         return self._judged(from_spectra(name, spectra_of(freqs, psd, **reading)))
 
-    def _judged(self, found: list[Measurement]) -> list[Measurement]:
+    def _judged(self, measurements: list[Measurement]) -> list[Measurement]:
         """The spectra with the averages and the known lines that were given, less the floor."""
         if self.known is not None:
             known = read_known_lines(Path(self.known).expanduser())
-            found = [dataclasses.replace(measured, known=known) for measured in found]
+            measurements = [dataclasses.replace(measured, known=known) for measured in measurements]
         if self.n_segments is not None:
-            found = [dataclasses.replace(measured, n_segments=self.n_segments) for measured in found]
+            measurements = [dataclasses.replace(measured, n_segments=self.n_segments) for measured in measurements]
         if self.floor is None:
-            return found
+            return measurements
         reading: dict[str, Any] = {key: getattr(self, key) for key in READING if key != "column"}
         floor = load_spectra(Path(self.floor).expanduser(), **reading)
-        return [subtract_floor(measured, floor) for measured in found]
+        return [subtract_floor(measured, floor) for measured in measurements]
 
     def _spectra_or_series(self, path):
         """A file that the reader knows to be a time series, and that states its rate, is averaged unasked."""
@@ -152,9 +152,9 @@ class Settings:
             except ValueError as error:
                 why = str(error).removeprefix(f"{path.name}: ")
                 raise ValueError(f"{refusal}. As a time series: {why}") from None
-        found = from_series(path, series)
+        measured = from_series(path, series)
         note = "read as a time series, as with series=True; its spectrum is Welch's"
-        return [dataclasses.replace(found, warnings=(note, *found.warnings))]
+        return [dataclasses.replace(measured, warnings=(note, *measured.warnings))]
 
 
 def check_there(path: Path) -> None:

@@ -123,10 +123,10 @@ class SwitchedDetector(NoiseDetector):
         )
         threshold = limits.threshold(false_alarm, len(plan.grid.index))
         notes += self._notes(judged, stated) + self._lowered(log_ratio, plan, stated, correlated, threshold)
-        found = self._found(on, judged, plan, limits, false_alarm, [*notes, *self._on_steps(on)], stated is None)
-        named: Any = with_causes(found, sampling_rate, known)
+        detection = self._found(on, judged, plan, limits, false_alarm, [*notes, *self._on_steps(on)], stated is None)
+        named: Any = with_causes(detection, sampling_rate, known)
         own = np.where(np.isfinite(log_ratio), on.psd, np.nan)
-        return dataclasses.replace(named, psd=own, background=np.log(found.scale) + values)
+        return dataclasses.replace(named, psd=own, background=np.log(detection.scale) + values)
 
     def _found(self, on: "_Values", judged: Pair, plan: Plan, limits, false_alarm, notes, estimated):
         """The detection on the ratio itself, so that kinds of flags are those of the ratio."""
@@ -204,18 +204,18 @@ class SwitchedDetector(NoiseDetector):
         on, off = judged.segments
         low, high = np.nanmin(judged.scale), np.nanmax(judged.scale)
         known = "" if stated is not None else ", measured on the ratio as K is not stated for both"
-        found = [f"judged by its ratio to {self.off.label} (K = {on:.4g} and {off:.4g}{known})"]
+        notes = [f"judged by its ratio to {self.off.label} (K = {on:.4g} and {off:.4g}{known})"]
         if high > SHOWN_DRIFT or low < 1 / SHOWN_DRIFT:
-            found.append(
+            notes.append(
                 f"without flags it is {low:.3g} to {high:.3g} times {self.off.label}: so slow a course is taken as "
                 "gain or drift, and an excess over more than an eighth of the axis would not be flagged"
             )
         if judged.lowered:
-            found.append(
+            notes.append(
                 "the ratio scatters more than both K say, so smaller ones were used: the level was not steady, or K "
                 "is not right"
             )
-        return found
+        return notes
 
     def _lowered(self, log_ratio, plan, stated, correlated, threshold) -> list[str]:
         """Where the spectrum lies below the reference by as much as a flag would lie above it."""
@@ -259,10 +259,10 @@ def _values_of(freqs, psd, name) -> _Values:
     """A spectrum, its steps undone; raises ValueError for what is none."""
     axis, row = checked_spectrum(freqs, psd)
     valid = measured_bins(row, name) & (axis > 0)
-    found = smeared(row[valid])
+    unstepped = smeared(row[valid])
     log_psd = np.full(len(axis), np.nan)
-    log_psd[valid] = np.log(found.psd)
-    return _Values(axis, np.where(valid, row, np.nan), log_psd, bool(found.steps.any() or found.on_floor.any()))
+    log_psd[valid] = np.log(unstepped.psd)
+    return _Values(axis, np.where(valid, row, np.nan), log_psd, bool(unstepped.steps.any() or unstepped.on_floor.any()))
 
 
 def _ranges(judged: Pair, threshold: float) -> list[tuple[int, int]]:

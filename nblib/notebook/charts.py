@@ -53,8 +53,8 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
 
 def _spans(entries, key):
     """Distances of intervals from their middle, (2, n), for errorbar; 0 where there is no interval."""
-    found = [[entry[key][bound] for bound in ("low", "iqm", "high")] for entry in entries]
-    return np.nan_to_num(np.abs(np.diff(np.array(found, dtype=np.float64), axis=1)).T)  # JSON says None for NaN
+    bounds = [[entry[key][bound] for bound in ("low", "iqm", "high")] for entry in entries]
+    return np.nan_to_num(np.abs(np.diff(np.array(bounds, dtype=np.float64), axis=1)).T)  # JSON says None for NaN
 
 
 def plot_gradients(shares: ndarray, pushes: dict[str, Sequence[float] | ndarray], even: float, ax=None):

@@ -32,8 +32,8 @@ def grid_tables(records: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     for path in records:
         record = read_json(path)
         parameters.append(flatten(record["parameters"]))
-        found = {without_penalty_name(key, parameters[-1]): value for key, value in flatten(record["metrics"]).items()}
-        metrics.append(found | {"run": Path(path).parent.name, "commit": record["commit"]})
+        row = {without_penalty_name(key, parameters[-1]): value for key, value in flatten(record["metrics"]).items()}
+        metrics.append(row | {"run": Path(path).parent.name, "commit": record["commit"]})
     return pd.DataFrame(parameters, dtype=object), pd.DataFrame(metrics, dtype=object)
 
 

@@ -43,11 +43,11 @@ def write_extension(name: str, source: str) -> tuple[str, dict[str, list[str]]]:
     write_whole(path, source)
     definitions.module_of.cache_clear()  # a run's key is made of what stands in the file now
     file = load_again(path)
-    found = {
+    by_kind = {
         what: [entry for entry, function in table.items() if functions_of(function)[-1].__module__ == name]
         for what, table in TABLES.items()
     }
-    return file, {what: names for what, names in found.items() if names}
+    return file, {what: names for what, names in by_kind.items() if names}
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -58,11 +58,11 @@ def load_ipython_extension(shell: Any) -> None:
     def extension(line: str, cell: str) -> None:
         """%%extension NAME: write this cell to runs/extensions/NAME.py and load it; sets `extensions`."""
         try:
-            file, found = write_extension(line.strip(), cell)
+            file, by_kind = write_extension(line.strip(), cell)
         except ValueError as error:
             raise UsageError(str(error)) from None
         shell.user_ns["extensions"] = file
-        registered = ", ".join(f"{what} {', '.join(names)}" for what, names in found.items())
+        registered = ", ".join(f"{what} {', '.join(names)}" for what, names in by_kind.items())
         display(Markdown(f"`{from_root(Path(file))}`: {registered or NOTHING}"))
 
     shell.register_magic_function(extension, "cell", "extension")

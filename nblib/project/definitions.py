@@ -137,8 +137,8 @@ def _place(module: str, chain: tuple[str, ...]) -> Place | None:
         target, inner = here.imports[name]
         return _inside(target, (inner, *rest) if inner else tuple(rest))
     for star in here.stars:
-        if (found := _inside(star, chain)) is not None:
-            return found
+        if (place := _inside(star, chain)) is not None:
+            return place
     return None
 
 
@@ -147,8 +147,8 @@ def _inside(module: str, chain: tuple[str, ...]) -> Place | None:
         return None
     if not chain:
         return module, ""
-    if (found := _place(module, chain)) is not None:
-        return found
+    if (place := _place(module, chain)) is not None:
+        return place
     submodule = f"{module}.{chain[0]}"
     if module_of(module).package == module and source_of(submodule) is not None:
         return _inside(submodule, chain[1:])

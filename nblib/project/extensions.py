@@ -89,7 +89,7 @@ def modules_of(extensions: Sequence[str]) -> tuple[str, ...]:
 
 def is_extension(module: str) -> bool:
     """Does a module belong to a loaded extension? Its package, and for a file also the modules in its folder."""
-    for name, extension in [*_LOADED.items(), *((found.__name__, found) for found in _load_installed())]:
+    for name, extension in [*_LOADED.items(), *((installed.__name__, installed) for installed in _load_installed())]:
         if module.split(".")[0] == extension.__name__.split(".")[0]:
             return True
         source = getattr(sys.modules.get(module), "__file__", None)

@@ -11,5 +11,5 @@ EXTRAS = {  # extra -> packages by the name they are imported by; pyproject.toml
 def what_to_install(asked: str, error: ModuleNotFoundError) -> str:
     """One line for a package that is missing, "" where it comes with no extra; asked : what needs it."""
     package = (error.name or "").partition(".")[0]
-    found = [extra for extra, packages in EXTRAS.items() if package in packages]
-    return f"{asked} needs {package}: pip install 'nblib[{found[0]}]'" if found else ""
+    extras = [extra for extra, packages in EXTRAS.items() if package in packages]
+    return f"{asked} needs {package}: pip install 'nblib[{extras[0]}]'" if extras else ""

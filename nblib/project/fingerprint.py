@@ -44,11 +44,11 @@ def fingerprint(*entries: str, choices: Mapping[str, Iterable[str]] | None = Non
     collecting = gc.isenabled()
     gc.disable()  # a syntax tree's many nodes would set off full collections, over all that torch has loaded
     try:
-        found = code_behind(*entries, choices=choices, without=without)
+        code = code_behind(*entries, choices=choices, without=without)
     finally:
         if collecting:
             gc.enable()
-    return hashlib.sha256("\n".join(f"{name} {text}" for name, text in sorted(found.items())).encode()).hexdigest()
+    return hashlib.sha256("\n".join(f"{name} {text}" for name, text in sorted(code.items())).encode()).hexdigest()
 
 
 def code_behind(
@@ -57,7 +57,7 @@ def code_behind(
     """What `fingerprint` is the digest of: "module:name" of every definition that counts -> its code."""
     told = {named(table): tuple(names) for table, names in (choices or {}).items()}
     unreached = {named(name) for name in without}
-    found: dict[str, str] = {}
+    code: dict[str, str] = {}
     waiting: list[tuple[Place, str | None]] = [(named(entry), None) for entry in entries]
     seen = set()
     while waiting:
@@ -70,15 +70,15 @@ def code_behind(
             keys = told.get(place, table) if key is None else (key,)
             for name in keys if set(keys) <= set(table) else table:
                 text, uses = _entry(place, name, table[name])
-                found[f"{place[0]}:{place[1]}[{name}]"] = text
+                code[f"{place[0]}:{place[1]}[{name}]"] = text
                 waiting += uses
         elif place[1] == "":  # a module used as a whole
             waiting += [((place[0], name), None) for name in module_of(place[0]).statements]
         else:
             text, uses = module_of(place[0]).definition(place[1])
-            found[":".join(place)] = text
+            code[":".join(place)] = text
             waiting += [*uses, ((place[0], LOOSE), None)]
-    return found
+    return code
 
 
 # ---- tables: what is registered by name ----
@@ -105,4 +105,4 @@ def _entry(place: Place, key: str, value: Callable) -> tuple[str, list[tuple[Pla
                 wrapped = ast.Expr(part)
                 return ast.dump(wrapped), module.resolved(uses_of(wrapped, list(ast.walk(wrapped))))
     places = places_of(value)
-    return " ".join(map(":".join, places)), [(found, None) for found in places]
+    return " ".join(map(":".join, places)), [(target, None) for target in places]

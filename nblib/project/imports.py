@@ -21,14 +21,14 @@ def files_behind(path: Path) -> list[Path]:
     if Path(path).suffix == ".ipynb":
         cells = json.loads(source)["cells"]
         source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    found: set[Path] = set()
+    files: set[Path] = set()
     waiting = list(_imported(source))
     while waiting:
         file = waiting.pop()
-        if file not in found:
-            found.add(file)
+        if file not in files:
+            files.add(file)
             waiting += _imported(file.read_text(encoding="utf-8"))
-    return sorted(found)
+    return sorted(files)
 
 
 @cache

@@ -48,7 +48,7 @@ def functions_of(entry: Callable) -> list[Callable]:
         return [entry]
     if is_dataclass(entry):
         held = [getattr(entry, field.name) for field in fields(entry)]
-        return [type(entry)] + [found for part in held if callable(part) for found in functions_of(part)]
+        return [type(entry)] + [function for part in held if callable(part) for function in functions_of(part)]
     raise ValueError(f"{entry!r} is registered, and is neither a function nor a class; register a function")
 
 

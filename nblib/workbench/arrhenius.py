@@ -210,14 +210,14 @@ def check_prefactor(t_power: float, gamma_n: float | None) -> None:
 
 def _points(description, place, temperature, comparing) -> list[Point]:
     """Corners of one spectrum that are more than limits, and have an interval; comparing : without one as well."""
-    found = []
+    points = []
     for term in description.corners:
         error = UNKNOWN_ERROR if comparing and not np.isfinite(term.error) else term.error
         if np.isfinite(error) and error > 0 and not term.note.startswith("limit"):
             beside = description.plateau(term)
             plateau = (beside.value, beside.low, beside.high)
-            found.append(Point(place, temperature, term.value, term.low, term.high, error, plateau))
-    return found
+            points.append(Point(place, temperature, term.value, term.low, term.high, error, plateau))
+    return points
 
 
 def _linked(points, spans, kelvin, t_power, gamma_n, level):
@@ -293,9 +293,9 @@ def _nearest_of_each(points, away, near) -> list[int]:
 def _line(x, y, errors) -> tuple[float, float, ndarray, float]:
     """Weighted least squares: slope, intercept, their covariance at the errors given, and chi^2 / dof."""
     matrix = np.column_stack([x, np.ones_like(x)]) / errors[:, None]
-    found, *_ = np.linalg.lstsq(matrix, y / errors, rcond=None)
-    rest = y / errors - matrix @ found
-    return float(found[0]), float(found[1]), np.linalg.inv(matrix.T @ matrix), float(rest @ rest / max(len(x) - 2, 1))
+    theta, *_ = np.linalg.lstsq(matrix, y / errors, rcond=None)
+    rest = y / errors - matrix @ theta
+    return float(theta[0]), float(theta[1]), np.linalg.inv(matrix.T @ matrix), float(rest @ rest / max(len(x) - 2, 1))
 
 
 def _trap(members, t_power, gamma_n, level) -> Trap:

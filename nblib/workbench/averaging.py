@@ -144,5 +144,5 @@ def window_correlation(window: str, overlap: float, n_averages: float) -> tuple[
         products = taper[: WINDOW_LENGTH - low] * taper[low:]
         power += (1 - abs(distance) / number) * np.abs(phases[:, : len(products)] @ products) ** 2
     effective = effective_averages(np.arange(number), taper, step)
-    found = power[1:] / power[0]
-    return tuple(float(rho) for rho in found if rho > 1e-4), n_averages / effective
+    correlation = power[1:] / power[0]
+    return tuple(float(rho) for rho in correlation if rho > 1e-4), n_averages / effective

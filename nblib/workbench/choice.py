@@ -17,8 +17,8 @@ def own_dispersion(problem: Problem, solution: Solution) -> float:
     cells = problem.cells
     log_psd, _ = log_psd_and_slopes(solution.form, solution.theta, cells.log_freqs, cells.floor)
     expected, _ = expected_deviance(cells)
-    found = deviance(np.log(cells.mean) - log_psd, cells.own_averages)
-    return found / max(expected - solution.form.size, 1.0)
+    observed = deviance(np.log(cells.mean) - log_psd, cells.own_averages)
+    return observed / max(expected - solution.form.size, 1.0)
 
 
 def chosen(problem: Problem, n_lorentzians: int | None = None, starts: tuple[Solution, ...] = ()) -> list[Solution]:
@@ -68,17 +68,17 @@ def _path(problem, n_lorentzians, starts):
 
 def _other_forms(problem, best, path, may_add):
     """The chosen one without floor, without power law, and with a Lorentzian in place of the power law."""
-    found = []
+    solutions = []
     n_lorentzians = best.form.n_lorentzians
     if n_lorentzians:
-        found.append(solved(problem, *without(best, white=True)))
-        found.append(solved(problem, *without(best, power_law=True)))
-        found.append(solved(problem, *without(best, power_law=True, white=True)))
+        solutions.append(solved(problem, *without(best, white=True)))
+        solutions.append(solved(problem, *without(best, power_law=True)))
+        solutions.append(solved(problem, *without(best, power_law=True, white=True)))
         if may_add and n_lorentzians + 1 < len(path):
             more = path[n_lorentzians + 1]
-            found.append(solved(problem, *without(more, power_law=True)))
+            solutions.append(solved(problem, *without(more, power_law=True)))
     else:
-        found.append(solved(problem, *without(best, white=True)))
+        solutions.append(solved(problem, *without(best, white=True)))
         if may_add and len(path) > 1:
-            found.append(solved(problem, *without(path[1], power_law=True)))
-    return found
+            solutions.append(solved(problem, *without(path[1], power_law=True)))
+    return solutions

@@ -89,14 +89,14 @@ def _energies(one, options) -> list[ConditionalEnergy]:
 
 def _one_file(job, detector, options) -> list[dict]:
     """Fit, print and write every spectrum of a file; the results as JSON."""
-    found = fitted(job.path, options, detector)
-    names = spectrum_names(job, [one.measured.file_part for one in found])
+    fits = fitted(job.path, options, detector)
+    names = spectrum_names(job, [one.measured.file_part for one in fits])
     if not options.json:
         targets = [target for name in names for target in products.product_paths(job.folder, name)]
         read = [job.path, *([options.floor] if options.floor else [])]
         check_targets(targets, read, products.is_product, products.MAKER)
     documents = []
-    for name, one in zip(names, found, strict=True):
+    for name, one in zip(names, fits, strict=True):
         energies = _energies(one, options)
         document = products.as_json(job.path, one, settings(options), None if options.json else job.folder)
         document["temperature"] = options.temperature or document["temperature"]
@@ -115,13 +115,13 @@ def _one_file(job, detector, options) -> list[dict]:
 def _lines(one, energies) -> list[str]:
     """What is printed of a spectrum."""
     share = one.fit.keep.sum() / max(int((one.fit.psd > 0).sum()), 1)
-    found = [one.measured.describe(), *(f"  note: {text}" for text in one.notes)]
-    found.append(f"  {share:.1%} of the bins kept, {len(one.flags)} ranges dropped")
-    found += [products.table(one.fit), products.verdict(one.fit)]
+    lines = [one.measured.describe(), *(f"  note: {text}" for text in one.notes)]
+    lines.append(f"  {share:.1%} of the bins kept, {len(one.flags)} ranges dropped")
+    lines += [products.table(one.fit), products.verdict(one.fit)]
     for energy in energies:
         value, low, high = (1e3 * number for number in (energy.energy, energy.low, energy.high))
-        found.append(
+        lines.append(
             f"  {energy.corner:.4g} Hz: {value:.2f} meV [{low:.2f}, {high:.2f}], "
             f"prefactor {energy.prefactor:.4g} / s, {energy.note}"
         )
-    return found
+    return lines

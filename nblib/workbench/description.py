@@ -146,13 +146,13 @@ def describe(
         if better is None:
             break
         solution = _ordered(better)
-    found, dof, probability = goodness(problem.cells, solution)
+    observed, dof, probability = goodness(problem.cells, solution)
     parts = components(solution.form, solution.theta, spectrum.log_freqs) * np.exp(spectrum.log_level)
     names = _component_names(solution.form)
     return Description(
         used,
         tuple(terms),
-        found,
+        observed,
         dof,
         probability,
         phi,
@@ -164,12 +164,12 @@ def describe(
 def goodness(cells: Cells, solution: Solution) -> tuple[float, float, float]:
     """Deviance of the cells at their own scatter, what a true model gives, and the upper tail probability."""
     log_psd, _ = log_psd_and_slopes(solution.form, solution.theta, cells.log_freqs, cells.floor)
-    found = deviance(np.log(cells.mean) - log_psd, cells.own_averages)
+    observed = deviance(np.log(cells.mean) - log_psd, cells.own_averages)
     expected, variance = expected_deviance(cells)
     share = max(expected - solution.form.size, 1.0) / expected
     expected, variance = expected * share, variance * share
     shape = expected**2 / variance
-    return found, expected, float(gamma_distribution.sf(found, shape, scale=variance / expected))
+    return observed, expected, float(gamma_distribution.sf(observed, shape, scale=variance / expected))
 
 
 def _component_names(form: Form) -> list[str]:
@@ -190,7 +190,7 @@ def _ordered(solution: Solution) -> Solution:
 
 def _terms(problem, solution, scale: Spectrum, phi, level):
     """Every parameter with its interval; or a better solution."""
-    height, found = float(norm.ppf(0.5 + level / 2)), []
+    height, terms = float(norm.ppf(0.5 + level / 2)), []
     for name, unit, held, shift in _asked(solution.form, scale):
         low, high, better = profile_interval(problem, solution, held, phi, height)
         if better is not None:
@@ -199,11 +199,11 @@ def _terms(problem, solution, scale: Spectrum, phi, level):
         error = (high - low) / (2 * height) if np.isfinite(high - low) else np.nan
         note = _note(problem, solution, name, value)
         if name == "gamma":
-            found.append(Term(name, unit, value, low, high, error, note))
+            terms.append(Term(name, unit, value, low, high, error, note))
         else:
             low, high = float(np.exp(low + shift)), float(np.exp(high + shift))
-            found.append(Term(name, unit, float(np.exp(value + shift)), low, high, error, note))
-    return found, None
+            terms.append(Term(name, unit, float(np.exp(value + shift)), low, high, error, note))
+    return terms, None
 
 
 def _asked(form: Form, scale: Spectrum):

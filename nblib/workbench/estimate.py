@@ -126,9 +126,9 @@ def _minimum(values, slopes, start, low, high):
     """Parameters of the nearest minimum: MINPACK's; where it leaves the bounds, a search that keeps to them."""
     close = {"ftol": TOLERANCE, "xtol": TOLERANCE, "gtol": TOLERANCE, "max_nfev": 60}
     if len(values(start)) >= len(start):
-        found = least_squares(values, start, slopes, method="lm", **close).x
-        if np.isfinite(found).all() and (found >= low).all() and (found <= high).all():
-            return found
+        theta = least_squares(values, start, slopes, method="lm", **close).x
+        if np.isfinite(theta).all() and (theta >= low).all() and (theta <= high).all():
+            return theta
     return least_squares(values, start, slopes, (low, high), method="trf", **close).x
 
 
@@ -149,8 +149,8 @@ def _free_directions(held, at, size):
 def nonnegative(matrix: Float[ndarray, "row column"], values: Float[ndarray, " row"]) -> tuple[ndarray, float]:
     """Non-negative least squares: amplitudes and the sum of squares; bounded least squares where nnls does not end."""
     try:
-        found, norm = nnls(matrix, values)
-        return found, norm**2
+        amplitudes, norm = nnls(matrix, values)
+        return amplitudes, norm**2
     except RuntimeError:
         result = lsq_linear(matrix, values, (0.0, np.inf))
         return result.x, 2 * result.cost
@@ -162,9 +162,9 @@ def _linear(problem, form, theta, weights, log_level):
     shapes = log_shapes(form, theta, problem.cells.log_freqs)
     heights = (shapes - log_level).max(axis=1, keepdims=True)
     matrix = (weights * np.exp(shapes - log_level - heights)).T
-    found, squares = nonnegative(matrix, weights * level * np.exp(-log_level))
+    amplitudes, squares = nonnegative(matrix, weights * level * np.exp(-log_level))
     filled = theta.copy()
-    filled[form.amplitudes()] = np.log(np.maximum(found, SMALLEST)) - heights[:, 0]
+    filled[form.amplitudes()] = np.log(np.maximum(amplitudes, SMALLEST)) - heights[:, 0]
     return filled, squares
 
 
@@ -172,13 +172,13 @@ def without_lorentzians(problem: Problem, form: Form) -> Solution:
     """The best fit of a form that has a power law or a floor alone."""
     level = np.log(problem.cells.median if problem.robust else problem.cells.mean)
     weights = np.sqrt(problem.cells.averages)
-    found = []
+    solutions = []
     for gamma in GAMMA_STARTS if form.power_law else (1.0,):
         theta = np.zeros(form.size)
         if form.power_law:
             theta[1] = np.clip(gamma, *problem.gamma)
-        found.append(solved(problem, form, _linear(problem, form, theta, weights, level)[0]))
-    return min(found, key=lambda one: one.cost)
+        solutions.append(solved(problem, form, _linear(problem, form, theta, weights, level)[0]))
+    return min(solutions, key=lambda one: one.cost)
 
 
 def one_more(problem: Problem, fewer: Solution) -> Solution:

@@ -73,12 +73,12 @@ def _residuals(ax, fit):
     ax.set(xscale="log", xlabel="Frequency [Hz]", ylabel="Residual [s.e.]")
 
 
-def plot_arrhenius(found, axes=None):
+def plot_arrhenius(arrhenius, axes=None):
     """Traps of a series: ln(tau T^m) over 1/kT, and the plateaus over T.
 
     Parameters
     ----------
-    found : arrhenius.Arrhenius
+    arrhenius : arrhenius.Arrhenius
     axes : two of matplotlib; those of a new figure if None
 
     Returns
@@ -90,25 +90,30 @@ def plot_arrhenius(found, axes=None):
     if axes is None:
         axes = plt.subplots(1, 2, figsize=TALL_PAIR, width_ratios=(3, 2), layout="constrained")[1]
     left, right = axes
-    _cloud(left, found, [*found.loose[1], *(point for trap in found.all_bins for point in trap.points)], "all bins")
-    for trap in found.all_bins[:1]:
-        _trap_line(left, found, trap, ACCENT, ":", f"all bins: {_energy(trap)}")
-    if found.loose[0]:
-        _points(left, found, found.loose[0], GREY, "o", "bins kept, linked to no trap")
-    for number, trap in enumerate(found.kept):
+    _cloud(
+        left,
+        arrhenius,
+        [*arrhenius.loose[1], *(point for trap in arrhenius.all_bins for point in trap.points)],
+        "all bins",
+    )
+    for trap in arrhenius.all_bins[:1]:
+        _trap_line(left, arrhenius, trap, ACCENT, ":", f"all bins: {_energy(trap)}")
+    if arrhenius.loose[0]:
+        _points(left, arrhenius, arrhenius.loose[0], GREY, "o", "bins kept, linked to no trap")
+    for number, trap in enumerate(arrhenius.kept):
         colour = COLOURS[(0, 2, 5, 7)[number % 4]]
-        _points(left, found, trap.points, colour, "o", None)
-        _trap_line(left, found, trap, colour, "-", f"bins kept: {_energy(trap)}")
+        _points(left, arrhenius, trap.points, colour, "o", None)
+        _trap_line(left, arrhenius, trap, colour, "-", f"bins kept: {_energy(trap)}")
         _plateaus(right, trap, colour)
-    power = "" if found.t_power == 0 else " T" if found.t_power == 1 else f" T$^{{{found.t_power:g}}}$"
-    units = "s" if found.t_power == 0 else f"s K$^{{{found.t_power:g}}}$"
+    power = "" if arrhenius.t_power == 0 else " T" if arrhenius.t_power == 1 else f" T$^{{{arrhenius.t_power:g}}}$"
+    units = "s" if arrhenius.t_power == 0 else f"s K$^{{{arrhenius.t_power:g}}}$"
     left.set(xlabel="1 / kT [1/eV]", ylabel=f"ln($\\tau${power} / {units})")
-    left.legend(frameon=False, fontsize=8, title=f"energy with its {found.level:.0%} interval", title_fontsize=8)
+    left.legend(frameon=False, fontsize=8, title=f"energy with its {arrhenius.level:.0%} interval", title_fontsize=8)
     top = left.secondary_xaxis("top", functions=(_inverse, _inverse))
     top.set_xlabel("T [K]")
-    ticks = _spread(sorted(set(found.temperatures)), left.get_xlim())
+    ticks = _spread(sorted(set(arrhenius.temperatures)), left.get_xlim())
     top.set_xticks(ticks, [f"{tick:.4g}" for tick in ticks])
-    right.set(yscale="log", xlabel="T [K]", ylabel=f"Plateau [{readable_unit(found.unit)}]")
+    right.set(yscale="log", xlabel="T [K]", ylabel=f"Plateau [{readable_unit(arrhenius.unit)}]")
     return axes
 
 
@@ -137,23 +142,23 @@ def _energy(trap) -> str:
     return f"{trap.energy:.3f} eV [{trap.low:.3f}, {trap.high:.3f}]"
 
 
-def _cloud(ax, found, points, label):
-    ax.plot(*_places(found, points), "x", ms=5, color=ACCENT, alpha=0.7, label=label)
+def _cloud(ax, arrhenius, points, label):
+    ax.plot(*_places(arrhenius, points), "x", ms=5, color=ACCENT, alpha=0.7, label=label)
 
 
-def _points(ax, found, points, colour, marker, label):
-    x, y = _places(found, points)
+def _points(ax, arrhenius, points, colour, marker, label):
+    x, y = _places(arrhenius, points)
     ends = [[np.log(point.high / point.corner), np.log(point.corner / point.low)] for point in points]
     ax.errorbar(x, y, yerr=np.array(ends).T, fmt=marker, ms=4, lw=1, color=colour, label=label)
 
 
-def _places(found, points):
+def _places(arrhenius, points):
     """1/kT and ln(tau T^m) of corners."""
     x = _inverse([point.temperature for point in points])
-    return x, np.array([point.log_tau(found.t_power) for point in points])
+    return x, np.array([point.log_tau(arrhenius.t_power) for point in points])
 
 
-def _trap_line(ax, found, trap, colour, style, label):
+def _trap_line(ax, arrhenius, trap, colour, style, label):
     x = _inverse([point.temperature for point in trap.points])
     ends = np.array([x.min(), x.max()])
     ax.plot(ends, trap.log_prefactor + trap.energy * ends, ls=style, lw=1.3, color=colour, label=label)

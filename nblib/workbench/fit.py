@@ -139,9 +139,9 @@ def _calibrated(spectrum, usable, k_unknown, correlation, lorentzians, warnings)
     before = spectrum
     ratio = spectrum.log_ratio(path[0])
     if k_unknown:
-        found = local_segments(ratio[usable])
-        segments = np.interp(np.arange(len(usable)), np.flatnonzero(usable), found)
-        warnings.append(f"K is not known; it was measured on the spectrum: {np.median(found):.3g}")
+        measured_segments = local_segments(ratio[usable])
+        segments = np.interp(np.arange(len(usable)), np.flatnonzero(usable), measured_segments)
+        warnings.append(f"K is not known; it was measured on the spectrum: {np.median(measured_segments):.3g}")
     else:
         segments = _scatter_believed(ratio[usable], spectrum.n_segments, usable, warnings)
     spectrum = replace(spectrum, n_segments=segments)
@@ -179,8 +179,8 @@ def _scatter_believed(log_ratio, segments, usable, warnings):
 def _correlation(log_ratio, segments, usable) -> tuple[float, ...]:
     index = np.flatnonzero(usable)
     scores = _local_scores(log_ratio[index], segments[index])
-    found = neighbour_correlation(scores, np.diff(index) == 1)
-    return tuple(rho for rho in found if rho > 0)
+    correlation = neighbour_correlation(scores, np.diff(index) == 1)
+    return tuple(rho for rho in correlation if rho > 0)
 
 
 def of_kept(
@@ -223,8 +223,8 @@ def refitted(fit: Fit, keep: ArrayLike, *, lorentzians: int | None = None, gamma
     measured = fit.all_bins.used
     before = _kept_share(fit.freqs, measured, fit.keep)
     warnings = [words for words in fit.warnings if words not in before] + _kept_share(fit.freqs, measured, kept)
-    found = of_kept(spectrum, usable, path, lorentzians, fit.level)
-    return replace(fit, keep=usable, kept=found, warnings=tuple(warnings))
+    description = of_kept(spectrum, usable, path, lorentzians, fit.level)
+    return replace(fit, keep=usable, kept=description, warnings=tuple(warnings))
 
 
 def _standing_out(spectrum, usable, ratio, widest=None):
@@ -257,10 +257,10 @@ def _standing_out(spectrum, usable, ratio, widest=None):
 def _kept_share(axis, measured, kept):
     """A warning where less than half of a decade's bins is kept."""
     decade = np.floor(np.log10(axis)).astype(int)
-    found = []
+    warnings = []
     for number in np.unique(decade):
         inside = measured & (decade == number)
         share = kept[inside].mean() if inside.any() else 1.0
         if share < FEW_KEPT:
-            found.append(f"{share:.0%} of the bins from {10.0**number:g} to {10.0 ** (number + 1):g} Hz are kept")
-    return found
+            warnings.append(f"{share:.0%} of the bins from {10.0**number:g} to {10.0 ** (number + 1):g} Hz are kept")
+    return warnings

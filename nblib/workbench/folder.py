@@ -129,15 +129,15 @@ def members_of(
                 fit = read_fit(path)
                 members.append(Member(path, fit, fit.document, *where))
                 continue
-            found = fitted(path, options, detector)
+            fits = fitted(path, options, detector)
         except (ValueError, OSError) as error:
             left_out[path.name] = as_typed(str(error)).removeprefix(f"{path.name}: ")
             print(f"left out: {path.name}: {left_out[path.name]}", file=sys.stderr)
             continue
         each = [where]
-        if len(found) > 1:
-            each = of_headings([one.measured.label.removeprefix(f"{path.name}, ") for one in found])
-        for one, its in zip(found, each, strict=True):
+        if len(fits) > 1:
+            each = of_headings([one.measured.label.removeprefix(f"{path.name}, ") for one in fits])
+        for one, its in zip(fits, each, strict=True):
             members.append(Member(path, one.fit, products.as_json(path, one, settings(options)), *its, one))
     seen: dict[tuple[Path, str], Path] = {}
     for member in members:

@@ -52,20 +52,20 @@ def dropped(measured: Measurement, segments: float | None, options, detector: No
         flags, is_of_nblib = table_of_flags(Path(options.drop), measured)
         if not is_of_nblib:
             return Dropped(~_inside(freqs, flags), tuple(flags))
-    found = detector.detect(freqs, measured.psd, segments, options.false_alarm, measured.sampling_rate)
+    detection = detector.detect(freqs, measured.psd, segments, options.false_alarm, measured.sampling_rate)
     if options.drop != "auto":
-        found = _with_flags(found, flags)
-    notes, steps = list(found.warnings), np.diff(freqs)
-    if steps[-1] > GROWING * steps[0] and sum("harmonic" in flag.cause for flag in found.flags) > 1:
+        detection = _with_flags(detection, flags)
+    notes, steps = list(detection.warnings), np.diff(freqs)
+    if steps[-1] > GROWING * steps[0] and sum("harmonic" in flag.cause for flag in detection.flags) > 1:
         notes.append(
             "a comb stands in bins that were averaged in ln f: where its lines fill every bin nothing clean is left, "
             "and the fit may follow them; give the spectrum at its raw resolution"
         )
-    kept = kept_bins(found)
-    n_more = int((~kept & ~found.flagged).sum())
+    kept = kept_bins(detection)
+    n_more = int((~kept & ~detection.flagged).sum())
     if n_more:
         notes.append(f"{n_more} further bins beside flags or at harmonics of a comb that was found were dropped")
-    return Dropped(kept, tuple(found.flags), tuple(notes), found)
+    return Dropped(kept, tuple(detection.flags), tuple(notes), detection)
 
 
 def table_of_flags(path: Path, measured: Measurement) -> tuple[list[Flag], bool]:
@@ -109,15 +109,15 @@ def _inside(freqs: Float[ndarray, " bin"], flags) -> Bool[ndarray, " bin"]:
     return inside
 
 
-def _with_flags(found: Detection, flags: list[Flag]) -> Detection:
+def _with_flags(detection: Detection, flags: list[Flag]) -> Detection:
     """A detection with the flags of a table: those that it has itself as they are, the others looked at anew."""
     chosen = []
     for flag in flags:
-        inside = np.flatnonzero(_inside(found.freqs, [flag]) & np.isfinite(found.psd))
+        inside = np.flatnonzero(_inside(detection.freqs, [flag]) & np.isfinite(detection.psd))
         if not len(inside):
             continue
-        ends = found.freqs[inside[[0, -1]]]
-        own = [one for one in found.flags if (one.fmin, one.fmax) == tuple(ends)]
-        one = own[0] if own else flag_of(found, inside)
+        ends = detection.freqs[inside[[0, -1]]]
+        own = [one for one in detection.flags if (one.fmin, one.fmax) == tuple(ends)]
+        one = own[0] if own else flag_of(detection, inside)
         chosen.append(replace(one, cause=flag.cause or one.cause))
-    return edited(found, chosen)
+    return edited(detection, chosen)

@@ -51,17 +51,17 @@ def _end(problem, solution, held, value, error, phi, height):
     room = limits[0] - limits[1] if np.count_nonzero(held) == 1 else np.sign(error) * 2 * AMPLITUDE_BOUND
     for _ in range(N_STEPS):
         step = np.sign(error) * min(abs(step), abs(room))
-        found = solved(problem, solution.form, theta, held, value + step)
-        rise = (found.cost - solution.cost) / phi
-        if found.cost < solution.cost - BETTER:
-            return value, solved(problem, solution.form, found.theta)
+        trial = solved(problem, solution.form, theta, held, value + step)
+        rise = (trial.cost - solution.cost) / phi
+        if trial.cost < solution.cost - BETTER:
+            return value, solved(problem, solution.form, trial.theta)
         root = np.sqrt(max(rise, 0.0))
         if abs(root - height) < CLOSE:
             return value + step, None
         if root < height:
             if abs(step) >= abs(room) * (1 - 1e-9):
                 return np.sign(error) * np.inf, None
-            inside, theta = step, found.theta
+            inside, theta = step, trial.theta
         else:
             outside = step
         wished = step * np.clip(height / max(root, 1e-3), 0.2, 3.0)

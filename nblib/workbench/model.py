@@ -41,9 +41,9 @@ class Form:
 
     def amplitudes(self) -> list[int]:
         """Positions of ln A, ln a, ln C: one a component, in the order of `shapes`."""
-        found = [0] if self.power_law else []
-        found += list(range(self.size)[self.plateaus])
-        return [*found, self.size - 1] if self.white else found
+        positions = [0] if self.power_law else []
+        positions += list(range(self.size)[self.plateaus])
+        return [*positions, self.size - 1] if self.white else positions
 
 
 def log_shapes(form: Form, theta: Float[ndarray, " parameter"], log_freqs: Float[ndarray, " bin"]) -> ndarray:

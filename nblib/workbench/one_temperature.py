@@ -59,12 +59,12 @@ def conditional_energies(fit: Fit, temperature: float, prefactor: Sequence[float
         raise ValueError(
             f"{len(rates)} prefactors for {len(fit.corners)} corners; give one, or one a corner, lowest first"
         )
-    found = []
+    energies = []
     for term, rate in zip(fit.corners, np.broadcast_to(rates, len(fit.corners)), strict=True):
         # the energy falls as the corner rises
         with np.errstate(divide="ignore"):  # an end that the data do not set
             logs = np.log(rate / (2 * np.pi)) - np.log([term.value, term.low, term.high])
         energy, high, low = map(float, BOLTZMANN * temperature * logs)
         note = "; ".join(filter(None, [CONDITION, term.note]))
-        found.append(ConditionalEnergy(term.value, float(rate), energy, low, high, note))
-    return tuple(found)
+        energies.append(ConditionalEnergy(term.value, float(rate), energy, low, high, note))
+    return tuple(energies)

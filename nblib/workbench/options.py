@@ -144,9 +144,9 @@ def _pair(text, option, example):
 
 def settings(options) -> dict:
     """Options as they stand in a record."""
-    found = {name: getattr(options, name) for name in FITTING} | {"series": options.series or None}
-    found |= {"floor": None if options.floor is None else str(options.floor), "gamma": list(options.gamma)}
-    return found | {"span": None if options.span is None else list(options.span)}
+    record = {name: getattr(options, name) for name in FITTING} | {"series": options.series or None}
+    record |= {"floor": None if options.floor is None else str(options.floor), "gamma": list(options.gamma)}
+    return record | {"span": None if options.span is None else list(options.span)}
 
 
 def changed(options) -> list[str]:
@@ -185,10 +185,10 @@ def _floor_of(options) -> Spectra:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = _reading(options)
-        found = load_spectra(options.floor, **{name: getattr(settings, name) for name in READING if name != "column"})
-    if len(found.psd) != 1:
-        raise ValueError(f"the floor {found.source} holds {len(found.psd)} spectra; give a file with one")
-    return found
+        floor = load_spectra(options.floor, **{name: getattr(settings, name) for name in READING if name != "column"})
+    if len(floor.psd) != 1:
+        raise ValueError(f"the floor {floor.source} holds {len(floor.psd)} spectra; give a file with one")
+    return floor
 
 
 def _fitted(measured, options, detector, floor) -> Fitted:

@@ -52,9 +52,9 @@ def _text(term) -> str:
 def verdict(fit: BothSides) -> str:
     """One line: does the model describe the bins kept, and all bins."""
 
-    def said(found):
-        chance = f"p < {SMALLEST:g}" if found.probability < SMALLEST else f"p = {found.probability:.2g}"
-        return f"{'described' if found.described else 'NOT DESCRIBED'} ({chance})"
+    def said(description):
+        chance = f"p < {SMALLEST:g}" if description.probability < SMALLEST else f"p = {description.probability:.2g}"
+        return f"{'described' if description.described else 'NOT DESCRIBED'} ({chance})"
 
     text = f"bins kept: {said(fit.kept)}; all bins: {said(fit.all_bins)}"
     if not fit.described:
@@ -63,7 +63,7 @@ def verdict(fit: BothSides) -> str:
     return text
 
 
-def as_json(path: Path, found: Fitted, options: dict, folder: Path | None = None) -> dict:
+def as_json(path: Path, fitted: Fitted, options: dict, folder: Path | None = None) -> dict:
     """The result as `nblib fit --json` prints it; plain numbers, null where a number is not finite.
 
     Parameters
@@ -71,13 +71,13 @@ def as_json(path: Path, found: Fitted, options: dict, folder: Path | None = None
     path : the file that was read
     folder : of the results, from which the file's path is given; None: the path as it is
     """
-    fit, (low, high) = found.fit, found.fit.span
+    fit, (low, high) = fitted.fit, fitted.fit.span
     return {
         "schema": SCHEMA,
-        "file": found.measured.label,
+        "file": fitted.measured.label,
         "path": str(path) if folder is None else path_from(folder, path),
         "sha256": sha256(path),
-        "summary": found.measured.describe(),
+        "summary": fitted.measured.describe(),
         "temperature": header_of(path),
         "unit": fit.unit,
         "fmin": low,
@@ -86,7 +86,7 @@ def as_json(path: Path, found: Fitted, options: dict, folder: Path | None = None
         "bins_kept": int(fit.keep.sum()),
         "bins_trimmed": int((fit.keep & ~fit.kept.used).sum()),
         "segments": {
-            "stated": None if found.measured.n_segments is None else float(found.measured.n_segments),
+            "stated": None if fitted.measured.n_segments is None else float(fitted.measured.n_segments),
             "used": float(np.median(fit.n_segments)),
             "correlation": list(fit.correlation),
         },
@@ -94,14 +94,14 @@ def as_json(path: Path, found: Fitted, options: dict, folder: Path | None = None
         "kept": _side(fit.kept),
         "all_bins": _side(fit.all_bins),
         "shift": {term.name: finite(fit.shift(term)) for term in fit.kept.terms},
-        "flags": [flag.as_row() for flag in found.flags],
-        "warnings": list(found.notes),
+        "flags": [flag.as_row() for flag in fitted.flags],
+        "warnings": list(fitted.notes),
         "options": options,
         "versions": versions(),
     }
 
 
-def _side(found) -> dict:
+def _side(description) -> dict:
     terms = [
         {
             "name": term.name,
@@ -109,10 +109,10 @@ def _side(found) -> dict:
             **{key: finite(getattr(term, key)) for key in ("value", "low", "high", "error")},
             "note": term.note,
         }
-        for term in found.terms
+        for term in description.terms
     ]
-    numbers = {key: finite(getattr(found, key)) for key in ("deviance", "dof", "probability", "phi")}
-    return {"described": found.described, **numbers, "terms": terms}
+    numbers = {key: finite(getattr(description, key)) for key in ("deviance", "dof", "probability", "phi")}
+    return {"described": description.described, **numbers, "terms": terms}
 
 
 def finite(value):
@@ -152,7 +152,7 @@ def is_own(path: Path, is_table: Callable[[str], bool], keys: Sequence[str], mak
     return maker.encode() in content
 
 
-def write_products(folder: Path, name: str, found: Fitted, content: dict) -> list[Path]:
+def write_products(folder: Path, name: str, fitted: Fitted, content: dict) -> list[Path]:
     """Write the files of `product_paths` into a folder, made if absent; content : of the JSON, as of `as_json`.
 
     Raises
@@ -163,10 +163,10 @@ def write_products(folder: Path, name: str, found: Fitted, content: dict) -> lis
     terms, document, model, *figures = paths
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(terms, found.fit.to_frame().to_csv(index=False, float_format="%.8g"))
+        write_whole(terms, fitted.fit.to_frame().to_csv(index=False, float_format="%.8g"))
         write_whole(document, json.dumps(content, indent=1, allow_nan=False) + "\n")
-        write_whole(model, model_frame(found.fit).to_csv(index=False, float_format="%.9g"))
-        _figures(figures, found)
+        write_whole(model, model_frame(fitted.fit).to_csv(index=False, float_format="%.9g"))
+        _figures(figures, fitted)
     except OSError as error:
         raise ValueError(f"cannot write {error.filename or folder}: {error.strerror}") from error
     return paths
@@ -184,13 +184,13 @@ def model_frame(fit: Fit):
     return pd.DataFrame(columns | {f"all bins [{unit}]": fit.all_bins.psd + fit.floor})
 
 
-def fit_figure(found: Fitted):
+def fit_figure(fitted: Fitted):
     """The figure of `Fit.plot`, without a screen."""
     from nblib.workbench.figure import PANELS, SIZE
 
     figure = blank_figure(SIZE)
-    axes = found.fit.plot(figure.subplots(3, 1, height_ratios=PANELS, sharex=True))
-    axes[0].set_title(found.measured.label, fontsize=9)
+    axes = fitted.fit.plot(figure.subplots(3, 1, height_ratios=PANELS, sharex=True))
+    axes[0].set_title(fitted.measured.label, fontsize=9)
     return figure
 
 
@@ -204,7 +204,7 @@ def blank_figure(size: tuple[float, float]):
     return figure
 
 
-def _figures(paths, found):
-    figure = fit_figure(found)
+def _figures(paths, fitted):
+    figure = fit_figure(fitted)
     for path in paths:
         figure.savefig(path, dpi=150, metadata={"Software" if path.suffix == ".png" else "Creator": MAKER})

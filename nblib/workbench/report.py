@@ -82,11 +82,11 @@ def _energies(members, options) -> tuple[Arrhenius | None, str]:
     if members and not known:
         return None, f"{members[0].document['file']}: {members[0].source}"
     try:
-        found = energies_of(known, options)
+        energies = energies_of(known, options)
     except ValueError as error:
         return None, str(error)
-    why = "" if found.kept else f"no line through described corners of {LEAST} temperatures or more"
-    return found, why
+    why = "" if energies.kept else f"no line through described corners of {LEAST} temperatures or more"
+    return energies, why
 
 
 def report(
@@ -131,11 +131,11 @@ def report(
 
 
 def _row(member: Member) -> Row:
-    found, document = member.fitted, member.document
-    if found is None or found.detection is None:
+    fitted, document = member.fitted, member.document
+    if fitted is None or fitted.detection is None:
         step = (document["fmax"] - document["fmin"]) / max(document["bins"] - 1, 1)  # the mean width of a bin
         return Row(document["file"], flags=tuple(document["flags"]), step=step)
-    return row_of(found.measured.label, "", (), found.measured, found.detection)
+    return row_of(fitted.measured.label, "", (), fitted.measured, fitted.detection)
 
 
 def _shown(member: Member, with_energies: bool) -> dict:

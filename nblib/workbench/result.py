@@ -57,9 +57,9 @@ class BothSides:
         import pandas as pd
 
         rows = []
-        for side, found in zip(SIDES, (self.kept, self.all_bins), strict=True):
-            for term in found.terms:
-                note = term.note if found.described else "; ".join(filter(None, [term.note, "not described"]))
+        for side, description in zip(SIDES, (self.kept, self.all_bins), strict=True):
+            for term in description.terms:
+                note = term.note if description.described else "; ".join(filter(None, [term.note, "not described"]))
                 unit = (self.unit or "unit^2/Hz") if term.unit == "psd" else term.unit
                 numbers = (term.value, term.low, term.high, term.error)
                 rows.append((side, term.name, *numbers, unit, note, self.shift(term) if side == "kept" else np.nan))

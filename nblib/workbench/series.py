@@ -54,9 +54,9 @@ def arrhenius_command(arguments: list[str]) -> int:
         if not options.json:
             check_targets(targets, paths, is_energies, ENERGIES)
         known = temperatures_or_reasons(paths, options.temperatures)
-        found, left_out = members_of(paths, known, options)
-        members = sorted((one for one in found if one.kelvin is not None), key=lambda one: one.kelvin or 0.0)
-        left_out = refused | left_out | _without_temperature(found)
+        all_members, left_out = members_of(paths, known, options)
+        members = sorted((one for one in all_members if one.kelvin is not None), key=lambda one: one.kelvin or 0.0)
+        left_out = refused | left_out | _without_temperature(all_members)
         result = energies_of(members, options)
         document = as_json(result, members, left_out, options)
         if options.json:
@@ -117,33 +117,33 @@ def checked_of_series(options) -> None:
 
 def _lines(result: Arrhenius, members) -> list[str]:
     """What is printed: the spectra, then each trap from the bins kept and from all bins."""
-    found = []
+    lines = []
     for member in members:
         fit = member.fit
         said = ", ".join(_corner(corner) for corner in fit.corners) or "no corner"
         if not fit.described:
             said = "NOT DESCRIBED by the model, left out of the energies"
         n_dropped = len(member.document["flags"])
-        found.append(f"{member.path.name}: {member.kelvin:g} K ({member.source}), {n_dropped} ranges dropped, {said}")
+        lines.append(f"{member.path.name}: {member.kelvin:g} K ({member.source}), {n_dropped} ranges dropped, {said}")
     if differ := shared_settings(members)[1]:
-        found.append(f"  note: the spectra were not all fitted with the same {', '.join(differ)}")
-    found.append("")
+        lines.append(f"  note: the spectra were not all fitted with the same {', '.join(differ)}")
+    lines.append("")
     for side, traps in zip(SIDES, (result.kept, result.all_bins), strict=True):
         warned = "" if side == "kept" else ", for comparison only"
         if not traps:
-            found.append(f"{side}: no line through corners of three temperatures or more, no energy{warned}")
+            lines.append(f"{side}: no line through corners of three temperatures or more, no energy{warned}")
         for number, trap in enumerate(traps, start=1):
-            found.append(
+            lines.append(
                 f"{side}, trap {number}: {trap.energy:.4f} eV [{trap.low:.4f}, {trap.high:.4f}] with "
                 f"T^{result.t_power:g}, {len(trap.points)} corners{warned}"
             )
             if side == "kept":
                 moved = ", ".join(f"T^{power:g} {energy:.4f}" for power, energy in sorted(trap.energies.items()))
-                found.append(f"  by the power of T: {moved} eV")
+                lines.append(f"  by the power of T: {moved} eV")
                 if trap.cross_section:
                     value, low, high = trap.cross_section
-                    found.append(f"  capture cross-section {value:.3g} cm^2 [{low:.3g}, {high:.3g}]")
-    return [*found, f"  {MEANING}"]
+                    lines.append(f"  capture cross-section {value:.3g} cm^2 [{low:.3g}, {high:.3g}]")
+    return [*lines, f"  {MEANING}"]
 
 
 def _corner(term) -> str:

@@ -103,10 +103,10 @@ def _side(given: dict) -> Description:
             raise ValueError(f"{term.name} is {term.value:g} [{term.low:g}, {term.high:g}]")
         terms.append(term)
     deviance, dof, probability, phi = (float(given[name]) for name in ("deviance", "dof", "probability", "phi"))
-    found = Description(np.zeros(0, bool), tuple(terms), deviance, dof, probability, phi, np.zeros(0), {})
-    if len(found.corners) != sum(term.name.startswith("plateau") for term in terms):
+    description = Description(np.zeros(0, bool), tuple(terms), deviance, dof, probability, phi, np.zeros(0), {})
+    if len(description.corners) != sum(term.name.startswith("plateau") for term in terms):
         raise ValueError("a corner without its plateau")
-    return found
+    return description
 
 
 def _reason(error) -> str:

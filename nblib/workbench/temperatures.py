@@ -52,18 +52,18 @@ def temperatures_of(paths: Sequence[Path], table: Path | None = None) -> list[tu
 
 def temperatures_or_reasons(paths: Sequence[Path], table: Path | None = None) -> list[tuple[float | None, str]]:
     """As of `temperatures_of`; None and the reason for a file without one. Raises ValueError for the table alone."""
-    known, found = {} if table is None else _table(table), []
+    known, temperatures = {} if table is None else _table(table), []
     for path in paths:
         try:
-            found.append(_one(path, known, table))
+            temperatures.append(_one(path, known, table))
         except (ValueError, OSError) as error:
-            found.append((None, str(error).removeprefix(f"{path.name}: ")))
-    return found
+            temperatures.append((None, str(error).removeprefix(f"{path.name}: ")))
+    return temperatures
 
 
 def of_headings(names: Sequence[str]) -> list[tuple[float | None, str]]:
     """Kelvin that the heading of each spectrum of one file states, and "heading"; None and the reason where none is."""
-    found: list[tuple[float | None, str]] = []
+    temperatures: list[tuple[float | None, str]] = []
     for name in names:
         try:
             kelvin, source = in_name(name), "heading"
@@ -72,17 +72,17 @@ def of_headings(names: Sequence[str]) -> list[tuple[float | None, str]]:
                 source += "300K); name one with --column, or give a file each"
         except ValueError as error:
             kelvin, source = None, str(error)
-        found.append((kelvin, source))
-    return found
+        temperatures.append((kelvin, source))
+    return temperatures
 
 
 def _one(path, known, table):
     names, stated = _said(path)
     if table is not None:
-        found = [known[name] for name in names if name in known]
-        if not found:
+        listed = [known[name] for name in names if name in known]
+        if not listed:
             raise ValueError(f"{table} has no temperature for {names[0]}; add a row")
-        return found[0], table.name
+        return listed[0], table.name
     name, header = in_name(names[0]), stated()
     if name is None and header is None:
         raise ValueError(
@@ -121,11 +121,11 @@ def in_name(name: str) -> float | None:
     stem = re.sub(r"\.(?:csv|tsv|txt|dat|npz|npy|mat|h5|gz|json|asc|out)$", "", name, flags=re.IGNORECASE)
     stem = POINT.sub(".", stem)
     for pattern in IN_NAME:
-        found = {_kelvin(match) for match in pattern.finditer(stem)}
-        if len(found) > 1:
-            raise ValueError(f"{name} names {len(found)} temperatures; give --temperatures T.csv")
-        if found:
-            return _positive(found.pop(), name)
+        kelvins = {_kelvin(match) for match in pattern.finditer(stem)}
+        if len(kelvins) > 1:
+            raise ValueError(f"{name} names {len(kelvins)} temperatures; give --temperatures T.csv")
+        if kelvins:
+            return _positive(kelvins.pop(), name)
     if unclear := HYPHEN.search(stem):
         raise ValueError(
             f"{name}: is the hyphen in {unclear[0]} a minus? write _{unclear[0]} or _{unclear[0][1:]}, or give "
@@ -187,14 +187,14 @@ def _table(path) -> dict[str, float]:
     unit = UNIT_BEFORE.search(names[second])
     if unit is None and re.search(r"[\[(]", names[second]):
         raise ValueError(f"{path}: {names[second]!r} has an unknown unit; write temperature [K] or temperature [C]")
-    found: dict[str, float] = {}
+    by_file: dict[str, float] = {}
     for row in rows:
         file, text = (row[at].strip() if at < len(row) else "" for at in (first, second))
         try:
             number = float(text) if mark == "," else _number(text)
         except ValueError:
             number = math.nan
-        if file in found or not math.isfinite(number):
+        if file in by_file or not math.isfinite(number):
             raise ValueError(f"{path}: {file or 'a row'} has {text or 'nothing'!r}; each file needs a row and a number")
-        found[file] = _positive(_in_kelvin(number, unit["unit"] if unit else "K"), file)
-    return found
+        by_file[file] = _positive(_in_kelvin(number, unit["unit"] if unit else "K"), file)
+    return by_file

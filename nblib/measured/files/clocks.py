@@ -162,8 +162,8 @@ def clock_of(values: ndarray, names, header, notes: list[str], rate: float | Non
         return Clock(at, 0.0)
     if rate and (steps == 0).any():
         return Clock(at, 0.0)
-    found, breaks = rate_of(first)
-    return Clock(at, _in_hertz(found, first, label, unit, at, stated, notes), breaks)
+    per_unit, breaks = rate_of(first)
+    return Clock(at, _in_hertz(per_unit, first, label, unit, at, stated, notes), breaks)
 
 
 def _in_hertz(per_unit, times, label, unit, at, stated, notes):
@@ -194,17 +194,17 @@ def _unit_of_time(label) -> float | None:
     """
     bracket = BRACKETS.search(label)
     word = (bracket.group(1) if bracket else re.split(r"[_/,\s]", label.strip())[-1]).strip()
-    found = SECONDS.get(word, SECONDS.get(word.lower()))
+    seconds = SECONDS.get(word, SECONDS.get(word.lower()))
     if (
         bracket
-        and found is None
+        and seconds is None
         and word
         and TIME.match(label)
         and not HERTZ.search(word)
         and not re.search("[-:%]|utc", word, re.I)
     ):
         raise IsSeries(f"its times are in {word!r}, which is not known; give rate=HZ")
-    return found
+    return seconds
 
 
 def rate_of(times: ndarray) -> tuple[float, tuple[int, ...]]:

@@ -235,11 +235,11 @@ def _position(one, names: Sequence[str], rest, axes) -> int:
     exact = [at for at in rest if names[at].lower() == text.lower()]
     part = [at for at in rest if text.lower() in names[at].lower()] if text and not text.lstrip("-").isdigit() else []
     at = int(text) - 1 if re.fullmatch(r"\d+", text) else -1
-    for found in (exact, part, [at] if at in rest else []):
-        if len(found) == 1:
-            if BESIDES.search(names[found[0]]) and level_of(names[found[0]]).kind is None:
-                raise Refusal(f"column={one} is {names[found[0]]!r}, which is not a spectrum")
-            return found[0]
+    for matches in (exact, part, [at] if at in rest else []):
+        if len(matches) == 1:
+            if BESIDES.search(names[matches[0]]) and level_of(names[matches[0]]).kind is None:
+                raise Refusal(f"column={one} is {names[matches[0]]!r}, which is not a spectrum")
+            return matches[0]
     why = "is the frequency" if at in axes else "names no single column"
     listed = ", ".join(str(at + 1) for at in axes[:6])
     raise Refusal(f"column={one} {why}; columns beside the frequency (column {listed}): {_listed(names, rest)}")

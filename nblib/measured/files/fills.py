@@ -15,10 +15,10 @@ def overloads(values: ndarray, valid: ndarray) -> ndarray:
     """True where a value is an overload marker: far above everything usual."""
     usual = np.nanmedian(np.abs(values[valid])) if valid.any() else 0.0
     size = np.abs(values)
-    found = np.zeros(values.shape, dtype=bool)
+    is_overload = np.zeros(values.shape, dtype=bool)
     for marker in OVERLOADS:
-        found |= (np.abs(size - marker) < 2e-3 * marker) & (size > 1e6 * usual)
-    return found
+        is_overload |= (np.abs(size - marker) < 2e-3 * marker) & (size > 1e6 * usual)
+    return is_overload
 
 
 def fill_value(values: ndarray) -> float | None:

@@ -125,8 +125,8 @@ class Series:
     def stretches(self) -> list[ndarray]:
         """The series cut at its gaps and breaks: each piece is finite and was recorded without a pause."""
         finite = np.isfinite(self.samples)
-        found = {0, len(finite), *self.breaks, *(np.flatnonzero(np.diff(finite)) + 1).tolist()}
-        edges = sorted(edge for edge in found if 0 <= edge <= len(finite))
+        cuts = {0, len(finite), *self.breaks, *(np.flatnonzero(np.diff(finite)) + 1).tolist()}
+        edges = sorted(edge for edge in cuts if 0 <= edge <= len(finite))
         pieces = [self.samples[low:high] for low, high in zip(edges, edges[1:], strict=False) if finite[low]]
         return [piece for piece in pieces if len(piece)]
 

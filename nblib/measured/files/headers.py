@@ -153,8 +153,8 @@ def sampling_rate(header: Sequence[str]) -> float:
 
 def sample_count(header: Sequence[str]) -> int | None:
     """Number of samples that a header states ("NPTS= 6000", "6000 samples"), or None."""
-    found = [match for line in header for match in [SAMPLE_COUNT.search(line)] if match]
-    return int(next(group for group in found[0].groups() if group)) if found else None
+    matches = [match for line in header for match in [SAMPLE_COUNT.search(line)] if match]
+    return int(next(group for group in matches[0].groups() if group)) if matches else None
 
 
 def labview_axis(header: Sequence[str]) -> tuple[str, float, float] | None:
@@ -196,14 +196,14 @@ def level_line(header: Sequence[str]) -> Level:
         if level_of(unit).kind and not _states_value(unit):
             return level_of(unit)
     for line in header:
-        found, decibels = level_of(line), DECIBELS.search(line)
-        if found.kind in ("asd", "psd") and not _states_value(line):
+        level, decibels = level_of(line), DECIBELS.search(line)
+        if level.kind in ("asd", "psd") and not _states_value(line):
             if _density(line) or AMPLITUDE_WORDS.search(line):
-                return found
+                return level
         elif decibels and not any(
             (_is_value(line, decibels), SETTINGS.search(line), re.search(r"\d", line[: decibels.start()]))
         ):
-            return found
+            return level
     return Level(None, None)
 
 

@@ -44,7 +44,7 @@ def variables(content: bytes) -> dict:
     if len(content) < 128 or content[126:128] not in (b"IM", b"MI"):
         raise ValueError("its header is not that of a MATLAB file")
     order = "<" if content[126:128] == b"IM" else ">"
-    found = {}
+    by_name = {}
     left = MOST_BYTES
     for kind, body in _elements(content[128:], order):
         if kind == PACKED:
@@ -56,9 +56,9 @@ def variables(content: bytes) -> dict:
         if kind == MATRIX:
             name, value = _matrix(body, order, 0)
             if value is not None:
-                found[name] = value
+                by_name[name] = value
                 left -= _size(value)
-    return found
+    return by_name
 
 
 def _size(value):
@@ -128,12 +128,12 @@ def _structure(parts, shape, order, depth):
     if width < 1 or np.prod(shape, dtype=object) != 1:
         return None
     keys = [names[at : at + width].split(b"\0")[0].decode("latin1") for at in range(0, len(names), width)]
-    found = {}
+    fields = {}
     for key in keys:
         kind, body = next(parts, (0, b""))
         if kind != MATRIX:
             raise ValueError(f"field {key} is not an array")
         value = _matrix(body, order, depth + 1)[1]
         if value is not None:
-            found[key] = value
-    return found
+            fields[key] = value
+    return fields

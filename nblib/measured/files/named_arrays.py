@@ -75,10 +75,10 @@ def pick(keys, column, what):
     """The one key that is there or that was chosen by name; several and no choice is a Refusal that lists them."""
     if column is None and len(keys) == 1:
         return keys[0]
-    found = [key for key in keys if column is not None and _is_key(column, key)]
-    if len(found) != 1:
+    matches = [key for key in keys if column is not None and _is_key(column, key)]
+    if len(matches) != 1:
         raise Refusal(f"it holds {len(keys)} {what}: {', '.join(keys[:12])}; choose with column=NAME")
-    return found[0]
+    return matches[0]
 
 
 def _is_key(column, key):
@@ -191,8 +191,8 @@ def _without_frequencies(arrays, column) -> Raw:
 
 def _text(arrays, beside, keys):
     """A unit stored as text beside the arrays, or ""."""
-    found = [arrays[beside[key]] for key in keys if key in beside and arrays[beside[key]].dtype.kind in "US"]
-    return "" if not found else str(plain_text(np.ravel(found[0])[0]) if found[0].size else "")
+    units = [arrays[beside[key]] for key in keys if key in beside and arrays[beside[key]].dtype.kind in "US"]
+    return "" if not units else str(plain_text(np.ravel(units[0])[0]) if units[0].size else "")
 
 
 def _is_series(arrays):
@@ -217,13 +217,13 @@ def _pair(arrays, freq_keys, column):
         others = [key for key in arrays if key not in freq_keys and arrays[key].dtype.kind in "fiuc"]
         psd_key = pick(others, column, "arrays")
     else:
-        found = [key for wanted in named for key in arrays if _short(key) == wanted and key not in freq_keys]
-        groups = {key[: -len(_short(key))] for key in found}
+        psd_keys = [key for wanted in named for key in arrays if _short(key) == wanted and key not in freq_keys]
+        groups = {key[: -len(_short(key))] for key in psd_keys}
         if len(groups) > 1:
-            pick(found, None, "spectra")
-        if not found:
+            pick(psd_keys, None, "spectra")
+        if not psd_keys:
             sizes = {arrays[key].shape[-1] for key in freq_keys if arrays[key].ndim == 1}
-            found = [
+            psd_keys = [
                 key
                 for key in arrays
                 if key not in freq_keys
@@ -231,10 +231,10 @@ def _pair(arrays, freq_keys, column):
                 and arrays[key].ndim
                 and arrays[key].shape[-1] in sizes
             ]
-            if not found:
+            if not psd_keys:
                 _refuse_keys(arrays)
-            return freq_keys[0], pick(found, None, "arrays beside the frequency")
-        psd_key = found[0]
+            return freq_keys[0], pick(psd_keys, None, "arrays beside the frequency")
+        psd_key = psd_keys[0]
     group = psd_key[: -len(_short(psd_key))]
     return next((key for key in freq_keys if key[: -len(_short(key))] == group), freq_keys[0]), psd_key
 

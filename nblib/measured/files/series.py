@@ -20,12 +20,12 @@ def checked(series: Series, rate: float | None) -> Series:
     notes = list(series.warnings)
     if rate is not None and not (np.isfinite(rate) and rate > 0):
         raise Refusal(f"rate={rate} must be a positive number of samples a second, in Hz")
-    found = series.rate
+    sampling_rate = series.rate
     if rate is not None:
-        if found and abs(found / rate - 1) > 0.01:
-            notes.append(f"the file states {found:g} samples a second; {rate:g} is used as asked")
-        found = float(rate)
-    if not found or not np.isfinite(found) or found <= 0:
+        if sampling_rate and abs(sampling_rate / rate - 1) > 0.01:
+            notes.append(f"the file states {sampling_rate:g} samples a second; {rate:g} is used as asked")
+        sampling_rate = float(rate)
+    if not sampling_rate or not np.isfinite(sampling_rate) or sampling_rate <= 0:
         raise IsSeries("it does not state how often it was sampled; give rate=HZ")
     samples = np.asarray(series.samples)
     if samples.dtype.kind not in "fiub" or samples.ndim != 1:
@@ -35,7 +35,7 @@ def checked(series: Series, rate: float | None) -> Series:
     if len(samples) > MOST_SHOWN:
         _check_in_parts(samples)
         notes += filter(None, [clipped(np.asarray(samples[:MOST_SHOWN], dtype=np.float64))])
-        return replace(series, rate=float(found), warnings=tuple(notes))
+        return replace(series, rate=float(sampling_rate), warnings=tuple(notes))
     samples = samples * float(series.scale)
     samples[~np.isfinite(samples) | (np.abs(samples) > 1e37)] = np.nan
     fill = fill_value(samples[np.isfinite(samples)])
@@ -53,7 +53,7 @@ def checked(series: Series, rate: float | None) -> Series:
         notes.append(f"the recording pauses {len(series.breaks)} times; the series is used in the stretches between")
     notes += filter(None, [clipped(samples)])
     whole = replace(series, samples=samples, scale=1.0)
-    return replace(whole, rate=float(found), warnings=tuple(notes))
+    return replace(whole, rate=float(sampling_rate), warnings=tuple(notes))
 
 
 def _check_in_parts(samples):
@@ -72,16 +72,16 @@ def read_wav(path: Path, rate: float | None, column: Column) -> Series:
 
     check_wav(path)
     try:
-        found, data = scipy.io.wavfile.read(path, mmap=True)
+        file_rate, data = scipy.io.wavfile.read(path, mmap=True)
     except ValueError:  # samples of three bytes are unpacked
-        found, data = scipy.io.wavfile.read(path)
+        file_rate, data = scipy.io.wavfile.read(path)
     data = data[:, None] if data.ndim == 1 else data
     at = channel([f"channel {n + 1}" for n in range(data.shape[1])], column)
     samples, kind = data[:, at], data.dtype
     if kind == np.uint8 and len(samples) <= MOST_SHOWN:
         samples = samples.astype(np.float64) - 128
     scale = 2.0 ** (1 - 8 * kind.itemsize) if kind.kind in "iu" else 1.0
-    return Series(samples, float(found), "full scale", f"channel {at + 1}", scale=scale)
+    return Series(samples, float(file_rate), "full scale", f"channel {at + 1}", scale=scale)
 
 
 @series_reader(".h5", ".hdf5", ".hdf", ".he5")
@@ -92,7 +92,7 @@ def read_hdf5_series(path: Path, rate: float | None, column: Column) -> Series:
     times = [key for key, axis in axes.items() if axis is not None and axis[0] == "time"]
     if not times:
         every = {
-            name.lower(): value for found in attributes.values() for name, value in found.items() if np.size(value) == 1
+            name.lower(): value for attrs in attributes.values() for name, value in attrs.items() if np.size(value) == 1
         }
         arrays = datasets | {name: np.asarray(value) for name, value in every.items() if name in RATE_KEYS + STEP_KEYS}
         return _from_arrays(arrays, rate, column)
@@ -150,12 +150,12 @@ def read_mat_series(path: Path, rate: float | None, column: Column) -> Series:
 def _from_arrays(arrays, rate, column):
     """Samples among named arrays; the rate from fs, dt or a time axis."""
     short = {re.split(r"[./]", key)[-1].lower(): key for key in arrays}
-    found = 0.0
+    sampling_rate = 0.0
     for keys, as_rate in ((RATE_KEYS, lambda value: value), (STEP_KEYS, lambda value: 1 / value)):
         for key in keys:
             if key in short and arrays[short[key]].size == 1 and arrays[short[key]].dtype.kind in "fiu":
                 value = float(np.ravel(arrays[short[key]])[0])
-                found = found or (as_rate(value) if value > 0 else 0.0)
+                sampling_rate = sampling_rate or (as_rate(value) if value > 0 else 0.0)
     time = next((short[key] for key in TIME_KEYS if key in short), None)
     rows = {key: np.squeeze(values) for key, values in arrays.items() if values.dtype.kind in "fiu" and key != time}
     for key in [key for key, values in rows.items() if values.ndim == 2 and 1 < min(values.shape) < max(values.shape)]:
@@ -173,9 +173,9 @@ def _from_arrays(arrays, rate, column):
         raise Refusal(f"it holds {sorted(arrays)[:20]} and no row of at least 16 samples")
     names = list(rows)
     key = names[channel(names, column)]
-    if not found and time is not None and np.size(arrays[time]) == len(rows[key]):
-        found = rate_of(np.ravel(arrays[time]).astype(float))[0]
-    return Series(rows[key], found, name=key)
+    if not sampling_rate and time is not None and np.size(arrays[time]) == len(rows[key]):
+        sampling_rate = rate_of(np.ravel(arrays[time]).astype(float))[0]
+    return Series(rows[key], sampling_rate, name=key)
 
 
 @series_reader(".tdms")

@@ -24,13 +24,13 @@ def channel(names, column, numbers=None):
             return 0
         one = "a time series is read one channel at a time; " if column is not None else ""
         raise Refusal(f"it has {len(names)} channels: {listed}; {one}choose with column=NAME or NUMBER")
-    for found in (
+    for matches in (
         [n for n, name in enumerate(names) if name.lower() == text],
         [n for n, name in enumerate(names) if text and not text.isdigit() and text in name.lower()],
         [numbers.index(int(text))] if text.isdigit() and int(text) in numbers else [],
     ):
-        if len(found) == 1:
-            return found[0]
+        if len(matches) == 1:
+            return matches[0]
     raise Refusal(f"column={column} names no single channel of {listed}")
 
 

@@ -295,9 +295,9 @@ def _single_column(lines, decimal):
 def _thousands(values, cells, dialect, header, notes):
     """Frequencies such as 1.000 for a thousand: corrected where the axis shows it, else warned about."""
     first = [row[0] for row in cells]
-    found = regrouped(first, values[:, 0])
-    if found is not None:
-        values[:, 0] = found
+    freqs = regrouped(first, values[:, 0])
+    if freqs is not None:
+        values[:, 0] = freqs
         notes.append(
             "the mark in frequencies such as 1.000 was read as a thousands separator: only so the axis increases"
         )

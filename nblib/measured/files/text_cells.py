@@ -135,7 +135,7 @@ def regrouped(cells: Sequence[str], values: np.ndarray) -> np.ndarray | None:
         plain = [bool(re.fullmatch(r"\d{1,3}", cell)) for cell in cells]
         grouped = [bool(re.fullmatch(rf"\d{{1,3}}(?:\{mark}\d{{3}})+", cell)) for cell in cells]
         if all(a or b for a, b in zip(plain, grouped, strict=True)) and any(plain) and any(grouped):
-            found = np.array([float(cell.replace(mark, "")) for cell in cells])
-            if (np.diff(found) > 0).all() or (np.diff(found) < 0).all():
-                return found
+            freqs = np.array([float(cell.replace(mark, "")) for cell in cells])
+            if (np.diff(freqs) > 0).all() or (np.diff(freqs) < 0).all():
+                return freqs
     return None

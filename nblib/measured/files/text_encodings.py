@@ -50,8 +50,8 @@ def decoded(content: bytes) -> str:
 
 def _most_telling(content):
     """The first of the encodings under which most telling words appear."""
-    found = [len(TELLING.findall(content.decode(encoding, errors="ignore"))) for encoding in ENCODINGS]
-    return ENCODINGS[found.index(max(found))]
+    counts = [len(TELLING.findall(content.decode(encoding, errors="ignore"))) for encoding in ENCODINGS]
+    return ENCODINGS[counts.index(max(counts))]
 
 
 def _clean(text: str) -> str:

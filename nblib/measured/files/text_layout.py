@@ -104,21 +104,21 @@ def arranged(lines: Sequence[str]) -> Layout:
 
 def _in_full(line):
     """2024-04-21T15:00:00 for 20240421T150000 and 2024-04-21 15:00."""
-    found = BRIEF.match(line)
-    if found is None:
+    match = BRIEF.match(line)
+    if match is None:
         return line
-    if found["day"] is None:
-        return f"{found.group()}:00{line[found.end() :]}"
-    day = found["day"]
-    stamp = f"{day[:4]}-{day[4:6]}-{day[6:]}T{found['hour']}:{found['minute']}:{found['rest'] or '00'}"
-    return line[: found.start("day")] + stamp + line[found.end() :]
+    if match["day"] is None:
+        return f"{match.group()}:00{line[match.end() :]}"
+    day = match["day"]
+    stamp = f"{day[:4]}-{day[4:6]}-{day[6:]}T{match['hour']}:{match['minute']}:{match['rest'] or '00'}"
+    return line[: match.start("day")] + stamp + line[match.end() :]
 
 
 @functools.lru_cache(maxsize=8)
 def _day(date):
     """Number of a day whose year is written first, else 0: 03/04/2024 may be two days."""
-    found = YEAR_FIRST.fullmatch(date)
-    return datetime.date(*map(int, found.groups())).toordinal() if found else 0
+    match = YEAR_FIRST.fullmatch(date)
+    return datetime.date(*map(int, match.groups())).toordinal() if match else 0
 
 
 def _seconds(layout, decimal):
@@ -160,11 +160,11 @@ def _seconds(layout, decimal):
 def without_units(layout: Layout) -> bool:
     """Numbers without the units that follow them in their cells, a prefix an exponent; True where there were any."""
     rows = [at for at, line in enumerate(layout.lines) if BEGINS.match(line)]
-    found = [at for at in rows if WITH_UNIT.search(layout.lines[at])]
-    if len(found) < max(3, 0.02 * len(rows)):
+    with_units = [at for at in rows if WITH_UNIT.search(layout.lines[at])]
+    if len(with_units) < max(3, 0.02 * len(rows)):
         return False
     units: Counter[str] = Counter()
-    example = next(WITH_UNIT.finditer(layout.lines[found[-1]])).group(0).strip()
+    example = next(WITH_UNIT.finditer(layout.lines[with_units[-1]])).group(0).strip()
 
     def plain(match):
         number, prefix, hertz, bare, unit = match.groups()
@@ -175,7 +175,7 @@ def without_units(layout: Layout) -> bool:
             return repr(float(number.replace(",", ".")) * factor)
         return number + exponent
 
-    for at in found:
+    for at in with_units:
         layout.lines[at] = WITH_UNIT.sub(plain, layout.lines[at])
     levels = [unit for unit in units if unit not in ("", "Hz")]
     if len(levels) > 1:
@@ -236,10 +236,10 @@ def _turn(layout, filled):
     longest = max(filled, key=len)
     width = max(len(Dialect(mark).split(longest)) for mark in ("\t", ";", ",", None))
     long = [line for line in filled if len(line) > 0.2 * len(longest)]
-    found = _cells(long)
-    if found is None or width < max(16, 4 * len(long)):
+    parsed = _cells(long)
+    if parsed is None or width < max(16, 4 * len(long)):
         return False
-    mark, cells = found
+    mark, cells = parsed
     named = not any(_is_number(row[0]) for row in cells)
     if len(cells) == 1 and mark != "," and not any("." in cell for cell in cells[0]):
         cells = [[re.sub(r"(?<=\d),(?=\d)", ".", cell) for cell in cells[0]]]  # 0,5 and not two columns

@@ -238,7 +238,7 @@ def hertz_per_unit(text: str) -> float | None:
     spaced = re.sub(r"(?<=[a-z])(?=[kKMG]Hz)|_", " ", text)  # freqKHz, freq_kHz
     match = HERTZ.search(re.sub(r"(?<![A-Za-z])([kKMG])\s(?=Hz)", r"\1", spaced))
     if match is None:
-        if any(PLAIN_UNIT.match(found.group(1)) for found in BRACKETS.finditer(text)):
+        if any(PLAIN_UNIT.match(bracket.group(1)) for bracket in BRACKETS.finditer(text)):
             raise Refusal(f"the axis {text.strip()!r} is not a frequency; a spectrum needs a column in Hz")
         return None
     if match.group(0) == "mhz":

@@ -67,15 +67,15 @@ def hypotheses(lines: Lines, mains: tuple[float, ...], sampling_rate: float | No
 
     Mains needs little weight, because its known frequency is already strong evidence.
     """
-    found = [Hypothesis(CLOCK_WEIGHT)]
+    kinds = [Hypothesis(CLOCK_WEIGHT)]
     for nominal in mains:
         share = (1 - CLOCK_WEIGHT) / len(mains)
         folds = bool(sampling_rate is not None and sampling_rate / 2 < nominal * MAX_ALIASED_HARMONIC)
         direct = bool(nominal * (1 + 1e-3) < lines.high) or not folds
         for rate in [None] * direct + [sampling_rate] * folds:
             part = share * (1.0 if direct + folds == 1 else 0.8 if rate is None else 0.2)
-            found.append(Hypothesis(part, nominal, rate))
-    return found
+            kinds.append(Hypothesis(part, nominal, rate))
+    return kinds
 
 
 def _harmonic_log_weight(harmonic: ndarray, lowest: ndarray, highest: ndarray) -> ndarray:

@@ -44,21 +44,21 @@ def read_known_lines(path: Path) -> tuple[KnownLine, ...]:
     except UnicodeDecodeError:
         raise ValueError(f"{path.name} is not text; {RULE}") from None
     mark = next((mark for mark in MARKS if mark in text), MARKS[-1])
-    found, headed = list[KnownLine](), False
+    lines, headed = list[KnownLine](), False
     rows = csv.reader(text.splitlines(), delimiter=mark)
     for cells in ([cell.strip() for cell in row] for row in rows):
         if not any(cells) or cells[0].startswith("#"):
             continue
         line = _line(cells, "." if mark == "," else ",")
         if line is not None:
-            found.append(line)
-        elif found or headed or not _is_heading(cells):
+            lines.append(line)
+        elif lines or headed or not _is_heading(cells):
             raise ValueError(f"{path.name}, row {rows.line_num}, {mark.join(cells)!r}: {RULE}")
         else:
             headed = True
-    if not found:
+    if not lines:
         raise ValueError(f"{path.name} names no line; {RULE}")
-    return tuple(found)
+    return tuple(lines)
 
 
 def _line(cells, decimal) -> KnownLine | None:

@@ -95,7 +95,7 @@ def find_combs(lines: Lines, mains: tuple[float, ...] = (50.0, 60.0), sampling_r
     The strongest 8, 16 and 32 lines are tried apart as well, because combs are often strong; the evidence is divided by
     the number of trials, and a comb found there then takes its weaker harmonics.
     """
-    remaining, found = np.arange(len(lines.freqs)), []
+    remaining, combs = np.arange(len(lines.freqs)), []
     while len(remaining):
         strongest = remaining[np.argsort(-lines.strengths[remaining], kind="stable")]
         pools = [np.sort(strongest[:size]) for size in POOLS if size < len(strongest)] + [remaining]
@@ -113,9 +113,9 @@ def find_combs(lines: Lines, mains: tuple[float, ...] = (50.0, 60.0), sampling_r
         if len(best.members) < 2:  # the others are not a comb either
             remaining = np.setdiff1d(remaining, whole.members)
             continue
-        found.append(_as_mains(best, mains))
+        combs.append(_as_mains(best, mains))
         remaining = np.setdiff1d(remaining, best.members)
-    return found
+    return combs
 
 
 def _check(flags, resolution, axis, sampling_rate, mains) -> None:

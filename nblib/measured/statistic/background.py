@@ -164,12 +164,12 @@ def _deficits(scaled):
     External noise only adds power, so this is the background's own error: it is too stiff there.
     """
     clipped = np.clip(scaled, -DEFICIT_CLIP, DEFICIT_CLIP)
-    found = scaled < -DEFICIT_CLIP
+    below = scaled < -DEFICIT_CLIP
     for length in DEFICIT_LENGTHS:
         if length < len(scaled) // 4:
             mean = uniform_filter1d(clipped, length, mode="nearest")
-            found |= mean * np.sqrt(length) < -DEFICIT * np.sqrt(1 + HANN_WIDENING * (length > 1))
-    return found
+            below |= mean * np.sqrt(length) < -DEFICIT * np.sqrt(1 + HANN_WIDENING * (length > 1))
+    return below
 
 
 def robust_background(

@@ -45,8 +45,8 @@ def dependence_lengths(
     n_bins = len(residual)
     n_parts = int(np.clip(n_bins // PART, 1, MOST_PARTS))
     edges = np.linspace(0, n_bins, n_parts + 1).astype(int)
-    found = [_variogram(residual[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True)]
-    lengths, near, far = (np.array(column) for column in zip(*found, strict=True))
+    variograms = [_variogram(residual[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    lengths, near, far = (np.array(column) for column in zip(*variograms, strict=True))
     centres = (edges[:-1] + edges[1:] - 1) / 2
     is_even = min(np.ptp(np.log(far)), np.ptp(np.log(far * (centres + 1)))) < np.log(EVEN)
     is_own = n_segments is not None and np.median(near) * n_segments > OWN_SCATTER

@@ -99,15 +99,15 @@ def load_weights(path: str | Path) -> dict[str, ndarray]:
         ) from None
     except SafetensorError as error:
         raise ValueError(f"{str(path)!r} is not a safetensors file: {error}") from None
-    found = {name.removeprefix("model."): row for name, row in tensors.items() if not name.startswith("optimizer.")}
-    shapes, asked = ({name: row.shape for name, row in part.items()} for part in (found, _weights()))
+    weights = {name.removeprefix("model."): row for name, row in tensors.items() if not name.startswith("optimizer.")}
+    shapes, asked = ({name: row.shape for name, row in part.items()} for part in (weights, _weights()))
     if shapes != asked:
         odd = sorted(name for name in {*shapes, *asked} if shapes.get(name) != asked.get(name))
         raise ValueError(
             f"{str(path)!r} holds another network than the shipped one: {len(odd)} weights differ in name or shape, "
             f"first {odd[0]!r}; train one with evidence/benchmarks/train_wide.py"
         )
-    return found
+    return weights
 
 
 def weights_key(weights: dict[str, ndarray]) -> str:
@@ -185,12 +185,12 @@ def _convolved(x, weights, name):
     kernel, half = weights[f"{name}.weight"], KERNEL // 2  # (out, channel, tap)
     padded, n_bins = np.pad(x, ((0, 0), (half, half))), x.shape[1]
     taps = np.ascontiguousarray(kernel.transpose(2, 0, 1))
-    found = taps[0] @ padded[:, :n_bins]
-    part = np.empty_like(found)
+    convolved = taps[0] @ padded[:, :n_bins]
+    part = np.empty_like(convolved)
     for tap in range(1, KERNEL):
-        found += np.matmul(taps[tap], padded[:, tap : tap + n_bins], out=part)
-    found += weights[f"{name}.bias"][:, None]
-    return found
+        convolved += np.matmul(taps[tap], padded[:, tap : tap + n_bins], out=part)
+    convolved += weights[f"{name}.bias"][:, None]
+    return convolved
 
 
 def _linear(x, weights, name):

@@ -215,10 +215,10 @@ def _maxima(plan, segments, are_stated, correlated, numbers):
 
     norms, n_bins = norms_of(plan), len(plan.grid.freqs)
     estimator, single = "welch_hann" if correlated else "welch", np.ones(n_bins, dtype=np.int64)
-    found = []
+    maxima = []
     for number in numbers:
         rng = np.random.default_rng([PAIR_SEED, number])
         on, off = (gamma_factor(rng, np.full(n_bins, value), estimator, single) for value in segments)
         stated = segments if are_stated else None
-        found.append(np.nanmax(judge_pair(np.log(on / off), plan, norms, stated, correlated).scores))
-    return np.array(found)
+        maxima.append(np.nanmax(judge_pair(np.log(on / off), plan, norms, stated, correlated).scores))
+    return np.array(maxima)

@@ -81,12 +81,12 @@ def value_steps(psd: Float[ndarray, " bin"]) -> Float[ndarray, " bin"]:
     unit^2/Hz; 0 where no step is seen
     """
     digits = rounding_step(psd)
-    found = psd * digits if digits >= COARSE else np.zeros(len(psd))
+    digit_steps = psd * digits if digits >= COARSE else np.zeros(len(psd))
     slopes = ((np.asarray(psd), np.ones(len(psd))), (np.sqrt(psd), 2 * np.sqrt(psd)), (np.log(psd), psd))
     for values, slope in slopes:
         if step := _whole_step(values):
-            return np.maximum(step * slope, found)
-    return found
+            return np.maximum(step * slope, digit_steps)
+    return digit_steps
 
 
 def _whole_step(values):
@@ -121,8 +121,8 @@ def _below_floor(psd, on_floor, rng):
 
 def _local_quantile(values, quantile, size):
     """The quantile of a window around each bin, the quantile given by bin; in steps of 2 %."""
-    found = np.empty(len(values))
+    quantiles = np.empty(len(values))
     for step in np.unique(np.round(50 * quantile)):
         here = np.round(50 * quantile) == step
-        found[here] = percentile_filter(values, 2 * step, size, mode="reflect")[here]
-    return found
+        quantiles[here] = percentile_filter(values, 2 * step, size, mode="reflect")[here]
+    return quantiles
