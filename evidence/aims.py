@@ -69,13 +69,13 @@ def _scores(metrics) -> Rows:
 
 def _families(metrics) -> Rows:
     """Noise that training never showed: filters of its widths, a score that knows no family, a training on shapes."""
-    found = compared.readings(metrics, RESIDUAL, "beyond")
-    for family, least in OWN_WIDTHS.items() if found else ():
+    by_seed = compared.readings(metrics, RESIDUAL, "beyond")
+    for family, least in OWN_WIDTHS.items() if by_seed else ():
         words = family.replace("_", " ")
         yield f"{words}, filters of its widths: AP", looks.families(metrics, RESIDUAL)[family]["own widths"], least
         behind = {
             seed: {"ap": row["families"][family]["bank"]["ap"] - row["families"][family]["own widths"]["ap"]}
-            for seed, row in found.items()
+            for seed, row in by_seed.items()
         }
         yield f"{words}, a bank that knows no family less these", across_seeds(behind, "ap"), -BANK_BEHIND
     for family in PUBLISHED_FAMILIES:

@@ -33,7 +33,7 @@ KNOWN = {  # methods of baselines.assess_baselines that stand in the table: name
 def readings(metrics: Mapping, trial: str, look: str = "readings") -> dict[str, dict]:
     """What one look found, by seed; {} where the record has none."""
     rows = metrics["trials"].get(trial, {})
-    return {seed: found[look] for seed, found in rows.items() if look in found}
+    return {seed: looks[look] for seed, looks in rows.items() if look in looks}
 
 
 def reference(metrics: Mapping, test: str, look: str) -> dict:
@@ -74,12 +74,12 @@ def span(metrics: Mapping, trial: str, quantity: str, score: str = "residual", *
     where : "look" and "test" (default: the readings on the interleaved test), "weights" as path_of
     """
     test, look = where.get("test", MAIN), where.get("look", "readings")
-    found = readings(metrics, trial, look)
+    by_seed = readings(metrics, trial, look)
     path = path_of(quantity, score, where.get("weights", "in_band"))
-    if not found or path[0] not in next(iter(found.values())):
+    if not by_seed or path[0] not in next(iter(by_seed.values())):
         return None
     over, left_out = denominator(metrics, quantity, test)
-    whole = across_seeds(found, *path, over=over, over_left_out=left_out)
+    whole = across_seeds(by_seed, *path, over=over, over_left_out=left_out)
     if quantity == ENERGY:  # nothing is recorded without each group of spectra: an interval would leave them out
         return whole | {"low": np.nan, "high": np.nan}
     return within_shares(whole) if quantity in SHARES else whole
@@ -118,17 +118,17 @@ def rows(metrics: Mapping) -> dict[str, dict[str, Any]]:
 
 def methods(metrics: Mapping) -> dict[str, dict[str, Any]]:
     """What needs no training, as rows has it; intervals over spectra alone."""
-    found = {name: {"given": given, AP: method_span(metrics, key)} for key, (name, given) in KNOWN.items()}
+    by_method = {name: {"given": given, AP: method_span(metrics, key)} for key, (name, given) in KNOWN.items()}
     limit, left_out = denominator(metrics, AP)
     known, clean = metrics["references"][MAIN]["baselines"], denominator(metrics, ENERGY)[0]
-    found["limit"][AP] = without_seed(1.0)
-    found["fit of the formula"][ENERGY] = without_seed(known["energies"]["refit"][0] / clean)
-    found[MEDIAN][FOUND] = without_seed(known[MEDIAN]["detected at 1%"])
-    found[MEDIAN][ENERGY] = without_seed(known["energies"][f"{MEDIAN}, kept bins"][0] / clean)
+    by_method["limit"][AP] = without_seed(1.0)
+    by_method["fit of the formula"][ENERGY] = without_seed(known["energies"]["refit"][0] / clean)
+    by_method[MEDIAN][FOUND] = without_seed(known[MEDIAN]["detected at 1%"])
+    by_method[MEDIAN][ENERGY] = without_seed(known["energies"][f"{MEDIAN}, kept bins"][0] / clean)
     for rival, row in reference(metrics, MAIN, "rivals").items():
         if rival not in GIVEN:
             continue
-        entry = found.setdefault(rival, {"given": GIVEN[rival]})
+        entry = by_method.setdefault(rival, {"given": GIVEN[rival]})
         if rival != IDEAL:
             shares = np.array(row["score"]["ap_left_out"]) / np.array(left_out)
             entry[AP] = within_shares(over_spectra(row["score"]["ap"] / limit, shares))
@@ -137,7 +137,7 @@ def methods(metrics: Mapping) -> dict[str, dict[str, Any]]:
         if "in_band" in row:
             groups = np.array(row["in_band"]["over the fit_left_out"])
             entry[IN_BAND] = over_spectra(row["in_band"]["over the fit"], groups)
-    return {name: {"seeds": "", **dict.fromkeys(QUANTITIES), **row} for name, row in found.items()}
+    return {name: {"seeds": "", **dict.fromkeys(QUANTITIES), **row} for name, row in by_method.items()}
 
 
 def method_span(metrics: Mapping, method: str, test: str = MAIN) -> dict:
@@ -176,10 +176,10 @@ def difference(metrics: Mapping, quantity: str, one: tuple[str, str], other: tup
     return whole if first[1] is second[1] else whole | {"low": np.nan, "high": np.nan}
 
 
-def _with_groups(found, path):
+def _with_groups(per_seed, path):
     """Values by seed, and without each group of spectra where all seeds have that."""
     *path, last = path
-    places = list(found)
+    places = list(per_seed)
     for key in path:
         places = [place[key] for place in places]
     values, name = np.array([place[last] for place in places], dtype=float), f"{last}_left_out"
@@ -228,36 +228,36 @@ REGIONS = (("residual attention", "residual"), ("label-free", "residual"))  # tr
 
 def differences(metrics: Mapping) -> dict[str, dict[str, dict | None]]:
     """The differences of PAIRS as far as both are measured: words -> quantity -> span (None: no such number)."""
-    found = {}
+    spans = {}
     for one, other in PAIRS:
         first, second = readings(metrics, one[0]), readings(metrics, other[0])
         if first and (set(first) & set(second) or (not other[1] and reference(metrics, MAIN, "rivals"))):
             words = f"{', '.join(one)} less {', '.join(filter(None, other))}"
             has_both = "logit" not in (one[1], other[1])
-            found[words] = {
+            spans[words] = {
                 quantity: difference(metrics, quantity, one, other) if quantity != IN_BAND or has_both else None
                 for quantity in (AP, FOUND, IN_BAND)
             }
-    return found
+    return spans
 
 
 def region_differences(metrics: Mapping) -> dict[str, dict[str, dict]]:
     """Inside the region: trained without its pairs less trained with them, seed by seed; trial -> quantity -> span."""
-    found = {}
+    spans = {}
     for trial, score in REGIONS:
         apart = f"{trial}, region left out"
         looks, both = ("readings", "region"), (readings(metrics, apart), readings(metrics, trial, "region"))
         if set(both[0]) & set(both[1]):
             pair = (apart, score), (trial, score)
-            found[trial] = {
+            spans[trial] = {
                 quantity: difference(metrics, quantity, *pair, look=looks, test="held_out")
                 for quantity in (AP, IN_BAND)
             }
-    return found
+    return spans
 
 
 def measured_at(metrics: Mapping) -> list[str]:
     """Commits at which the tasks of a record were measured."""
     tasks = [look for by_look in metrics["references"].values() for look in by_look.values()]
-    tasks += [look for seeds in metrics["trials"].values() for found in seeds.values() for look in found.values()]
+    tasks += [look for seeds in metrics["trials"].values() for looks in seeds.values() for look in looks.values()]
     return sorted({task["commit"] for task in tasks if "commit" in task})

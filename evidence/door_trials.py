@@ -67,7 +67,7 @@ def whole(results: Path, n_bins: int, with_figures: bool) -> set[str]:
 
 def killed(folder: Path, count: int, n_bins: int, kills: int, options: Sequence[object] = ()) -> dict:
     """A batch killed again and again, each time further on: whole results, and the rest named by the next command."""
-    files, found = make_files(folder / "in", count, n_bins), []
+    files, n_whole = make_files(folder / "in", count, n_bins), []
     results = files / "nblib-results"
     before: tuple[int, int] | None = None
     for at in range(kills):
@@ -90,7 +90,7 @@ def killed(folder: Path, count: int, n_bins: int, kills: int, options: Sequence[
             assert (match := ENDED.search(words)), words
             assert (int(match[1]), int(match[2])) == before, (match[0], before)
         before = (count - len(done), count)
-        found.append(len(done))
+        n_whole.append(len(done))
     answer = said(command(files, *options), folder)
     match = ENDED.search(answer.stderr)
     assert match and (int(match[1]), int(match[2])) == before, answer.stderr[-300:]
@@ -100,7 +100,7 @@ def killed(folder: Path, count: int, n_bins: int, kills: int, options: Sequence[
     return {
         "files": count,
         "killed": kills,
-        "whole when killed": found,
+        "whole when killed": n_whole,
         "whole after the last command": count,
         "left": left,
     }
@@ -184,18 +184,18 @@ def split(folder: Path, count: int, n_bins: int, size: int = 250) -> dict:
     answer = said(command(files, "--no-figures", "--out", folder / "command"), folder)
     assert answer.returncode == 0, answer.stderr[-300:]
     table = (folder / "command" / "all.flags.csv").read_bytes()
-    found: dict = {"files": count, "rows": table.count(b"\n") - 1}
+    record: dict = {"files": count, "rows": table.count(b"\n") - 1}
     for executor in ("local", "cluster-generic"):
         row = workflow(folder, files, executor, size)
-        found[executor] = row | {"table": row["table"] == table}
+        record[executor] = row | {"table": row["table"] == table}
         names = {path.name for path in (folder / executor).iterdir() if path.is_file()}
-        found[executor]["files of the command"] = names == {path.name for path in (folder / "command").iterdir()}
-    return found
+        record[executor]["files of the command"] = names == {path.name for path in (folder / "command").iterdir()}
+    return record
 
 
 def twice(folder: Path, count: int, n_bins: int) -> dict:
     """The same command twice on a pattern and on a folder: the same words and the same bytes."""
-    files, found = make_files(folder / "in", count, n_bins), {}
+    files, same = make_files(folder / "in", count, n_bins), {}
     for name, source in (("*.csv", "*.csv"), ("folder", "."), ("quoted pattern and --out .", "*.csv")):
         more = ["--out", "."] if "--out" in name else []
         answers, bytes_of = [], []
@@ -203,9 +203,9 @@ def twice(folder: Path, count: int, n_bins: int) -> dict:
             answers.append(said(command("--no-figures", source, *more), files))
             place = files if more else files / "nblib-results"
             bytes_of.append({path.name: path.read_bytes() for path in place.iterdir() if path.is_file()})
-        found[name] = (
+        same[name] = (
             [answer.returncode for answer in answers] == [0, 0]
             and answers[0].stdout == answers[1].stdout
             and bytes_of[0] == bytes_of[1]
         )
-    return found
+    return same

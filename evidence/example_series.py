@@ -41,7 +41,7 @@ def corner_of(kelvin: float) -> float:
 
 def series(seed: int = SEED) -> list[tuple[float, np.ndarray]]:
     """Temperature (K) and PSD (A^2/Hz) at FREQS: one trap, 1/f and a floor under mains, a clock and a hump."""
-    rng, found = np.random.default_rng(seed), []
+    rng, spectra = np.random.default_rng(seed), []
     hump = HUMP_RATIO * np.exp(-0.5 * ((FREQS - HUMP_CENTRE) / HUMP_SIGMA) ** 2)
     for kelvin in TEMPERATURES:
         corner = corner_of(float(kelvin))
@@ -51,10 +51,10 @@ def series(seed: int = SEED) -> list[tuple[float, np.ndarray]]:
         combs = ((mains, MAINS_RATIOS), (CLOCK, CLOCK_RATIOS))
         lines = np.sum([_line(n * unit, ratio) for unit, ratios in combs for n, ratio in ratios.items()], axis=0)
         scale = background * (1 + hump) / (2 * N_AVERAGES)
-        found.append(
+        spectra.append(
             (float(kelvin), scale * rng.noncentral_chisquare(2 * N_AVERAGES, 2 * N_AVERAGES * lines / (1 + hump)))
         )
-    return found
+    return spectra
 
 
 def _line(centre: float, ratio: float) -> np.ndarray:

@@ -135,10 +135,10 @@ def score_file(path: str | Path, folder: str | Path | None = None) -> dict[str, 
         truth = cell_labels(noisy)
         _check_scores(scores, truth, f"{path}, {name!r}")
         values = scores.astype(np.float64)
-        found = detection(values, truth, noisy.shape[1])
-        judged[name] = found | {
+        metrics = detection(values, truth, noisy.shape[1])
+        judged[name] = metrics | {
             "ap_interval": bootstrap_interval(values, truth),
-            "top1_interval": _wilson(found["top1"], int(found["n_top1"])),
+            "top1_interval": _wilson(metrics["top1"], int(metrics["n_top1"])),
         }
     refuse_if(not judged, f"{path} holds no scores; store an array under one of {', '.join(TESTS)}")
     return judged

@@ -89,11 +89,11 @@ def _group(pid):
 
 def files_of(runs: Path) -> dict[str, str]:
     """What a run left, by file: a digest, of a record without its wall time."""
-    found = {}
+    digests = {}
     for path in sorted(runs.rglob("*")):
         if path.is_file() and path.name not in APART and path.suffix != ".damaged":
-            found[path.relative_to(runs).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+            digests[path.relative_to(runs).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
         elif path.name == "record.json":
             record = {name: value for name, value in read_json(path).items() if name != "wall_seconds"}
-            found[path.relative_to(runs).as_posix()] = json.dumps(record)
-    return found
+            digests[path.relative_to(runs).as_posix()] = json.dumps(record)
+    return digests

@@ -22,10 +22,10 @@ FAITHFULNESS = {  # test of faithfulness.faithfulness -> what its number is
 
 def families(metrics: Mapping, trial: str) -> dict[str, dict[str, dict]]:
     """AP on every family: family -> score -> span; {} where nothing was looked at beyond the training's noise."""
-    found = _beyond(metrics, trial)
-    first: dict[str, dict] = next(iter(found.values()), {"families": {}})["families"]
+    by_seed = _beyond(metrics, trial)
+    first: dict[str, dict] = next(iter(by_seed.values()), {"families": {}})["families"]
     return {
-        family: {score: within_shares(across_seeds(found, "families", family, score, "ap")) for score in by_score}
+        family: {score: within_shares(across_seeds(by_seed, "families", family, score, "ap")) for score in by_score}
         for family, by_score in first.items()
     }
 
@@ -33,8 +33,8 @@ def families(metrics: Mapping, trial: str) -> dict[str, dict[str, dict]]:
 def over_alone(metrics: Mapping, trial: str, family: str, score: str) -> dict | None:
     """AP on a family over that of residual attention trained on that family alone, by seed; None: not measured."""
     known = "residual attention" if family == "single_line" else f"residual attention, {family} alone"
-    found, alone = _beyond(metrics, trial), _beyond(metrics, known)
-    return over_pairs(found, alone, "families", family, score, "ap") if set(found) & set(alone) else None
+    beyond, alone = _beyond(metrics, trial), _beyond(metrics, known)
+    return over_pairs(beyond, alone, "families", family, score, "ap") if set(beyond) & set(alone) else None
 
 
 def _beyond(metrics, trial):
@@ -46,61 +46,61 @@ RIVAL_SCORES = ("posterior", "matched filter", "bank")
 
 def by_family(metrics: Mapping) -> dict[str, dict[str, dict]]:
     """AP on every published family, of rivals and of models trained on single lines: row -> family -> span."""
-    found = {}
+    spans = {}
     rivals = reference(metrics, MAIN, "rivals")
     for rival in ("spline", "components") if rivals else ():
         for score in RIVAL_SCORES:
             rows = rivals[rival]["families"].items()
-            found[f"{rival}, {score}"] = {family: without_seed(row[score]["ap"]) for family, row in rows}
+            spans[f"{rival}, {score}"] = {family: without_seed(row[score]["ap"]) for family, row in rows}
     for trial in TRIALS:
         for family, by_score in families(metrics, trial).items():
             for score, whole in by_score.items():
-                found.setdefault(f"{trial}, {score}", {})[family] = whole
-    return found
+                spans.setdefault(f"{trial}, {score}", {})[family] = whole
+    return spans
 
 
 def by_segments(metrics: Mapping) -> dict[str, dict[str, dict]]:
     """AP by K of the spectra: of rivals fitted at that K, of the residual of models trained at 8: row -> K -> span."""
     segments = [str(k) for k in SEGMENTS]
-    found = {}
+    spans = {}
     rivals = reference(metrics, MAIN, "rivals").get("segments", {})
     for rival in ("spline", f"spline{K_UNKNOWN}", "components", f"components{K_UNKNOWN}") if rivals else ():
-        found[f"{rival}, fitted at that K"] = {k: without_seed(rivals[k][rival]["ap"]) for k in segments}
+        spans[f"{rival}, fitted at that K"] = {k: without_seed(rivals[k][rival]["ap"]) for k in segments}
     for name in (LIMIT, MEDIAN):
         rows = {k: reference(metrics, f"K = {k}", "methods").get("methods", {}).get(name) for k in segments}
         if all(rows.values()):
-            found[f"{name}, at that K"] = {k: without_seed(row["ap"]) for k, row in rows.items()}
+            spans[f"{name}, at that K"] = {k: without_seed(row["ap"]) for k, row in rows.items()}
     alone = {k: readings(metrics, f"residual attention, K = {k}") for k in segments}
     alone["8"] = readings(metrics, "residual attention")
     if all(alone.values()):
-        found["residual attention, trained at that K"] = {
+        spans["residual attention, trained at that K"] = {
             k: within_shares(across_seeds(rows, "residual", "ap")) for k, rows in alone.items()
         }
     for trial in TRIALS:
         looked = readings(metrics, trial, "beyond")
         for how in ("known", "measured") if looked else ():
-            found[f"{trial}, K {how}"] = {k: within_shares(across_seeds(looked, "K", k, how, "ap")) for k in segments}
-    return found
+            spans[f"{trial}, K {how}"] = {k: within_shares(across_seeds(looked, "K", k, how, "ap")) for k in segments}
+    return spans
 
 
 def passes(metrics: Mapping, trial: str) -> dict[str, dict[str, dict]]:
     """AP and in-band error (ln) by the number of passes."""
-    found = readings(metrics, trial, "beyond")
+    by_seed = readings(metrics, trial, "beyond")
     return {
         str(number): {
-            "ap": within_shares(across_seeds(found, "passes", str(number), "residual", "ap")),
-            "in_band": across_seeds(found, "passes", str(number), "in_band", "after"),
+            "ap": within_shares(across_seeds(by_seed, "passes", str(number), "residual", "ap")),
+            "in_band": across_seeds(by_seed, "passes", str(number), "in_band", "after"),
         }
         for number in PASSES
-        if found and "passes" in next(iter(found.values()))
+        if by_seed and "passes" in next(iter(by_seed.values()))
     }
 
 
 def probe(metrics: Mapping, trial: str) -> list[dict]:
     """Error of (Ea, Eb) read from CLS over the Cramer-Rao bound of the truly clean bins; [] where not measured."""
-    found = readings(metrics, trial, "beyond")
+    by_seed = readings(metrics, trial, "beyond")
     bound = metrics["references"][MAIN]["baselines"]["energies"]["bound, truly clean bins"]
-    return [across_seeds(found, "linear probe", "error", i, over=bound[i]) for i in range(2)] if found else []
+    return [across_seeds(by_seed, "linear probe", "error", i, over=bound[i]) for i in range(2)] if by_seed else []
 
 
 # ---- a closer look ----
@@ -108,14 +108,14 @@ def probe(metrics: Mapping, trial: str) -> list[dict]:
 
 def alarms(metrics: Mapping) -> dict[str, dict[str, dict]]:
     """False alarms (share of line-free spectra) by "TRIAL, SCORE" and key of evidence.calibration."""
-    found = {}
+    spans = {}
     for trial in TRIALS:
         looked = readings(metrics, trial, "closely")
         for score, keys in next(iter(looked.values()), {"alarms": {}})["alarms"].items():
-            found[f"{trial}, {score}"] = {key: across_seeds(looked, "alarms", score, key) for key in keys}
+            spans[f"{trial}, {score}"] = {key: across_seeds(looked, "alarms", score, key) for key in keys}
     known = {MEDIAN: metrics["references"][MAIN]["baselines"][MEDIAN]}
     known |= {rival: row["score"] for rival, row in reference(metrics, MAIN, "rivals").items() if "score" in row}
-    return found | {
+    return spans | {
         name: {key: without_seed(value) for key, value in row.items() if key.startswith(("false alarms", "detected"))}
         for name, row in known.items()
         if row
@@ -127,10 +127,10 @@ def strengths(metrics: Mapping) -> dict[str, dict[float, dict]]:
     known = metrics["references"][MAIN]["baselines"]["strengths"]
     curves = {name: {float(at): without_seed(row[name]["ap"]) for at, row in known.items()} for name in (MEDIAN, TRUE)}
     for trial in TRIALS:
-        found = readings(metrics, trial, "closely")
-        for score in ("residual", "attention") if found else ():
+        by_seed = readings(metrics, trial, "closely")
+        for score in ("residual", "attention") if by_seed else ():
             curves[f"{trial}, {score}"] = {
-                float(at): within_shares(across_seeds(found, "strengths", at, score, "ap")) for at in known
+                float(at): within_shares(across_seeds(by_seed, "strengths", at, score, "ap")) for at in known
             }
     return curves
 
@@ -139,9 +139,9 @@ def faithful(metrics: Mapping) -> dict[str, dict[str, dict]]:
     """Spans of the tests of FAITHFULNESS, by trial."""
     looked = {trial: readings(metrics, trial, "closely") for trial in TRIALS}
     return {
-        trial: {test: across_seeds(found, "faithfulness", test) for test in FAITHFULNESS}
-        for trial, found in looked.items()
-        if found
+        trial: {test: across_seeds(by_seed, "faithfulness", test) for test in FAITHFULNESS}
+        for trial, by_seed in looked.items()
+        if by_seed
     }
 
 
@@ -149,8 +149,8 @@ def harm(metrics: Mapping) -> dict[str, list[dict[float, dict]]]:
     """Error of energies fitted on all bins over its bound: family -> (Ea, Eb) -> strength of the noise -> span."""
     curves = {}
     for name in PUBLISHED_FAMILIES:
-        found = reference(metrics, "energy bias", name)
-        noisy = {float(key): row for key, row in found.items() if key.replace(".", "").isdigit() and float(key)}
+        by_strength = reference(metrics, "energy bias", name)
+        noisy = {float(key): row for key, row in by_strength.items() if key.replace(".", "").isdigit() and float(key)}
         if noisy:
             curves[name.replace("_", " ")] = [
                 {at: without_seed(row["error"][i] / row["bound"][i]) for at, row in noisy.items()} for i in range(2)

@@ -114,20 +114,20 @@ def _pairs(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, Any, Any]
 
 def _find(record: dict, task: str) -> tuple[str, dict]:
     """Where a measurement stands in a record, and what it found."""
-    found: dict[str, dict] = {}
+    tasks: dict[str, dict] = {}
 
     def collect(value, place):
         if isinstance(value, dict) and "task" in value:
-            found[place] = value
+            tasks[place] = value
         elif isinstance(value, dict):
             for name, entry in value.items():
                 collect(entry, f"{place}.{name}" if place else name)
 
     collect(record.get("metrics", {}), "")
-    for place, value in found.items():
+    for place, value in tasks.items():
         if task in (place, value["task"]):
             return place, value
-    raise ValueError(f"no task {task!r} in this record; it has {', '.join(found) or 'none'}")
+    raise ValueError(f"no task {task!r} in this record; it has {', '.join(tasks) or 'none'}")
 
 
 def _run_notebook(runs: Path, record: dict) -> dict:

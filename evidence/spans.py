@@ -40,7 +40,7 @@ def without_seed(value: float, low: float = math.nan, high: float = math.nan) ->
 
 
 def across_seeds(
-    found: Mapping[str, dict], *path: str | int, over: float = 1.0, over_left_out: Sequence[float] | None = None
+    by_seed: Mapping[str, dict], *path: str | int, over: float = 1.0, over_left_out: Sequence[float] | None = None
 ) -> dict[str, float]:
     """Interquartile mean over seeds and 95 % interval of a number.
 
@@ -49,13 +49,13 @@ def across_seeds(
 
     Parameters
     ----------
-    found : {seed: nested numbers}
+    by_seed : {seed: nested numbers}
     path : keys to the number
     over : what it is divided by
     over_left_out : the same without each group of the same spectra
     """
     values, left_out = [], []
-    for entry in found.values():
+    for entry in by_seed.values():
         value = number_at(entry, *path)
         values.append(np.nan if value is None else value / over)
         for key in path[:-1]:
@@ -84,11 +84,11 @@ def table_across_seeds(
     }
 
 
-def over_pairs(found: Mapping[str, dict], others: Mapping[str, dict], *path: str | int) -> dict[str, float]:
+def over_pairs(by_seed: Mapping[str, dict], others: Mapping[str, dict], *path: str | int) -> dict[str, float]:
     """Span of the ratio of a number in one trial to that in another, for the seeds that both have."""
     ratios = {}
-    for seed in [seed for seed in found if seed in others]:
-        one, other = number_at(found[seed], *path), number_at(others[seed], *path)
+    for seed in [seed for seed in by_seed if seed in others]:
+        one, other = number_at(by_seed[seed], *path), number_at(others[seed], *path)
         ratios[seed] = {"ratio": None if one is None or not other else one / other}
     return across_seeds(ratios, "ratio")
 
@@ -98,9 +98,9 @@ def within_shares(span: dict) -> dict:
     return span | {end: float(np.clip(span[end], 0.0, 1.0)) for end in ("low", "high")}
 
 
-def number_at(found: Mapping, *path: str | int) -> float | None:
+def number_at(entry: Mapping, *path: str | int) -> float | None:
     """The number at the end of a path of keys; None where it was not a finite one."""
-    value: Any = found
+    value: Any = entry
     for key in path:
         value = value[key]
     return value

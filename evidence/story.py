@@ -129,19 +129,19 @@ def reference_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) 
     """
     base = training | {"families": (name,)}
     short = replace(sizes, n_line_free=sizes.n_line_free // 5)  # as story_tasks has it
-    found = {
+    tasks = {
         ("interleaved", "baselines"): Task("baselines", TrainConfig(**base), name, sizes),
         ("interleaved", "rivals"): Task("rivals", TrainConfig(**base), name, short),
         ("held_out", "baselines"): Task("baselines", TrainConfig(**base | REGION), name, sizes),
     }
     for n_segments in OTHER_SEGMENTS if settings.n_other_seeds else ():
         config = TrainConfig(**base | {"n_segments": n_segments})
-        found[f"K = {n_segments}", "methods"] = Task("methods", config, name, sizes)
-    found |= {("energy bias", kind): Task("energy bias", TrainConfig(), kind, sizes) for kind in HARMFUL}
+        tasks[f"K = {n_segments}", "methods"] = Task("methods", config, name, sizes)
+    tasks |= {("energy bias", kind): Task("energy bias", TrainConfig(), kind, sizes) for kind in HARMFUL}
     for way in WAYS if settings.n_other_seeds else ():
         config = _config(TRIALS[TAUGHT], training, name, 0)
-        found["ways", way] = Task("quick", config, name, sizes, way)
-    return found
+        tasks["ways", way] = Task("quick", config, name, sizes, way)
+    return tasks
 
 
 def measure(tasks: Mapping[Any, Task], minutes: float = 0.0) -> None:
@@ -169,14 +169,14 @@ def _measure(tasks: list[Task], until: float) -> None:
 
 def nested(tasks: Mapping[tuple, Task]) -> dict[Any, Any]:
     """What is kept of some tasks, by the parts of their names."""
-    found: dict[Any, Any] = {}
+    kept: dict[Any, Any] = {}
     for place, task in tasks.items():
         if is_kept(task):
-            inside = found
+            inside = kept
             for part in place[:-1]:
                 inside = inside.setdefault(str(part), {})
             inside[str(place[-1])] = load_or_run(task)
-    return found
+    return kept
 
 
 def _config(compared, training, name, seed):

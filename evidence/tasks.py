@@ -137,12 +137,12 @@ def published_tasks() -> dict[str, dict]:
 
     Older entries that do not say what made them, and such as were put under another name since, are left out.
     """
-    found: dict[str, dict] = {}
+    published: dict[str, dict] = {}
 
     def collect(value):
         if isinstance(value, dict) and "task" in value:
             if value["task"] == value.get("made", {}).get("task"):
-                found[value["task"]] = value
+                published[value["task"]] = value
         elif isinstance(value, dict):
             for entry in value.values():
                 collect(entry)
@@ -150,7 +150,7 @@ def published_tasks() -> dict[str, dict]:
     paths = [record_path(profile, notebook) for profile in ("quick", "full") for notebook in SOURCES]
     for path in paths:
         collect(read_json(path) if path.exists() else {})
-    return found
+    return published
 
 
 def load_or_run_all(tasks: Sequence[Task]) -> list[dict]:

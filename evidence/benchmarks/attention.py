@@ -132,26 +132,26 @@ def measure(lengths: list[int], repeats: int) -> list[dict]:
 def summary(rows: list[dict]) -> dict:
     """Ratios of time and memory, and exponents between the last two lengths, from the rows."""
     table = {(row["length"], row["way"]): row for row in rows}
-    found: dict[str, dict] = {}
+    ratios: dict[str, dict] = {}
     for length in sorted({row["length"] for row in rows if row["ratio"] is not None}):
         time_of, memory_of, peak_of = (
             {way: table[length, way][key] for way in WAYS} for key in ("ratio", "memory_mib", "peak_mib")
         )
-        found[f"{length} tokens"] = {
+        ratios[f"{length} tokens"] = {
             "CLS rows / no capture, time": time_of["CLS rows"],
             "CLS rows / no capture, peak memory": peak_of["CLS rows"] / peak_of["no capture"],
             "need_weights / CLS rows, time": time_of["need_weights"] / time_of["CLS rows"],
             "need_weights / CLS rows, memory above start": memory_of["need_weights"] / memory_of["CLS rows"],
             "no capture / torch encoder, time": 1 / time_of["torch encoder"],
         }
-    found["exponents"] = {}
+    ratios["exponents"] = {}
     for way in WAYS:
         points = [row for row in rows if row["way"] == way and row["batch"] == 1]
         for key in ("seconds", "memory_mib") if len(points) > 1 else ():
             ratio = points[-1][key] / points[0][key]
             longer = points[-1]["length"] / points[0]["length"]
-            found["exponents"][f"{way}, {key}"] = float(np.log(ratio) / np.log(longer))
-    return found
+            ratios["exponents"][f"{way}, {key}"] = float(np.log(ratio) / np.log(longer))
+    return ratios
 
 
 def plot(record: dict) -> None:

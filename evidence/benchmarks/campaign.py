@@ -27,15 +27,15 @@ PART = 350  # files a process
 
 def parts(asked) -> dict[str, list]:
     """Every part by its name: what its process is asked to do."""
-    found: dict[str, list] = {"hostile files": ["hostile"]}
-    found |= {f"killed {name}": ["kill", name, asked.kills, asked.seed] for name in KILLS}
+    arguments: dict[str, list] = {"hostile files": ["hostile"]}
+    arguments |= {f"killed {name}": ["kill", name, asked.kills, asked.seed] for name in KILLS}
     for name, (_, weight) in PROPERTIES.items():
-        found[f"property {name}"] = ["property", name, asked.seed, round(asked.examples * weight)]
+        arguments[f"property {name}"] = ["property", name, asked.seed, round(asked.examples * weight)]
     each = -(-asked.files // len(FORMATS))
     for first in range(0, each, PART):
         for name in FORMATS:
-            found[f"{name}, from {first}"] = ["damage", name, asked.seed, first, min(PART, each - first)]
-    return found
+            arguments[f"{name}, from {first}"] = ["damage", name, asked.seed, first, min(PART, each - first)]
+    return arguments
 
 
 def work(folder: Path, kind: str, *given: Any) -> dict:
@@ -139,12 +139,12 @@ def main() -> None:
         with kept.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(done[key]) + "\n")
         print(f"{key}: {len(row['faults'])} faults, {done[key]['seconds']} s", flush=True)
-    found = summary({key: done[key] for key in waiting if key in done})
+    totals = summary({key: done[key] for key in waiting if key in done})
     missing = [key for key in waiting if key not in done]
-    write_record(__file__, {"seed": asked.seed, "parts": len(waiting), "missing": missing} | found)
-    for fault in found["faults"]:
+    write_record(__file__, {"seed": asked.seed, "parts": len(waiting), "missing": missing} | totals)
+    for fault in totals["faults"]:
         print(fault, flush=True)
-    sys.exit(bool(found["faults"]))
+    sys.exit(bool(totals["faults"]))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ BESIDE = 2  # bins on either side of a line, in which a flag finds it
 
 def judged(kind: str, n_spectra: int) -> dict:
     """Of a kind: shares of line-free spectra flagged and warned about, and of the lines found at the first rate."""
-    detector, flagged, warned, found, lines = NoiseDetector(), dict.fromkeys(RATES, 0), 0, 0, 0
+    detector, flagged, warned, hits, lines = NoiseDetector(), dict.fromkeys(RATES, 0), 0, 0, 0
     for index in range(n_spectra):
         n_bins = BINS[index % len(BINS)]
         freqs, psd, _ = KINDS[kind](np.random.default_rng([SEED, index, 0]), n_bins, False)
@@ -30,12 +30,12 @@ def judged(kind: str, n_spectra: int) -> dict:
             flagged[rate] += bool(scored.at(rate).flags)
         freqs, psd, places = KINDS[kind](np.random.default_rng([SEED, index, 1]), n_bins, True)
         bins = detector.score(freqs, psd).at(RATES[0]).flagged
-        found += sum(bool(bins[place - BESIDE : place + BESIDE + 1].any()) for place in places)
+        hits += sum(bool(bins[place - BESIDE : place + BESIDE + 1].any()) for place in places)
         lines += len(places)
     return {
         "flagged": {f"{rate:.0%}": share(count, n_spectra) for rate, count in flagged.items()},
         "warned": share(warned, n_spectra),
-        "lines found": share(found, lines),
+        "lines found": share(hits, lines),
     }
 
 

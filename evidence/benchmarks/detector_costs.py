@@ -52,9 +52,9 @@ def main() -> None:
     detector = NoiseDetector()
     for n_bins in SIZES:
         for name, run in parts(n_bins, detector).items():
-            found = cost(run, asked.repetitions if n_bins <= 10_000 else 1)
-            costs.setdefault(name, {})[str(n_bins)] = found
-            print(n_bins, name, found, flush=True)
+            row = cost(run, asked.repetitions if n_bins <= 10_000 else 1)
+            costs.setdefault(name, {})[str(n_bins)] = row
+            print(n_bins, name, row, flush=True)
     logs = np.log(SIZES)
     exponents = {
         name: {

@@ -79,12 +79,12 @@ def explorer(folder: Path, n_bins: int, drags: int = 20) -> dict:
         rows[-1]["everything shown"] = _clocks()
         rows[-1] = {what: clocks - begun for what, clocks in rows[-1].items()}
     assert len(controls.edited.edits.added) == drags
-    found: dict = {"drags": drags}
+    times: dict = {"drags": drags}
     for what in rows[0]:
         of_wall, of_processor = np.transpose([row[what] for row in rows])
-        found[what] = {"median": float(np.median(of_wall)), "largest": float(of_wall.max())}
-        found[what]["processor, median"] = float(np.median(of_processor))
-    return found
+        times[what] = {"median": float(np.median(of_wall)), "largest": float(of_wall.max())}
+        times[what]["processor, median"] = float(np.median(of_processor))
+    return times
 
 
 def _clocks() -> np.ndarray:

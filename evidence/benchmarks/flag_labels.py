@@ -143,9 +143,9 @@ def main() -> None:
         known = labelled()
         names = dict.fromkeys(name for *_, names in known for name in names.split())
         before = {name: counted([label for _, label, names in known if name in names.split()]) for name in names}
-        found = {"now": counted(labels_of(raised(), known)), "when labelled": before, "seed of the sheet": SEED}
-        write_record(__file__, found)
-        print(found)
+        record = {"now": counted(labels_of(raised(), known)), "when labelled": before, "seed of the sheet": SEED}
+        write_record(__file__, record)
+        print(record)
 
 
 if __name__ == "__main__":

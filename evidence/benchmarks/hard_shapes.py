@@ -49,8 +49,8 @@ def main() -> None:
     for name, (n_segments, ratio) in LINES.items():
         for known in (True, False):
             given = (n_segments, ratio, known, detector)
-            found = sum(shapes.lines_found(seed, number, *given) for number in draws)
-            record["lines"][f"{name}, {'stated' if known else 'estimated'}"] = share(found, shapes.LINES * len(draws))
+            hits = sum(shapes.lines_found(seed, number, *given) for number in draws)
+            record["lines"][f"{name}, {'stated' if known else 'estimated'}"] = share(hits, shapes.LINES * len(draws))
     for part in ("ends", "rises", "humps", "lines"):
         for name, row in record[part].items():
             print(part, name, row, flush=True)

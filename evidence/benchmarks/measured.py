@@ -52,14 +52,14 @@ def flags_of(spectrum) -> dict[str, int]:
     }
 
 
-def summary(found: dict[str, dict], spectra, kind: str) -> dict:
+def summary(recalls: dict[str, dict], spectra, kind: str) -> dict:
     """Means over instruments and differences, by area; the rival of each fold, chosen on the others."""
     instruments = {one.name: one.instrument for one in spectra}
     folds = {one.instrument: one.fold for one in spectra}
     rows: dict = {"recall": {}, "differences": {}, "chosen": {}}
     for area in (f"{value:.0%}" for value in AREAS):
         names = (DETECTOR, CLASSICAL, *RIVALS, MEDIAN_ODDS, "shipped")
-        values = {name: by_instrument(found, instruments, name, area, kind) for name in names}
+        values = {name: by_instrument(recalls, instruments, name, area, kind) for name in names}
         judged = {instrument: folds[instrument] for instrument in values[DETECTOR]}
         rivals = {name: values[name] for name in (*RIVALS, MEDIAN_ODDS)}
         chosen, values[BEST_RIVAL] = chosen_on_others(rivals, judged)
@@ -78,13 +78,13 @@ def few_instruments(spectra, places: dict) -> list:
     return list(firsts.values())[:LIBRARY_SITES]
 
 
-def beside_libraries(found: dict[str, dict], spectra) -> dict:
+def beside_libraries(recalls: dict[str, dict], spectra) -> dict:
     """Means over instruments of the detector and of what libraries offer, at the same sites, by method and area."""
     instruments = {one.name: one.instrument for one in spectra}
     rows: dict[str, dict[str, float]] = {}
     for name in (DETECTOR, CLASSICAL, *SLOW):
         for area in (f"{value:.0%}" for value in AREAS):
-            values = by_instrument(found, instruments, name, area)
+            values = by_instrument(recalls, instruments, name, area)
             rows.setdefault(name, {})[area] = sum(values.values()) / len(values)
     return rows
 

@@ -39,18 +39,18 @@ def scores(samples, seconds: dict) -> dict[str, np.ndarray]:
     begun = time.process_time()
     detection = NoiseDetector().from_timeseries(samples, RATE)
     seconds[DETECTOR] = seconds.get(DETECTOR, 0.0) + time.process_time() - begun
-    found = {DETECTOR: detection.scores}
+    by_method = {DETECTOR: detection.scores}
     for name, segments in ((WHOLE, 1), (PARTS, SEGMENTS)):
         begun = time.process_time()
         freqs, statistic, _ = harmonic_f_test(samples, RATE, segments)
-        found[name] = bin_maxima(freqs, statistic, detection.freqs)
+        by_method[name] = bin_maxima(freqs, statistic, detection.freqs)
         seconds[name] = seconds.get(name, 0.0) + time.process_time() - begun
-    return found
+    return by_method
 
 
-def with_either(found, quiet):
+def with_either(by_method, quiet):
     """The scores, and that of the detector and the F test together."""
-    return found | {EITHER: either(found[DETECTOR], found[WHOLE], quiet[DETECTOR], quiet[WHOLE])}
+    return by_method | {EITHER: either(by_method[DETECTOR], by_method[WHOLE], quiet[DETECTOR], quiet[WHOLE])}
 
 
 def interval(values: np.ndarray, rng_seed: int = 0, n_draws: int = 2000) -> dict[str, float]:

@@ -36,7 +36,7 @@ def common(set_up: SetUp) -> np.ndarray:
 
 def alarms(set_up: SetUp, n_pairs: int) -> dict[str, dict[str, int]]:
     """Pairs with a flag where nothing was switched, by what is known of K and rate asked."""
-    both, found = common(set_up), {}
+    both, alarm_counts = common(set_up), {}
     for known in ("K stated", "K measured"):
         segments = set_up.n_segments if known == "K stated" else None
         counts = dict.fromkeys((f"{rate:.0%}" for rate in RATES), 0)
@@ -45,17 +45,17 @@ def alarms(set_up: SetUp, n_pairs: int) -> dict[str, dict[str, int]]:
             judged = SwitchedDetector.of(FREQS, off, segments).detect(FREQS, on, segments)
             for rate in RATES:
                 counts[f"{rate:.0%}"] += int(np.nanmin(judged.probabilities) < rate)
-        found[known] = counts
-    return found
+        alarm_counts[known] = counts
+    return alarm_counts
 
 
 def lines(set_up: SetUp, n_pairs: int) -> dict[str, dict[str, int]]:
     """Lines found at 1 % asked, K stated, by method and "width, SNR"."""
     both, segments = common(set_up), set_up.n_segments
-    found: dict[str, dict[str, int]] = {PAIRED: {}, ALONE: {}}
+    hits: dict[str, dict[str, int]] = {PAIRED: {}, ALONE: {}}
     for width, snr in product(WIDTHS, SNRS):
         name = f"{width:g}, SNR {snr}"
-        found[PAIRED][name] = found[ALONE][name] = 0
+        hits[PAIRED][name] = hits[ALONE][name] = 0
         for index in range(n_pairs):
             rng = np.random.default_rng([SEED, set_up.number, index, snr])
             place = int(rng.integers(2 * END, BINS - 2 * END))
@@ -65,8 +65,8 @@ def lines(set_up: SetUp, n_pairs: int) -> dict[str, dict[str, int]]:
             off, _ = set_up.spectrum(OFF, n_pairs + index, added=both)
             near = slice(place - int(width), place + int(width) + 1)
             for method, detector in ((PAIRED, SwitchedDetector.of(FREQS, off, segments)), (ALONE, NoiseDetector())):
-                found[method][name] += int(detector.detect(FREQS, on, segments, RATES[0]).flagged[near].any())
-    return found
+                hits[method][name] += int(detector.detect(FREQS, on, segments, RATES[0]).flagged[near].any())
+    return hits
 
 
 def summary(rows: list[dict]) -> dict:
@@ -102,12 +102,12 @@ def main() -> None:
         name = f"{kind} {number}"
         if name not in record["set-ups"]:
             set_up = SetUp(kind, number, SEED)
-            found: dict = {"alarms": alarms(set_up, asked.pairs), "found": lines(set_up, asked.lines)}
-            found |= {"K": set_up.n_segments, "pairs": asked.pairs, "pairs with a line": asked.lines}
-            record["set-ups"][name] = found
+            counts: dict = {"alarms": alarms(set_up, asked.pairs), "found": lines(set_up, asked.lines)}
+            counts |= {"K": set_up.n_segments, "pairs": asked.pairs, "pairs with a line": asked.lines}
+            record["set-ups"][name] = counts
             record["summary"] = summary(list(record["set-ups"].values()))
             write_json(path, record | run_conditions())
-            print(name, found, flush=True)
+            print(name, counts, flush=True)
     print(f"wrote {path}")
 
 

@@ -28,8 +28,12 @@ GIB = 2**30
 
 def share(rows: list[dict], name: str, good) -> dict:
     """How many draws are as they should be, with the exact 95 % interval."""
-    found = alarm_rates.share(sum(good(row[name]) for row in rows), len(rows))
-    return {"draws": found["of"], "share": found["share"], "interval": (found["low"], found["high"])}
+    proportion = alarm_rates.share(sum(good(row[name]) for row in rows), len(rows))
+    return {
+        "draws": proportion["of"],
+        "share": proportion["share"],
+        "interval": (proportion["low"], proportion["high"]),
+    }
 
 
 def overlaps(rows: list[dict]) -> dict:
@@ -84,7 +88,7 @@ def combs(draws: int, seed: int) -> dict:
 
 def false_alarms(draws: int, seed: int) -> dict:
     """Line-free spectra of the shipped classes with anything flagged, by background and bins; all K together."""
-    detector, found = NoiseDetector(), {}
+    detector, counts = NoiseDetector(), {}
     for shape, n_bins, known in product(checks.BACKGROUNDS, BINS, (True, False)):
         rows = [
             checks.false_alarms(seed, number, n_bins, segments, estimator, known, shape, detector)
@@ -92,9 +96,9 @@ def false_alarms(draws: int, seed: int) -> dict:
             for number in range(max(draws // 6, 1))
         ]
         name = f"{shape}, {n_bins} bins, K {'known' if known else 'estimated'}"
-        found[name] = counted(rows, ("0.05", "0.01"))
-        print(name, {rate: round(value["share"], 3) for rate, value in found[name].items()}, flush=True)
-    return found
+        counts[name] = counted(rows, ("0.05", "0.01"))
+        print(name, {rate: round(value["share"], 3) for rate, value in counts[name].items()}, flush=True)
+    return counts
 
 
 def _write(path: Path, n_bins: int, seed: int):
@@ -120,8 +124,8 @@ def _run(command: list[str]) -> dict:
 MANY = """
 import sys, numpy as np
 from nblib import NoiseDetector
-found = NoiseDetector().detect_many(*np.load(sys.argv[1]).values(), 16)
-assert len(found) == 1000
+detections = NoiseDetector().detect_many(*np.load(sys.argv[1]).values(), 16)
+assert len(detections) == 1000
 """
 
 
@@ -164,10 +168,14 @@ def main() -> None:
         if asked.only not in (None, name) or (kept and asked.only is None):
             continue
         started = time.perf_counter()
-        found = measure(settings["draws"], settings["seed"])
-        record[name] = {"settings": settings, "found": found, "took": time.perf_counter() - started} | run_conditions()
+        measured = measure(settings["draws"], settings["seed"])
+        record[name] = {
+            "settings": settings,
+            "found": measured,
+            "took": time.perf_counter() - started,
+        } | run_conditions()
         write_json(path, record)
-        print(name, found, flush=True)
+        print(name, measured, flush=True)
     print(f"wrote {path}")
 
 

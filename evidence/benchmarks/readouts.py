@@ -47,16 +47,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NBLIB_RUNS"] = folder
         try:
-            found = measure(asked.steps)
+            timings = measure(asked.steps)
         finally:
             os.environ.pop("NBLIB_RUNS") if own is None else os.environ.update(NBLIB_RUNS=own)
     steps = get_profile("quick").training["steps"]
-    former = FORMER_STEPS * median(found["step_ms"]["queries and penalty"])
-    over = {name: steps * median(row) / former for name, row in found["step_ms"].items()}
-    write_record(__file__, found | {"over the former recipe": over, "steps": steps, "timed steps": asked.steps})
-    for name, row in found["step_ms"].items():
+    former = FORMER_STEPS * median(timings["step_ms"]["queries and penalty"])
+    over = {name: steps * median(row) / former for name, row in timings["step_ms"].items()}
+    write_record(__file__, timings | {"over the former recipe": over, "steps": steps, "timed steps": asked.steps})
+    for name, row in timings["step_ms"].items():
         print(
-            f"{name}: {median(row):.0f} ms a step, {median(found['read_ms'][name]):.1f} ms a spectrum read, "
+            f"{name}: {median(row):.0f} ms a step, {median(timings['read_ms'][name]):.1f} ms a spectrum read, "
             f"a training {over[name]:.2f} x the former recipe's time"
         )
 

@@ -49,8 +49,8 @@ def main() -> None:
     for name, result in zip(asked.only, train_many(configs), strict=True):
         data = held_out(result.config, FAMILY, N_SPECTRA, "validation")
         reading = predict(result.model, data, sweep=False)
-        found = detection(reading.attention(), reading.truth, len(data.freqs))
-        rows[name] = {"ap": found["ap"], "top1": found["top1"], **masked_prediction(reading, data)}
+        metrics = detection(reading.attention(), reading.truth, len(data.freqs))
+        rows[name] = {"ap": metrics["ap"], "top1": metrics["top1"], **masked_prediction(reading, data)}
         rows[name] |= {"seconds": result.record["wall_seconds"], "change": CHANGES[name]}
         print(json.dumps({name: {key: round(value, 4) for key, value in rows[name].items() if key != "change"}}))
     write_record(__file__, {"rows": rows, "reg_weight": weight, "base": base, "n_validation": N_SPECTRA})

@@ -51,7 +51,7 @@ SINGLE = {
 
 def levels(draws: int) -> dict:
     """Narrow scores of sharp bins in line-free averages at RATES, by statistic and spectra in the average."""
-    found: dict[str, list] = {statistic: [] for statistic in STATISTICS}
+    thresholds: dict[str, list] = {statistic: [] for statistic in STATISTICS}
     for n_spectra in LEVEL_SPECTRA:
         rows = [
             largest_sharp(n_spectra, SEGMENTS[number % len(SEGMENTS)], LEVEL_BINS, (DRAWING, n_spectra, number))
@@ -59,35 +59,35 @@ def levels(draws: int) -> dict:
         ]
         for statistic in STATISTICS:
             maxima = np.array([row[statistic] for row in rows])
-            found[statistic].append([round(rank_threshold(maxima, rate), 1) for rate in RATES])
-    return found
+            thresholds[statistic].append([round(rank_threshold(maxima, rate), 1) for rate in RATES])
+    return thresholds
 
 
 def quiet(draws: int) -> dict:
     """Line-free stacks with anything flagged, by kind and rate asked."""
-    detector, found = NoiseDetector(), {}
+    detector, shares = NoiseDetector(), {}
     for name, draw in QUIET.items():
         counts = dict.fromkeys(ASKED, 0)
         for number in range(draws):
             spectra, *_ = draw_stack(draw, (CLAIMING, number), detector)
             for rate in ASKED:
                 counts[rate] += bool(recurrent_lines(spectra, detector, rate).detection.flags)
-        found[name] = {f"{rate:.0%}": share(count, draws) for rate, count in counts.items()}
-        print(name, found[name], flush=True)
-    return found
+        shares[name] = {f"{rate:.0%}": share(count, draws) for rate, count in counts.items()}
+        print(name, shares[name], flush=True)
+    return shares
 
 
 def lines(draws: int) -> dict:
     """Share of lines found alone (in the first spectrum) and together, and stacks with a flag elsewhere, at 1 %."""
-    found = {name: _recall(draw, draws, CLAIMING, (CLIP,)) for name, draw in LINES.items()}
-    return {name: row | {way: row[way][0] for way in ("together", "elsewhere")} for name, row in found.items()}
+    rows = {name: _recall(draw, draws, CLAIMING, (CLIP,)) for name, draw in LINES.items()}
+    return {name: row | {way: row[way][0] for way in ("together", "elsewhere")} for name, row in rows.items()}
 
 
 def choice(draws: int) -> dict:
     """The same for ways of averaging, on other seeds: what CLIP was chosen on."""
     kinds = ("0.5 x", "3 x, in half of the spectra")
-    found = {name: _recall(LINES[name], draws, CHOOSING, tuple(CLIPS.values())) for name in kinds}
-    return {name: dict(zip(CLIPS, row["together"], strict=True)) for name, row in found.items()}
+    rows = {name: _recall(LINES[name], draws, CHOOSING, tuple(CLIPS.values())) for name in kinds}
+    return {name: dict(zip(CLIPS, row["together"], strict=True)) for name, row in rows.items()}
 
 
 def _recall(draw: Draw, draws: int, seed: int, clips: tuple[float, ...]) -> dict:
@@ -110,7 +110,7 @@ def _recall(draw: Draw, draws: int, seed: int, clips: tuple[float, ...]) -> dict
 
 def single(draws: int) -> dict:
     """Stacks in which what the first spectrum alone has is flagged as recurrent, at 1 %, and by itself there."""
-    detector, found = NoiseDetector(), {}
+    detector, shares = NoiseDetector(), {}
     for name, draw in SINGLE.items():
         recurs, alone = 0, 0
         for number in range(draws):
@@ -118,13 +118,13 @@ def single(draws: int) -> dict:
             span = begin, begin + (draw.single or (0.0, 1))[1] - 1
             recurs += overlaps(_ranges(recurrent_lines(spectra, detector, ASKED[0])), span)
             alone += overlaps(spectra[0].ranges, span)
-        found[name] = {"called recurrent": share(recurs, draws), "flagged alone": share(alone, draws)}
-        print(name, found[name], flush=True)
-    return found
+        shares[name] = {"called recurrent": share(recurs, draws), "flagged alone": share(alone, draws)}
+        print(name, shares[name], flush=True)
+    return shares
 
 
-def _ranges(found) -> Sequence[tuple[float, float]]:
-    return [(flag.fmin, flag.fmax) for flag in found.detection.flags]
+def _ranges(recurrent) -> Sequence[tuple[float, float]]:
+    return [(flag.fmin, flag.fmax) for flag in recurrent.detection.flags]
 
 
 SECTIONS: dict[str, tuple[Callable[[int], dict], int]] = {

@@ -27,11 +27,11 @@ def judged(cells: dict[str, list], truth: list) -> tuple[dict[str, dict], dict[s
     return {key: {"ap": wide.cell_precision(cells[key], truth), "interval": intervals[key]} for key in cells}, draws
 
 
-def differences(pairs, found: dict[str, dict], draws: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+def differences(pairs, scores: dict[str, dict], draws: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     """Differences of two average precisions with their intervals, spectra drawn again together."""
     bounds = {(a, b): np.percentile(draws[a] - draws[b], [2.5, 97.5]) for a, b in pairs}
     return {
-        f"{a} - {b}": {"difference": found[a]["ap"] - found[b]["ap"], "low": low, "high": high}
+        f"{a} - {b}": {"difference": scores[a]["ap"] - scores[b]["ap"], "low": low, "high": high}
         for (a, b), (low, high) in bounds.items()
     }
 
@@ -66,12 +66,12 @@ def with_networks(record, networks):
         cells = {key: wide.cells_of(methods[key], spectra) for key in (record["best"], "bank")}
         for label, model in networks.items():
             begun = time.process_time()
-            found = network_scores(model, spectra, known=True)
+            known = network_scores(model, spectra, known=True)
             record.setdefault("milliseconds a spectrum", {})[name] = (time.process_time() - begun) / len(spectra) * 1e3
-            cells |= {f"{label}: {kind}": rows for kind, rows in found.items()}
+            cells |= {f"{label}: {kind}": rows for kind, rows in known.items()}
             unknown = network_scores(model, spectra, known=False)
             cells |= {f"{label}: {kind}, K unknown": unknown[kind] for kind in ("attention", "head")}
-            both = zip(cells["bank"], found["head"], strict=True)
+            both = zip(cells["bank"], known["head"], strict=True)
             cells[f"bank + 2 x {label}: head"] = [add_evidence(log_p, log_odds, 2.0) for log_p, log_odds in both]
         scores, draws = judged(cells, truth)
         record[name] |= scores
@@ -96,12 +96,12 @@ def tried(record, networks):
 
 def read_networks(entries):
     """Networks by name: NAME=FILE, a checkpoint or weights alone."""
-    found = {}
+    networks = {}
     for name, _, weights in (entry.partition("=") for entry in entries):
-        found[name] = WideNetwork()
-        found[name].load_state_dict({key: torch.from_numpy(row) for key, row in load_weights(weights).items()})
-        found[name].eval()
-    return found
+        networks[name] = WideNetwork()
+        networks[name].load_state_dict({key: torch.from_numpy(row) for key, row in load_weights(weights).items()})
+        networks[name].eval()
+    return networks
 
 
 def shipped(record):
@@ -111,13 +111,13 @@ def shipped(record):
         spectra = make()
         truth = wide.truth_of(spectra)
         cells = wide.detector_cells(spectra) | {record["best"]: wide.cells_of(best, spectra)}
-        found, draws = judged(cells, truth)
-        record[name] |= found | {"bank": found["its classical part"]}
+        scores, draws = judged(cells, truth)
+        record[name] |= scores | {"bank": scores["its classical part"]}
         detector, part = wide.DETECTOR[:2]
         pairs = [(detector, part)] + [(key, record["best"]) for key in wide.DETECTOR if key != part]
-        record.setdefault("differences", {}).setdefault(name, {}).update(differences(pairs, found, draws))
+        record.setdefault("differences", {}).setdefault(name, {}).update(differences(pairs, scores, draws))
         print(name, record["differences"][name], flush=True)
-        print(name, {key: round(row["ap"], 3) for key, row in found.items()}, flush=True)
+        print(name, {key: round(row["ap"], 3) for key, row in scores.items()}, flush=True)
 
 
 def main() -> None:

@@ -36,23 +36,25 @@ def trained(kind: str, seed: int, steps: int, record: dict):
 
 def pairs(seeds) -> list[tuple[str, str]]:
     """Which methods are held against each other."""
-    found = []
+    comparisons = []
     for seed in seeds:
-        found += [(f"attention, seed {seed}: {kind}", f"cnn, seed {seed}: {kind}") for kind in ("head", "strength")]
-        found.append((f"attention, seed {seed}: attention", f"cnn, seed {seed}: head"))
-        found += [(f"{kind}, seed {seed}: head", CLASSICAL) for kind in KINDS]
-    return found
+        comparisons += [
+            (f"attention, seed {seed}: {kind}", f"cnn, seed {seed}: {kind}") for kind in ("head", "strength")
+        ]
+        comparisons.append((f"attention, seed {seed}: attention", f"cnn, seed {seed}: head"))
+        comparisons += [(f"{kind}, seed {seed}: head", CLASSICAL) for kind in KINDS]
+    return comparisons
 
 
 def compared(cells: dict, truth: list, seeds) -> tuple[dict, dict]:
     """Average precision of every method, and differences on the same draws of spectra."""
-    found, draws = judged(cells, truth)
+    scores, draws = judged(cells, truth)
     heads = [(f"attention, seed {seed}: head", f"cnn, seed {seed}: head") for seed in seeds]
     low, high = np.percentile(np.mean([draws[a] - draws[b] for a, b in heads], axis=0), [2.5, 97.5])
-    middle = np.mean([found[a]["ap"] - found[b]["ap"] for a, b in heads])
+    middle = np.mean([scores[a]["ap"] - scores[b]["ap"] for a, b in heads])
     # the interval is over spectra, for these trained networks: other seeds are not in it
     mean = {"attention - cnn: head, mean of the seeds": {"difference": middle, "low": low, "high": high}}
-    return found, differences(pairs(seeds), found, draws) | mean
+    return scores, differences(pairs(seeds), scores, draws) | mean
 
 
 def main() -> None:
@@ -69,10 +71,10 @@ def main() -> None:
         cells = {CLASSICAL: wide.cells_of(wide.classical_methods()[CLASSICAL], spectra)}
         for label, model in networks.items():
             cells |= {f"{label}: {kind}": rows for kind, rows in network_scores(model, spectra, known=True).items()}
-        found, gains = compared(cells, truth, range(given.seeds))
+        scores, gains = compared(cells, truth, range(given.seeds))
         prevalence = float(np.concatenate(truth).mean())
-        record[name] = {"spectra": len(spectra), "prevalence": prevalence, "scores": found, "differences": gains}
-        print(name, {key: round(row["ap"], 3) for key, row in found.items()}, flush=True)
+        record[name] = {"spectra": len(spectra), "prevalence": prevalence, "scores": scores, "differences": gains}
+        print(name, {key: round(row["ap"], 3) for key, row in scores.items()}, flush=True)
         print(gains, flush=True)
     write_record(__file__, record)
 

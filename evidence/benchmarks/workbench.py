@@ -46,11 +46,11 @@ def asked_draws(asked) -> list[tuple[str, dict, int]]:
     hann = plain | {"kind": "clean", "estimator": "welch_hann"}
     cells.append(("spectra, Hann, linear", hann, "spectra", asked.spectra, 0))
     cells.append(("nulls, Hann, linear", hann | {"null": True}, "nulls", 2 * asked.nulls, 0))
-    found = []
+    draws = []
     for cell, given, seeds, number, rivals in cells:
         for at in range(number):
-            found.append((at / number, cell, given | {"rivals": at < rivals}, FIRST_SEED[seeds] + at))
-    return [draw[1:] for draw in sorted(found, key=lambda draw: draw[0])]
+            draws.append((at / number, cell, given | {"rivals": at < rivals}, FIRST_SEED[seeds] + at))
+    return [draw[1:] for draw in sorted(draws, key=lambda draw: draw[0])]
 
 
 def write_drawn(draw: tuple[str, dict, int], code: str, path: Path, until: float) -> None:
@@ -60,10 +60,10 @@ def write_drawn(draw: tuple[str, dict, int], code: str, path: Path, until: float
     cell, given, seed = draw
     detector = NoiseDetector()
     if cell.startswith("series"):
-        found = of_series(given["kind"], seed, given["rivals"], detector)
+        drawn = of_series(given["kind"], seed, given["rivals"], detector)
     else:
-        found = of_spectrum(given, seed, detector)
-    row = {"cell": cell, "seed": seed, "code": code, **found}
+        drawn = of_spectrum(given, seed, detector)
+    row = {"cell": cell, "seed": seed, "code": code, **drawn}
     with path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(row) + "\n")
 
@@ -78,7 +78,7 @@ def share(count: int, total: int) -> dict | None:
 
 def summary_of_spectra(draws: list[dict]) -> dict:
     """What the draws of one cell say, by the way that they were fitted."""
-    found: dict[str, Any] = {}
+    by_way: dict[str, Any] = {}
     for way in dict.fromkeys(way for draw in draws for way in draw["rows"]):
         pairs = [(draw, draw["rows"][way]) for draw in draws if way in draw["rows"]]
         errors = np.abs([error for _, row in pairs for error in row["errors"]])
@@ -100,11 +100,11 @@ def summary_of_spectra(draws: list[dict]) -> dict:
                 summary[name] = {f"{level:.0%}": share(int((steps < end).sum()), number) for level, end in ends.items()}
             summary["gate fires"] = share(sum(not row["described"] for _, row in pairs), len(pairs))
             summary["off by more than 2, gate passed"] = share(int((passed > np.log(FACTOR)).sum()), len(passed))
-        found[way] = summary | {"error over ours": over_ours(pairs, "ours"), "error over clean bins": None}
+        by_way[way] = summary | {"error over ours": over_ours(pairs, "ours"), "error over clean bins": None}
         if way == "ours" and any("truly clean bins" in draw["rows"] for draw in draws):
-            found[way]["error over clean bins"] = over_ours(pairs, "truly clean bins")
-    found["bound"] = float(np.median([0.6745 * one for draw in draws for one in draw["bound"]] or [np.nan]))
-    return found
+            by_way[way]["error over clean bins"] = over_ours(pairs, "truly clean bins")
+    by_way["bound"] = float(np.median([0.6745 * one for draw in draws for one in draw["bound"]] or [np.nan]))
+    return by_way
 
 
 def over_ours(pairs: list[tuple[dict, dict]], other: str) -> dict | None:
@@ -128,12 +128,12 @@ def over_ours(pairs: list[tuple[dict, dict]], other: str) -> dict | None:
 
 def summary_of_series(draws: list[dict]) -> dict:
     """Median energy, median error and coverage, by the way that the spectra were fitted."""
-    found = {}
+    by_way = {}
     for way in dict.fromkeys(way for draw in draws for way in draw["rows"]):
         own = [draw["rows"][way] for draw in draws if way in draw["rows"]]
         rows = [row for row in own if row]
         energies = np.array([row["energy"] for row in rows])
-        found[way] = {
+        by_way[way] = {
             "series": len(own),
             "with an energy": len(rows),
             "median energy [eV]": float(np.median(energies)) if len(rows) else None,
@@ -141,7 +141,7 @@ def summary_of_series(draws: list[dict]) -> dict:
             "covered": share(sum(row["low"] <= ENERGY <= row["high"] for row in rows), len(rows)),
             "corners": float(np.mean([row["corners"] for row in rows])) if rows else None,
         }
-    return found
+    return by_way
 
 
 def _done(path: Path, code: str) -> dict[tuple[str, int], dict]:
@@ -178,14 +178,14 @@ def main() -> None:
     for cell, _, seed in wanted:
         if (cell, seed) in done:
             cells.setdefault(cell, []).append(done[cell, seed])
-    found = {
+    summaries = {
         cell: summary_of_series(draws) if cell.startswith("series") else summary_of_spectra(draws)
         for cell, draws in cells.items()
     }
     seconds = [row["seconds"] for draws in cells.values() for row in draws if "seconds" in row]
     record = {"first_seed": FIRST_SEED, "energy": ENERGY, "segments": SEGMENTS, "missing draws": missing}
     record |= {"seconds of a fit": {"median": float(np.median(seconds)), "90 %": float(np.quantile(seconds, 0.9))}}
-    write_record(__file__, record | {"asked": vars(asked), "code": code, "cells": found})
+    write_record(__file__, record | {"asked": vars(asked), "code": code, "cells": summaries})
 
 
 if __name__ == "__main__":

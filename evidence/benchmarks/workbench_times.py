@@ -26,10 +26,10 @@ SERIES = ROOT / "data" / "example_series"
 
 def fits() -> dict:
     """Seconds of the fit of each detected spectrum, and of the view of its strongest flag: at first, and toggled."""
-    found = analyse(SERIES)
-    after = [seconds_of(detection.fit) for _, detection in found]
-    measured, detection = found[0]
-    spectrum, view = EditedDetection(measured, found.detector, detection.false_alarm), FlagView()
+    analysis = analyse(SERIES)
+    after = [seconds_of(detection.fit) for _, detection in analysis]
+    measured, detection = analysis[0]
+    spectrum, view = EditedDetection(measured, analysis.detector, detection.false_alarm), FlagView()
     flag, other = sorted(spectrum.detection.flags, key=lambda one: -one.excess)[:2]
     first = seconds_of(lambda: view(spectrum, flag))
     return {
@@ -44,11 +44,11 @@ def commands(repeats: int) -> dict:
         folder = shutil.copytree(SERIES, Path(name) / "series")
         first = min(folder.iterdir())
         asked: dict[str, list[Path]] = {"fit": [first], "arrhenius": [folder], "report": [folder]}
-        found = {}
+        seconds = {}
         for command, arguments in asked.items():
-            found[command] = min(seconds_of(_command(command, *arguments)) for _ in range(repeats))
-            print(command, found[command], flush=True)
-    return found
+            seconds[command] = min(seconds_of(_command(command, *arguments)) for _ in range(repeats))
+            print(command, seconds[command], flush=True)
+    return seconds
 
 
 def _command(*arguments: object) -> Callable[[], object]:

@@ -87,12 +87,12 @@ def _spread(depth):
 
 def _torch_files(folder: Path) -> dict[str, bytes]:
     """torch.save, new and old layout, that would make a file; one whose parts unpack, one that claims."""
-    found = {}
+    contents = {}
     call = {"freq": torch.tensor(FREQS), "psd": _Call(os.system, f"touch {folder / MARK}")}
     for name, is_zip in (("zip", True), ("old", False)):
         stream = io.BytesIO()
         torch.save(call, stream, _use_new_zipfile_serialization=is_zip)
-        found[name] = stream.getvalue()
+        contents[name] = stream.getvalue()
     for name, psd, packing in (
         ("zip, spread out", torch.zeros(1).expand(400_000_000), zipfile.ZIP_STORED),
         ("zip, deflated", torch.zeros(30_000), zipfile.ZIP_DEFLATED),
@@ -102,8 +102,8 @@ def _torch_files(folder: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(stream) as old, zipfile.ZipFile(again, "w", packing) as new:
             for info in old.infolist():
                 new.writestr(info.filename, old.read(info))
-        found[name] = again.getvalue()
-    return found
+        contents[name] = again.getvalue()
+    return contents
 
 
 def _hdf5(folder: Path) -> dict[str, bytes]:
@@ -130,14 +130,14 @@ def _hdf5(folder: Path) -> dict[str, bytes]:
         "10^12 rows": lambda file: file.create_dataset("psd", (HUGE,), "f8", chunks=(10**6,)),
         "many claims": many,
     }
-    found = {}
+    contents = {}
     for name, make in makers.items():
         stream = io.BytesIO()
         with h5py.File(stream, "w") as file:
             file["freq"] = FREQS
             make(file)
-        found[name] = stream.getvalue()
-    return found
+        contents[name] = stream.getvalue()
+    return contents
 
 
 def _npy(shape) -> bytes:
@@ -205,12 +205,12 @@ def sound(folder: Path) -> dict[str, Path]:
     """The starting study's own layouts, of arrays and of tensors, which are read."""
     arrays = {"x": np.tile(np.linspace(2e-23, 1e-26, 3000, dtype=np.float32), (2, 1, 1)), "y": np.ones((2, 2))}
     tensors = {key: torch.tensor(values) for key, values in arrays.items()}
-    found = {}
+    paths = {}
     for name, tables in (("arrays", arrays), ("tensors", tensors)):
         for protocol in (2, 4):
-            found[f"{name}, protocol {protocol}"] = folder / f"{name}{protocol}.pkl"
-            found[f"{name}, protocol {protocol}"].write_bytes(pickle.dumps(tables, protocol))
+            paths[f"{name}, protocol {protocol}"] = folder / f"{name}{protocol}.pkl"
+            paths[f"{name}, protocol {protocol}"].write_bytes(pickle.dumps(tables, protocol))
         for is_zip in (True, False):
-            found[f"{name}, torch.save, zip {is_zip}"] = folder / f"{name}{is_zip}.pt"
-            torch.save(tables, found[f"{name}, torch.save, zip {is_zip}"], _use_new_zipfile_serialization=is_zip)
-    return found
+            paths[f"{name}, torch.save, zip {is_zip}"] = folder / f"{name}{is_zip}.pt"
+            torch.save(tables, paths[f"{name}, torch.save, zip {is_zip}"], _use_new_zipfile_serialization=is_zip)
+    return paths

@@ -51,10 +51,10 @@ def training(count: int, seed: int, folder: Path) -> dict:
     """Kill a training `count` times, with a worker and label-free; the rest of resume.py's kills are its own record."""
     from evidence.benchmarks.resume import killed
 
-    found = killed(count, ("pseudo-labels, a worker",), seed)
-    rows = [(name, row) for name, row in found.items() if row["identical"] < row["killed"] or row["processes left"]]
+    outcomes = killed(count, ("pseudo-labels, a worker",), seed)
+    rows = [(name, row) for name, row in outcomes.items() if row["identical"] < row["killed"] or row["processes left"]]
     return {
-        "found": found,
+        "found": outcomes,
         "faults": [_fault(seed, f"{name}: {row}") for name, row in rows],
     }
 
@@ -78,8 +78,8 @@ def batch(count: int, seed: int, folder: Path) -> dict:
         time.sleep(rng.uniform(0.3, 1) * seconds)
         process.kill()
         process.wait()
-        found = _contents(killed / "nblib-results")
-        torn = [name for name in found if not name.startswith("all.") and found[name] != one[name]]
+        contents = _contents(killed / "nblib-results")
+        torn = [name for name in contents if not name.startswith("all.") and contents[name] != one[name]]
         faults += [_fault(number, f"{name} is not whole") for name in torn]
     subprocess.run([*command, str(killed)], check=True, capture_output=True)
     other = _contents(killed / "nblib-results")
@@ -194,11 +194,11 @@ def points_that_fail(count: int, seed: int, folder: Path) -> dict:
 
 
 def _records(made: Grid) -> dict[int, bytes]:
-    found = {}
+    records = {}
     for path in (made.folder / "runs/smoke/tiny/mine").glob("*/result.json"):
         if path.with_name("tiny.ipynb").exists():
-            found[json.loads(path.read_text())["parameters"]["seed"]] = path.read_bytes()
-    return found
+            records[json.loads(path.read_text())["parameters"]["seed"]] = path.read_bytes()
+    return records
 
 
 KILLS: dict[str, Callable[[int, int, Path], dict]] = {"training": training, "batch": batch, "grid": grid}

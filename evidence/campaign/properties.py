@@ -127,8 +127,8 @@ def errors(number, kind, size, share):
     assert torch.isfinite(grad).all() and (grad[~masked] == 0).all()
 
 
-def _ranges(found):
-    return [(flag.fmin, flag.fmax) for flag in found.flags]
+def _ranges(detection):
+    return [(flag.fmin, flag.fmax) for flag in detection.flags]
 
 
 @cache
@@ -171,9 +171,9 @@ def fits(number, place, level, stretch):
         (2.0**stretch, fit_spectrum(2.0**stretch * freqs, psd, 64, keep)),
         (1.0, fit_spectrum(freqs[order], psd[order], 64, keep)),
     ):
-        found = np.array([corner.value for corner in other.corners])
-        assert len(found) == len(corners), f"{len(corners)} corners became {len(found)}"
-        np.testing.assert_allclose(np.sort(found), factor * np.sort(corners), rtol=FIT_ERROR)
+        other_corners = np.array([corner.value for corner in other.corners])
+        assert len(other_corners) == len(corners), f"{len(corners)} corners became {len(other_corners)}"
+        np.testing.assert_allclose(np.sort(other_corners), factor * np.sort(corners), rtol=FIT_ERROR)
 
 
 # property -> its number of examples, relative to the others

@@ -86,10 +86,10 @@ def check_spectra(path: Path, detector: NoiseDetector) -> None:
     assert spectra.valid.any(axis=1).all(), "an empty spectrum"
     assert "bins" in spectra.describe()
     try:
-        found = detector.detect(spectra.freqs, np.where(spectra.valid[0], spectra.psd[0], np.nan), 30)
+        detection = detector.detect(spectra.freqs, np.where(spectra.valid[0], spectra.psd[0], np.nan), 30)
     except ValueError:
         return
-    for flag in found.flags:
+    for flag in detection.flags:
         numbers = [value for value in flag.as_row().values() if isinstance(value, float)]
         assert np.isfinite(numbers).all(), f"{flag}"
 

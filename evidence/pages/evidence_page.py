@@ -71,7 +71,7 @@ def _region(metrics):
     rows = {}
     for name, (trial, look) in REGIONS.items() if compared.reference(metrics, "held_out", "baselines") else ():
         where = {"look": look, "test": "held_out"}
-        if found := compared.readings(metrics, trial, look):
+        if by_seed := compared.readings(metrics, trial, look):
             spans = {quantity: compared.span(metrics, trial, quantity, **where) for quantity in (AP, IN_BAND, ENERGY)}
-            rows[name] = {"seeds": len(found)} | spans
+            rows[name] = {"seeds": len(by_seed)} | spans
     return rows

@@ -41,13 +41,13 @@ def numbers() -> dict[str, Any]:
 
 def pooled(cells: Cells, names: list[str], way: str, key: str) -> dict | None:
     """Counts of several cells as one share; key : of the summary, two keys with a point between them for one inside."""
-    found = []
+    counts = []
     for name in names:
         value: Any = cells.get(name, {}).get(way)
         for part in key.split(" > "):
             value = value.get(part) if value else None
-        found += [value] if value else []
-    return share(sum(one["count"] for one in found), sum(one["of"] for one in found)) if found else None
+        counts += [value] if value else []
+    return share(sum(one["count"] for one in counts), sum(one["of"] for one in counts)) if counts else None
 
 
 def shown(one: dict | None) -> str:
@@ -67,8 +67,8 @@ def _spectra_rows(cells: Cells):
     null = "lorentzian where there is none"
     for kind in ("clean", "Hann", "mains"):
         names = [name for name in cells if name.startswith(("spectra", "nulls")) and f", {kind}," in name]
-        found = shown(pooled(cells, names, "ours", null))
-        yield _row(f"a Lorentzian where there is none: {kind}", "<= 0.02, upper end <= 0.04", found)
+        measured = shown(pooled(cells, names, "ours", null))
+        yield _row(f"a Lorentzian where there is none: {kind}", "<= 0.02, upper end <= 0.04", measured)
     yield _row("right number, clean", ">= 0.88", shown(pooled(cells, _both("clean"), "ours", "right number")))
     for kind in ("mains", "humps"):
         ours, clean = (pooled(cells, _both(kind), way, "right number") for way in ("ours", "truly clean bins"))
@@ -76,24 +76,24 @@ def _spectra_rows(cells: Cells):
         yield _row(f"right number over that on truly clean bins, {kind}", ">= 0.9", ratio)
     asked = {"clean": "0.92 to 0.98", "Hann": "0.92 to 0.98", "mains": ">= 0.90", "humps": ">= 0.90"}
     for kind, least in asked.items():
-        found = shown(pooled(cells, _both(kind), "ours", "covered > 95%"))
-        yield _row(f"95 % intervals of the corner cover, {kind}", least, found)
+        measured = shown(pooled(cells, _both(kind), "ours", "covered > 95%"))
+        yield _row(f"95 % intervals of the corner cover, {kind}", least, measured)
     for kind, most in (("mains", "<= 1.5"), ("humps", "<= 2")):
-        found = _ratios(cells, kind, "ours", "error over clean bins")
-        yield _row(f"median error of the corner over the fit on truly clean bins, {kind}", most, found)
+        measured = _ratios(cells, kind, "ours", "error over clean bins")
+        yield _row(f"median error of the corner over the fit on truly clean bins, {kind}", most, measured)
     for kind, least in (("mains", ">= 1.1, interval above 1"), ("humps", ">= 2, interval above 1")):
-        found = _ratios(cells, kind, "robust, no flags", "error over ours")
-        yield _row(f"error of the robust fit without flags over ours, {kind}", least, found)
+        measured = _ratios(cells, kind, "robust, no flags", "error over ours")
+        yield _row(f"error of the robust fit without flags over ours, {kind}", least, measured)
     for way in ("all bins", "mains deleted by hand, robust", "mains deleted by hand, least squares"):
         for kind in ("mains", "humps"):
-            found = _ratios(cells, kind, way, "error over ours")
-            yield _row(f"error over ours: {way}, {kind}", "printed", found)
+            measured = _ratios(cells, kind, way, "error over ours")
+            yield _row(f"error over ours: {way}, {kind}", "printed", measured)
 
 
 def _ratios(cells: Cells, kind: str, way: str, key: str) -> str:
     """The ratio on both axes, linear first."""
-    found = [(cells.get(name, {}).get(way) or {}).get(key) for name in _both(kind)]
-    texts = [f"{one['ratio']:.2f} [{one['low']:.2f}, {one['high']:.2f}]" if one else NOTHING for one in found]
+    ratios = [(cells.get(name, {}).get(way) or {}).get(key) for name in _both(kind)]
+    texts = [f"{one['ratio']:.2f} [{one['low']:.2f}, {one['high']:.2f}]" if one else NOTHING for one in ratios]
     return "; ".join(f"{axis} {text}" for axis, text in zip(("linear", "log"), texts, strict=True))
 
 
@@ -105,8 +105,8 @@ def _series_rows(cells: Cells):
     for kind, most in (("mains", "<= 3 meV"), ("humps", "<= 5 meV")):
         one = cells.get(f"series, {kind}", {}).get("ours") or {}
         error = one.get("median abs error [eV]")
-        found = NOTHING if error is None else f"{1e3 * error:.1f} meV (n = {one['series']})"
-        yield _row(f"median error of Ea = 300 meV, {kind}", most, found)
+        measured = NOTHING if error is None else f"{1e3 * error:.1f} meV (n = {one['series']})"
+        yield _row(f"median error of Ea = 300 meV, {kind}", most, measured)
 
 
 def _gate_rows(cells: Cells):
@@ -133,12 +133,12 @@ def _times(record: Mapping):
 
 def _ways(cells: Cells, kind: str) -> dict[str, dict[str, str]]:
     """Each way that spectra of a kind were fitted: right number, errors, coverage, both axes together."""
-    found = {}
+    rows = {}
     for way in WAYS:
         right = pooled(cells, _both(kind), way, "right number")
         if right:
             medians = [one["median abs ln error"] for name in _both(kind) if (one := cells.get(name, {}).get(way))]
-            found[way] = {
+            rows[way] = {
                 "right": shown(right),
                 "error": "; ".join(NOTHING if one is None else f"{one:.3f}" for one in medians),
                 "off": shown(pooled(cells, _both(kind), way, "off by more than 2")),
@@ -146,8 +146,8 @@ def _ways(cells: Cells, kind: str) -> dict[str, dict[str, str]]:
             }
     bounds = [cells.get(name, {}).get("bound") for name in _both(kind)]
     least = "; ".join(NOTHING if one is None else f"{one:.3f}" for one in bounds)
-    found[BOUND] = {"right": NOTHING, "error": least, "off": NOTHING, "covered": NOTHING}
-    return found
+    rows[BOUND] = {"right": NOTHING, "error": least, "off": NOTHING, "covered": NOTHING}
+    return rows
 
 
 def _coverage(cells: Cells) -> dict[str, list[str]]:
@@ -160,15 +160,15 @@ def _coverage(cells: Cells) -> dict[str, list[str]]:
 
 def _series(cells: Cells) -> dict[str, dict[str, str]]:
     """Energies by contamination and way."""
-    found = {}
+    rows = {}
     for kind in CONTAMINATION:
         for way, row in cells.get(f"series, {kind}", {}).items():
             energy, error = row["median energy [eV]"], row["median abs error [eV]"]
-            found[f"{kind}, {way}"] = {
+            rows[f"{kind}, {way}"] = {
                 "energy": NOTHING if energy is None else f"{energy:.3f}",
                 "error": NOTHING if error is None else f"{1e3 * error:.1f}",
                 "with": f"{row['with an energy']} of {row['series']}",
                 "covered": shown(row["covered"]),
                 "corners": NOTHING if row["corners"] is None else f"{row['corners']:.1f}",
             }
-    return found
+    return rows

@@ -22,8 +22,8 @@ def numbers() -> dict[str, Any]:
     ValueError where the record is missing
     """
     record = read_json(benchmark_record("on_off"))
-    found, alarms = record["summary"]["found"], record["summary"]["alarms"]
-    names = list(next(iter(found.values())))
+    lines, alarms = record["summary"]["found"], record["summary"]["alarms"]
+    names = list(next(iter(lines.values())))
     widths = list(dict.fromkeys(name.split(", ")[0] for name in names))
     snrs = list(dict.fromkeys(name.split(", ")[1] for name in names))
     return {
@@ -32,15 +32,15 @@ def numbers() -> dict[str, Any]:
             {"known": f"{known}, {by_rate['1%']['of']} pairs", "shares": [percent(by_rate[rate]) for rate in RATES]}
             for known, by_rate in alarms.items()
         ],
-        "with_line": next(iter(found["on and off"].values()))["of"],
+        "with_line": next(iter(lines["on and off"].values()))["of"],
         "snrs": snrs,
         "found": [
             {
                 "width": f"{width} bin{'s' if float(width) > 1 else ''}",
                 "method": method,
-                "shares": [f"{found[method][f'{width}, {snr}']['share']:.2f}" for snr in snrs],
+                "shares": [f"{lines[method][f'{width}, {snr}']['share']:.2f}" for snr in snrs],
             }
             for width in widths
-            for method in found
+            for method in lines
         ],
     }

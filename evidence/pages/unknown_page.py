@@ -67,20 +67,20 @@ def instrument_rows(record: dict, copy: str, area: str) -> dict[str, dict[str, f
     record : of `measured`
     copy : one of COPIES
     """
-    found = record
+    summary = record
     for key in COPIES[copy]:
-        found = found[key]
+        summary = summary[key]
     return {
         pair: {"iqm": row["mean"], "low": row["low"], "high": row["high"]}
-        for pair, row in found["differences"][area].items()
+        for pair, row in summary["differences"][area].items()
     }
 
 
 def _instruments(record):
     """Lines injected into the spectra of many instruments: record of `measured`."""
-    found, flags = record["summary"], record["flags"].values()
-    one, five = (found["recall"][area] for area in AREAS)
-    of_first = next(iter(found["differences"][AREAS[1]].values()))
+    summary, flags = record["summary"], record["flags"].values()
+    one, five = (summary["recall"][area] for area in AREAS)
+    of_first = next(iter(summary["differences"][AREAS[1]].values()))
     return {
         "spectra": len(record["spectra"]),
         "n": of_first["instruments"],
@@ -91,12 +91,12 @@ def _instruments(record):
         "differences": {
             copy: {
                 pair: [interval(instrument_rows(record, copy, area)[pair]) for area in AREAS]
-                for pair in found["differences"][AREAS[0]]
+                for pair in summary["differences"][AREAS[0]]
             }
             for copy in COPIES
         },
         "libraries": sorted(record["libraries, summary"].items(), key=lambda row: -sum(row[1].values())),
-        "chosen": {area: ", ".join(dict.fromkeys(found["chosen"][area].values())) for area in AREAS},
+        "chosen": {area: ", ".join(dict.fromkeys(summary["chosen"][area].values())) for area in AREAS},
         "shipped": [one["shipped"], five["shipped"]],
         "flags": [sum(row[area] for row in flags) / len(flags) for area in AREAS],
     }

@@ -83,8 +83,8 @@ def labels_of(ranges: Iterable[Range], known: list[tuple[Range, str, str]]) -> l
 
 def distinct(ranges: Iterable[Range]) -> list[Range]:
     """Ranges, each once; of nearly equal ones the first."""
-    found: list[Range] = []
+    kept: list[Range] = []
     for one in ranges:
-        if all(other.shared(one) < SAME for other in found):
-            found.append(one)
-    return found
+        if all(other.shared(one) < SAME for other in kept):
+            kept.append(one)
+    return kept

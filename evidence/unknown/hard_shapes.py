@@ -78,14 +78,14 @@ def hump(seed: int, number: int, sigma: float, detector: NoiseDetector) -> dict[
     quiet = _spectrum(rng, HUMP_SEGMENTS)
     centre = N_BINS * rng.uniform(0.3, 0.7)
     draw = with_lines(quiet, [centre], [sigma], [HUMP_RATIO])
-    found = detector.detect(draw.freqs, draw.psd, draw.n_segments, 0.05)
+    detection = detector.detect(draw.freqs, draw.psd, draw.n_segments, 0.05)
     inside = np.abs(draw.freqs - centre) < sigma * np.sqrt(-2 * np.log(FOOT))
-    covered = float(found.flagged[inside].mean())
+    covered = float(detection.flagged[inside].mean())
     return {
         "flagged": float(covered > 0),
         "sliver": float(0 < covered < SLIVER),
         "covered": covered,
-        "error": float(np.abs(found.background - np.log(draw.background))[inside].max()),
+        "error": float(np.abs(detection.background - np.log(draw.background))[inside].max()),
     }
 
 
@@ -103,8 +103,8 @@ def lines_found(seed: int, number: int, n_segments: int, ratio: float, known: bo
     places = (edges[:-1] + np.diff(edges) * rng.uniform(0.1, 0.9, LINES)).astype(int)
     psd = draw.psd.copy()
     psd[places] += ratio * draw.background[places]
-    found = detector.detect(draw.freqs, psd, draw.n_segments if known else None)
-    return int(found.flagged[places].sum())
+    detection = detector.detect(draw.freqs, psd, draw.n_segments if known else None)
+    return int(detection.flagged[places].sum())
 
 
 def in_deviations(deviations: float, n_segments: int) -> float:

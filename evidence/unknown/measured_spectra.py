@@ -60,7 +60,7 @@ def measured_spectra(folder: Path | None = None) -> list[MeasuredSpectrum]:
     ------
     ValueError where a file is missing or is another than the table says
     """
-    folder, found = folder or measured_data_dir(), []
+    folder, spectra = folder or measured_data_dir(), []
     for name, row in table_of_spectra(folder).items():
         path = folder / f"{name}.npz"
         refuse_if(not path.is_file(), f"{path} is missing; check data/measured out again")
@@ -71,5 +71,5 @@ def measured_spectra(folder: Path | None = None) -> list[MeasuredSpectrum]:
         with np.load(path) as file:
             freqs, psd, segments = (file[key].astype(np.float64) for key in ("freqs", "psd", "n_segments"))
         stated = float(segments) if np.isfinite(segments) else None
-        found.append(MeasuredSpectrum(name, row["group"], row["fold"], freqs, psd, stated, row["unit"]))
-    return found
+        spectra.append(MeasuredSpectrum(name, row["group"], row["fold"], freqs, psd, stated, row["unit"]))
+    return spectra

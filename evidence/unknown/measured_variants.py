@@ -39,12 +39,12 @@ def variant(spectrum: MeasuredSpectrum, places: dict, name: str) -> tuple[Measur
     quiet[places["quiet"]] = True
     bins = np.repeat(quiet, WIDE_CELL)[:n_bins]
     cells = [bins[group // WIDE_CELL == cell].all() for cell in range(-(-len(copy.psd) // WIDE_CELL))]
-    found: dict[str, Any] = {"quiet": np.flatnonzero(cells).tolist(), "centres": {}}
+    copy_places: dict[str, Any] = {"quiet": np.flatnonzero(cells).tolist(), "centres": {}}
     for width, centres in places["centres"].items():
         moved, reach = group[centres], REACH * float(width)
         inside = (moved >= reach) & (moved < len(copy.psd) - reach)
-        found["centres"][width] = list(dict.fromkeys(moved[inside].tolist()))
-    return (copy, found) if len(found["quiet"]) >= LEAST_QUIET else None
+        copy_places["centres"][width] = list(dict.fromkeys(moved[inside].tolist()))
+    return (copy, copy_places) if len(copy_places["quiet"]) >= LEAST_QUIET else None
 
 
 def merged_bins(n_bins: int) -> np.ndarray:

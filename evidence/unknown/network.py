@@ -153,10 +153,10 @@ def cell_score(output: WideOutput, kind: str, present: Bool[Tensor, "batch token
             raise ValueError("the network has no attention; use 'head' or 'strength'")
         row = output.cls_attn.mean(dim=1)
         clean = row.masked_fill(~present, torch.nan).nanquantile(CLEAN_QUANTILE, dim=1, keepdim=True).clamp(min=TINY)
-        found = -(row / clean).clamp(min=TINY).log()
+        scores = -(row / clean).clamp(min=TINY).log()
     else:
-        found = output.logit if kind == "head" else output.strength
-    return found.masked_fill(~present, torch.nan)
+        scores = output.logit if kind == "head" else output.strength
+    return scores.masked_fill(~present, torch.nan)
 
 
 @torch.no_grad()

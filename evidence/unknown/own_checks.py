@@ -97,11 +97,13 @@ def log_grid(draw: Draw, ratio: float, averaged: bool) -> tuple[ndarray, ndarray
     return freqs, psd
 
 
-def spans(found: Detection) -> list[tuple[float, float]]:
+def spans(detection: Detection) -> list[tuple[float, float]]:
     """Flags from the lower edge of their first bin to the upper edge of their last, Hz."""
-    width = np.gradient(found.freqs)
-    low, high = found.freqs - width / 2, found.freqs + width / 2
-    first, last = (np.searchsorted(found.freqs, [getattr(f, name) for f in found.flags]) for name in ("fmin", "fmax"))
+    width = np.gradient(detection.freqs)
+    low, high = detection.freqs - width / 2, detection.freqs + width / 2
+    first, last = (
+        np.searchsorted(detection.freqs, [getattr(f, name) for f in detection.flags]) for name in ("fmin", "fmax")
+    )
     return [(float(low[a]), float(high[b])) for a, b in zip(first, last, strict=True)]
 
 
@@ -127,16 +129,16 @@ def invariances(draw: Draw, seed: int, detector: NoiseDetector, missing: float =
         "scaled": psd * factor,
         "amplitude density squared": np.sqrt(psd) ** 2,
     }
-    found = {name: float(_ranges(detector.detect(draw.freqs, values, draw.n_segments)) == _ranges(plain))
+    overlaps = {name: float(_ranges(detector.detect(draw.freqs, values, draw.n_segments)) == _ranges(plain))
              for name, values in same.items()}  # fmt: skip
     for name, segments in (("5 % missing", draw.n_segments), ("5 % missing, K not given", None)):
         whole = plain if segments else detector.detect(draw.freqs, psd)
-        found[name] = least_overlap(whole, detector.detect(draw.freqs, holes, segments))
-    return found
+        overlaps[name] = least_overlap(whole, detector.detect(draw.freqs, holes, segments))
+    return overlaps
 
 
-def _ranges(found):
-    return [(flag.fmin, flag.fmax, flag.kind, flag.cause) for flag in found.flags]
+def _ranges(detection):
+    return [(flag.fmin, flag.fmax, flag.kind, flag.cause) for flag in detection.flags]
 
 
 def log_invariance(seed: int, number: int, ratio: float, detector: NoiseDetector) -> dict[str, float]:
@@ -157,12 +159,12 @@ def mains(seed: int, number: int, detector: NoiseDetector) -> dict[str, float]:
     level = rng.uniform(20, 60)
     loud = with_tones(draw, [nominal + rng.normal(0, 0.02)], [10 ** (level / 10)])
     segments = draw.n_segments if number % 2 else None
-    without, found = (detector.detect(freqs, part.psd, segments) for part in (draw, loud))
+    without, detection = (detector.detect(freqs, part.psd, segments) for part in (draw, loud))
     off = np.abs(freqs - nominal)
     beside = (off >= BESIDE[0]) & (off <= BESIDE[1])
-    moved = np.abs(found.background - without.background)[beside].max()
-    error = np.median(np.abs(found.background - np.log(draw.background))[beside])
-    flagged = any(flag.fmin <= nominal <= flag.fmax for flag in found.flags)
+    moved = np.abs(detection.background - without.background)[beside].max()
+    error = np.median(np.abs(detection.background - np.log(draw.background))[beside])
+    flagged = any(flag.fmin <= nominal <= flag.fmax for flag in detection.flags)
     return {"decibels": level, "flagged": float(flagged), "moved": float(moved), "error": float(error)}
 
 
@@ -176,8 +178,8 @@ def comb(seed: int, number: int, detector: NoiseDetector, n_extra: int = 0) -> d
     lines = spacing * np.sort(rng.choice(np.arange(1, 10), 3, replace=False))
     others = rng.uniform(5 * step, freqs[-1], n_extra)
     centres = np.concatenate([lines, others])
-    found = detector.detect(freqs, with_tones(draw, centres, 10 ** rng.uniform(1, 3, len(centres))).psd, None)
-    near = [[flag for flag in found.flags if flag.fmin - step <= line <= flag.fmax + step] for line in lines]
+    detection = detector.detect(freqs, with_tones(draw, centres, 10 ** rng.uniform(1, 3, len(centres))).psd, None)
+    near = [[flag for flag in detection.flags if flag.fmin - step <= line <= flag.fmax + step] for line in lines]
     named = all(any(flag.cause.startswith("50 Hz mains, harmonic") for flag in flags) for flags in near)
     return {"flagged": float(all(near)), "named": float(named)}
 
@@ -189,8 +191,8 @@ def unrelated(seed: int, number: int, detector: NoiseDetector) -> dict[str, floa
     freqs = step * np.arange(1, n_bins + 1)
     draw = clean(rng, freqs, rng.choice(list(BACKGROUNDS)), int(rng.choice([8, 16, 64])), "welch_hann")
     centres = rng.uniform(5 * step, freqs[-1], 3 + number % 4)
-    found = detector.detect(freqs, with_tones(draw, centres, 10 ** rng.uniform(1, 3, len(centres))).psd, None)
-    spacings = [flag.cause.split(", harmonic")[0] for flag in found.flags if ", harmonic" in flag.cause]
+    detection = detector.detect(freqs, with_tones(draw, centres, 10 ** rng.uniform(1, 3, len(centres))).psd, None)
+    spacings = [flag.cause.split(", harmonic")[0] for flag in detection.flags if ", harmonic" in flag.cause]
     alone = [name for name in spacings if spacings.count(name) == 1 and "mains" in name]
     return {"a comb": float(len(spacings) > len(set(spacings))), "mains alone": float(bool(alone))}
 
@@ -202,6 +204,6 @@ def false_alarms(
     """Is anything flagged in a line-free spectrum, at 0.05 and at 0.01 a spectrum."""
     rng = np.random.default_rng([seed, number, n_bins, n_segments])
     draw = clean(rng, np.arange(1.0, n_bins + 1.0), shape, n_segments, estimator)
-    found = detector.detect(draw.freqs, draw.psd, n_segments if known else None, 0.05)
-    surest = min((flag.probability for flag in found.flags), default=1.0)
-    return {"0.05": float(bool(found.flags)), "0.01": float(surest <= 0.01)}
+    detection = detector.detect(draw.freqs, draw.psd, n_segments if known else None, 0.05)
+    surest = min((flag.probability for flag in detection.flags), default=1.0)
+    return {"0.05": float(bool(detection.flags)), "0.01": float(surest <= 0.01)}

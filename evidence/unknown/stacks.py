@@ -76,9 +76,9 @@ def draw_stack(
         if draw.single and number == 0:
             excess[alone : alone + draw.single[1]] += draw.single[0]
         psd = np.exp(level) * (1 + excess) * _estimate(rng, freqs, level, draw)
-        found = detector.score(freqs, psd, draw.n_segments).at(FALSE_ALARM)
-        ranges = tuple((flag.fmin, flag.fmax) for flag in found.flags)
-        spectra.append(OverBackground(freqs, psd / np.exp(found.background), found.bin_segments, ranges))
+        detection = detector.score(freqs, psd, draw.n_segments).at(FALSE_ALARM)
+        ranges = tuple((flag.fmin, flag.fmax) for flag in detection.flags)
+        spectra.append(OverBackground(freqs, psd / np.exp(detection.background), detection.bin_segments, ranges))
     return spectra, places, float(alone + 1)
 
 

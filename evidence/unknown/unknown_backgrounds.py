@@ -106,8 +106,8 @@ def _filters_on(background: Callable[[ndarray, ndarray], ndarray], widths: Seque
 
     def score(freqs, psd, valid, n_segments=None):
         log_psd = _filled(np.log(np.where(valid, psd, 1.0)), valid)
-        found = _filtered(_whitened(log_psd, background(log_psd, valid), valid, n_segments), widths)
-        return np.where(valid, found, np.nan)
+        scores = _filtered(_whitened(log_psd, background(log_psd, valid), valid, n_segments), widths)
+        return np.where(valid, scores, np.nan)
 
     return score
 
@@ -131,9 +131,9 @@ def bank_score(freqs, psd, valid, n_segments=None):
 
 def classical_methods() -> dict[str, Score]:
     """Every classical method and setting, by name."""
-    found = {f"median {w}, {name}": median_score(w, widths) for w in WINDOWS for name, widths in FILTERS.items()}
-    found |= {f"clipping {w}, {name}": clipping_score(w, FILTERS[name]) for w in (401,) for name in ("narrow", "all")}
-    return found | {"bank": bank_score}
+    methods = {f"median {w}, {name}": median_score(w, widths) for w in WINDOWS for name, widths in FILTERS.items()}
+    methods |= {f"clipping {w}, {name}": clipping_score(w, FILTERS[name]) for w in (401,) for name in ("narrow", "all")}
+    return methods | {"bank": bank_score}
 
 
 # ---- scores per cell ----
@@ -141,12 +141,12 @@ def classical_methods() -> dict[str, Score]:
 
 def cells_of(score: Score, spectra: Sequence[WideSpectrum], known: bool = True) -> list[ndarray]:
     """Score per 10-bin cell of every spectrum; NaN where a cell holds no measured bin."""
-    found = []
+    cells = []
     for row in spectra:
         with np.errstate(divide="ignore", invalid="ignore"):
             values = score(row.freqs, row.psd, row.valid, row.n_segments if known else None)
-        found.append(cell_scores(np.where(row.valid, values, np.nan), WIDE_CELL))
-    return found
+        cells.append(cell_scores(np.where(row.valid, values, np.nan), WIDE_CELL))
+    return cells
 
 
 DETECTOR = ("shipped detector", "its classical part", "network, attention", "network, token head")
@@ -157,7 +157,7 @@ def detector_cells(spectra: Sequence[WideSpectrum], known: bool = True) -> dict[
 
     Where the network is not asked, its rows are NaN and the detector is its classical part.
     """
-    found: dict[str, list[ndarray]] = {name: [] for name in DETECTOR}
+    by_part: dict[str, list[ndarray]] = {name: [] for name in DETECTOR}
     for row in spectra:
         scored = score_spectrum(row.psd, Plan.of(row.freqs, row.valid), row.n_segments if known else None)
         attention = -np.log(np.maximum(scored.attention, np.finfo(np.float32).tiny))
@@ -168,8 +168,8 @@ def detector_cells(spectra: Sequence[WideSpectrum], known: bool = True) -> dict[
             scored.log_odds,
         )
         for name, cells in zip(DETECTOR, parts, strict=True):
-            found[name].append(cells)
-    return found
+            by_part[name].append(cells)
+    return by_part
 
 
 def truth_of(spectra: Sequence[WideSpectrum]) -> list[ndarray]:
