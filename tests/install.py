@@ -38,8 +38,8 @@ def wheel(tmp_path_factory):
         ROOT,
         folder=folder,
     )
-    (found,) = folder.glob("nblib-*.whl")
-    return found
+    (path,) = folder.glob("nblib-*.whl")
+    return path
 
 
 def _environment(folder: Path, wheel: Path, lock: str) -> Path:

@@ -88,22 +88,22 @@ def test_documented_statistics_of_all_spectra():
         logs, scaled = np.log(2.5e24 * psd), psd * 1e26  # so that squares stay far from the smallest float
         sums += [(values**power).mean() / 32 for values in (scaled, logs) for power in (1, 2)]
     deviations = np.sqrt(sums[1::2] - sums[::2] ** 2)
-    for found, documented in (
+    for statistic, documented in (
         (largest, 3.77e-23),
         (smallest, 6.74e-27),
         (sums[0] * 1e-26, 7.18e-26),
         (deviations[0] * 1e-26, 9.51e-25),
     ):
-        assert found == pytest.approx(documented, rel=0.01)
+        assert statistic == pytest.approx(documented, rel=0.01)
     assert sums[2] == pytest.approx(-3.001, abs=0.01)
     assert deviations[1] == pytest.approx(0.728, abs=0.01)
 
 
 def test_background_is_the_noise_free_spectrum_in_standardised_units(data):
     batch = data.batch(range(6))
-    found = to_log_psd(batch["background"].numpy())
+    log_psd = to_log_psd(batch["background"].numpy())
     expected = np.log(published_psd(*batch["energies"].double().numpy().T))
-    np.testing.assert_allclose(found, expected, atol=2e-5)  # energies in float32
+    np.testing.assert_allclose(log_psd, expected, atol=2e-5)  # energies in float32
 
 
 def test_estimation_noise_has_the_documented_floor_and_bias():

@@ -60,10 +60,10 @@ def test_gradient_of_the_cls_row_equals_autograds_through_the_full_weights(pair)
     generator = torch.Generator().manual_seed(2)
     pull = torch.randn(3, 4, LENGTH - 1, generator=generator, dtype=torch.float64)
     inputs = [x, ours.in_proj_weight, ours.in_proj_bias]
-    found = torch.autograd.grad((ours(x, return_attention="cls")[1] * pull).sum(), inputs)
+    gradients = torch.autograd.grad((ours(x, return_attention="cls")[1] * pull).sum(), inputs)
     full = ours(x, return_attention=True)[1][:, :, 0, 1:]
     expected = torch.autograd.grad((full / full.sum(dim=-1, keepdim=True) * pull).sum(), inputs)
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(gradients, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
@@ -83,10 +83,10 @@ def test_capture_is_one_graph_under_torch_compile():
     model = make()
     x, mask = spectra()
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
-    found, expected = compiled(x, mask, "cls"), model(x, mask, "cls")
-    for one, other in zip(found, expected, strict=True):
+    outputs, expected = compiled(x, mask, "cls"), model(x, mask, "cls")
+    for one, other in zip(outputs, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
-    gradients = [torch.autograd.grad((out[2] + 1e-9).log().sum(), model.cls_token)[0] for out in (found, expected)]
+    gradients = [torch.autograd.grad((out[2] + 1e-9).log().sum(), model.cls_token)[0] for out in (outputs, expected)]
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
 
 
@@ -347,9 +347,9 @@ def test_a_contrast_stands_out_at_the_lines_width_wherever_it_is():
     for width, best in ((1.5, 0), (24.0, 4)):
         for centre in (230.0, 239.5):
             line = 2 * torch.exp(-0.5 * ((places - centre) / width) ** 2)[None]
-            found = contrasts(line, shown, 20)
-            assert found.flatten().argmax() % 5 == best
-            assert found[0, :, best].argmax() in (11, 12)
+            contrast = contrasts(line, shown, 20)
+            assert contrast.flatten().argmax() % 5 == best
+            assert contrast[0, :, best].argmax() in (11, 12)
     hidden = shown.clone()
     hidden[:, 300:340] = False
     torch.testing.assert_close(contrasts(torch.full((1, 600), 3.0), hidden, 20), flat, rtol=0, atol=1e-5)

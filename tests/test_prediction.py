@@ -69,8 +69,8 @@ def test_top_1_by_hand():
     truth[3, :60] = True  # 12 intervals: too many to count; the last has none
     scores = np.zeros((5, 150))
     scores[0, 13], scores[1, 40], scores[2, 104] = 1, 1, 1
-    found = top1_rate(scores, truth, 3000)
-    assert found == {
+    rates = top1_rate(scores, truth, 3000)
+    assert rates == {
         "top1": pytest.approx(2 / 3),
         "top1_constant": pytest.approx(2 / 3),
         "top1_random": pytest.approx(1 / 30),
@@ -126,11 +126,11 @@ def test_only_a_token_readout_is_swept():
     config = TrainConfig(**TINY)
     data = config.dataset("test", 4)
     model, batch = config.build_model(data.freqs).eval(), data.batch(range(4))
-    found = predict(model, data, sweep=False)
+    reading = predict(model, data, sweep=False)
     with torch.no_grad():
         out = model(batch["target"], torch.zeros_like(batch["mask"]))[0].numpy()
     whole = to_log_psd(out - data.log_bias)
-    np.testing.assert_allclose(found.restored, whole, atol=1e-5)
+    np.testing.assert_allclose(reading.restored, whole, atol=1e-5)
     token = TrainConfig(**TINY | {"readout": "token"})
     assert np.isnan(predict(token.build_model(data.freqs), data, sweep=False).restored).all()
     assert np.isfinite(predict(token.build_model(data.freqs), data).restored).all()
@@ -201,8 +201,8 @@ def test_references_tune_on_validation_and_end_at_the_posterior(untrained):
     assert list(scores) == ["running median", "running median, all widths", "true background", "posterior (limit)"]
     assert window == tune_window(tuning, (3, 5, 8, 12, 18, 26, 36))
     assert window in MEDIAN_WINDOWS
-    found = {name: detection(values, reading.truth, 3000)["ap"] for name, values in scores.items()}
-    assert found["running median"] < found["true background"] < found["posterior (limit)"]
+    precisions = {name: detection(values, reading.truth, 3000)["ap"] for name, values in scores.items()}
+    assert precisions["running median"] < precisions["true background"] < precisions["posterior (limit)"]
     assert "posterior (limit)" not in baseline_scores(reading, tuning, "interference")[0]
 
 
@@ -211,9 +211,9 @@ def test_an_assessment_has_its_control(untrained):
     """The control scores the bins of the lines on the same spectra without them: same scatter elsewhere."""
     config, _, model, _ = untrained
     result = TrainResult(config, model, {}, Path(), {})
-    reading, found = assess(result, "single_line", 30)
+    reading, metrics = assess(result, "single_line", 30)
     control = predict(model, held_out(config, "none", 30))
     elsewhere = np.abs(reading.log_psd - control.log_psd) < 1e-5
     assert elsewhere.mean() > 0.8
-    assert found["no_line"]["after"] == in_band_error(control, reading.noisy)["after"]
-    assert found["no_line"]["before"] < found["in_band"]["before"]
+    assert metrics["no_line"]["after"] == in_band_error(control, reading.noisy)["after"]
+    assert metrics["no_line"]["before"] < metrics["in_band"]["before"]

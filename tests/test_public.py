@@ -79,16 +79,16 @@ def test_columns_and_keys_of_files_are_these():
     freqs, rng = np.arange(1.0, 301.0), np.random.default_rng(0)
     psd = rng.gamma(16, 1 / 16, 300) / freqs
     psd[49] *= 100
-    found, measured = nblib.NoiseDetector().detect(freqs, psd, 16), Measurement("a", "1", freqs, psd)
-    assert list(FLAG_COLUMNS) == COLUMNS == list(found.to_frame().columns)
-    assert flags_csv(found).splitlines()[0].split(",") == COLUMNS
+    detection, measured = nblib.NoiseDetector().detect(freqs, psd, 16), Measurement("a", "1", freqs, psd)
+    assert list(FLAG_COLUMNS) == COLUMNS == list(detection.to_frame().columns)
+    assert flags_csv(detection).splitlines()[0].split(",") == COLUMNS
     heading = "frequency [Hz],psd [unit^2/Hz],background [unit^2/Hz],flagged,filled [unit^2/Hz]\n"
-    assert cleaned_csv(measured, found).startswith(heading)
+    assert cleaned_csv(measured, detection).startswith(heading)
     assert ("file", *COLUMNS) == JOINT_COLUMNS
-    document = as_json(measured, found)
+    document = as_json(measured, detection)
     assert document["schema"] == 1 and set(document) == KEYS and set(document["read"]) == READ
     assert list(document["flags"][0]) == COLUMNS
-    assert (document["flags"][0]["fmin"], document["read"]["fmax"]) == (found.flags[0].fmin, 300.0)
+    assert (document["flags"][0]["fmin"], document["read"]["fmax"]) == (detection.flags[0].fmin, 300.0)
     assert PRODUCTS == ("flags.csv", "flags.json", "cleaned.csv", "flags.png", "flags.pdf")
 
 

@@ -20,10 +20,10 @@ def test_a_correlation_is_numpys_with_zeros_beyond_the_ends(dtype):
     """Planted bug: a transform as long as the row, so that one end reaches into the other."""
     rows = np.random.default_rng(0).normal(size=(3, 40)).astype(dtype)
     template = gaussian(2.0, 4.0)
-    found = correlator(rows, len(template))(template)
+    correlation = correlator(rows, len(template))(template)
     expected = [np.convolve(row, template, "full")[8:48] for row in rows]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    assert found.dtype == dtype
+    np.testing.assert_allclose(correlation, expected, rtol=1e-4, atol=1e-5)
+    assert correlation.dtype == dtype
 
 
 def test_a_rolling_median_goes_on_beyond_the_ends_and_row_by_row():

@@ -13,10 +13,10 @@ FREQS, PSD = np.arange(1.0, 61.0), np.linspace(1e-25, 2e-25, 180).reshape(3, 60)
 def test_what_is_written_comes_back(energies, tmp_path):
     """Planted bug: float32, which loses 1e-46."""
     path = write_stored(tmp_path / "spectra", StoredSpectra(FREQS, PSD * 1e-21, energies))
-    found = read_stored(path)
+    stored = read_stored(path)
     assert path.name == "spectra.npz"
-    np.testing.assert_array_equal(found.psd, PSD * 1e-21)
-    assert (found.energies is None) == (energies is None)
+    np.testing.assert_array_equal(stored.psd, PSD * 1e-21)
+    assert (stored.energies is None) == (energies is None)
 
 
 @pytest.mark.parametrize(

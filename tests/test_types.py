@@ -13,10 +13,10 @@ import numpy as np
 from nblib import Detection, Flag, NoiseDetector, train
 
 reveal_type(NoiseDetector)
-found = NoiseDetector().detect([1.0, 2.0], np.ones(2), n_segments=8)
-reveal_type(found)
-reveal_type(found.flags[0])
-reveal_type(found.flags[0].fmin)
+detection = NoiseDetector().detect([1.0, 2.0], np.ones(2), n_segments=8)
+reveal_type(detection)
+reveal_type(detection.flags[0])
+reveal_type(detection.flags[0].fmin)
 reveal_type(NoiseDetector().detect_many([1.0, 2.0], np.ones((3, 2)), [8, 8, 4]))
 reveal_type(NoiseDetector.load("mine.safetensors").from_timeseries([0.0, 1.0], 10.0))
 reveal_type(train)

@@ -48,9 +48,9 @@ def test_there_is_no_circle():
     ("start", "modules", "lines"), [("nblib.dataset", 10, 1400), ("nblib.training.loop", 29, 4090)]
 )
 def test_the_idea_drags_little_along(start, modules, lines):
-    found = wings.reached(start)
-    assert len(found) <= modules, sorted(found)
-    assert wings.lines(found) <= lines
+    reached = wings.reached(start)
+    assert len(reached) <= modules, sorted(reached)
+    assert wings.lines(reached) <= lines
 
 
 def test_the_idea_is_small():

@@ -40,8 +40,8 @@ def name_of(path: Path) -> str:
 @cache
 def files() -> dict[str, Path]:
     """Every module but the `__init__` of rooms, by dotted name."""
-    found = [path for package in PACKAGES for path in (CLONE / package).rglob("*.py") if "build" not in path.parts]
-    return {name_of(path): path for path in sorted(found) if path.name != "__init__.py"}
+    paths = [path for package in PACKAGES for path in (CLONE / package).rglob("*.py") if "build" not in path.parts]
+    return {name_of(path): path for path in sorted(paths) if path.name != "__init__.py"}
 
 
 @cache
@@ -54,16 +54,16 @@ def public() -> dict[str, str]:
 
 def imported(source: str, known: dict[str, Path]) -> set[str]:
     """Modules, of those known, that a source imports anywhere in it."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 home = public().get(alias.name, "nblib") if node.module == "nblib" else node.module
-                found.add(inner if inner in known else home)
-    return found & set(known)
+                modules.add(inner if inner in known else home)
+    return modules & set(known)
 
 
 @cache
@@ -75,14 +75,14 @@ def arrows() -> dict[str, set[str]]:
 
 def reached(*names: str) -> set[str]:
     """The modules given, and all that they import, directly or not."""
-    found: set[str] = set()
+    seen: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in seen:
+            seen.add(name)
             waiting += arrows()[name]
-    return found
+    return seen
 
 
 def lines(names) -> int:
@@ -98,12 +98,12 @@ def room(name: str) -> str:
 
 def between_rooms() -> dict[tuple[str, str], list[tuple[str, str]]]:
     """Imports from one room to another: (room, room) -> pairs of modules."""
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name, others in arrows().items():
         for other in others:
             if room(name) != room(other):
-                found.setdefault((room(name), room(other)), []).append((name, other))
-    return found
+                pairs.setdefault((room(name), room(other)), []).append((name, other))
+    return pairs
 
 
 def circles() -> list[set[str]]:

@@ -82,8 +82,8 @@ def test_the_share_of_smoothing_is_that_of_the_control():
     """Planted bug: the fall of the lines over that of the control."""
     metrics = {name: {"masked": {"mse": 1.0, "floor": 0.5}} for name in ("cls", "token", "residual")}
     metrics["cls"] |= {"in_band": {"before": 0.6, "after": 0.1}, "no_line": {"before": 0.3, "after": 0.2}}
-    found = answers.NUMBERS["01_baseline_mask_prediction"](metrics)
-    assert (found["smoothing"], found["excess"]["cls"]) == (pytest.approx(0.2), 1.0)
+    numbers = answers.NUMBERS["01_baseline_mask_prediction"](metrics)
+    assert (numbers["smoothing"], numbers["excess"]["cls"]) == (pytest.approx(0.2), 1.0)
     change = committed_result("01_baseline_mask_prediction")["metrics"]["cls"]["in_band"]
     text = published_answer("01_baseline_mask_prediction")
     assert f"{change['before']:.3f} ln as measured, {change['after']:.3f} restored by the CLS readout" in text
@@ -92,8 +92,8 @@ def test_the_share_of_smoothing_is_that_of_the_control():
 def test_the_best_of_the_other_penalties_is_named():
     """Planted bug: `uniform_clean` among the others."""
     rows = {"mean 1": 0.3, "none 0": 0.2, "uniform_clean 1": 0.9, "uniform_clean 10": 0.95}
-    found = answers.NUMBERS["03_full_attention_regularizer"]({"short": {n: {"ap": ap} for n, ap in rows.items()}})
-    assert found == {"uniform_clean": 0.95, "others": 0.3}
+    numbers = answers.NUMBERS["03_full_attention_regularizer"]({"short": {n: {"ap": ap} for n, ap in rows.items()}})
+    assert numbers == {"uniform_clean": 0.95, "others": 0.3}
 
 
 def test_full_runs_of_the_sweep_are_the_record():

@@ -27,11 +27,11 @@ def test_a_model_is_looked_at_closely_and_briefly(tmp_path, monkeypatch):
     """Planted bugs: a point of a sweep judged on the test split; one score's alarms at the other's threshold."""
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
     result = train(TrainConfig(**TINY))
-    found = assess_closely(result, "single_line", SIZES)
-    assert set(found["strengths"]) == {f"{strength:g}" for strength in STRENGTHS}
-    assert all(0 <= row["false alarms at 5%"] <= 0.3 for row in found["alarms"].values())
-    assert found["alarms"]["attention"]["threshold at 5%"] != found["alarms"]["residual"]["threshold at 5%"]
-    assert np.isfinite(list(found["faithfulness"].values())).all()
+    closely = assess_closely(result, "single_line", SIZES)
+    assert set(closely["strengths"]) == {f"{strength:g}" for strength in STRENGTHS}
+    assert all(0 <= row["false alarms at 5%"] <= 0.3 for row in closely["alarms"].values())
+    assert closely["alarms"]["attention"]["threshold at 5%"] != closely["alarms"]["residual"]["threshold at 5%"]
+    assert np.isfinite(list(closely["faithfulness"].values())).all()
     brief = quick_assessment(result, "single_line", SIZES)
     truth = noisy_cells(held_out(result.config, "single_line", SIZES.n_tune, "validation"))
     assert brief["attention"]["prevalence"] == truth.mean()
@@ -42,9 +42,9 @@ def test_a_model_is_looked_at_closely_and_briefly(tmp_path, monkeypatch):
 def test_a_supervised_detector_is_assessed(tmp_path, monkeypatch):
     monkeypatch.setenv("NBLIB_RUNS", str(tmp_path))
     config = TrainConfig(**TINY | {"readout": "token", "steps": 1})
-    found = assess_supervised(train_supervised("token_head", config), config, "single_line", SIZES)
-    assert set(found) == {"logit", "energies"}
-    assert 0 <= found["logit"]["detected at 1%"] <= 1 and len(found["logit"]["ap_left_out"]) == 20
+    assessment = assess_supervised(train_supervised("token_head", config), config, "single_line", SIZES)
+    assert set(assessment) == {"logit", "energies"}
+    assert 0 <= assessment["logit"]["detected at 1%"] <= 1 and len(assessment["logit"]["ap_left_out"]) == 20
 
 
 def test_lower_lines_peak_in_the_lower_half():
@@ -92,10 +92,10 @@ def test_false_alarms_of_a_score_that_does_not_change_are_those_asked():
     draws = {"validation": rng.normal(size=(4000, 10)), "test": rng.normal(size=(4000, 10))}
     noisy, truth = np.zeros((10, 10)), np.zeros((10, 10), dtype=bool)
     noisy[:, 3], truth[:, 3] = 100.0, True
-    found = calibration(lambda split, intrinsic="welch": draws[split] + (intrinsic != "welch"), noisy, truth)
-    assert found["false alarms at 5%"] == pytest.approx(0.05, rel=0.2)
-    assert found["false alarms at 5%, welch_hann"] > 0.2
-    assert found["detected at 1%"] == 1.0
+    rates = calibration(lambda split, intrinsic="welch": draws[split] + (intrinsic != "welch"), noisy, truth)
+    assert rates["false alarms at 5%"] == pytest.approx(0.05, rel=0.2)
+    assert rates["false alarms at 5%, welch_hann"] > 0.2
+    assert rates["detected at 1%"] == 1.0
 
 
 def test_flagged_cells_and_their_neighbours_are_left_out_as_bins():

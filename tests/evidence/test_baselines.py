@@ -22,21 +22,21 @@ TINY |= {"n_validation": 8}
 def test_references_stand_in_their_known_order(monkeypatch):
     """Planted bug: find_peaks' window tuned to the worst. The posterior is the limit, random scores are chance."""
     monkeypatch.setattr(baselines, "STRENGTHS", (STRENGTHS[0], STRENGTHS[1], STRENGTHS[-1]))
-    found = assess_baselines(TrainConfig(**TINY), "single_line", SIZES)
-    ap = {name: row["ap"] for name, row in found["methods"].items()}
+    assessment = assess_baselines(TrainConfig(**TINY), "single_line", SIZES)
+    ap = {name: row["ap"] for name, row in assessment["methods"].items()}
     assert max(ap, key=ap.get) == "posterior (limit)"
     assert ap["true background"] > ap["find_peaks"] > 3 * ap["random"]
     assert ap["running median"] > ap["find_peaks"]
-    assert ap["position only"] < 2 * found["methods"]["random"]["prevalence"]
-    rising = [row["true background"]["ap"] for row in found["strengths"].values()]
+    assert ap["position only"] < 2 * assessment["methods"]["random"]["prevalence"]
+    rising = [row["true background"]["ap"] for row in assessment["strengths"].values()]
     assert rising[-1] > 0.9
     assert rising[-1] > rising[1] > rising[0]
-    assert set(found["families"]) >= {"vibration", "clock_leakage"}
-    assert 0 < found["fit in-band"] < 0.1
-    errors = found["energies"]
+    assert set(assessment["families"]) >= {"vibration", "clock_leakage"}
+    assert 0 < assessment["fit in-band"] < 0.1
+    errors = assessment["energies"]
     assert (errors["all bins"] > errors["running median, kept bins"]).any()
     assert (errors["bound, all bins"] < errors["bound, truly clean bins"]).all()
-    assert 0 <= found["running median"]["false alarms at 5%"] <= 0.3
+    assert 0 <= assessment["running median"]["false alarms at 5%"] <= 0.3
 
 
 def test_the_fit_in_band_leaves_out_the_groups_that_a_model_leaves_out(monkeypatch):
@@ -57,17 +57,17 @@ def test_the_fit_in_band_leaves_out_the_groups_that_a_model_leaves_out(monkeypat
 @pytest.mark.slow
 def test_the_limit_is_left_out_where_it_is_not_the_limit():
     """Planted bug: the posterior of Gamma noise offered for the soft-clipped factor."""
-    found = baseline_methods(TrainConfig(**TINY, intrinsic="soft_clipped"), "single_line", FEW)
-    assert "true background" in found["methods"]
-    assert not [name for name in found["methods"] if name.startswith(("posterior", "GLRT"))]
+    assessment = baseline_methods(TrainConfig(**TINY, intrinsic="soft_clipped"), "single_line", FEW)
+    assert "true background" in assessment["methods"]
+    assert not [name for name in assessment["methods"] if name.startswith(("posterior", "GLRT"))]
 
 
 @pytest.mark.slow
 def test_harm_grows_with_strength_and_starts_at_the_bound(monkeypatch):
     """80 spectra: the mean of |error| scatters by 0.75 / sqrt(80) = 8 % of the bound."""
     monkeypatch.setattr(baselines, "STRENGTHS", (3.0,))
-    found = energy_bias_by_strength(TrainConfig(), "vibration", FEW)
-    errors = {name: row["error"] / row["bound"] for name, row in found.items()}
+    by_strength = energy_bias_by_strength(TrainConfig(), "vibration", FEW)
+    errors = {name: row["error"] / row["bound"] for name, row in by_strength.items()}
     assert (np.abs(errors["0"] - 1) < 0.25).all()
     assert errors["3"].max() > 1.5 * errors["0"].max()
-    assert np.abs(found["3"]["bias"]).max() > np.abs(found["0"]["bias"]).max()
+    assert np.abs(by_strength["3"]["bias"]).max() > np.abs(by_strength["0"]["bias"]).max()

@@ -42,8 +42,8 @@ def test_every_script_explains_its_options(name, monkeypatch, capsys):
 def test_a_script_runs_as_a_file_and_as_a_module(way, monkeypatch, capsys):
     """Planted bug: `from attention import peak_mib` works from the folder of the benchmarks only."""
     file = ROOT / "evidence" / "benchmarks" / "growth.py"
-    found = {name: module for name, module in sys.modules.items() if name.startswith("evidence.benchmarks")}
-    for name in found:
+    modules = {name: module for name, module in sys.modules.items() if name.startswith("evidence.benchmarks")}
+    for name in modules:
         monkeypatch.delitem(sys.modules, name)  # as in a new process
     if way is runpy.run_path:
         monkeypatch.setattr(sys, "path", [str(file.parent), *sys.path])
@@ -117,8 +117,8 @@ def test_a_layout_is_trained_and_judged():
     layout = ((1, 10), (2, 20), (4, 25))
     before = replace(config, steps=1)
     model, seconds = log_tokens.train_layout(before, layout)
-    found = log_tokens.judge(model, config, layout, 20)
-    assert seconds > 0 and np.isfinite([found["ap"], found["background_rms"]]).all()
+    metrics = log_tokens.judge(model, config, layout, 20)
+    assert seconds > 0 and np.isfinite([metrics["ap"], metrics["background_rms"]]).all()
 
 
 def test_differences_are_of_the_same_draws_of_spectra():
@@ -126,8 +126,8 @@ def test_differences_are_of_the_same_draws_of_spectra():
     rng = np.random.default_rng(0)
     truth = [rng.random(30) < 0.2 for _ in range(20)]
     cells = {"good": [row + 0.3 * rng.random(30) for row in truth], "chance": [rng.random(30) for _ in truth]}
-    found, draws = wide.judged(cells, truth)
-    gain = wide.differences([("good", "chance")], found, draws)["good - chance"]
-    assert found["good"]["ap"] > 0.99 and found["chance"]["interval"][1] < 0.5
-    assert gain["difference"] == found["good"]["ap"] - found["chance"]["ap"]
+    scores, draws = wide.judged(cells, truth)
+    gain = wide.differences([("good", "chance")], scores, draws)["good - chance"]
+    assert scores["good"]["ap"] > 0.99 and scores["chance"]["interval"][1] < 0.5
+    assert gain["difference"] == scores["good"]["ap"] - scores["chance"]["ap"]
     assert 0.4 < gain["low"] < gain["difference"] < gain["high"] < 1

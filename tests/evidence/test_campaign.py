@@ -21,25 +21,25 @@ def watch(tmp_path_factory):
 @pytest.mark.parametrize("name", trials.FORMATS)
 def test_a_damaged_file_is_refused_or_makes_sense(name, tmp_path, watch):
     """Planted bugs: KeyError of h5py, struct.error of scipy and MemoryError of numpy let through; NaN kept as valid."""
-    found = trials.damage(name, 1, 0, FILES, tmp_path, watch)
-    assert found["faults"] == []
-    assert found["read"] + found["refused"] == FILES
+    counts = trials.damage(name, 1, 0, FILES, tmp_path, watch)
+    assert counts["faults"] == []
+    assert counts["read"] + counts["refused"] == FILES
 
 
 @pytest.mark.slow
 def test_every_hostile_file_is_refused_and_the_studys_own_are_read(tmp_path, watch):
     """Planted bugs: values of an HDF5 in other files read; a list that is a thousand times its file; os.system."""
-    found = trials.hostile_files(tmp_path, watch)
-    assert found["faults"] == []
-    assert found["refused"] == found["tried"] > 45
-    assert found["read"] == found["sound"] == 8
+    counts = trials.hostile_files(tmp_path, watch)
+    assert counts["faults"] == []
+    assert counts["refused"] == counts["tried"] > 45
+    assert counts["read"] == counts["sound"] == 8
 
 
 def test_a_pickle_that_calls_is_seen(tmp_path, watch, monkeypatch):
     """The watch itself: with every name let through, something is executed."""
     monkeypatch.setattr(pickles.ArraysOnly, "find_class", pickles.pickle._Unpickler.find_class)
-    found = trials.hostile_files(tmp_path, watch, "pickle: reduce")["faults"]
-    assert len(found) == 6 and {fault["kind"] for fault in found} == {"executed"}
+    faults = trials.hostile_files(tmp_path, watch, "pickle: reduce")["faults"]
+    assert len(faults) == 6 and {fault["kind"] for fault in faults} == {"executed"}
 
 
 def test_damage_depends_on_the_seed_alone():
@@ -72,7 +72,7 @@ def test_parts_are_kept_and_a_crash_is_a_fault(tmp_path, monkeypatch):
     died = campaign.in_a_process(["no such part"])
     assert [fault["kind"] for fault in died["faults"]] == ["crash"]
     row = {"read": 3, "refused": 4, "faults": [], "peak_mib": 2.0, "seconds": 1.0}
-    found = campaign.summary(
+    summary = campaign.summary(
         {"comma.csv, from 0": row, "comma.csv, from 7": row, "hostile files": died | {"seconds": 1}}
     )
-    assert (found["files"]["tried"], found["kinds"]) == (14, {"crash": 1})
+    assert (summary["files"]["tried"], summary["kinds"]) == (14, {"crash": 1})

@@ -193,10 +193,10 @@ def sign(interval):
 
 def unsupported(records, claims=ALL):
     """(template, words) of the claims whose intervals do not all have the sign that is claimed."""
-    found = [
+    spans = [
         (template, words, expected, intervals(records, *what)) for template, words, expected, intervals, *what in claims
     ]
-    return [(template, words) for template, words, expected, row in found if {sign(span) for span in row} != {expected}]
+    return [(template, words) for template, words, expected, row in spans if {sign(span) for span in row} != {expected}]
 
 
 def uncovered(name, text, claims=ALL):
@@ -204,7 +204,7 @@ def uncovered(name, text, claims=ALL):
     text = plain(text)
     for words in [*NAMES, *DEFINITIONS, *(words for template, words, *_ in claims if template == name)]:
         text = text.replace(words, "|" * len(words))
-    return [text[max(found.start() - 40, 0) : found.end() + 40] for found in COMPARATIVES.finditer(text)]
+    return [text[max(match.start() - 40, 0) : match.end() + 40] for match in COMPARATIVES.finditer(text)]
 
 
 @pytest.mark.parametrize("claim", ALL, ids=lambda claim: f"{claim[0]}: {claim[1]}")

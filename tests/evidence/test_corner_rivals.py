@@ -57,10 +57,10 @@ def test_the_summary_counts_what_it_says():
     """Planted bugs: errors with their signs; the ratio of a way to itself; corners where there is none left out."""
     draws = [_draw([10.0], [-0.1], [0.8]), _draw([10.0], [0.1], [-0.8]), _draw([], [0.2], [])]
     draws[2]["rows"]["ours"] |= {"errors": [], "steps": []}
-    found = summary_of_spectra(draws)
-    assert found["ours"]["lorentzian where there is none"]["count"] == 1
-    assert found["other"]["off by more than 2"]["share"] == 1 and found["ours"]["off by more than 2"]["share"] == 0
-    assert found["ours"]["covered"]["95%"]["share"] == 1 and found["other"]["covered"]["95%"]["share"] == 0
+    summary = summary_of_spectra(draws)
+    assert summary["ours"]["lorentzian where there is none"]["count"] == 1
+    assert summary["other"]["off by more than 2"]["share"] == 1 and summary["ours"]["off by more than 2"]["share"] == 0
+    assert summary["ours"]["covered"]["95%"]["share"] == 1 and summary["other"]["covered"]["95%"]["share"] == 0
     draws.append(_draw([10.0, 90.0], [0.1, 2.3], []))
     draws[3]["rows"]["ours"] |= {"number": 1, "steps": [1.0]}
     missed = summary_of_spectra(draws)["ours"]

@@ -80,8 +80,8 @@ def test_values_are_drawn_within_their_steps_and_below_the_floor():
 
 def test_a_tone_is_ten_times_the_background_where_it_is_highest():
     for name in ("multitaper, 7 tapers", "Hann, zero-padded 4 x", "resolution bandwidth of 10 bins, mean"):
-        found = []
+        ratios = []
         for draw in range(6):
             freqs, psd, places = KINDS[name](np.random.default_rng(draw), 1000, True)
-            found += [psd[place - 4 : place + 5].max() / (1 + 30 / freqs[place]) for place in places]
-        assert np.median(found) == pytest.approx(PEAK, rel=0.35)
+            ratios += [psd[place - 4 : place + 5].max() / (1 + 30 / freqs[place]) for place in places]
+        assert np.median(ratios) == pytest.approx(PEAK, rel=0.35)

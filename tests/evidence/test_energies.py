@@ -27,14 +27,14 @@ def fitted(measured):
 def test_the_fit_is_the_maximum_that_scipy_finds(measured):
     """Planted bug: the score's x/S - 1 taken as ln x - ln S."""
     truth, log_psd = measured
-    for energies, log_row, found in zip(truth[:5], log_psd, fit_energies(log_psd[:5]), strict=False):
+    for energies, log_row, fitted in zip(truth[:5], log_psd, fit_energies(log_psd[:5]), strict=False):
 
         def whittle_cost(pair, row=log_row):
             model = published_psd(*pair)[0]
             return (np.log(model) + np.exp(row) / model).sum()
 
         best = minimize(whittle_cost, energies, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9})
-        np.testing.assert_allclose(found, best.x, atol=2e-3)
+        np.testing.assert_allclose(fitted, best.x, atol=2e-3)
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_bins_that_are_left_out_do_not_matter(measured):
 @pytest.mark.slow
 def test_the_posterior_median_has_the_smallest_error_of_all(measured, fitted):
     truth, log_psd, fitted = measured[0][:120], measured[1][:120], fitted[:120]
-    median, fit = (energy_error(found, truth) for found in (posterior_medians(log_psd, N_SEGMENTS), fitted))
+    median, fit = (energy_error(energies, truth) for energies in (posterior_medians(log_psd, N_SEGMENTS), fitted))
     assert (median < 1.05 * fit).all()
     assert (median > 0.85 * bound(truth, N_SEGMENTS)).all()
 
@@ -78,5 +78,5 @@ def test_a_probe_finds_a_linear_map_and_its_intercept():
     rng = np.random.default_rng(0)
     cls_out, weights = rng.normal(size=(200, 8)), rng.normal(size=(8, 2))
     energies = cls_out @ weights + [3.0, 20.0]
-    found = probe(cls_out[150:], fit_probe(cls_out[:150], energies[:150]))
-    np.testing.assert_allclose(found, energies[150:], atol=1e-9)
+    probed = probe(cls_out[150:], fit_probe(cls_out[:150], energies[:150]))
+    np.testing.assert_allclose(probed, energies[150:], atol=1e-9)

@@ -34,10 +34,10 @@ def test_the_truth_is_where_the_spectrum_stands_out_and_nowhere_else(tmp_path):
 
 def test_its_upper_energy_is_found_from_the_bins_that_are_kept():
     """Within 1.5 meV of 21.0 meV. Planted bug: no bin dropped."""
-    found = upper_energy()
-    assert abs(1e3 * found.energy - ENERGIES[1]) < 1.5
+    upper = upper_energy()
+    assert abs(1e3 * upper.energy - ENERGIES[1]) < 1.5
     limit = "limit: within a factor of 2 of the highest frequency"
-    assert found.note == f"conditional on an assumed cross-section; {limit}"
+    assert upper.note == f"conditional on an assumed cross-section; {limit}"
 
 
 def test_its_true_ranges_are_given_their_true_causes():

@@ -125,10 +125,10 @@ def test_a_probe_scores_what_it_was_not_fitted_on():
 @pytest.mark.slow
 def test_the_whole_set_of_an_untrained_model(setting):
     config, model, _ = setting
-    found = faithfulness(model, config, "single_line", 30)
+    measures = faithfulness(model, config, "single_line", 30)
     lengths = {f"{name} ln" for name in ("erase", "erase twin", "erase elsewhere", "line", "rows", "values", "swap")}
-    assert set(found) == lengths | {"erase", "erase elsewhere", "gradient", "even", "line in CLS"}
-    assert found["erase"] == pytest.approx(found["erase ln"] / found["erase twin ln"])
-    assert 0.1 < found["erase"] < 10  # an untrained model has no reason for either side
-    assert 0.1 < found["erase elsewhere"] < 10
-    assert (found["swap ln"] == 0) == (config.readout == "token")
+    assert set(measures) == lengths | {"erase", "erase elsewhere", "gradient", "even", "line in CLS"}
+    assert measures["erase"] == pytest.approx(measures["erase ln"] / measures["erase twin ln"])
+    assert 0.1 < measures["erase"] < 10  # an untrained model has no reason for either side
+    assert 0.1 < measures["erase elsewhere"] < 10
+    assert (measures["swap ln"] == 0) == (config.readout == "token")

@@ -24,15 +24,15 @@ def test_a_flag_has_the_label_of_the_range_that_it_shares_most_with():
 
 def test_ranges_of_two_detectors_stand_once_on_the_sheet():
     """Planted bug: the second detector's range on the sheet again, so that it is labelled twice."""
-    found = distinct([Range("a", 10, 20), Range("a", 50, 60), Range("a", 11, 20), Range("b", 11, 20)])
-    assert found == [Range("a", 10, 20), Range("a", 50, 60), Range("b", 11, 20)]
+    ranges = distinct([Range("a", 10, 20), Range("a", 50, 60), Range("a", 11, 20), Range("b", 11, 20)])
+    assert ranges == [Range("a", 10, 20), Range("a", 50, 60), Range("b", 11, 20)]
 
 
 def test_the_share_of_structure_is_of_the_flags_with_a_label():
     """Planted bug: flags without a label in the denominator."""
-    found = counted(["line", "structure", "mains", UNLABELLED])
-    assert found["flags"] == 4 and found["structure"]["of"] == 3
-    assert found["structure"]["share"] == pytest.approx(1 / 3)
+    counts = counted(["line", "structure", "mains", UNLABELLED])
+    assert counts["flags"] == 4 and counts["structure"]["of"] == 3
+    assert counts["structure"]["share"] == pytest.approx(1 / 3)
 
 
 def test_the_table_names_spectra_of_the_project_and_a_foreign_label_is_refused(tmp_path, monkeypatch):

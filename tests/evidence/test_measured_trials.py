@@ -37,9 +37,9 @@ def _places(n_bins, n_quiet):
 
 def test_a_clear_line_is_found_by_every_method_and_few_quiet_cells_count_at_five_percent_only():
     """Planted bug: 1 % of 40 quiet cells, which is not even one."""
-    found = trials.recalls(_spectrum(), _places(1200, 110), 1, only=["1, 2"])
-    assert set(found) == {trials.DETECTOR, trials.CLASSICAL, *trials.RIVALS, trials.MEDIAN_ODDS, "shipped"}
-    assert all(rows["1, 2"] == {"1%": 1.0, "5%": 1.0} for rows in found.values())
+    recalls = trials.recalls(_spectrum(), _places(1200, 110), 1, only=["1, 2"])
+    assert set(recalls) == {trials.DETECTOR, trials.CLASSICAL, *trials.RIVALS, trials.MEDIAN_ODDS, "shipped"}
+    assert all(rows["1, 2"] == {"1%": 1.0, "5%": 1.0} for rows in recalls.values())
     few = trials.recalls(_spectrum(500), _places(500, 40), 1, {}, ["1, 2"])
     assert set(few[trials.DETECTOR]["1, 2"]) == {"5%"} and set(few["shipped"]["1, 2"]) == {"1%", "5%"}
 
@@ -47,17 +47,17 @@ def test_a_clear_line_is_found_by_every_method_and_few_quiet_cells_count_at_five
 def test_instruments_count_once_however_many_spectra_they_have():
     """Planted bug: the mean over spectra."""
     rows = {name: {"m": {"1, 1": {"5%": value}}} for name, value in {"a": 0.0, "b": 1.0, "c": 1.0}.items()}
-    found = trials.by_instrument(rows, {"a": "x", "b": "x", "c": "y"}, "m", "5%")
-    assert found == {"x": 0.5, "y": 1.0}
+    means = trials.by_instrument(rows, {"a": "x", "b": "x", "c": "y"}, "m", "5%")
+    assert means == {"x": 0.5, "y": 1.0}
     assert trials.by_instrument(rows, {"a": "x", "b": "x", "c": "y"}, "m", "1%") == {}
 
 
 def test_differences_are_paired_by_instrument():
     """Planted bug: instruments of the two methods drawn apart; the interval would not be a point."""
     first = {str(n): n / 10 for n in range(8)}
-    found = trials.difference({name: value + 0.1 for name, value in first.items()}, first)
-    assert found["instruments"] == 8
-    assert [found[key] for key in ("mean", "low", "high")] == pytest.approx([0.1] * 3)
+    difference = trials.difference({name: value + 0.1 for name, value in first.items()}, first)
+    assert difference["instruments"] == 8
+    assert [difference[key] for key in ("mean", "low", "high")] == pytest.approx([0.1] * 3)
 
 
 def test_a_rival_is_chosen_without_the_fold_it_is_reported_on():

@@ -42,10 +42,12 @@ def test_evidence_is_the_record():
     text, metrics = TEXTS["docs/evidence.md"], record["metrics"]
     for trial, score in (("label-free", "residual"), ("residual attention", "attention")):
         cells = row_of("docs/evidence.md", f"{trial}, {score}")
-        found = {seed: looks["readings"][score]["ap"] for seed, looks in metrics["trials"][trial].items()}
-        assert cells[1] == str(len(found))
+        by_seed = {seed: looks["readings"][score]["ap"] for seed, looks in metrics["trials"][trial].items()}
+        assert cells[1] == str(len(by_seed))
         limit = metrics["references"]["interleaved"]["baselines"]["methods"][compared.LIMIT]["ap"]
-        assert min(found.values()) / limit - 1e-3 <= float(cells[2].split()[0]) <= max(found.values()) / limit + 1e-3
+        assert (
+            min(by_seed.values()) / limit - 1e-3 <= float(cells[2].split()[0]) <= max(by_seed.values()) / limit + 1e-3
+        )
     spline = metrics["references"]["interleaved"]["rivals"]["spline"]
     (row,) = [line for line in text.splitlines() if line.startswith("| spline | a smoothness, K |")]
     assert row.split("|")[6].strip().startswith(f"{spline['in_band']['over the fit']:.2f} [")
@@ -88,8 +90,8 @@ def test_rivals_of_the_detector_are_the_records():
     for kind, words in (("head", "token head of the network with attention"), ("attention", "its attention")):
         pair = f"attention, seed 0: {kind} - cnn, seed 0: head"
         cells = row_of("docs/unknown.md", f"{words} - head of the convolutions, seed 0")
-        found = [cnn[test]["differences"][pair]["difference"] for test in ("wide", "second")]
-        assert [cell.split()[0] for cell in cells] == [f"{number:.3f}" for number in found]
+        differences = [cnn[test]["differences"][pair]["difference"] for test in ("wide", "second")]
+        assert [cell.split()[0] for cell in cells] == [f"{number:.3f}" for number in differences]
     assert (
         row_of("docs/unknown.md", "steady, 1 x")[1] == f"{series['found']['steady, 1 x']['1%']['F test']['share']:.3f}"
     )

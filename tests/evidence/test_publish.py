@@ -95,8 +95,8 @@ def test_publishing_copies_plain_records_and_figures(own, capsys):
     said = capsys.readouterr().out
     assert committed_result("00_data")["metrics"] == {"ap": 0.5}
     written = [path for place in ("records", "figures") for path in (own / place).rglob("*.*")]
-    found = sorted(str(path.relative_to(own)) for path in written)
-    assert found == [
+    paths = sorted(str(path.relative_to(own)) for path in written)
+    assert paths == [
         *(f"figures/{name}" for name in ("00_a.pdf", "00_a.png", "README.md", "bench_growth.pdf", "bench_growth.png")),
         *("figures/index.json", "records/benchmarks/scaling.json", "records/quick/00_data.json"),
     ]

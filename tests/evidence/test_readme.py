@@ -50,8 +50,8 @@ def test_the_answer_is_four_paragraphs_and_a_table_of_what_a_referee_would_name(
 
 def test_what_did_not_work_is_the_record():
     """Planted bugs: the family's own widths printed as the bank's; the alarms at 5 %; another K."""
-    found, segments = looks.by_family(METRICS), looks.by_segments(METRICS)
-    bank = interval(found["residual attention, bank"]["clock_leakage"], 2)
+    families, segments = looks.by_family(METRICS), looks.by_segments(METRICS)
+    bank = interval(families["residual attention, bank"]["clock_leakage"], 2)
     assert f"and {bank} on the same residual" in SETBACKS
     alarms = METRICS["references"]["interleaved"]["rivals"]["spline"]["score"]["false alarms at 1%, welch_hann"]
     assert f"and {alarms:.0%} for the smooth curve" in SETBACKS

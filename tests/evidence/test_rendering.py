@@ -40,8 +40,8 @@ def test_an_interval_is_written_where_there_is_one(span, options, text):
 
 
 def test_lists():
-    found = [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])]
-    assert found == ["", "a", "a and b", "a, b and c"]
+    texts = [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])]
+    assert texts == ["", "a", "a and b", "a, b and c"]
 
 
 def test_a_table_is_a_loop_and_an_indented_line_continues_the_one_before(template):

@@ -37,8 +37,8 @@ def test_the_fits_are_those_of_a_library_spectrum_by_spectrum(ridge, monkeypatch
     monkeypatch.setattr(smooth_fits, "CLIP", np.inf)
     basis, rng = spline_basis(PUBLISHED_FREQS, 4, ridge), np.random.default_rng(0)
     rows, keep = rng.normal(size=(3, 3000)) + np.arange(3)[:, None], rng.random((3, 3000)) < 0.4
-    found, pull = basis.fit(rows, keep), np.sqrt(ridge) * np.eye(7)
-    for row, kept, fitted in zip(rows, keep, found, strict=True):
+    backgrounds, pull = basis.fit(rows, keep), np.sqrt(ridge) * np.eye(7)
+    for row, kept, fitted in zip(rows, keep, backgrounds, strict=True):
         level = np.median(row)
         whole = np.concatenate([basis.functions[kept], pull]), np.concatenate([row[kept] - level, np.zeros(7)])
         np.testing.assert_allclose(fitted, basis.functions @ np.linalg.lstsq(*whole)[0] + level, atol=1e-8)
@@ -50,21 +50,21 @@ def test_bins_far_above_the_fit_do_not_move_it():
     rows[1] = rows[0]
     rows[1, 1000:2000:25] += 10.0
     basis, keep = spline_basis(PUBLISHED_FREQS), np.ones(rows.shape, dtype=bool)
-    found = basis.fit(rows, keep)
-    assert np.abs(found[1] - found[0]).max() < 0.03
+    backgrounds = basis.fit(rows, keep)
+    assert np.abs(backgrounds[1] - backgrounds[0]).max() < 0.03
 
 
 @pytest.mark.slow
 def test_a_line_is_found_and_leaves_the_background_alone():
     """Planted bugs: flagged cells kept in the second fit; the ln-bias added in place of taken out."""
     data, truth, noisy = validation(80)
-    found = fit_smoothly(spline_basis(data.freqs), data, 8)
-    assert average_precision_score(noisy_cells(data).ravel(), found.posterior.ravel()) > 0.97
-    once = spline_basis(data.freqs).fit(found.log_psd, np.ones(noisy.shape, dtype=bool)) + 0.0638  # ln 8 - digamma(8)
-    error, error_once = (np.abs(background - truth)[noisy].mean() for background in (found.background, once))
+    fits = fit_smoothly(spline_basis(data.freqs), data, 8)
+    assert average_precision_score(noisy_cells(data).ravel(), fits.posterior.ravel()) > 0.97
+    once = spline_basis(data.freqs).fit(fits.log_psd, np.ones(noisy.shape, dtype=bool)) + 0.0638  # ln 8 - digamma(8)
+    error, error_once = (np.abs(background - truth)[noisy].mean() for background in (fits.background, once))
     assert error < 0.6 * error_once
-    assert abs((found.background - truth)[~noisy].mean()) < 0.004
-    np.testing.assert_array_equal(found.log_ratio, found.log_psd - found.background)
+    assert abs((fits.background - truth)[~noisy].mean()) < 0.004
+    np.testing.assert_array_equal(fits.log_ratio, fits.log_psd - fits.background)
 
 
 @pytest.mark.slow
@@ -84,12 +84,12 @@ def test_the_number_of_averages_is_measured_on_the_residual(k):
     """Planted bugs: flagged bins counted; the posterior of the K that was not given."""
     data, truth, noisy = validation(30, replace(CONFIG, n_segments=k))
     basis = spline_basis(data.freqs)
-    known, found = fit_smoothly(basis, data, k), fit_smoothly(basis, data, None)
+    known, estimated = fit_smoothly(basis, data, k), fit_smoothly(basis, data, None)
     assert set(known.n_segments) == {k}
-    assert np.median(found.n_segments) == pytest.approx(k, rel=0.03)
-    assert np.abs(np.log(found.n_segments / k)).max() < 0.25
-    assert abs((found.background - truth)[~noisy].mean()) < 0.01
-    assert np.abs(found.posterior - known.posterior).mean() < 0.01
+    assert np.median(estimated.n_segments) == pytest.approx(k, rel=0.03)
+    assert np.abs(np.log(estimated.n_segments / k)).max() < 0.25
+    assert abs((estimated.background - truth)[~noisy].mean()) < 0.01
+    assert np.abs(estimated.posterior - known.posterior).mean() < 0.01
 
 
 @pytest.mark.slow
@@ -97,11 +97,11 @@ def test_components_are_learnt_from_spectra_with_their_lines():
     """Planted bugs: the mean's ln-bias kept (0.064); a rank of 3."""
     basis = component_basis(CONFIG.dataset("train", 600))
     data, truth, noisy = validation(60)
-    found = fit_smoothly(basis, data, 8)
+    fits = fit_smoothly(basis, data, 8)
     np.testing.assert_allclose(basis.functions.T @ basis.functions, np.eye(4), atol=1e-5)
-    assert abs((found.background - truth)[~noisy].mean()) < 0.01
-    assert np.abs(found.background - truth)[noisy].mean() < 0.03
-    assert average_precision_score(noisy_cells(data).ravel(), found.posterior.ravel()) > 0.985
+    assert abs((fits.background - truth)[~noisy].mean()) < 0.01
+    assert np.abs(fits.background - truth)[noisy].mean() < 0.03
+    assert average_precision_score(noisy_cells(data).ravel(), fits.posterior.ravel()) > 0.985
 
 
 # ---- one score for every family ----
@@ -166,8 +166,8 @@ def test_what_the_encoder_is_shown_finds_lines_and_labels_help():
     scores = input_scores(CONFIG, "single_line", replace(SIZES, n_tune=150, n_probe=300))
     data = validation(100)[0]
     truth = noisy_cells(data).ravel()
-    found = [average_precision_score(truth, score(data).ravel()) for score in scores.values()]
-    assert 0.8 < found[0] < found[1] < found[2] < 0.99
+    precisions = [average_precision_score(truth, score(data).ravel()) for score in scores.values()]
+    assert 0.8 < precisions[0] < precisions[1] < precisions[2] < 0.99
 
 
 # ---- judged whole ----
@@ -182,19 +182,19 @@ def test_rivals_are_judged_whole_and_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(rivals, "SEGMENTS", (2,))
     monkeypatch.setattr(rivals, "SETTINGS", (FIXED,))
     task = Task("rivals", CONFIG, "single_line", SIZES)
-    found = load_or_run(task)
+    record = load_or_run(task)
     assert task.path.exists() and FIXED in SETTINGS
-    briefly = found["segments"]["2"]
+    briefly = record["segments"]["2"]
     assert set(briefly) == set(GIVEN) - {LIMIT}
-    assert found[LIMIT]["score"]["ap"] >= found["spline"]["score"]["ap"]
-    whole = {rival: found[rival] for rival in GIVEN if not rival.endswith(K_UNKNOWN)}
-    assert set(found) == {*whole, "segments", "settings", "task", "commit", "made"}
+    assert record[LIMIT]["score"]["ap"] >= record["spline"]["score"]["ap"]
+    whole = {rival: record[rival] for rival in GIVEN if not rival.endswith(K_UNKNOWN)}
+    assert set(record) == {*whole, "segments", "settings", "task", "commit", "made"}
     for rival in ("spline", "components"):
-        assert found[rival]["score"]["ap"] > max(found["largest contrast"]["score"]["ap"], 0.9)
-        assert 1 < found[rival]["in_band"]["over the fit"] < 10
-        assert len(found[rival]["in_band"]["over the fit_left_out"]) == 20
-        combs = {score: row["ap"] for score, row in found[rival]["families"]["clock_leakage"].items()}
+        assert record[rival]["score"]["ap"] > max(record["largest contrast"]["score"]["ap"], 0.9)
+        assert 1 < record[rival]["in_band"]["over the fit"] < 10
+        assert len(record[rival]["in_band"]["over the fit_left_out"]) == 20
+        combs = {score: row["ap"] for score, row in record[rival]["families"]["clock_leakage"].items()}
         assert combs["posterior"] < 0.6 < combs["bank"]  # the posterior is of one line
-        assert (np.array(found[rival]["energies"]["kept bins"]) > 0).all()
-    assert found["settings"]["6 intervals, ridge 0.001"]["validation"] > 0.9
-    assert set(found["largest contrast"]["families"]["vibration"]) == {"score"}
+        assert (np.array(record[rival]["energies"]["kept bins"]) > 0).all()
+    assert record["settings"]["6 intervals, ridge 0.001"]["validation"] > 0.9
+    assert set(record["largest contrast"]["families"]["vibration"]) == {"score"}

@@ -29,16 +29,16 @@ def test_without_external_noise_it_scatters_about_the_background(grid, estimator
 
 def test_external_power_is_where_the_truth_says_in_real_hann_spectra():
     world = SecondWorld(estimator="welch_hann", grid="linear", n_segments=50, n_bins=500, none_share=0.0)
-    found = []
+    excesses = []
     for index in range(25):
         row = world[index]
         level = np.log(row.psd) - row.log_background
         level -= np.median(level[~row.noisy])
         strong = row.ratio > 3
-        found += list(level[strong] - np.log1p(row.ratio[strong]))
+        excesses += list(level[strong] - np.log1p(row.ratio[strong]))
         assert (level[~row.noisy][20:] < 1.5).mean() > 0.995
-    assert len(found) > 50
-    assert np.median(found) == pytest.approx(0.0, abs=0.08)
+    assert len(excesses) > 50
+    assert np.median(excesses) == pytest.approx(0.0, abs=0.08)
 
 
 @pytest.mark.slow

@@ -7,22 +7,22 @@ from evidence.spans import across_seeds, interval, over_pairs, table_across_seed
 
 
 def test_numbers_are_found_by_path_and_divided():
-    found = {str(number): {"a": {"b": [0.0, float(number)]}} for number in range(5)}
-    assert across_seeds(found, "a", "b", 1)["iqm"] == 2.0
-    assert across_seeds(found, "a", "b", 1, over=4)["iqm"] == 0.5
+    by_seed = {str(number): {"a": {"b": [0.0, float(number)]}} for number in range(5)}
+    assert across_seeds(by_seed, "a", "b", 1)["iqm"] == 2.0
+    assert across_seeds(by_seed, "a", "b", 1, over=4)["iqm"] == 0.5
 
 
 def test_the_test_spectra_widen_an_interval():
     """Planted bug: the numbers without each group of spectra ignored."""
-    found = {str(seed): {"a": {"ap": 0.985 + 1e-3 * (seed % 3), "ap_left_out": [0.985] * 20}} for seed in range(10)}
-    narrow = across_seeds(found, "a", "ap")
+    by_seed = {str(seed): {"a": {"ap": 0.985 + 1e-3 * (seed % 3), "ap_left_out": [0.985] * 20}} for seed in range(10)}
+    narrow = across_seeds(by_seed, "a", "ap")
     groups = np.linspace(0.97, 0.99, 20).tolist()
-    for row in found.values():
+    for row in by_seed.values():
         row["a"]["ap_left_out"] = groups
-    wide = across_seeds(found, "a", "ap")
+    wide = across_seeds(by_seed, "a", "ap")
     assert wide["iqm"] == narrow["iqm"]
     assert wide["high"] - wide["low"] > 3 * (narrow["high"] - narrow["low"])
-    paired = across_seeds(found, "a", "ap", over=0.985, over_left_out=groups)
+    paired = across_seeds(by_seed, "a", "ap", over=0.985, over_left_out=groups)
     assert paired["high"] - paired["low"] == pytest.approx((narrow["high"] - narrow["low"]) / 0.985, rel=1e-3)
 
 

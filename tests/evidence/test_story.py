@@ -84,10 +84,10 @@ def test_found_is_counted_on_noisy_spectra_at_a_threshold_of_line_free_ones():
     free = np.linspace(0, 1, 1000)[:, None]
     truth = np.array([[True, False]] * 40 + [[False, False]] * 20)
     scores = np.array([[2.0, 0.0]] * 30 + [[0.0, 2.0]] * 30)
-    found = found_at(scores, truth, np.repeat(free, 2, axis=1))
-    assert found["detected at 1%"] == 0.75
-    assert found["threshold at 1%"] == pytest.approx(0.99, abs=1e-3)
-    assert len(found["detected at 5%_left_out"]) == 20
+    rates = found_at(scores, truth, np.repeat(free, 2, axis=1))
+    assert rates["detected at 1%"] == 0.75
+    assert rates["threshold at 1%"] == pytest.approx(0.99, abs=1e-3)
+    assert len(rates["detected at 5%_left_out"]) == 20
 
 
 @pytest.mark.slow
@@ -95,11 +95,11 @@ def test_found_is_counted_on_noisy_spectra_at_a_threshold_of_line_free_ones():
 @pytest.mark.parametrize("readout", ["cls", "residual"])
 def test_every_look_at_a_model_gives_finite_numbers(readout):
     result = untrained(readout=readout)
-    found = assess_readings(result, "single_line", SIZES)
-    assert ("attention, standardised" in found) == ("in_band, even" in found) == (readout == "cls")
-    assert np.isfinite(found["in_band"]["after"])
+    readings = assess_readings(result, "single_line", SIZES)
+    assert ("attention, standardised" in readings) == ("in_band, even" in readings) == (readout == "cls")
+    assert np.isfinite(readings["in_band"]["after"])
     region = assess_region(result, "single_line", SIZES)
-    assert region["in_band"]["before"] != found["in_band"]["before"]
+    assert region["in_band"]["before"] != readings["in_band"]["before"]
     beyond = assess_beyond(result, "single_line", SIZES)
     assert set(beyond["families"]["vibration"]) == {"attention", "residual", "own widths", "bank"}
     assert set(beyond["K"]) == {"2", "4", "8", "32"}
@@ -153,10 +153,10 @@ def test_rows_are_over_the_limit_and_the_fit(metrics):
 def test_differences_are_paired_by_seed(metrics):
     """Seeds 1 to 3 are in both, and there each pair differs by 0.02. Planted bug: paired by place."""
     pair = ("residual attention", "residual"), ("label-free", "residual")
-    found = compared.difference(metrics, compared.AP, *pair)
-    assert found["n"] == 3
-    assert found["iqm"] == pytest.approx(0.02)
-    assert found["high"] - found["low"] < 1e-9
+    span = compared.difference(metrics, compared.AP, *pair)
+    assert span["n"] == 3
+    assert span["iqm"] == pytest.approx(0.02)
+    assert span["high"] - span["low"] < 1e-9
     assert compared.difference(metrics, compared.IN_BAND, *pair)["iqm"] == pytest.approx(-0.4)
 
 
@@ -165,8 +165,8 @@ def test_a_difference_from_a_method_without_training_has_its_spectra(metrics):
     score = {"ap": 0.97, "ap_left_out": [0.97] * 20, "detected at 1%": 0.95}
     metrics["references"][compared.MAIN]["rivals"] = {"spline": {"score": score}}
     pair = ("residual attention", "residual"), ("spline", "")
-    found = compared.difference(metrics, compared.AP, *pair)
-    assert found["iqm"] == pytest.approx(0.0115) and np.isfinite(found["low"])
+    span = compared.difference(metrics, compared.AP, *pair)
+    assert span["iqm"] == pytest.approx(0.0115) and np.isfinite(span["low"])
     assert np.isnan(compared.difference(metrics, compared.FOUND, *pair)["low"])
 
 

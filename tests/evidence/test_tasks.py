@@ -48,20 +48,20 @@ def test_a_task_is_done_once_for_the_same_training_and_again_for_another(calls):
         replace(task, sizes=replace(SIZES, n_test=61)),
         replace(task, config=replace(task.config, seed=1)),
     ]
-    assert [found["value"] for found in load_or_run_all([task, *others])] == [1, 2, 3, 4, 5, 6]
+    assert [record["value"] for record in load_or_run_all([task, *others])] == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])
 def test_what_a_published_record_holds_is_not_measured_again(profile, calls, monkeypatch):
     """The same task, wherever the record keeps it. Planted bugs: any task of the record; the one of another family."""
     task, other = (Task("readings", TrainConfig(), family, SIZES) for family in ("single_line", "vibration"))
-    found = {"ap": 0.5, "task": task.path.stem, "commit": "0123456789", "made": {"task": task.path.stem}}
+    published = {"ap": 0.5, "task": task.path.stem, "commit": "0123456789", "made": {"task": task.path.stem}}
     record = record_path(profile, "06_benchmark")
     record.parent.mkdir(parents=True)
-    write_json(record, {"metrics": {"family": "single_line", "trials": {"label-free": {"0": found}}}})
+    write_json(record, {"metrics": {"family": "single_line", "trials": {"label-free": {"0": published}}}})
     begun = []
     monkeypatch.setattr(tasks, "map_side_by_side", lambda function, items: begun.extend(items))
     kept, measured = load_or_run_all([task, other])
-    assert kept == found
+    assert kept == published
     assert (measured["value"], measured["task"]) == (1, other.path.stem)
     assert calls == begun == [other]

@@ -48,9 +48,9 @@ def test_filters_are_scipys_gaussians_of_unit_variance():
     residual = np.random.default_rng(0).normal(size=700)
     residual[350] = 100.0  # is cut off at CLIP
     widths = (2.0, 20.0, 60.0)
-    for width, found in zip(widths, network_inputs_module._responses(residual, widths), strict=True):
+    for width, response in zip(widths, network_inputs_module._responses(residual, widths), strict=True):
         plain = gaussian_filter1d(np.clip(residual, -CLIP, CLIP), width, mode="nearest", truncate=3)
-        np.testing.assert_allclose(found, plain * np.sqrt(2 * width * np.sqrt(np.pi)), atol=1e-9)
+        np.testing.assert_allclose(response, plain * np.sqrt(2 * width * np.sqrt(np.pi)), atol=1e-9)
 
 
 def test_an_unknown_k_is_measured_and_lines_do_not_inflate_it():
@@ -72,9 +72,9 @@ def test_missing_bins_are_nan_and_their_values_do_not_matter(spectrum):
     rows = first[0].cls_attn[0]
     torch.testing.assert_close(rows.sum(dim=-1), torch.ones(len(rows)))
     assert (rows[:, 10:16] == 0).all()
-    for kind, found in first[1].items():
-        np.testing.assert_array_equal(np.isnan(found), (np.arange(41) >= 10) & (np.arange(41) < 16))
-        np.testing.assert_array_equal(found, second[1][kind])
+    for kind, cells in first[1].items():
+        np.testing.assert_array_equal(np.isnan(cells), (np.arange(41) >= 10) & (np.arange(41) < 16))
+        np.testing.assert_array_equal(cells, second[1][kind])
 
 
 def test_padding_changes_nothing(spectrum):
@@ -155,8 +155,8 @@ def test_the_shipped_network_finds_noise_on_unknown_backgrounds():
     rows = [world[index] for index in range(40)]
     truth = np.concatenate([cell_labels(row.noisy, WIDE_CELL) for row in rows])
     for kind in ("attention", "head"):
-        found = [network_cells(model, row.freqs, row.psd, row.valid, row.n_segments)[kind] for row in rows]
-        assert average_precision_score(truth, np.concatenate(found)) > max(0.5, 3 * truth.mean())
+        cells = [network_cells(model, row.freqs, row.psd, row.valid, row.n_segments)[kind] for row in rows]
+        assert average_precision_score(truth, np.concatenate(cells)) > max(0.5, 3 * truth.mean())
 
 
 def test_evidence_of_the_network_is_bounded():
@@ -185,8 +185,8 @@ def test_the_network_of_convolutions_has_the_same_size_and_no_attention(spectrum
     assert sizes[1] == pytest.approx(sizes[0], rel=0.003)
     config = WideTraining(steps=3, sizes=(300, 320), batch_size=4, attends=False)
     model = train_wide(config, tmp_path)
-    found = network_cells(model, spectrum.freqs, spectrum.psd, spectrum.valid, spectrum.n_segments)
-    assert set(found) == {"head", "strength"}
+    cells = network_cells(model, spectrum.freqs, spectrum.psd, spectrum.valid, spectrum.n_segments)
+    assert set(cells) == {"head", "strength"}
     batch = simulated_batch(WideWorld(0, "train", sizes=(300, 320)), 0, 4)
     output = model(batch["inputs"])
     loss, terms = wide_loss(output, batch, config)

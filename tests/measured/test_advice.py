@@ -83,8 +83,8 @@ VALUES = {"NAME": "2", "NUMBER": "2", "HZ": "500"}
 
 def _advised(text):
     """The options that a message names, each with a value."""
-    found = re.findall(r"--series --rate HZ|--(?:no-)?(?:asd|db)|--series|--(?:column|span|unit|rate) [\w^/]+", text)
-    return [[VALUES.get(word, word) for word in option.rstrip(".;,").split()] for option in dict.fromkeys(found)]
+    options = re.findall(r"--series --rate HZ|--(?:no-)?(?:asd|db)|--series|--(?:column|span|unit|rate) [\w^/]+", text)
+    return [[VALUES.get(word, word) for word in option.rstrip(".;,").split()] for option in dict.fromkeys(options)]
 
 
 @pytest.mark.parametrize("name", ASKED)

@@ -118,9 +118,9 @@ def test_an_interrupted_batch_leaves_what_is_done_and_says_so(capsys, monkeypatc
     shown = capsys.readouterr()
     assert shown.err.splitlines()[-1] == "interrupted: 3 of 6 files done, the others not"
     assert "3 of 6 files read" in shown.out
-    found = _results()
-    assert {name for name in found if name.endswith("png")} == {f"{at:03}.flags.png" for at in range(3)}
-    assert b"002.csv" in found["all.flags.csv"] and b"003.csv" not in found["all.flags.csv"]
+    results = _results()
+    assert {name for name in results if name.endswith("png")} == {f"{at:03}.flags.png" for at in range(3)}
+    assert b"002.csv" in results["all.flags.csv"] and b"003.csv" not in results["all.flags.csv"]
     monkeypatch.setattr(batch, "examined", real)
     assert main(["detect", "in"]) == 0
     said = capsys.readouterr().err
@@ -243,9 +243,9 @@ def _row(file, *centres, step=1.0):
 
 def test_lines_in_several_spectra_are_found_within_a_bin():
     """Planted bugs: two lines of one spectrum counted as two spectra; a line a bin beside another one as a new one."""
-    found = shared_lines([_row("a", 50.0, 51.0, 120.0), _row("b", 50.4, 300.0), _row("c", 300.9, 122.5)])
-    assert [(line.files, round(line.centre, 1)) for line in found] == [(("a", "b"), 50.4), (("b", "c"), 300.4)]
-    assert found[0].causes == ("50 Hz mains",)
+    lines = shared_lines([_row("a", 50.0, 51.0, 120.0), _row("b", 50.4, 300.0), _row("c", 300.9, 122.5)])
+    assert [(line.files, round(line.centre, 1)) for line in lines] == [(("a", "b"), 50.4), (("b", "c"), 300.4)]
+    assert lines[0].causes == ("50 Hz mains",)
 
 
 def test_the_page_escapes_names_and_lists_failures_last():

@@ -18,15 +18,15 @@ def _detection(lines, flags, n_segments=64.0):
     for line in lines:
         psd += 30 * np.exp(-0.5 * ((FREQS - line) / 0.6) ** 2)
     zeros = np.zeros(len(FREQS))
-    found = [Flag(low, high, (low + high) / 2, 30.0, 1e-9, kind) for low, high, kind in flags]
-    empty = Detection(FREQS, psd, zeros, zeros, 10.0, 0.01, zeros, found, zeros > 1, n_segments, False)
-    return edited(empty, found)
+    raised = [Flag(low, high, (low + high) / 2, 30.0, 1e-9, kind) for low, high, kind in flags]
+    empty = Detection(FREQS, psd, zeros, zeros, 10.0, 0.01, zeros, raised, zeros > 1, n_segments, False)
+    return edited(empty, raised)
 
 
 def test_two_lines_in_one_range_become_two_flags():
-    found = with_causes(_detection([300.0, 306.0], [(298.0, 308.0, "line")]))
-    assert len(found.flags) == 2
-    assert [round(flag.centre) for flag in found.flags] == [300, 306]
+    detection = with_causes(_detection([300.0, 306.0], [(298.0, 308.0, "line")]))
+    assert len(detection.flags) == 2
+    assert [round(flag.centre) for flag in detection.flags] == [300, 306]
 
 
 def test_one_line_stays_one_flag():
@@ -35,8 +35,8 @@ def test_one_line_stays_one_flag():
 
 def test_a_wide_foot_of_a_strong_line_is_no_hump():
     """Windows spread a line 50 dB high over a dozen bins. Planted bug: the detector's own "hump" kept."""
-    found = with_causes(_detection([300.0], [(294.0, 306.0, "hump")]))
-    assert [flag.kind for flag in found.flags] == ["line"]
+    detection = with_causes(_detection([300.0], [(294.0, 306.0, "hump")]))
+    assert [flag.kind for flag in detection.flags] == ["line"]
 
 
 def test_a_line_on_a_hump_is_cut_out_of_it_and_the_bins_stay_the_same():
@@ -44,15 +44,15 @@ def test_a_line_on_a_hump_is_cut_out_of_it_and_the_bins_stay_the_same():
     psd = plain.psd * (
         1 + 2 * np.exp(-0.5 * ((FREQS - 320) / 15) ** 2) + 300 * np.exp(-0.5 * ((FREQS - 332) / 0.6) ** 2)
     )
-    found = with_causes(dataclasses.replace(plain, psd=psd))
-    assert [(flag.kind, flag.fmin <= 332 <= flag.fmax) for flag in found.flags] == [
+    detection = with_causes(dataclasses.replace(plain, psd=psd))
+    assert [(flag.kind, flag.fmin <= 332 <= flag.fmax) for flag in detection.flags] == [
         ("hump", False),
         ("line", True),
         ("hump", False),
     ]
-    assert found.flags[1].fmax - found.flags[1].fmin <= 5
-    assert edited(found, found.flags).flagged.sum() == 81
-    assert with_causes(found).flags == found.flags
+    assert detection.flags[1].fmax - detection.flags[1].fmin <= 5
+    assert edited(detection, detection.flags).flagged.sum() == 81
+    assert with_causes(detection).flags == detection.flags
 
 
 def test_the_skirts_of_a_strong_line_are_part_of_its_flag():
@@ -62,16 +62,16 @@ def test_the_skirts_of_a_strong_line_are_part_of_its_flag():
     skirts = dataclasses.replace(
         plain, psd=plain.psd * (1 + np.where(away < 3, 1e6, 60 / np.maximum(away - 2, 1) ** 2))
     )
-    found = with_causes(skirts)
-    assert [(flag.fmin, flag.fmax, flag.centre) for flag in found.flags] == [(285, 315, pytest.approx(300, abs=2))]
-    assert found.flags[0].kind == "line"
-    assert with_causes(found).flags == found.flags
+    detection = with_causes(skirts)
+    assert [(flag.fmin, flag.fmax, flag.centre) for flag in detection.flags] == [(285, 315, pytest.approx(300, abs=2))]
+    assert detection.flags[0].kind == "line"
+    assert with_causes(detection).flags == detection.flags
 
 
 def test_a_comb_of_mains_is_named_on_each_flag():
     lines = [50.0, 150.0, 250.0, 350.0]
-    found = with_causes(_detection(lines, [(line - 2, line + 2, "line") for line in lines]))
-    assert [flag.cause for flag in found.flags] == [f"50 Hz mains, harmonic {number}" for number in (1, 3, 5, 7)]
+    detection = with_causes(_detection(lines, [(line - 2, line + 2, "line") for line in lines]))
+    assert [flag.cause for flag in detection.flags] == [f"50 Hz mains, harmonic {number}" for number in (1, 3, 5, 7)]
 
 
 def test_a_flag_by_hand_is_described_and_its_bins_are_flagged():

@@ -113,8 +113,8 @@ def test_nothing_is_written_through_a_link_or_above_a_folder(tmp_path, monkeypat
     replace_whole(tmp_path / "a.json", "{}")
     assert precious.read_text() == "data" and (tmp_path / "a.json").read_text() == "{}"
     psd = {"../../up": np.ones(80), "/root": np.ones(80)}
-    found = Spectra(np.arange(1.0, 81.0), np.stack(list(psd.values())), np.ones((2, 80), bool), names=tuple(psd))
-    assert [one.file_part for one in from_spectra(tmp_path / "a.npz", found)] == ["1_.._.._up", "2__root"]
+    spectra = Spectra(np.arange(1.0, 81.0), np.stack(list(psd.values())), np.ones((2, 80), bool), names=tuple(psd))
+    assert [one.file_part for one in from_spectra(tmp_path / "a.npz", spectra)] == ["1_.._.._up", "2__root"]
     for name in ("../x", "/x", "a/../../x"):
         with pytest.raises(ValueError, match="must be a name for a folder below runs/"):
             check_parameters(run_name=name)
@@ -146,9 +146,9 @@ def test_a_long_series_is_averaged_in_parts(tmp_path, monkeypatch, kind):
     whole = from_series(tmp_path / "a.wav", read_untouched(load_series, tmp_path / "a.wav"), 10.0)
     monkeypatch.setattr(series_files, "MOST_SHOWN", 1000)
     monkeypatch.setattr(timeseries, "CHUNK", 1000)
-    found = read_untouched(load_series, tmp_path / "a.wav")
-    assert found.samples.dtype == kind
-    in_parts = from_series(tmp_path / "a.wav", found, 10.0)
+    series = read_untouched(load_series, tmp_path / "a.wav")
+    assert series.samples.dtype == kind
+    in_parts = from_series(tmp_path / "a.wav", series, 10.0)
     np.testing.assert_allclose(in_parts.psd, whole.psd, rtol=1e-9)
 
 

@@ -41,11 +41,11 @@ def test_json_has_the_promised_keys_and_writes_nothing(tmp_path, capsys, monkeyp
     path = _write(tmp_path / "in" / "device.csv", _spectrum())
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    found = _json(capsys, path, "--segments", "16")
-    assert found["file"] == "device.csv" and found["schema"] == 1
+    document = _json(capsys, path, "--segments", "16")
+    assert document["file"] == "device.csv" and document["schema"] == 1
     expected = {"bins": 400, "fmin": 1.0, "fmax": 400.0, "missing": 0, "unit": "V^2/Hz", "segments": 16}
-    assert {key: found["read"][key] for key in expected} == expected
-    (flag,) = found["flags"]
+    assert {key: document["read"][key] for key in expected} == expected
+    (flag,) = document["flags"]
     assert {"fmin", "fmax", "excess_db", "probability", "kind", "cause"} <= set(flag)
     assert flag["fmin"] <= 50 <= flag["fmax"] and flag["kind"] == "line" and "50 Hz mains" in flag["cause"]
     assert 11 < flag["excess_db"] < 16 and 0 <= flag["probability"] < 0.01
@@ -56,8 +56,8 @@ def test_the_page_lists_the_keys_of_the_json(tmp_path, capsys):
     """Planted bug: false_alarm, segments_used, centre, excess, median and sampling_rate missing from the page."""
     page = (ROOT / "docs" / "own_spectra.md").read_text(encoding="utf-8")
     example = page[page.index('{"schema"') : page.index('"warnings": [...]}')] + '"warnings":'
-    found = _json(capsys, _write(tmp_path / "device.csv", _spectrum()), "--segments", "16")
-    keys = {*found, *found["read"], *found["flags"][0]}
+    document = _json(capsys, _write(tmp_path / "device.csv", _spectrum()), "--segments", "16")
+    keys = {*document, *document["read"], *document["flags"][0]}
     assert set(re.findall(r'"(\w+)"', example)) == keys
 
 
@@ -95,8 +95,8 @@ def test_files_are_written_and_the_input_is_not(tmp_path, capsys):
 
 
 def test_a_clean_spectrum_has_no_flag(tmp_path, capsys):
-    found = _json(capsys, _write(tmp_path / "quiet.csv", _spectrum(line=0.0)), "--segments", "16")
-    assert found["flags"] == []
+    document = _json(capsys, _write(tmp_path / "quiet.csv", _spectrum(line=0.0)), "--segments", "16")
+    assert document["flags"] == []
 
 
 @pytest.mark.slow
@@ -137,8 +137,8 @@ def test_amplitude_density_gives_the_flags_of_the_power_density(tmp_path, capsys
     psd = _spectrum()
     power = _json(capsys, _write(tmp_path / "psd.csv", psd), "--segments", "16")
     amplitude = _write(tmp_path / "asd.csv", np.sqrt(psd), "f,level")
-    found = _json(capsys, amplitude, "--segments", "16", "--asd")
-    spans = [[(flag["fmin"], flag["fmax"]) for flag in document["flags"]] for document in (power, found)]
+    from_amplitude = _json(capsys, amplitude, "--segments", "16", "--asd")
+    spans = [[(flag["fmin"], flag["fmax"]) for flag in document["flags"]] for document in (power, from_amplitude)]
     assert spans[0] == spans[1] != []
 
 
@@ -146,9 +146,9 @@ def test_the_floor_is_subtracted_and_bins_below_it_are_missing(tmp_path, capsys)
     psd = _spectrum(line=0.0)
     floor = np.where(FREQS > 390, 2 * psd, 1e-18)
     paths = _write(tmp_path / "device.csv", psd), _write(tmp_path / "floor.csv", floor)
-    found = _json(capsys, paths[0], "--floor", paths[1], "--segments", "16")
-    assert found["read"]["missing"] == 10
-    assert any("floor" in text for text in found["warnings"])
+    document = _json(capsys, paths[0], "--floor", paths[1], "--segments", "16")
+    assert document["read"]["missing"] == 10
+    assert any("floor" in text for text in document["warnings"])
 
 
 def _mains_at_32_samples_a_second():
@@ -161,11 +161,11 @@ def test_an_alias_of_mains_is_named_in_a_time_series(tmp_path, capsys):
     """60 Hz sampled 32 times a second is seen at |60 - 2 * 32| = 4 Hz. Planted bug: the rate not handed on."""
     path = tmp_path / "series.txt"
     np.savetxt(path, _mains_at_32_samples_a_second())
-    found = _json(capsys, "--series", path, "--rate", "32")
-    strongest = max(found["flags"], key=lambda flag: flag["excess_db"])
+    document = _json(capsys, "--series", path, "--rate", "32")
+    strongest = max(document["flags"], key=lambda flag: flag["excess_db"])
     assert strongest["fmin"] <= 4.0 <= strongest["fmax"]
     assert "alias of 60 Hz mains" in strongest["cause"]
-    assert found["read"]["sampling_rate"] == 32
+    assert document["read"]["sampling_rate"] == 32
 
 
 def test_a_recording_that_states_its_rate_needs_no_option(tmp_path, capsys):
@@ -174,9 +174,9 @@ def test_a_recording_that_states_its_rate_needs_no_option(tmp_path, capsys):
     samples = 1000 * (rng.normal(size=len(times)) + np.sin(2 * np.pi * 300 * times))
     path = tmp_path / "room.wav"
     scipy.io.wavfile.write(path, 2000, samples.astype(np.int16))
-    found = _json(capsys, path)
-    assert any("time series" in text for text in found["warnings"])
-    assert any(flag["fmin"] <= 300 <= flag["fmax"] for flag in found["flags"])
+    document = _json(capsys, path)
+    assert any("time series" in text for text in document["warnings"])
+    assert any(flag["fmin"] <= 300 <= flag["fmax"] for flag in document["flags"])
 
 
 def test_the_true_reason_is_given_where_a_time_series_cannot_be_read_as_it_is(tmp_path, capsys):
@@ -199,9 +199,9 @@ def test_a_series_with_a_column_of_times_is_read(tmp_path, capsys):
     times = np.arange(3000) / 100
     samples = np.random.default_rng(6).normal(size=len(times)) + np.sin(2 * np.pi * 20 * times)
     path = _write(tmp_path / "t.csv", samples, "time (s),U (V)", times)
-    found = _json(capsys, path)
-    assert found["read"]["sampling_rate"] == pytest.approx(100)
-    assert any(flag["fmin"] <= 20 <= flag["fmax"] for flag in found["flags"])
+    document = _json(capsys, path)
+    assert document["read"]["sampling_rate"] == pytest.approx(100)
+    assert any(flag["fmin"] <= 20 <= flag["fmax"] for flag in document["flags"])
 
 
 def _files(folder, *names):

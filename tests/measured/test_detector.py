@@ -21,13 +21,13 @@ def _mains(psd, decibels, at=49):
 @pytest.mark.parametrize("n_segments", [16, None])
 @pytest.mark.parametrize("decibels", [20, 40, 60])
 def test_mains_is_flagged_alone_and_the_background_beside_it_is_right(decibels, n_segments):
-    found = NoiseDetector().detect(FREQS, _mains(_spectrum(), decibels), n_segments)
-    assert [(flag.fmin <= 50 <= flag.fmax, flag.fmax - flag.fmin <= 6, flag.kind) for flag in found.flags] == [
+    detection = NoiseDetector().detect(FREQS, _mains(_spectrum(), decibels), n_segments)
+    assert [(flag.fmin <= 50 <= flag.fmax, flag.fmax - flag.fmin <= 6, flag.kind) for flag in detection.flags] == [
         (True, True, "line")
     ]
-    assert found.flags[0].excess_db == pytest.approx(decibels, abs=1.5)
+    assert detection.flags[0].excess_db == pytest.approx(decibels, abs=1.5)
     plain = NoiseDetector().detect(FREQS, _spectrum(), n_segments).background
-    assert np.abs(found.background - plain)[39:60].max() < 0.1
+    assert np.abs(detection.background - plain)[39:60].max() < 0.1
 
 
 @pytest.mark.parametrize("factor", [1e-40, 1e40])
@@ -36,7 +36,7 @@ def test_flags_do_not_know_the_unit(factor):
     plain, scaled, squared = (
         NoiseDetector().detect(FREQS, values) for values in (psd, psd * factor, np.sqrt(psd) ** 2)
     )
-    ranges = [[(flag.fmin, flag.fmax) for flag in found.flags] for found in (plain, scaled, squared)]
+    ranges = [[(flag.fmin, flag.fmax) for flag in detection.flags] for detection in (plain, scaled, squared)]
     assert ranges[0] == ranges[1] == ranges[2] and len(ranges[0]) == 1
 
 
@@ -88,9 +88,9 @@ def test_a_curve_without_noise_written_with_three_digits_is_not_flagged():
 def test_bins_cut_out_of_a_steep_slope_are_missing_not_flagged():
     psd = _spectrum(6) / FREQS**3
     psd[[20, 21, 22, 49, 50, 99, 100]] = np.nan
-    found = NoiseDetector().detect(FREQS, psd, 16)
-    assert np.isnan(found.scores[[20, 21, 22, 49, 50, 99, 100]]).all() and not found.flags
-    assert np.isfinite(found.background).all()
+    detection = NoiseDetector().detect(FREQS, psd, 16)
+    assert np.isnan(detection.scores[[20, 21, 22, 49, 50, 99, 100]]).all() and not detection.flags
+    assert np.isfinite(detection.background).all()
 
 
 def test_a_gap_in_every_20_bins_changes_no_flag():
@@ -153,9 +153,9 @@ def test_lists_are_taken_as_arrays_are():
 def test_each_spectrum_of_a_table_has_its_own_number_of_averages(given):
     """Planted bug: the first spectrum's K used for all."""
     table = np.stack([_mains(_spectrum(n_segments=K), 12) for K in (16, 8)])
-    found = NoiseDetector().detect_many(FREQS, table.tolist(), given)
+    detections = NoiseDetector().detect_many(FREQS, table.tolist(), given)
     alone = [NoiseDetector().detect(FREQS, psd, K) for psd, K in zip(table, (16, 8), strict=True)]
-    for one, other in zip(found, alone, strict=True):
+    for one, other in zip(detections, alone, strict=True):
         np.testing.assert_array_equal(one.scores, other.scores)
         assert one.flags == other.flags and one.n_segments == other.n_segments
 
@@ -163,8 +163,8 @@ def test_each_spectrum_of_a_table_has_its_own_number_of_averages(given):
 def test_numbers_of_averages_one_a_bin_hold_for_every_spectrum_of_a_table():
     """Planted bug: (bin,) refused where it is not (n,)."""
     per_bin = np.where(FREQS < 500, 16.0, 32.0)
-    (found,) = NoiseDetector().detect_many(FREQS, _spectrum()[None], per_bin)
-    np.testing.assert_array_equal(found.scores, NoiseDetector().detect(FREQS, _spectrum(), per_bin).scores)
+    (detection,) = NoiseDetector().detect_many(FREQS, _spectrum()[None], per_bin)
+    np.testing.assert_array_equal(detection.scores, NoiseDetector().detect(FREQS, _spectrum(), per_bin).scores)
 
 
 @pytest.mark.parametrize(
@@ -186,15 +186,15 @@ def test_a_masked_bin_is_missing():
     """Planted bug: the mask of a masked array dropped, the hidden values taken for measured."""
     psd = _mains(_spectrum(), 40)
     hidden = np.abs(FREQS - 50) < 4
-    found = NoiseDetector().detect(FREQS, np.ma.masked_array(psd, hidden), 16)
-    assert not found.flags and np.isnan(found.psd[hidden]).all()
+    detection = NoiseDetector().detect(FREQS, np.ma.masked_array(psd, hidden), 16)
+    assert not detection.flags and np.isnan(detection.psd[hidden]).all()
 
 
 def test_attention_looks_away_from_the_line_and_unknown_grids_do_without_it():
-    found = NoiseDetector().detect(FREQS, _mains(_spectrum(), 30, at=505), 16)
-    assert found.attention.shape == (100,) and np.isfinite(found.attention).all()
-    assert found.attention[50] < 0.5 * np.median(found.attention)
-    assert not found.warnings
+    detection = NoiseDetector().detect(FREQS, _mains(_spectrum(), 30, at=505), 16)
+    assert detection.attention.shape == (100,) and np.isfinite(detection.attention).all()
+    assert detection.attention[50] < 0.5 * np.median(detection.attention)
+    assert not detection.warnings
     (few,) = [NoiseDetector().detect(FREQS[:120], _spectrum()[:120], 16)]
     assert np.isnan(few.attention).all() and few.attention.shape == (12,)
     assert any("without the network" in text and "300 to 10000 bins" in text for text in few.warnings)
@@ -219,13 +219,13 @@ def test_a_line_at_an_end_of_the_axis_is_found(first, places, skirt):
     """Planted bug: a line on the last bin taken for a wall, as its excess goes on to the end."""
     freqs, background = _background(first)
     for place in places:
-        found = []
+        flagged = []
         for seed in range(20):
             psd = background * _gamma([seed, place])
             near = np.arange(max(place - 1, 0), min(place + 2, 1000))
             psd[near] += 50 * background[near] * np.where(near == place, 1.0, skirt)
-            found.append(NoiseDetector().detect(freqs, psd, 100).flagged[place])
-        assert all(found), place
+            flagged.append(NoiseDetector().detect(freqs, psd, 100).flagged[place])
+        assert all(flagged), place
 
 
 def test_where_the_axis_starts_at_one_bin_width_the_first_bin_is_noted_as_not_judged():
@@ -233,9 +233,9 @@ def test_where_the_axis_starts_at_one_bin_width_the_first_bin_is_noted_as_not_ju
     freqs, background = _background()
     psd = background * _gamma(0)
     psd[0] += 50 * background[0]
-    found = NoiseDetector().detect(freqs, psd, 100)
-    assert not found.flagged[0]
-    (note,) = found.warnings
+    detection = NoiseDetector().detect(freqs, psd, 100)
+    assert not detection.flagged[0]
+    (note,) = detection.warnings
     assert note.startswith("the first bin, 1 Hz, stands") and "not judged" in note
     assert not NoiseDetector().detect(freqs, background * _gamma(0), 100).warnings
 
@@ -273,12 +273,12 @@ def test_a_wide_hump_is_flagged_whole_and_the_background_goes_on_under_it(sigma,
     n_flagged = 0
     for seed in range(10):
         freqs, psd, background, ratio = _hump(sigma, seed)
-        found, noisy = NoiseDetector().detect(freqs, psd, 64, 0.05), ratio > 0.25
-        if found.flagged[noisy].any():
+        detection, noisy = NoiseDetector().detect(freqs, psd, 64, 0.05), ratio > 0.25
+        if detection.flagged[noisy].any():
             n_flagged += 1
-            assert (found.flagged & noisy).sum() >= 0.85 * noisy.sum()
-            assert np.abs(found.background - np.log(background))[noisy].max() <= 0.1
-            assert all(freqs[noisy][0] > flag.fmax or flag.fmax - flag.fmin > 8 for flag in found.flags)
+            assert (detection.flagged & noisy).sum() >= 0.85 * noisy.sum()
+            assert np.abs(detection.background - np.log(background))[noisy].max() <= 0.1
+            assert all(freqs[noisy][0] > flag.fmax or flag.fmax - flag.fmin > 8 for flag in detection.flags)
     assert n_flagged >= least
 
 
@@ -309,16 +309,16 @@ def test_structure_that_is_seen_but_not_flagged_is_noted():
 @pytest.mark.parametrize("n_segments", [50, 200])
 def test_a_stated_number_of_averages_finds_no_fewer_lines(n_segments):
     """Planted bug: the thresholds of known K, which the wildest backgrounds set: 27 against 37 of 42 lines."""
-    freqs, found = np.arange(1.0, 3001.0), {n_segments: 0, None: 0}
+    freqs, hits = np.arange(1.0, 3001.0), {n_segments: 0, None: 0}
     background = 150 / freqs + 1
     for seed in range(15):
         rng = np.random.default_rng([seed, n_segments])
         places = rng.choice(np.arange(30, 2970), 2, replace=False)
         psd = background * rng.gamma(n_segments, 1 / n_segments, 3000)
         psd[places] += 8 / np.sqrt(n_segments) * background[places]
-        for stated in found:
-            found[stated] += int(NoiseDetector().detect(freqs, psd, stated).flagged[places].sum())
-    assert found[n_segments] >= found[None] - 1 >= 25  # one line either way is the chance of the measured K
+        for stated in hits:
+            hits[stated] += int(NoiseDetector().detect(freqs, psd, stated).flagged[places].sum())
+    assert hits[n_segments] >= hits[None] - 1 >= 25  # one line either way is the chance of the measured K
 
 
 @pytest.mark.parametrize(
@@ -332,6 +332,6 @@ def test_a_stated_number_of_averages_finds_no_fewer_lines(n_segments):
 def test_the_smaller_of_stated_and_measured_averages_counts_and_a_large_difference_is_noted(stated, used, notes):
     """Planted bugs: a stated K of 10 for 100 taken without a word; one of 1,000 believed."""
     freqs, background = _background()
-    found = NoiseDetector().detect(freqs, background * _gamma(0), stated)
-    assert found.n_segments == pytest.approx(used, rel=0.1)
-    assert [text.split(",")[0] for text in found.warnings] == notes
+    detection = NoiseDetector().detect(freqs, background * _gamma(0), stated)
+    assert detection.n_segments == pytest.approx(used, rel=0.1)
+    assert [text.split(",")[0] for text in detection.warnings] == notes

@@ -122,10 +122,10 @@ def _python(source, arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = str(nblib.analyse(source, **arguments))
+            text = str(nblib.analyse(source, **arguments))
         except ValueError as error:
             return [], [as_options(line) for line in str(error).splitlines()]
-    return _said(as_options(found)), _refusals(as_options(found))
+    return _said(as_options(text)), _refusals(as_options(text))
 
 
 def _notebook(capsys, source, arguments):
@@ -163,8 +163,8 @@ def test_every_door_finds_and_says_the_same(tmp_path, monkeypatch, capsys, kind)
 def test_arrays_are_what_their_file_is(tmp_path, monkeypatch):
     """Planted bug: arrays judged by other rules than files."""
     np.savez(tmp_path / "a.npz", freq=FREQS, psd=np.stack([_psd(), _psd(1)]))
-    found, same = nblib.analyse(tmp_path / "a.npz"), nblib.analyse(FREQS, np.stack([_psd(), _psd(1)]))
-    assert [detection.flags for _, detection in same] == [detection.flags for _, detection in found]
+    from_file, same = nblib.analyse(tmp_path / "a.npz"), nblib.analyse(FREQS, np.stack([_psd(), _psd(1)]))
+    assert [detection.flags for _, detection in same] == [detection.flags for _, detection in from_file]
     with pytest.raises(ValueError, match="arrays: every value is negative"):
         nblib.analyse(FREQS, -_psd())
     samples = np.random.default_rng(1).normal(size=4000)
@@ -178,9 +178,9 @@ def test_several_files_in_python(tmp_path):
     """Planted bug: what one file says lost, because another could be read."""
     _folder(tmp_path / "in")
     with pytest.warns(UserWarning, match="notes.md: it holds no rows of numbers"):
-        found = nblib.analyse([tmp_path / "in" / "a.csv", tmp_path / "in"])
-    assert len(found) == 2 and str(found).splitlines()[-1].startswith("refused: notes.md: ")
-    written = found.write(tmp_path / "out", figures=("pdf",))
+        analysis = nblib.analyse([tmp_path / "in" / "a.csv", tmp_path / "in"])
+    assert len(analysis) == 2 and str(analysis).splitlines()[-1].startswith("refused: notes.md: ")
+    written = analysis.write(tmp_path / "out", figures=("pdf",))
     assert {path.name for path in written} == {path.name for path in (tmp_path / "out").iterdir()}
     assert {"a.flags.pdf", "b.cleaned.csv", "all.flags.csv", "all.html"} <= {path.name for path in written}
 

@@ -27,8 +27,8 @@ def documented():
 
 
 def rule_of(row):
-    found = [name for name in RULES if row.startswith(name)]
-    return max(found, key=len)
+    rules = [name for name in RULES if row.startswith(name)]
+    return max(rules, key=len)
 
 
 def test_every_row_of_the_page_is_tested():
@@ -48,10 +48,10 @@ def _spectrum(path, expected, **options):
 
 
 def _series(path, expected, rate=None, column=None):
-    found = load_series(path, rate, column)
-    assert found.rate == pytest.approx(expected["x"], rel=1e-4)
-    np.testing.assert_allclose(found.samples, expected["y"], atol=1e-6, rtol=1e-5)
-    return found.warnings
+    series = load_series(path, rate, column)
+    assert series.rate == pytest.approx(expected["x"], rel=1e-4)
+    np.testing.assert_allclose(series.samples, expected["y"], atol=1e-6, rtol=1e-5)
+    return series.warnings
 
 
 def _answered(path, answer):

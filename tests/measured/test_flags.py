@@ -46,5 +46,5 @@ def test_a_strong_line_is_no_wider_for_a_wide_filter(width):
 
 
 def test_two_lines_within_a_filter_stay_two():
-    found = _ranges(_excess([(190, 1.0, 50.0), (210, 1.0, 50.0)]), 12)
-    assert len(found) == 2 and found[0][1] < 197 and found[1][0] > 203
+    ranges = _ranges(_excess([(190, 1.0, 50.0), (210, 1.0, 50.0)]), 12)
+    assert len(ranges) == 2 and ranges[0][1] < 197 and ranges[1][0] > 203

@@ -19,14 +19,14 @@ DETECTOR = NoiseDetector()
 
 def over(seed, n_spectra=8, height=0.9, only=None, freqs=FREQS, n_segments=16.0):
     """Spectra over their true backgrounds, with lines in all; only : first bin, bins, excess in the first spectrum."""
-    rng, found = np.random.default_rng(seed), []
+    rng, spectra = np.random.default_rng(seed), []
     for number in range(n_spectra):
         excess = height * np.isin(freqs, WEAK)
         if only is not None and number == 0:
             excess[only[0] : only[0] + only[1]] = only[2]
         ratio = (1 + excess) * rng.gamma(n_segments, 1 / n_segments, len(freqs))
-        found.append(OverBackground(freqs, ratio, np.full(len(freqs), n_segments)))
-    return found
+        spectra.append(OverBackground(freqs, ratio, np.full(len(freqs), n_segments)))
+    return spectra
 
 
 def ranges(spectra, **options):
@@ -38,11 +38,11 @@ def test_lines_too_weak_for_each_spectrum_are_flagged_on_the_average():
     """Planted bugs: K of one spectrum for the average; thresholds of single spectra for sharp lines."""
     spectra = over(3, height=0.8)
     assert not DETECTOR.detect(FREQS, spectra[0].ratio, 16).flags
-    found = recurrent_lines(spectra, DETECTOR, 0.01)
-    assert [(flag.fmin, flag.fmax) for flag in found.detection.flags] == [(line, line) for line in WEAK]
-    assert found.averaged == (8, 8, 8) and found.alone == (0, 0, 0)
-    assert all(flag.cause.startswith("recurrent, average of 8 spectra: ") for flag in found.detection.flags)
-    assert found.measured.n_segments == pytest.approx(8 * 16, rel=0.02) and found.detection.n_segments > 64
+    recurrent = recurrent_lines(spectra, DETECTOR, 0.01)
+    assert [(flag.fmin, flag.fmax) for flag in recurrent.detection.flags] == [(line, line) for line in WEAK]
+    assert recurrent.averaged == (8, 8, 8) and recurrent.alone == (0, 0, 0)
+    assert all(flag.cause.startswith("recurrent, average of 8 spectra: ") for flag in recurrent.detection.flags)
+    assert recurrent.measured.n_segments == pytest.approx(8 * 16, rel=0.02) and recurrent.detection.n_segments > 64
 
 
 @pytest.mark.parametrize("n_spectra", [2, 3, 8])
@@ -111,10 +111,10 @@ def test_one_grid_is_kept_as_it_is():
 def test_lines_that_recur_on_several_grids_are_flagged():
     half = np.arange(0.5, 300.1, 0.5)
     spectra = over(4, 4, 1.2) + over(5, 4, 2.4, freqs=half)
-    found = recurrent_lines(spectra, DETECTOR, 0.01)
-    assert [round(flag.centre) for flag in found.detection.flags] == [90, 211, 333]
-    assert found.averaged == (8, 8, 4)  # the finer ones end at 300 Hz
-    assert "several grids" in found.measured.warnings[0]
+    recurrent = recurrent_lines(spectra, DETECTOR, 0.01)
+    assert [round(flag.centre) for flag in recurrent.detection.flags] == [90, 211, 333]
+    assert recurrent.averaged == (8, 8, 4)  # the finer ones end at 300 Hz
+    assert "several grids" in recurrent.measured.warnings[0]
 
 
 def test_spectra_with_nothing_in_common_are_refused():
@@ -147,8 +147,8 @@ def test_the_joint_table_and_page_name_what_recurs_and_how_many_spectra_it_rests
     assert named == ["90", "211", "333"] and "recurrent, average of 5 spectra: pump (known, 211 Hz)" in rows[2]
     page = (folder / "nblib-results/all.html").read_text()
     assert "Recurrent in the average of all spectra" in page and page.count("recurrent, average of 5 spectra") == 3
-    found = nblib.analyse(folder, together=True, known=folder / "lines.csv", n_segments=16)
-    assert [flag.fmin for flag in found.recurrent.detection.flags] == [90.0, 211.0, 333.0]
+    analysis = nblib.analyse(folder, together=True, known=folder / "lines.csv", n_segments=16)
+    assert [flag.fmin for flag in analysis.recurrent.detection.flags] == [90.0, 211.0, 333.0]
     assert main(["detect", ".", *options[:-1], "--json"]) == 0
     documents = json.loads(capsys.readouterr().out)
     assert [one["file"] for one in documents][-1] == "5 spectra together" and len(documents[-1]["flags"]) == 3

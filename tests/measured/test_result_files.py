@@ -74,7 +74,7 @@ def test_a_repeated_command_replaces_its_own_results_and_reads_none_of_them(caps
         assert "2 of 2 files read" in capsys.readouterr().out
         folder = Path(out[-1] if out else "nblib-results")
         documents.append([(folder / f"{name}.flags.csv").read_text() for name in ("my", "other", "all")])
-    assert all(found == documents[0] for found in documents)
+    assert all(tables == documents[0] for tables in documents)
     assert main(["detect", "my.csv", "my.cleaned.csv", "nblib-results", "--json"]) == 0
     assert main(["detect", "my.cleaned.csv"]) == 2
     assert "my.cleaned.csv is a result of nblib, not a measurement" in capsys.readouterr().err
@@ -89,8 +89,8 @@ def test_files_of_one_name_never_replace_each_others_results(capsys):
     _write("x/a.txt", 1)
     for source in ("x/a.csv", "x/a.txt", "y/a.csv", "x/a.csv"):
         assert main(["detect", source, "--out", "out", "--no-figures"]) == 0
-    found = {path.name: json.loads(path.read_text())["path"] for path in Path("out").glob("*.flags.json")}
-    assert found == {
+    paths = {path.name: json.loads(path.read_text())["path"] for path in Path("out").glob("*.flags.json")}
+    assert paths == {
         "a.flags.json": "../x/a.csv",
         "a.txt.flags.json": "../x/a.txt",
         "a.csv.flags.json": "../y/a.csv",

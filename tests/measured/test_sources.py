@@ -169,17 +169,17 @@ def test_unrelated_lines_are_seldom_called_a_comb(how):
     assert np.mean(named) <= (0.06 if how == "logarithmic" else 0.04)
 
 
-def rate(found):
+def rate(by_grid):
     """Share of right answers over all grids; none has less than three quarters."""
-    assert min(map(np.mean, found.values())) >= 0.75, {grid: np.mean(right) for grid, right in found.items()}
-    return np.mean([np.mean(right) for right in found.values()])
+    assert min(map(np.mean, by_grid.values())) >= 0.75, {grid: np.mean(right) for grid, right in by_grid.items()}
+    return np.mean([np.mean(right) for right in by_grid.values()])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_extra", [0, 3])
 def test_three_of_the_first_ten_harmonics_of_mains_are_named(n_extra):
     """15 spectra on each of 7 grids. Planted bug: the least evident hypothesis kept."""
-    found = {}
+    by_grid = {}
     for resolution, n_bins in MAINS_GRIDS:
         rng, right = np.random.default_rng([n_bins, n_extra]), []
         for _ in range(15):
@@ -190,8 +190,8 @@ def test_three_of_the_first_ten_harmonics_of_mains_are_named(n_extra):
             causes = causes_at([*comb, *rng.uniform(resolution, resolution * n_bins, n_extra)], resolution, n_bins)[:3]
             named = all(cause.name.startswith("50 Hz mains") for cause in causes)
             right.append(named and abs(causes[0].spacing - spacing) < 0.1)
-        found[resolution, n_bins] = right
-    assert rate(found) >= 0.96
+        by_grid[resolution, n_bins] = right
+    assert rate(by_grid) >= 0.96
 
 
 def clocks_found(resolution, n_bins, n_extra, n_draws):

@@ -87,12 +87,12 @@ def test_the_background_is_that_of_the_bins_that_are_left(edited):
 
 def test_a_source_is_named_by_hand_and_as_found_again(edited):
     """Planted bug: the name lost when the threshold moves."""
-    found = edited.detection.flags[0].cause
+    cause = edited.detection.flags[0].cause
     edited.rename(45, 55, "the pump")
     edited.set_false_alarm(0.02)
-    assert [flag.cause for flag in edited.detection.flags][0] == "the pump" and found != "the pump"
+    assert [flag.cause for flag in edited.detection.flags][0] == "the pump" and cause != "the pump"
     edited.rename(50, 50, " ")
-    assert edited.detection.flags[0].cause == found
+    assert edited.detection.flags[0].cause == cause
 
 
 def test_one_of_several_removed_flags_is_put_back(edited):
@@ -117,9 +117,9 @@ def test_it_finds_what_the_detector_finds(edited):
     for false_alarm in (0.4, 0.01, 0.001):
         edited.set_false_alarm(false_alarm)
         measured = edited.measured
-        found = detector.NoiseDetector().detect(measured.freqs, measured.psd, measured.n_segments, false_alarm)
-        assert (edited.detection.flagged == found.flagged).all()
-        np.testing.assert_array_equal(edited.detection.background, found.background)
+        detection = detector.NoiseDetector().detect(measured.freqs, measured.psd, measured.n_segments, false_alarm)
+        assert (edited.detection.flagged == detection.flagged).all()
+        np.testing.assert_array_equal(edited.detection.background, detection.background)
     with pytest.raises(ValueError, match="0.5"):
         edited.set_false_alarm(0.6)
     assert edited.false_alarm == 0.001
@@ -318,18 +318,18 @@ def test_edits_of_somebody_else_are_not_replaced(edited, tmp_path):
 
 
 def test_headless_it_is_one_figure_with_what_was_saved(folder, monkeypatch):
-    found = analyse(folder / "a.csv")
-    (measured, detection) = found[0]
+    analysis = analyse(folder / "a.csv")
+    (measured, detection) = analysis[0]
     changed = EditedDetection(measured)
     changed.add(110, 130)
-    KeptEdits(*found.places()[0]).save(changed)
+    KeptEdits(*analysis.places()[0]).save(changed)
     plt.close("all")  # of other tests
-    figure = explore(found)
+    figure = explore(analysis)
     assert isinstance(figure, Figure) and plt.get_fignums() == []  # or JupyterLab would show it twice
     assert "by hand" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     monkeypatch.setattr(spectrum_explorer, "is_live", lambda: True)
     monkeypatch.setattr(SpectrumControls, "show", lambda self: None)
-    assert explore(found) is None
+    assert explore(analysis) is None
 
 
 def test_a_flag_by_hand_has_its_own_colour(edited):

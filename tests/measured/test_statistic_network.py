@@ -56,12 +56,12 @@ def test_blocks_of_queries_change_nothing(monkeypatch):
 def test_missing_cells_are_nan_and_attention_is_one_on_clean_cells():
     freqs, psd, valid = _spectrum(600)
     valid[100:125] = False
-    found = network_evidence(freqs, np.where(valid, psd, np.nan), valid, 16)
+    evidence = network_evidence(freqs, np.where(valid, psd, np.nan), valid, 16)
     missing = np.isin(np.arange(60), (10, 11))
-    np.testing.assert_array_equal(np.isnan(found.attention), missing)
-    np.testing.assert_array_equal(np.isnan(found.log_odds), missing)
-    assert np.nanquantile(found.attention, 0.75) == pytest.approx(1.0, abs=1e-6)
-    assert found.attention[30] < 0.5 and found.log_odds[30] > 1  # the line is there
+    np.testing.assert_array_equal(np.isnan(evidence.attention), missing)
+    np.testing.assert_array_equal(np.isnan(evidence.log_odds), missing)
+    assert np.nanquantile(evidence.attention, 0.75) == pytest.approx(1.0, abs=1e-6)
+    assert evidence.attention[30] < 0.5 and evidence.log_odds[30] > 1  # the line is there
 
 
 def test_attention_of_a_cell_does_not_hang_on_how_much_else_is_noise():
@@ -71,11 +71,11 @@ def test_attention_of_a_cell_does_not_hang_on_how_much_else_is_noise():
         row[:, 7] = 0.5  # one doubtful cell
     much[:, 10:25] = 1e-3
     present = np.arange(40) < 38
-    found = [
+    attention = [
         relative_attention(row * present / (row * present).sum(axis=1, keepdims=True), present) for row in (few, much)
     ]
-    assert found[0][7] == pytest.approx(0.5) and found[1][7] == pytest.approx(0.5)
-    assert np.isnan(found[0][38:]).all()
+    assert attention[0][7] == pytest.approx(0.5) and attention[1][7] == pytest.approx(0.5)
+    assert np.isnan(attention[0][38:]).all()
 
 
 def test_evidence_of_a_cell_is_added_to_its_bins_and_bounded():

@@ -40,10 +40,10 @@ def test_deviates_are_standard_normal_whatever_both_averages():
     rng, n_draws = np.random.default_rng(0), 40_000
     for on, off in ((4, 64), (64, 4), (8, 8)):
         ratio = rng.gamma(on, 1 / on, n_draws) / rng.gamma(off, 1 / off, n_draws)
-        found = pair._normal(ratio, 2 * on, 2 * off)
+        deviates = pair._normal(ratio, 2 * on, 2 * off)
         for limit in (-3.0, -2.0, 2.0, 3.0):
             expected = ndtr(limit)
-            assert np.mean(found < limit) == pytest.approx(
+            assert np.mean(deviates < limit) == pytest.approx(
                 expected, abs=5 * np.sqrt(expected * (1 - expected) / n_draws)
             )
     assert pair._normal(np.array([1e4, 1e-4]), 200, 200) == pytest.approx([37.0, -37.0], abs=1)  # no infinity
@@ -64,13 +64,15 @@ def test_what_both_spectra_hold_cancels_and_a_gain_changes_nothing():
 def test_a_pair_flags_what_the_source_adds_and_nothing_else(segments):
     detector = SwitchedDetector.of(FREQS, _psd(0), segments)
     assert detector.detect(FREQS, 1.4 * _psd(1), segments).flags == []
-    found = detector.detect(FREQS, 1.4 * _psd(2, LINE * HUMP), segments)
-    hump, line = found.flags
+    detection = detector.detect(FREQS, 1.4 * _psd(2, LINE * HUMP), segments)
+    hump, line = detection.flags
     assert line.fmin <= 333 <= line.fmax and line.kind == "line" and 1.5 < line.excess < 4
     assert 150 < hump.fmin < 180 < hump.fmax < 210 and hump.kind == "hump"
-    assert np.median(found.scale) == pytest.approx(1.4, rel=0.1)
-    assert found.more()["reference"]["file"] == "reference"
-    assert np.exp(found.background)[49] > 20 * np.exp(found.background)[45]  # the scaled reference, its lines too
+    assert np.median(detection.scale) == pytest.approx(1.4, rel=0.1)
+    assert detection.more()["reference"]["file"] == "reference"
+    assert (
+        np.exp(detection.background)[49] > 20 * np.exp(detection.background)[45]
+    )  # the scaled reference, its lines too
     back = detector.detect(FREQS, _psd(3) / LINE**2, segments)
     assert back.flags == [] and any("lower than reference at 333..333 Hz" in text for text in back.warnings)
 
@@ -78,9 +80,9 @@ def test_a_pair_flags_what_the_source_adds_and_nothing_else(segments):
 def test_a_ratio_that_scatters_more_than_k_says_has_the_smaller_k():
     """Planted bug: the stated K believed: dozens of flags."""
     unsteady = np.exp(0.3 * np.random.default_rng(5).standard_normal(400))
-    found = SwitchedDetector.of(FREQS, _psd(0, n_segments=400), 400).detect(FREQS, _psd(1, unsteady, 400), 400)
-    assert found.flags == [] and found.pair_segments[0] < 60
-    assert any("scatters more than both K say" in text for text in found.warnings)
+    detection = SwitchedDetector.of(FREQS, _psd(0, n_segments=400), 400).detect(FREQS, _psd(1, unsteady, 400), 400)
+    assert detection.flags == [] and detection.pair_segments[0] < 60
+    assert any("scatters more than both K say" in text for text in detection.warnings)
 
 
 def test_spectra_that_cannot_be_compared_are_refused_with_what_differs():
@@ -124,8 +126,8 @@ def test_the_command_writes_the_usual_files_and_names_the_reference(tmp_path, ca
     document = json.loads((tmp_path / "nblib-results" / "on.flags.json").read_text())
     assert document["reference"]["file"] == "off.csv" and [flag["fmin"] for flag in document["flags"]] == [333.0]
     assert drawn == ["off.csv"]
-    ((_, found),) = nblib.analyse(on, reference=off, n_segments=64)
-    assert [flag.fmin for flag in found.flags] == [333.0]
+    ((_, detection),) = nblib.analyse(on, reference=off, n_segments=64)
+    assert [flag.fmin for flag in detection.flags] == [333.0]
     assert main(["detect", "--reference", str(tmp_path / "none.csv"), on]) == 2
     with pytest.raises(ValueError, match="calibrate and reference were both given"):
         Settings(reference=off, calibrate=tmp_path)
@@ -139,12 +141,12 @@ def test_a_reference_is_one_spectrum(tmp_path):
 
 
 def test_the_figure_of_a_pair_shows_on_off_and_ratio():
-    found = SwitchedDetector.of(FREQS, _psd(0), 64).detect(FREQS, _psd(2, LINE), 64)
-    upper, lower = found.plot()
+    detection = SwitchedDetector.of(FREQS, _psd(0), 64).detect(FREQS, _psd(2, LINE), 64)
+    upper, lower = detection.plot()
     assert [line.get_label() for line in upper.lines[:2]] == ["on", "off, scaled"]
-    np.testing.assert_allclose(lower.lines[0].get_ydata(), found.ratio)
+    np.testing.assert_allclose(lower.lines[0].get_ydata(), detection.ratio)
     from nblib.measured.drawing import PairFigure
 
     drawn = PairFigure()
-    drawn.show(Measurement("on.csv", "", FREQS, found.psd), found)
-    assert drawn.below.get_xlim() == drawn.ax.get_xlim() and len(drawn._below_bands) == len(found.flags)
+    drawn.show(Measurement("on.csv", "", FREQS, detection.psd), detection)
+    assert drawn.below.get_xlim() == drawn.ax.get_xlim() and len(drawn._below_bands) == len(detection.flags)

@@ -25,10 +25,10 @@ def test_a_factor_changes_nothing(factor):
 @pytest.mark.parametrize("kind", ["welch", "welch_hann"])
 @pytest.mark.parametrize("n_segments", [8, 64])
 def test_k_and_the_estimator_are_read_off_the_spectrum(kind, n_segments):
-    found = whiten(_spectrum(1, kind, n_segments), PLAN)
-    assert found.estimated
-    assert np.nanmedian(found.n_segments) == pytest.approx(n_segments, rel=0.3)
-    assert found.correlation == (HANN_CORRELATION if kind == "welch_hann" else (0.0, 0.0))
+    white = whiten(_spectrum(1, kind, n_segments), PLAN)
+    assert white.estimated
+    assert np.nanmedian(white.n_segments) == pytest.approx(n_segments, rel=0.3)
+    assert white.correlation == (HANN_CORRELATION if kind == "welch_hann" else (0.0, 0.0))
 
 
 def test_lines_on_a_tenth_of_the_bins_do_not_inflate_the_scatter():
@@ -48,8 +48,8 @@ def test_a_line_scores_highest_where_it_is_and_gaps_score_nan():
 
 
 def test_a_spectrum_that_scatters_more_than_k_says_is_believed():
-    found = whiten(_spectrum(4, n_segments=8), PLAN, 100)
-    assert found.estimated and np.nanmedian(found.n_segments) < 12
+    white = whiten(_spectrum(4, n_segments=8), PLAN, 100)
+    assert white.estimated and np.nanmedian(white.n_segments) < 12
     assert not whiten(_spectrum(4, n_segments=8), PLAN, 8).estimated
 
 
@@ -78,9 +78,9 @@ def test_lines_and_humps_answer_to_filters_of_their_own_group():
     line, hump = (noise * (1 + np.exp(-0.5 * ((FREQS - FREQS[400]) / width) ** 2)) for width in (0.7, 8.0))
     narrow, broad = whiten(line, PLAN, 64).by_group[:, 390:410].max(axis=1)
     assert narrow > broad + 3
-    found = whiten(hump, PLAN, 64)
-    narrow, broad = found.by_group[:, 390:410].max(axis=1)
-    assert broad > narrow + 3 and found.widths[1, 390:410].max() > 1.2 >= found.widths[0].max()
+    white = whiten(hump, PLAN, 64)
+    narrow, broad = white.by_group[:, 390:410].max(axis=1)
+    assert broad > narrow + 3 and white.widths[1, 390:410].max() > 1.2 >= white.widths[0].max()
 
 
 @pytest.mark.parametrize("line", [False, True])
@@ -98,7 +98,7 @@ def test_where_merged_bins_were_correlated_their_own_scatter_counts():
     """Given K is 4 times too large on the upper half, as where bins of Hann's estimator were merged."""
     true = np.where(np.arange(600) < 300, 16.0, 100.0)
     psd = np.random.default_rng(1).gamma(true, 1 / true)
-    found = whiten(psd, PLAN, np.where(np.arange(600) < 300, 16.0, 400.0))
-    assert found.estimated
-    assert np.nanmedian(found.n_segments[350:]) == pytest.approx(100, rel=0.4)
-    assert np.nanmedian(found.n_segments[:250]) == pytest.approx(16, rel=0.1)
+    white = whiten(psd, PLAN, np.where(np.arange(600) < 300, 16.0, 400.0))
+    assert white.estimated
+    assert np.nanmedian(white.n_segments[350:]) == pytest.approx(100, rel=0.4)
+    assert np.nanmedian(white.n_segments[:250]) == pytest.approx(16, rel=0.1)

@@ -8,6 +8,6 @@ def read_untouched(load, path, **options):
     before = path.read_bytes()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = load(path, **options)
+        loaded = load(path, **options)
     assert path.read_bytes() == before
-    return found
+    return loaded

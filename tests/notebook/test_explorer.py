@@ -57,15 +57,15 @@ def test_live_every_control_redraws(readings, shown):
 def test_scales_do_not_jump_between_spectra(readings):
     """Planted bug: each spectrum's attention on its own scale."""
     picture = explorer.AttentionPicture(readings)
-    found = set()
+    scales = set()
     for index in range(6):
         picture.png(index, 1, "mean", "3")
         upper, lower = picture.axes
-        found.add((upper.get_xlim(), upper.get_ylim(), lower.get_ylim(), upper.get_position().bounds))
+        scales.add((upper.get_xlim(), upper.get_ylim(), lower.get_ylim(), upper.get_position().bounds))
         assert upper.get_xlim() == lower.get_xlim()
         assert upper.get_position().x0 == lower.get_position().x0  # the panels line up
         assert upper.get_position().x1 == lower.get_position().x1
-    assert len(found) == 1
+    assert len(scales) == 1
 
 
 @pytest.mark.slow

@@ -50,9 +50,9 @@ def test_a_cell_run_again_takes_the_place_of_what_it_was(name, tmp_path, monkeyp
     """Planted bugs: the module of the first run kept, or its byte code, which fits a text of equal length and second;
     a key that knows the first text only."""
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    file, found = write_extension(name, CELL)
+    file, registered = write_extension(name, CELL)
     assert (tmp_path / "extensions" / "penalty_of_cell.py").read_text() == CELL
-    assert found == {"penalty": ["squared_of_cell"]}
+    assert registered == {"penalty": ["squared_of_cell"]}
     assert value() == pytest.approx(0.16)
     first = TrainConfig(regularizer="squared_of_cell", extensions=file).key
     monkeypatch.setattr(own, "write_whole", partial(written_at, Path(file).stat().st_mtime_ns))

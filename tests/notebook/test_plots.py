@@ -43,8 +43,8 @@ def lines(ax):
 
 
 def test_every_plot_is_tried():
-    found = {name for module in (plots, charts) for name in vars(module) if name.startswith("plot_")}
-    assert found - set(CALLS) == {"plot_spectrum_and_attention"}  # it draws on two axes, below
+    names = {name for module in (plots, charts) for name in vars(module) if name.startswith("plot_")}
+    assert names - set(CALLS) == {"plot_spectrum_and_attention"}  # it draws on two axes, below
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -72,17 +72,17 @@ def test_psd_units_and_shading():
 
 
 def test_loss_curves_show_training_validation_and_floor():
-    found = lines(CALLS["plot_loss_curves"](None))
-    np.testing.assert_array_equal(found["training"][1], HISTORY["mask_loss"])
-    np.testing.assert_array_equal(found["validation"][1], HISTORY["val_mask_loss"])
-    assert set(found["floor"][1]) == {0.01}
+    curves = lines(CALLS["plot_loss_curves"](None))
+    np.testing.assert_array_equal(curves["training"][1], HISTORY["mask_loss"])
+    np.testing.assert_array_equal(curves["validation"][1], HISTORY["val_mask_loss"])
+    assert set(curves["floor"][1]) == {0.01}
 
 
 def test_attention_rows_one_line_a_head_and_uniform():
     """Planted bug: uniform drawn at one over the number of heads."""
-    found = lines(CALLS["plot_attention_row"](None))
-    np.testing.assert_array_equal(found["head 1"][1], ROWS[1])
-    assert found["uniform"][1] == pytest.approx([1 / 150, 1 / 150])
+    curves = lines(CALLS["plot_attention_row"](None))
+    np.testing.assert_array_equal(curves["head 1"][1], ROWS[1])
+    assert curves["uniform"][1] == pytest.approx([1 / 150, 1 / 150])
 
 
 def test_heatmap_is_attention_over_uniform():

@@ -94,8 +94,8 @@ def test_colours_stand_in_one_file():
     """Planted bug: the accent's number written into a plot; changing it would touch two files."""
     sources = [path for wing in ("nblib", "evidence", "notebooks") for path in (ROOT / wing).rglob("*.[pi][yp]*")]
     literal = re.compile(r"""#[0-9a-fA-F]{6}\b|colou?r=\\?["'](?!none)""")
-    found = {path.name for path in sources if path.suffix in (".py", ".ipynb") and literal.search(_code_of(path))}
-    assert found == {"style.py"}
+    names = {path.name for path in sources if path.suffix in (".py", ".ipynb") and literal.search(_code_of(path))}
+    assert names == {"style.py"}
 
 
 def _code_of(path):

@@ -77,9 +77,9 @@ def test_the_command_reads_a_format_of_ones_own(extension, tmp_path, capsys):
     psd = np.random.default_rng(0).gamma(64, 1 / 64, 200) * np.where(np.arange(200) == 99, 50, 1)
     np.savetxt(file, np.stack([np.arange(1.0, 201.0), psd], axis=1), delimiter="|")
     assert main(["detect", "--json", "--extensions", str(extension), str(file)]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["read"]["unit"] == "V^2/Hz"
-    assert [round(flag["centre"]) for flag in found["flags"]] == [100]
+    document = json.loads(capsys.readouterr().out)
+    assert document["read"]["unit"] == "V^2/Hz"
+    assert [round(flag["centre"]) for flag in document["flags"]] == [100]
 
 
 @pytest.mark.slow

@@ -232,8 +232,8 @@ def test_a_table_of_which_nothing_is_told_counts_whole():
     """So that a choice that is forgotten costs a training and never a wrong answer."""
     choices = PLAIN.choices()
     del choices["nblib.losses:REGULARIZERS"]
-    found = code_behind("nblib.training.loop:train", choices=choices, without=PLAIN.without())
-    assert {f"nblib.losses:REGULARIZERS[{name}]" for name in REGULARIZERS} <= set(found)
+    code = code_behind("nblib.training.loop:train", choices=choices, without=PLAIN.without())
+    assert {f"nblib.losses:REGULARIZERS[{name}]" for name in REGULARIZERS} <= set(code)
 
 
 # ---- judging ----
@@ -315,11 +315,11 @@ def test_names_are_followed_as_python_finds_them(module):
         "    class Inner(Base): ...\n"
         "    return lambda: (renamed, losses.MARGIN, FALLBACK, clean_cells, hidden)\n",
     )
-    found = {place.removeprefix("nblib.") for place in code_behind(f"{name}:start")}
+    places = {place.removeprefix("nblib.") for place in code_behind(f"{name}:start")}
     expected = {"two_of_tests:" + place for place in ("start", "DEFAULT", "decorate", "Base", "FALLBACK")}
     expected |= {"one_of_tests:found", "one_of_tests:VALUE", "losses:MARGIN", "cells:clean_cells"}
-    assert expected <= found
-    assert not found & {"one_of_tests:hidden", "one_of_tests:OTHER", "losses:mass", "losses:REGULARIZERS"}
+    assert expected <= places
+    assert not places & {"one_of_tests:hidden", "one_of_tests:OTHER", "losses:mass", "losses:REGULARIZERS"}
 
 
 @pytest.mark.parametrize("name", ["nblib.losses:no_such", "nblib.losses", "nblib.no_such:train"])

@@ -10,11 +10,11 @@ def names(path):
 
 def test_a_notebook_runs_what_it_imports_directly_or_not():
     """Planted bugs: `from nblib import train` not followed to the training loop; the evidence not followed at all."""
-    found = names(NOTEBOOKS / "01_baseline_mask_prediction.ipynb")
-    assert {"nblib/training/loop.py", "nblib/simulation/noise.py", "nblib/assessment.py"} <= found
-    assert {"nblib/__init__.py", "nblib/notebook/plots.py"} <= found
+    files = names(NOTEBOOKS / "01_baseline_mask_prediction.ipynb")
+    assert {"nblib/training/loop.py", "nblib/simulation/noise.py", "nblib/assessment.py"} <= files
+    assert {"nblib/__init__.py", "nblib/notebook/plots.py"} <= files
     others = {"evidence/pages/publish.py", "evidence/pages/readme.py", "nblib/notebook/outputs.py", "nblib/__main__.py"}
-    assert not others & found
+    assert not others & files
     assert {"evidence/story.py", "evidence/tasks.py"} <= names(NOTEBOOKS / "06_benchmark.ipynb")
 
 

@@ -38,8 +38,8 @@ from nblib.project.values import fit_value, kind_of, read_value
 )
 def test_a_value_keeps_its_parameters_type(text, kind, value):
     """Planted bug: YAML's rules for everything; 1e-1 became a text, no became False and `dev #3.csv` was cut."""
-    found = read_value("name", text, kind)
-    assert (found, type(found)) == (value, type(value))
+    parsed = read_value("name", text, kind)
+    assert (parsed, type(parsed)) == (value, type(value))
 
 
 @pytest.mark.parametrize(

@@ -69,14 +69,14 @@ def test_no_attention_at_all_is_a_finite_score():
 def test_matched_filter_is_a_normalised_sum():
     """Planted bug: the response divided by the template's sum instead of the root of its power."""
     residual = np.random.default_rng(RNG_SEED).normal(0, 0.1, (1, 300))
-    found = matched_filter(np.log1p(residual), widths=(4,), n_segments=8)
+    response = matched_filter(np.log1p(residual), widths=(4,), n_segments=8)
     offsets = np.arange(-16, 17)
     template = np.exp(-0.5 * (offsets / 4) ** 2)
     for centre in (3, 150, 290):
         inside = (centre + offsets >= 0) & (centre + offsets < 300)
         values, weights = residual[0, centre + offsets[inside]], template[inside]
         expected = np.sqrt(8) * (weights @ values) / np.sqrt(weights @ weights)
-        assert found[0, centre] == pytest.approx(expected, rel=1e-9)
+        assert response[0, centre] == pytest.approx(expected, rel=1e-9)
 
 
 def test_matched_filter_has_unit_variance_and_finds_a_line_at_its_strength():
@@ -113,8 +113,8 @@ def test_the_posterior_is_calibrated(lines, posterior):
     assert probability.max() <= 1
     for low, high in ((0.02, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.98)):
         chosen = (probability > low) & (probability <= high)
-        expected, found = probability[chosen].mean(), truth[chosen].mean()
-        assert found == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / chosen.sum()))
+        expected, observed = probability[chosen].mean(), truth[chosen].mean()
+        assert observed == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / chosen.sum()))
     assert probability.mean() == pytest.approx(truth.mean(), rel=0.05)
 
 
@@ -140,6 +140,6 @@ def test_knowing_more_detects_more(lines, posterior):
             matched_filter(log_psd - running_median(log_psd, 301), (3, 5, 8, 12, 18, 26, 36))
         ),
     }
-    posterior, true, median = (average_precision_score(truth.ravel(), found.ravel()) for found in scores.values())
+    posterior, true, median = (average_precision_score(truth.ravel(), score.ravel()) for score in scores.values())
     assert 0.99 < posterior < 1
     assert posterior > true + 0.02 > median + 0.04

@@ -34,10 +34,10 @@ def test_only_a_truly_noisy_cell_counts_as_detected():
 def test_the_interquartile_mean_leaves_the_extremes_out():
     values = np.array([-100.0, 1, 2, 3, 4, 5, 6, 100])
     assert interquartile_mean(values) == pytest.approx(3.5)
-    found = over_seeds(values)
-    assert found["iqm"] == pytest.approx(3.5)
-    assert found["low"] < 3.5 < found["high"]
-    assert found["n"] == 8
+    span = over_seeds(values)
+    assert span["iqm"] == pytest.approx(3.5)
+    assert span["low"] < 3.5 < span["high"]
+    assert span["n"] == 8
 
 
 N_SPECTRA = 40

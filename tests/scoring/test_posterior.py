@@ -86,8 +86,8 @@ def test_k_is_measured_beside_lines_and_missing_bins(n_segments):
     ratio = np.log(rng.gamma(n_segments, 1 / n_segments, (20, 3000)))
     ratio[:, 100:300] += 1.0
     ratio[:, 500:600] = np.nan
-    found = segments_measured(torch.from_numpy(ratio))
-    assert found.median().item() == pytest.approx(n_segments, rel=0.1)
+    estimated = segments_measured(torch.from_numpy(ratio))
+    assert estimated.median().item() == pytest.approx(n_segments, rel=0.1)
 
 
 def test_odds_of_each_spectrum_by_its_own_k(lines):

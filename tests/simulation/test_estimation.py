@@ -37,12 +37,12 @@ def test_welch_noise_is_gamma(n_segments):
 
 def test_overlapping_tapered_segments_correlate_neighbouring_bins():
     """|correlation| of bins one apart is 4/9 for a Hann taper, and nothing without one."""
-    freqs, found = np.arange(1.0, 301.0), {}
+    freqs, correlations = np.arange(1.0, 301.0), {}
     for kind in ("welch", "welch_hann"):
         factors = np.stack([draw_intrinsic(np.random.default_rng([2, n]), freqs, kind, 8) for n in range(100)])
-        found[kind] = np.corrcoef(factors[:, :-1].ravel(), factors[:, 1:].ravel())[0, 1]
-    assert found["welch"] == pytest.approx(0, abs=0.03)
-    assert found["welch_hann"] == pytest.approx(4 / 9, abs=0.03)
+        correlations[kind] = np.corrcoef(factors[:, :-1].ravel(), factors[:, 1:].ravel())[0, 1]
+    assert correlations["welch"] == pytest.approx(0, abs=0.03)
+    assert correlations["welch_hann"] == pytest.approx(4 / 9, abs=0.03)
 
 
 @pytest.mark.parametrize(

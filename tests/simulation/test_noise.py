@@ -51,12 +51,12 @@ def test_a_single_line_is_a_gaussian_of_the_documented_widths_and_heights():
 def test_mains_and_its_harmonics_stand_on_their_frequencies():
     """Planted bug: lines injected on a 0..15000 Hz axis, as in the starting study."""
     for ratio in draws("power_supply"):
-        found = peaks(ratio, PUBLISHED)
-        mains = 50 if abs(found[0] - 50) < abs(found[0] - 60) else 60
-        low = found[found < 10 * mains]
+        lines = peaks(ratio, PUBLISHED)
+        mains = 50 if abs(lines[0] - 50) < abs(lines[0] - 60) else 60
+        low = lines[lines < 10 * mains]
         assert len(low) >= 3
         assert np.abs(low / mains - np.round(low / mains)).max() * mains <= 1
-        assert ((found > 1500) & (found < 2500)).any()
+        assert ((lines > 1500) & (lines < 2500)).any()
 
 
 def test_vibration_stays_below_500_hz_and_interference_is_narrow():
@@ -98,9 +98,9 @@ def test_the_label_is_where_most_noise_is(n_bins):
     for interval in range(N_INTERVALS):
         ratio[interval, -(-interval * n_bins // N_INTERVALS)] = 1.0
     ratio[-1] = NOISY_RATIO  # not above it
-    found = noise_interval(ratio)
-    assert set(found[:N_INTERVALS]) == set(range(N_INTERVALS))
-    assert found[-2:].tolist() == [-1, -1]
+    labels = noise_interval(ratio)
+    assert set(labels[:N_INTERVALS]) == set(range(N_INTERVALS))
+    assert labels[-2:].tolist() == [-1, -1]
     if n_bins == 3000:
         ratio[0], ratio[0, 1500:1600], ratio[0, 2990] = 0, 0.5, 3.0
         assert noise_interval(ratio)[0] == 15

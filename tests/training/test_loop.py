@@ -78,8 +78,8 @@ def test_the_best_checkpoint_is_the_lowest_validation_loss(monkeypatch):
     judge = loop._judge
 
     def scripted(*given):
-        found = judge(*given)
-        return lambda: found() | {"val_loss": next(losses)}
+        judgement = judge(*given)
+        return lambda: judgement() | {"val_loss": next(losses)}
 
     monkeypatch.setattr(loop, "_judge", scripted)
     result = quietly(TINY)

@@ -157,9 +157,9 @@ def test_pseudo_labels_find_the_lines_whatever_the_level_of_the_prediction():
     batch = data.batch(range(200))
     truth = noisy_tokens(batch["noisy"], 20)
     for offset in (0.0, 0.5):
-        found = pseudo_labels(batch["background"] + offset, batch, config) > 0.5
-        assert (found & truth).sum() / truth.sum() > 0.9
-        assert (found & truth).sum() / found.sum() > 0.9
+        labels = pseudo_labels(batch["background"] + offset, batch, config) > 0.5
+        assert (labels & truth).sum() / truth.sum() > 0.9
+        assert (labels & truth).sum() / labels.sum() > 0.9
 
 
 def test_what_all_spectra_show_at_one_place_is_a_wrong_background():
@@ -168,8 +168,8 @@ def test_what_all_spectra_show_at_one_place_is_a_wrong_background():
     batch = data.batch(range(40))
     wrong = batch["background"].clone()
     wrong[:, :40] -= 2.0
-    found, right = (pseudo_labels(value, batch, config) for value in (wrong, batch["background"]))
-    assert (found[:, :2] == 0).all()
+    labels, right = (pseudo_labels(value, batch, config) for value in (wrong, batch["background"]))
+    assert (labels[:, :2] == 0).all()
     elsewhere = slice(30, None)
     assert right[:, :2].mean() < 0.1
-    assert (found - right)[:, elsewhere].abs().mean() < 0.002
+    assert (labels - right)[:, elsewhere].abs().mean() < 0.002

@@ -55,9 +55,9 @@ def test_it_steps_as_muon_on_the_layers_matrices_and_adamw_on_the_rest():
 def test_a_step_of_muon_is_nearly_orthogonal():
     """Planted bug: a tall matrix not transposed."""
     for shape in ((16, 48), (48, 16)):
-        found = orthogonal(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
-        assert found.shape == shape
-        singular = torch.linalg.svdvals(found)
+        step = orthogonal(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
+        assert step.shape == shape
+        singular = torch.linalg.svdvals(step)
         assert ((singular > 0.5) & (singular < 1.3)).all()
 
 

@@ -25,8 +25,8 @@ def _own_runs(tmp_path, monkeypatch):
 def test_killed_at_any_moment_a_run_ends_with_the_same_bytes(name):
     """Once anywhere, once inside a write. Planted bugs: seconds in the checkpoint; a worker that outlives its parent;
     the best weights written apart from the step that they belong to."""
-    found = resume.killed(2, (name,))
-    assert found == {name: {"killed": 2, "inside a write": 1, "identical": 2, "processes left": 0}}
+    counts = resume.killed(2, (name,))
+    assert counts == {name: {"killed": 2, "inside a write": 1, "identical": 2, "processes left": 0}}
 
 
 @pytest.mark.slow
@@ -42,9 +42,9 @@ def test_trained_twice_every_trial_leaves_the_same_files(monkeypatch):
     monkeypatch.setattr(
         resume, "_quick", lambda steps, changes, seed: TrainConfig.from_dict(resume.SHORT | changes | {"steps": steps})
     )
-    found = resume.repeated(2, 1)
-    assert set(found) == {f"{name}, seed 0" for name in resume.TRIALS}
-    assert not any(row["differing"] for row in found.values())
+    rows = resume.repeated(2, 1)
+    assert set(rows) == {f"{name}, seed 0" for name in resume.TRIALS}
+    assert not any(row["differing"] for row in rows.values())
 
 
 def test_spectra_do_not_depend_on_batches_workers_and_processes():

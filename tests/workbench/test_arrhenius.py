@@ -84,10 +84,10 @@ def test_two_traps_are_told_apart_and_a_stray_corner_belongs_to_none():
         if place == 2:
             corners.append(3.0)
         fits.append(_fit(np.array(corners) * np.exp(0.05 * rng.standard_normal(len(corners)))))
-    found = arrhenius(fits, TEMPERATURES)
-    energies = sorted(trap.energy for trap in found.kept)
+    analysis = arrhenius(fits, TEMPERATURES)
+    energies = sorted(trap.energy for trap in analysis.kept)
     assert energies == pytest.approx([0.12, 0.3], abs=0.01)
-    assert [point.temperature for point in found.loose[0]] == [TEMPERATURES[2]]
+    assert [point.temperature for point in analysis.loose[0]] == [TEMPERATURES[2]]
 
 
 def test_what_is_not_described_or_a_limit_is_left_out_of_the_energies_and_all_bins_are_compared():
@@ -99,11 +99,11 @@ def test_what_is_not_described_or_a_limit_is_left_out_of_the_energies_and_all_bi
         _fit([c.value for c in fit.corners], [150.0]) if fit.described and fit.corners[0].note == "" else fit
         for fit in fits
     ]
-    found = arrhenius(fits, TEMPERATURES)
-    (trap,) = found.kept
+    analysis = arrhenius(fits, TEMPERATURES)
+    (trap,) = analysis.kept
     assert len(trap.points) == 4 and trap.energy == pytest.approx(0.3, abs=1e-9)
-    assert found.described == (False, True, True, True, True, True)
-    (raw,) = found.all_bins
+    assert analysis.described == (False, True, True, True, True, True)
+    (raw,) = analysis.all_bins
     assert -0.07 < raw.energy < -0.03  # a fixed frequency: -m k T
 
 
@@ -158,20 +158,20 @@ def test_energies_know_no_order_unit_or_scale_of_the_axis(order, unit, axis, t_p
     (one,) = arrhenius([_fit([corner]) for corner in corners], TEMPERATURES, t_power).kept
     scaled = [_fit([axis * corners[place]], plateau=unit, freqs=axis * FREQS) for place in order]
     (other,) = arrhenius(scaled, TEMPERATURES[list(order)], t_power).kept
-    found = [[trap.energy, trap.low, trap.high, trap.dispersion] for trap in (one, other)]
-    assert found[1] == pytest.approx(found[0], rel=1e-6)
+    energies = [[trap.energy, trap.low, trap.high, trap.dispersion] for trap in (one, other)]
+    assert energies[1] == pytest.approx(energies[0], rel=1e-6)
     assert other.log_prefactor == pytest.approx(one.log_prefactor - np.log(axis), abs=1e-6)
     assert [point.temperature for point in other.points] == list(TEMPERATURES)
     assert other.points[0].plateau[0] == pytest.approx(unit / other.points[0].corner)
 
 
 def test_tables_and_figure():
-    found = arrhenius(_series(), TEMPERATURES)
-    assert isinstance(found, Arrhenius)
-    frame, points = found.to_frame(), found.points_frame()
+    analysis = arrhenius(_series(), TEMPERATURES)
+    assert isinstance(analysis, Arrhenius)
+    frame, points = analysis.to_frame(), analysis.points_frame()
     assert list(frame.columns) == list(TRAP_COLUMNS) and len(frame) == 1
     assert list(points.columns) == list(POINT_COLUMNS) and list(points.trap) == [1] * 6
-    left, right = found.plot()
+    left, right = analysis.plot()
     assert left.get_xlabel() == "1 / kT [1/eV]" and right.get_ylabel() == "Plateau [A²/Hz]"
     assert any("0.300 eV" in text.get_text() for text in left.get_legend().get_texts())
 
@@ -183,11 +183,14 @@ def test_the_studys_energy_follows_from_its_prefactor_and_a_factor_e_in_it_is_kt
     """Planted bug: the interval's ends in the corner's order; the energy falls as the corner rises."""
     corner = float(corner_frequency(np.array([21.0]), CROSS_SECTION_BETA)[0])
     rate = CROSS_SECTION_BETA * TRAP_DENSITY * THERMAL_VELOCITY
-    (found,) = conditional_energies(_fit([corner]), 300.0, [rate])
-    assert found.energy == pytest.approx(0.021, rel=0.003)  # the study's k is 0.2 % low
-    assert found.low < found.energy < found.high and found.note == "conditional on an assumed cross-section"
+    (conditional,) = conditional_energies(_fit([corner]), 300.0, [rate])
+    assert conditional.energy == pytest.approx(0.021, rel=0.003)  # the study's k is 0.2 % low
+    assert (
+        conditional.low < conditional.energy < conditional.high
+        and conditional.note == "conditional on an assumed cross-section"
+    )
     (other,) = conditional_energies(_fit([corner]), 300.0, [rate * np.e])
-    assert other.energy - found.energy == pytest.approx(BOLTZMANN * 300)
+    assert other.energy - conditional.energy == pytest.approx(BOLTZMANN * 300)
     assert conditional_energies(_fit([corner], probability=1e-9), 300.0, [rate]) == ()
 
 
@@ -195,8 +198,12 @@ def test_an_energy_of_a_limit_is_open_and_says_so():
     """Planted bug: ln 0 as a warning of numpy, and a note without the corner's own."""
     fit = _fit([2.0], note="limit: within a factor of 2 of the lowest frequency")
     terms = tuple(replace(term, low=0.0) if term.name == "corner 1" else term for term in fit.kept.terms)
-    (found,) = conditional_energies(replace(fit, kept=replace(fit.kept, terms=terms)), 300.0, [1e4])
-    assert found.high == np.inf and np.isfinite(found.low) and found.note.endswith("of the lowest frequency")
+    (conditional,) = conditional_energies(replace(fit, kept=replace(fit.kept, terms=terms)), 300.0, [1e4])
+    assert (
+        conditional.high == np.inf
+        and np.isfinite(conditional.low)
+        and conditional.note.endswith("of the lowest frequency")
+    )
 
 
 @pytest.mark.parametrize(

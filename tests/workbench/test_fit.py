@@ -45,8 +45,8 @@ def test_slopes_are_those_of_finite_differences():
     assert np.exp(value) == pytest.approx(components(FORM, THETA, log_freqs).sum(axis=0) + floor)
     for number in range(FORM.size):
         moved = THETA + step * (np.arange(FORM.size) == number)
-        found = (log_psd_and_slopes(FORM, moved, log_freqs, floor)[0] - value) / step
-        assert slopes[:, number] == pytest.approx(found, abs=1e-5)
+        quotient = (log_psd_and_slopes(FORM, moved, log_freqs, floor)[0] - value) / step
+        assert slopes[:, number] == pytest.approx(quotient, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_an_exact_spectrum_gives_its_parameters_back(robust):
     psd = np.exp(log_psd_and_slopes(FORM, THETA, log_freqs, NO_FLOOR)[0])
     cells = averaged(log_freqs, psd, np.full(200, 1e6), (), log_freqs[0], NO_FLOOR)
     problem = Problem(cells, robust, (0.5, 1.6), (-4.0, 4.0))
-    found = solved(problem, FORM, THETA + 0.2)
-    assert found.theta == pytest.approx(THETA, abs=0.03)  # a cell's mean lies a little above its middle
+    solution = solved(problem, FORM, THETA + 0.2)
+    assert solution.theta == pytest.approx(THETA, abs=0.03)  # a cell's mean lies a little above its middle
 
 
 def test_the_profile_agrees_with_fisher_where_the_data_are_many():
@@ -120,14 +120,14 @@ def test_the_profile_agrees_with_fisher_where_the_data_are_many():
     rng, log_freqs = np.random.default_rng(1), np.linspace(-4, 4, 200)
     psd = np.exp(log_psd_and_slopes(FORM, THETA, log_freqs, NO_FLOOR)[0]) * rng.gamma(1e5, 1e-5, 200)
     problem = Problem(averaged(log_freqs, psd, np.full(200, 1e5), (), -4.0, NO_FLOOR), False, (0.5, 1.6), (-4.0, 4.0))
-    found = solved(problem, FORM, THETA)
+    solution = solved(problem, FORM, THETA)
     held = np.eye(FORM.size)[3]
-    low, high, better = profile_interval(problem, found, held, 2.0, 1.96)
-    error = np.sqrt(fisher_errors(found, 2.0)[3, 3])
+    low, high, better = profile_interval(problem, solution, held, 2.0, 1.96)
+    error = np.sqrt(fisher_errors(solution, 2.0)[3, 3])
     assert better is None
     assert (high - low) / (2 * 1.96) == pytest.approx(error, rel=0.03)
-    held_at = solved(problem, FORM, found.theta, held, high)
-    assert held_at.cost - found.cost == pytest.approx(2.0 * 1.96**2, rel=0.05) and held_at.theta[3] == high
+    held_at = solved(problem, FORM, solution.theta, held, high)
+    assert held_at.cost - solution.cost == pytest.approx(2.0 * 1.96**2, rel=0.05) and held_at.theta[3] == high
 
 
 def test_non_negative_least_squares_goes_on_where_scipy_gives_up(monkeypatch):
@@ -137,8 +137,8 @@ def test_non_negative_least_squares_goes_on_where_scipy_gives_up(monkeypatch):
     matrix, values = np.array([[1.0, 0.2], [0.1, 1.0], [1.0, 1.0]]), np.array([1.0, -1.0, 0.5])
     expected, squares = nonnegative(matrix, values)
     monkeypatch.setattr("nblib.workbench.estimate.nnls", gives_up)
-    found, own = nonnegative(matrix, values)
-    assert found == pytest.approx(expected, abs=1e-6) and own == pytest.approx(squares)
+    solution, own = nonnegative(matrix, values)
+    assert solution == pytest.approx(expected, abs=1e-6) and own == pytest.approx(squares)
 
 
 # ---- one spectrum ----
@@ -175,9 +175,9 @@ def test_no_lorentzian_is_found_in_a_power_law_with_a_floor():
     """4 clean spectra. Planted bug: AIC's gain of 4 took one in 7 to 36 % of them."""
     rng = np.random.default_rng(3)
     background = 1e-12 / FREQS + 1e-15
-    found = [fit_spectrum(FREQS, background * rng.gamma(30, 1 / 30, 2000), 30) for _ in range(4)]
-    assert sum(bool(fit.corners) for fit in found) == 0
-    assert all(fit.described for fit in found)
+    fits = [fit_spectrum(FREQS, background * rng.gamma(30, 1 / 30, 2000), 30) for _ in range(4)]
+    assert sum(bool(fit.corners) for fit in fits) == 0
+    assert all(fit.described for fit in fits)
 
 
 @pytest.mark.parametrize("seed", [20236, 20375])

@@ -53,7 +53,7 @@ def test_a_table_that_nblib_wrote_keeps_the_bins_that_auto_keeps(tmp_path, kind)
         text = flags_csv(edited.detection)
     if kind == "all":
         rows = [("sub/dev.csv", detection), ("other.csv", edited.detection)]
-        text = joint_csv([row_of(name, "", (), _measured(), found) for name, found in rows])
+        text = joint_csv([row_of(name, "", (), _measured(), judged) for name, judged in rows])
     table.write_text("# mine\n" + text)
     auto, given = _dropped("auto"), _dropped(table, 1e-4)
     assert (~auto.keep & ~_found().flagged).sum() > 20

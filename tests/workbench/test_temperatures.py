@@ -66,8 +66,8 @@ def test_temperatures_of_names(name, kelvin):
 def test_temperatures_of_headers(line, kelvin, tmp_path):
     """Planted bugs: a unit that is not known taken for K; a date for a temperature; a measuring time T."""
     (tmp_path / "a.csv").write_text(f"{line}\n1,2\n", encoding="utf-8")
-    found = in_header(tmp_path / "a.csv")
-    assert found == (kelvin if kelvin is None else pytest.approx(kelvin))
+    temperature = in_header(tmp_path / "a.csv")
+    assert temperature == (kelvin if kelvin is None else pytest.approx(kelvin))
 
 
 def test_a_table_goes_before_names_and_what_contradicts_is_refused(tmp_path):
@@ -111,11 +111,11 @@ def test_a_file_without_a_temperature_has_a_reason_and_the_others_their_kelvin(t
     paths = [tmp_path / name for name in ("notes.txt", "run_300K.csv")]
     for path in paths:
         path.write_text("1,2\n")
-    (missing, reason), found = temperatures_or_reasons(paths)
-    assert missing is None and reason.startswith("no temperature in its name") and found == (300.0, "name")
+    (missing, reason), temperature = temperatures_or_reasons(paths)
+    assert missing is None and reason.startswith("no temperature in its name") and temperature == (300.0, "name")
     (tmp_path / "T.csv").write_text("file,temperature\nrun_300K.csv,301\n")
-    (missing, reason), found = temperatures_or_reasons(paths, tmp_path / "T.csv")
-    assert missing is None and "has no temperature for notes.txt" in reason and found == (301.0, "T.csv")
+    (missing, reason), temperature = temperatures_or_reasons(paths, tmp_path / "T.csv")
+    assert missing is None and "has no temperature for notes.txt" in reason and temperature == (301.0, "T.csv")
 
 
 def test_columns_have_the_temperatures_of_their_headings():

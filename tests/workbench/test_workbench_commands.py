@@ -131,11 +131,13 @@ def test_a_file_is_read_as_nblib_detect_reads_it_and_where_the_floor_ends_is_not
     for place, there, level in ((path, rows, np.sqrt(rows[:, 1])), (floor, rows[:500:7], np.full(72, 3e-9))):
         np.savetxt(place, np.column_stack([there[:, 0], level]), delimiter=",", header=head, comments="")
     assert main(["fit", str(path), "--json", *FAST, "--segments", "100", "--asd", "--floor", str(floor)]) == 0
-    found = json.loads(capsys.readouterr().out)
-    corner = next(term for term in found["kept"]["terms"] if term["name"] == "corner 1")
-    assert corner["low"] < 60 < corner["high"] and found["kept"]["described"]
-    assert "the floor floor.csv reaches from 1 to 498 Hz: 502 bins of the spectrum beyond it are not used" in str(found)
-    assert found["options"]["asd"] is True and found["bins_kept"] == 498
+    document = json.loads(capsys.readouterr().out)
+    corner = next(term for term in document["kept"]["terms"] if term["name"] == "corner 1")
+    assert corner["low"] < 60 < corner["high"] and document["kept"]["described"]
+    assert "the floor floor.csv reaches from 1 to 498 Hz: 502 bins of the spectrum beyond it are not used" in str(
+        document
+    )
+    assert document["options"]["asd"] is True and document["bins_kept"] == 498
 
 
 @pytest.fixture(scope="module")
@@ -205,16 +207,16 @@ def test_fits_beside_their_spectra_are_used_and_what_does_not_match_is_refused(f
     shutil.copy(fits / "dev_100K.fit.json", folder)
     (folder / "dev_100K.fit.json").write_text((folder / "dev_100K.fit.json").read_text().replace("../", ""))
     assert main(["arrhenius", str(folder), "--json"]) == 0
-    found, said = capsys.readouterr()
+    output, said = capsys.readouterr()
     assert "dev_100K.csv is not fitted again: dev_100K.fit.json, which was made from it, is used" in said
-    assert [one["fit"] is None for one in json.loads(found)["spectra"]] == [True, False, True, True]
+    assert [one["fit"] is None for one in json.loads(output)["spectra"]] == [True, False, True, True]
     assert main(["arrhenius", str(folder), "--json", "--lorentzians", "2", "--range", "1:900"]) == 2
     assert "--lorentzians, --range cannot change fits that are done (dev_100K.fit.json)" in capsys.readouterr().err
     _write(folder / "dev_100K.csv", 70.0, 9)
     assert main(["arrhenius", str(folder), "--json"]) == 2
-    found, said = capsys.readouterr()
+    output, said = capsys.readouterr()
     assert "left out: dev_100K.fit.json was fitted to other data than" in said
-    assert len(json.loads(found)["spectra"]) == 3 and "dev_100K.fit.json" in json.loads(found)["left_out"][0]
+    assert len(json.loads(output)["spectra"]) == 3 and "dev_100K.fit.json" in json.loads(output)["left_out"][0]
     shutil.copy(fits / "dev_110K.fit.json", fits / "again.fit.json")
     assert main(["arrhenius", str(fits), "--json"]) == 2
     assert "again.fit.json and dev_110K.fit.json are fits of one spectrum" in capsys.readouterr().err
@@ -226,9 +228,9 @@ def test_a_spectrum_without_a_temperature_is_left_out_and_the_others_go_on(folde
     first = fits / "first.fit.json"
     first.write_text(first.read_text().replace('"temperature": 90.0', '"temperature": null'))
     assert main(["arrhenius", str(fits), "--json"]) == 2
-    found, said = capsys.readouterr()
+    output, said = capsys.readouterr()
     assert "left out: first.csv: no temperature in its name" in said
-    document = json.loads(found)
+    document = json.loads(output)
     assert [one["temperature"] for one in document["spectra"]] == [100, 110, 120] and len(document["left_out"]) == 1
     assert main(["arrhenius", str(fits), "--json", "--gamma-n", "1e21", "--t-power", "0"]) == 2
     assert "--gamma-n 1e+21 must be positive, in cm^-2 s^-1 K^-2, and goes with --t-power 2" in capsys.readouterr().err

@@ -42,8 +42,8 @@ def test_locks_hold_the_versions_that_are_asked_for():
     needed = {_key(re.match(r"[\w.-]+", one)[0]) for one in settings["dependencies"]}
     assert needed <= set(_pinned(TEXTS[locks.LIGHT]))
     for text in TEXTS.values():
-        found = _pinned(text)
-        assert {name: version for name, version in found.items() if within.get(name, version) != version} == {}
+        versions = _pinned(text)
+        assert {name: version for name, version in versions.items() if within.get(name, version) != version} == {}
 
 
 def test_the_cpus_lock_has_pytorchs_cpu_builds_and_nothing_of_cuda():

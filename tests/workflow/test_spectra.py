@@ -45,7 +45,7 @@ def test_the_workflow_gives_the_results_of_the_command(files, capsys):
     assert answer.returncode == 0, answer.stderr
     one, split = _results("command"), _results("split")
     assert set(one) == set(split) and "y_a.csv.flags.csv" in one
-    html = [found.pop("all.html").replace(name, b"") for found, name in ((one, b"command"), (split, b"split"))]
+    html = [results.pop("all.html").replace(name, b"") for results, name in ((one, b"command"), (split, b"split"))]
     assert one == split and html[0] == html[1]
     assert "refused: bad.csv: it holds no rows of numbers" in answer.stderr
 
