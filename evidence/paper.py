@@ -23,6 +23,7 @@ from nblib.project.profiles import PUBLISHED, get_profile
 from nblib.project.records import committed_result, flatten, provenance, save_result
 
 JUDGED_BY = ("nblib.training.loop:train", "nblib.assessment:assess")
+AS_STORED = "smoke"  # profile of every stored cell of parameters
 NOTHING = "\N{EN DASH}"  # in a table: the published record has no such number
 
 
@@ -63,7 +64,7 @@ class Paper:
         else:
             code, seed = fingerprint(*JUDGED_BY)[:10], parameters.get("seed", 0)
             said = f"outputs below: profile {self.profile}, seed {seed}, fingerprint {code}"
-            said += "; cells run here use the sizes that the parameters name" if self.profile in PUBLISHED else ""
+            said += f"; cells run here use `{AS_STORED}`, the parameters' default" if self.profile in PUBLISHED else ""
         display(Markdown(said))
 
     def answer(self, figure: str) -> None:

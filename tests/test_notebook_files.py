@@ -91,7 +91,7 @@ def test_a_notebook_is_a_paper_and_no_program():
         assert max(len(lines) for lines in own if not all(map(imports.fullmatch, lines))) <= 12, path.stem
         words = sum(len(cell.source) for cell in cells if cell.cell_type == "markdown")
         n_code = sum(map(len, code))
-        assert n_code <= 7 * 1024 and words >= 0.6 * n_code, (path.stem, n_code, words / n_code)
+        assert n_code <= 7000 and words >= 0.6 * n_code, (path.stem, n_code, words / n_code)
 
 
 def test_figures_are_shown_and_results_recorded(notebook):

@@ -42,6 +42,21 @@ def draw_panel(
     axes[1].set(ylim=(LEAST_ATTENTION, top))
 
 
+def draw_models(readings: dict[str, Predictions], index: int, axes) -> None:
+    """A spectrum and its true background above; below, where each model's CLS looks: last layer, heads averaged.
+
+    Parameters
+    ----------
+    readings : name of a model -> what it makes of the same spectra
+    index : spectrum
+    axes : two matplotlib axes, the upper and the lower
+    """
+    first = next(iter(readings.values()))
+    shown = {name: np.exp(levels) for name, levels in _log_levels(first, index).items() if name != "restored"}
+    rows = {name: _over_uniform(reading, index, -1, ALL_HEADS) for name, reading in readings.items()}
+    plot_spectrum_and_attention(first.freqs, shown, first.noisy[index], first.token_freqs, rows, axes)
+
+
 def zoom_to_noise(reading: Predictions, index: int, axes) -> None:
     """Show the surroundings of a spectrum's noisy bins: five times their width to either side; even attention shows."""
     inside = np.flatnonzero(reading.noisy[index])

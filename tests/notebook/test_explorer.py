@@ -123,3 +123,14 @@ def test_one_head_or_their_mean(readings):
         assert axes[1].get_lines()[0].get_ydata() == pytest.approx(expected * 150)
     assert {"measured", "restored", "true"} <= {line.get_label() for line in axes[0].get_lines()}
     plt.close("all")
+
+
+def test_rows_of_several_models_stand_below_one_spectrum(readings):
+    """Planted bugs: the first layer for the last; the restored spectrum of one model among what is true of all."""
+    axes = plt.subplots(2, 1)[1]
+    explorer.draw_models(readings, 2, axes)
+    assert {line.get_label() for line in axes[0].get_lines()} >= {"measured", "true"}
+    assert "restored" not in {line.get_label() for line in axes[0].get_lines()}
+    row = axes[1].get_lines()[list(readings).index("3")]
+    assert row.get_ydata() == pytest.approx(readings["3"].cls_attn[-1, 2].mean(axis=0) * 150)
+    plt.close("all")
