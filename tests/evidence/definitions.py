@@ -19,7 +19,7 @@ DEFINITIONS = (
     "whose noisy cells scored lowest under the penalty",
     "of 20 bins little, and a weak one less",
     "the lower one CLS's attention over even attention",
-    "Right is better; orange marks the penalised training",
+    "Left is better; orange marks the penalised training",
     # 05 and 06
     "Left is better; orange marks residual attention",
     "pushes that many times less than `mass`",
