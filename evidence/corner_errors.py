@@ -67,13 +67,13 @@ def nearest_of(corners: list[float], drawn: Simulated) -> dict:
     return {"number": len(corners), "errors": errors}
 
 
-def row_of(found: Description, drawn: Simulated) -> dict:
+def row_of(description: Description, drawn: Simulated) -> dict:
     """The same of a description, with its gate, and how far the truth lies in the interval's own standard errors.
 
     Corners and true ones are paired one to one, by the least sum of distances in ln f. A true corner that was missed
     has no interval.
     """
-    corners, truths = found.corners, np.array(drawn.corners)
+    corners, truths = description.corners, np.array(drawn.corners)
     row = nearest_of([term.value for term in corners], drawn)
     distances = np.abs(np.log(np.array([term.value for term in corners])[:, None] / truths))
     steps = []
@@ -81,7 +81,7 @@ def row_of(found: Description, drawn: Simulated) -> dict:
         end = corners[one].low if truths[other] < corners[one].value else corners[one].high
         half = abs(np.log(max(end, 1e-300) / corners[one].value)) if np.isfinite(end) else np.inf
         steps.append(float(QUANTILE * distances[one, other] / max(half, 1e-12)))
-    return row | {"described": found.described, "steps": steps}
+    return row | {"described": description.described, "steps": steps}
 
 
 def of_series(kind: str, seed: int, rivals: bool, detector: NoiseDetector) -> dict:
@@ -98,10 +98,10 @@ def of_series(kind: str, seed: int, rivals: bool, detector: NoiseDetector) -> di
             fits.append(ours if way == "ours" else refitted(ours, keep[way]))
     rows: dict[str, dict | None] = {}
     for way, fits in ways.items():
-        found = arrhenius(fits, TEMPERATURES)
-        rows[way] = _first(found.kept)
+        energies = arrhenius(fits, TEMPERATURES)
+        rows[way] = _first(energies.kept)
         if way == "ours":
-            rows["all bins"] = _first(found.all_bins)
+            rows["all bins"] = _first(energies.all_bins)
     return {"rows": rows}
 
 

@@ -98,14 +98,14 @@ def draw_series(
     ratio = np.exp(rng.uniform(np.log(1.0), np.log(6.0)))
     level = 10 ** rng.uniform(-24, -8)
     floor = freqs[-1] ** -gamma * 3
-    found = []
+    spectra = []
     for temperature in temperatures:
         steps = energy / BOLTZMANN * (1 / temperature - 1 / hottest)
         corner = top * (temperature / hottest) ** 2 * np.exp(-steps)
         plateau = 2 * ratio * corner**-gamma
         parts = (level, gamma, np.array([corner]), np.array([level * plateau]), level * floor)
-        found.append(_measured(rng, freqs, parts, contamination, n_segments, "welch", float(temperature)))
-    return found
+        spectra.append(_measured(rng, freqs, parts, contamination, n_segments, "welch", float(temperature)))
+    return spectra
 
 
 def _plateaus(corners, shares, gamma, floor):
