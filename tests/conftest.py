@@ -3,6 +3,7 @@
 Where nblib is installed without its extras, the tests of what needs none are collected; shapes need beartype.
 """
 
+import gc
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 from nblib.project.extras import EXTRAS
 from nblib.project.threads import use_one_thread
 
+gc.disable()  # until all is imported: a sixth of that time
 use_one_thread()  # before torch; kernels of nbval inherit the variables
 matplotlib.use("Agg")
 LIGHT = ("measured", "workbench", "test_public.py", "test_entry_points.py")
@@ -44,6 +46,16 @@ def pytest_configure(config):
     """Tests that run side by side have one core each, and so have the notebooks' kernels: no more processes in them."""
     if hasattr(config, "workerinput"):
         os.environ["NBLIB_CORES"] = "1"
+    if getattr(config.option, "nbval_lax", False) and hasattr(os, "fork"):
+        import forked_kernel
+
+        forked_kernel.use()
+
+
+def pytest_collection_finish():
+    """What is imported stays to the end: it is looked through for garbage no more, in no fork either."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items):

@@ -16,7 +16,7 @@ if find_spec("beartype"):
 
     checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 _each_call = jaxtyping.jaxtyped
-_calls = {}  # of a function, by its code: one that is defined anew in each call is still one
+_calls = {}  # of a function, by the identity of its code: one that is defined anew in each call is still one
 
 
 def jaxtyped(fn=None, *, typechecker=None):
@@ -27,7 +27,8 @@ def jaxtyped(fn=None, *, typechecker=None):
         if dataclasses.is_dataclass(fn) and "__init__" in vars(fn):
             fn.__init__ = jaxtyped(fn.__init__, typechecker=typechecker)
         return fn
-    code, decorated = fn.__code__, None  # asked for once: audit hooks hear of it, and are functions of this kind
+    # asked for once: audit hooks hear of it, and are functions of this kind; a hash goes through all that code holds
+    code, decorated = id(fn.__code__), None
 
     @functools.wraps(fn)
     def sparingly(*given, **named):

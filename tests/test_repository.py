@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 
 import pytest
 
@@ -10,13 +11,18 @@ from nblib.project.paths import ROOT
 from nblib.project.records import committed_result
 
 SOURCES = sorted(path for package in ("nblib", "evidence") for path in (ROOT / package).rglob("*.py"))
-FILES = {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in SOURCES}
+FILES = [str(path.relative_to(ROOT)) for path in SOURCES]
 README, DOCS = (ROOT / "README.md").read_text(encoding="utf-8"), ROOT / "docs"
+
+
+@cache
+def _tree(name):
+    return ast.parse((ROOT / name).read_text())
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_public_names_are_explained_and_files_stay_short(name):
-    tree = FILES[name]
+    tree = _tree(name)
     public = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     assert [node.name for node in public if not node.name.startswith("_") and not ast.get_docstring(node)] == []
     assert ast.get_docstring(tree)
@@ -65,7 +71,7 @@ def _docstring_faults(tree):
 @pytest.mark.parametrize("name", FILES)
 def test_docstrings_have_numpydoc_sections_and_name_what_is_there(name):
     """Planted bugs: a parameter that was renamed, Returns before Parameters, `returns : ...` in the text."""
-    assert list(_docstring_faults(FILES[name])) == []
+    assert list(_docstring_faults(_tree(name))) == []
 
 
 def _loose_strings(node):
@@ -80,12 +86,12 @@ def _loose_strings(node):
 @pytest.mark.parametrize("name", FILES)
 def test_no_message_is_cut_in_two(name):
     """Planted bug: QUESTION = "... or " and, on a line of its own, "asd=False ...", which is thrown away."""
-    assert [line for node in ast.walk(FILES[name]) for line in _loose_strings(node)] == []
+    assert [line for node in ast.walk(_tree(name)) for line in _loose_strings(node)] == []
 
 
 def test_library_never_prints_and_never_draws_from_the_global_generator():
-    for name, tree in FILES.items():
-        calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    for name in FILES:
+        calls = [ast.unparse(node.func) for node in ast.walk(_tree(name)) if isinstance(node, ast.Call)]
         programs = ("__main__.py", "/command.py", "/commands.py", "/parts.py", "/workbench/series.py")
         programs += ("/workbench/folder.py", "/workbench/report.py", "/example_series.py")
         is_program = name.endswith(programs) or "/benchmarks/" in name

@@ -64,27 +64,45 @@ def test_a_folder_with_a_run_of_other_parameters_is_refused(tmp_path):
 
 
 SLEEPERS = """
-import signal, time
+import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+from pathlib import Path
 from nblib.project import parallel
 parallel.available_cores = lambda: 2
-parallel.map_side_by_side(time.sleep, [60, 60])
+parallel.map_side_by_side(Path.read_text, [Path("one"), Path("two")])
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_work_side_by_side_ends_with_the_process_that_began_it(how):
+def test_work_side_by_side_ends_with_the_process_that_began_it(how, tmp_path):
     """A kernel that is interrupted hears of it alone. Planted bugs: killed, its processes waited for ever; interrupted,
     it waited for them to be through."""
-    parent = subprocess.Popen([sys.executable, "-c", SLEEPERS], stderr=subprocess.DEVNULL, start_new_session=True)
+    ends = [tmp_path / name for name in ("one", "two")]
+    for end in ends:
+        os.mkfifo(end)
+    command = [sys.executable, "-c", SLEEPERS]
+    parent = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True, cwd=tmp_path)
+    opened = [_opened(end) for end in ends]  # so both have begun, and wait for what is never written
+    try:
+        children = psutil.Process(parent.pid).children()  # and a tracker
+        os.kill(parent.pid, how)
+        assert parent.wait(timeout=10) != 0
+        assert len(children) == 3 and not psutil.wait_procs(children, timeout=5)[1]
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _opened(end):
+    """The writing end of a pipe that a process reads."""
     until = time.monotonic() + 60
-    while len(children := psutil.Process(parent.pid).children()) < 3 and time.monotonic() < until:  # and a tracker
-        time.sleep(0.1)
-    time.sleep(3)  # until they have begun
-    os.kill(parent.pid, how)
-    assert parent.wait(timeout=10) != 0
-    assert len(children) == 3 and not psutil.wait_procs(children, timeout=5)[1]
+    while True:
+        try:
+            return os.open(end, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads yet
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 def test_what_to_do_about_a_folder_that_cannot_be_written_to_is_said(tmp_path, monkeypatch):
