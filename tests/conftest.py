@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 import shapes
+from forgetting import CAN_FORK
 from matplotlib.figure import Figure
 
 from nblib.project.extras import EXTRAS
@@ -46,7 +47,7 @@ def pytest_configure(config):
     """Tests that run side by side have one core each, and so have the notebooks' kernels: no more processes in them."""
     if hasattr(config, "workerinput"):
         os.environ["NBLIB_CORES"] = "1"
-    if getattr(config.option, "nbval_lax", False) and hasattr(os, "fork"):
+    if getattr(config.option, "nbval_lax", False) and CAN_FORK:
         import forked_kernel
 
         forked_kernel.use()

@@ -10,20 +10,14 @@ import os
 import signal
 import sys
 import tempfile
-from pathlib import Path
 from types import SimpleNamespace
 
 import ipykernel.kernelapp
-import jaxtyping
 import nbval.kernel
 import nbval.plugin
-import shapes
+from forgetting import forget_the_project, is_of_tests
 from jupyter_client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
-
-TESTS = Path(__file__).resolve().parent
-ROOMS = {TESTS, *(TESTS.parent / name for name in ("nblib", "evidence", "workflow"))}
-HOOKED = ("jaxtyping", "_pytest")  # their finders change what is imported
 
 
 def use() -> None:
@@ -76,20 +70,11 @@ def _be_kernel(file, cwd):
         for stream in range(3):
             os.dup2(null, stream)
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-        for name, module in list(sys.modules.items()):
-            if _is_own(getattr(module, "__file__", None) or ""):
-                del sys.modules[name]
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__module__.partition(".")[0] not in HOOKED]
-        jaxtyping.jaxtyped = shapes._each_call
-        sys.path[:] = ["", *(path for path in sys.path if path and not _is_own(path))]
+        forget_the_project()
+        sys.path[:] = ["", *(path for path in sys.path if path and not is_of_tests(path))]
         os.chdir(cwd)
         os.environ["JPY_PARENT_PID"] = str(os.getppid())
-        os.environ.pop("PYTEST_CURRENT_TEST", None)
         asyncio.set_event_loop(asyncio.new_event_loop())
         arguments = ["-f", file, "--matplotlib=inline", "--HistoryManager.hist_file=:memory:"]
         ipykernel.kernelapp.IPKernelApp.launch_instance(arguments)
     os._exit(0)
-
-
-def _is_own(path):
-    return not ROOMS.isdisjoint((Path(path), *Path(path).parents))

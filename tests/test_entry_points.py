@@ -1,21 +1,26 @@
 """Importing changes no thread setting, entry points ask for one thread; a pipe that nobody reads is quiet."""
 
 import os
+import runpy
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 
 import pytest
+from forgetting import CAN_FORK, forked
 
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is an extra")
 TINY = "d_model=16, n_heads=2, num_layers=1, dim_feedforward=16, steps=1, batch_size=4, n_validation=4"
 
 
-def _output(*command, **settings):
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
-    answer = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, env=kept | settings)
-    assert answer.returncode == 0, answer.stderr[-2000:]
-    return answer.stdout
+def _without_threads():
+    return {name: text for name, text in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+
+
+def _run(*command, **settings):
+    environment = _without_threads() | settings
+    return subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, env=environment)
 
 
 SCRIPT = f"""
@@ -40,7 +45,11 @@ def said(tmp_path_factory):
     """The last lines of a script without a main guard that trains one model, then two."""
     script = tmp_path_factory.mktemp("script") / "script.py"
     script.write_text(SCRIPT)
-    return _output(script, NBLIB_RUNS=str(script.parent / "runs"), NBLIB_CORES="2").splitlines()[-2:]
+    settings = {"NBLIB_RUNS": str(script.parent / "runs"), "NBLIB_CORES": "2"}
+    program = partial(runpy.run_path, str(script), run_name="__main__")
+    answer = forked(program, script.parent, _without_threads() | settings) if CAN_FORK else _run(script, **settings)
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    return answer.stdout.splitlines()[-2:]
 
 
 @needs_torch
@@ -95,7 +104,8 @@ SHOWN = "import os, sys; print(*map(os.environ.get, ('OMP_NUM_THREADS', 'OMP_WAI
 )
 def test_entry_points_set_the_variables_before_torch_is_imported(entry):
     """Planted bug: a command whose torch spins with as many threads as cores."""
-    assert _output("-c", f"{entry}; {SHOWN}").splitlines()[-1] == "1 PASSIVE False"
+    answer = _run("-c", f"{entry}; {SHOWN}")
+    assert answer.stdout.splitlines()[-1:] == ["1 PASSIVE False"], answer.stderr[-2000:]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a pipe of a shell")

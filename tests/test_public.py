@@ -1,6 +1,7 @@
 """What is public and holds between versions: names of nblib, options of its commands, columns and keys of its files."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forgetting import CAN_FORK, forked
 
 import nblib
 from nblib.measured.command import detect_parser
@@ -43,8 +45,18 @@ PathFinder.find_spec = lambda name, *given: None if name.split(".")[0] in missin
 
 def light(program: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """A program where no extra of nblib is installed, in a folder that is not the project's."""
-    command = [sys.executable, "-c", WITHOUT_EXTRAS + program, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    if not CAN_FORK:
+        command = [sys.executable, "-c", WITHOUT_EXTRAS + program, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+    def without_extras():
+        for name in list(sys.modules):
+            if name.partition(".")[0] in sum(EXTRAS.values(), ()):
+                del sys.modules[name]
+        sys.argv[1:] = arguments
+        exec(WITHOUT_EXTRAS + program, {"__name__": "__main__"})
+
+    return forked(without_extras, folder, os.environ)
 
 
 # ---- the list ----

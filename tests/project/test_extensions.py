@@ -9,6 +9,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from forgetting import forget_the_project
 
 from nblib import NoiseBERTDataset, TrainConfig, train
 from nblib.__main__ import main
@@ -87,7 +88,7 @@ def test_another_process_knows_the_extension(extension):
     """Planted bug: extensions loaded where a config is made, and nowhere else."""
     config = TrainConfig(extensions=(str(extension),), seed=7, **OWN, **TINY)
     data = NoiseBERTDataset(families=OWN["families"], none_share=0.0, n_spectra=3)
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, get_context("fork"), forget_the_project) as pool:
         folder = pool.submit(train_folder, config).result()
         noisy = pool.submit(NoiseBERTDataset.batch, data, [0, 1]).result()["noisy"]
     assert folder == config.key

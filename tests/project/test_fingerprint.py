@@ -1,7 +1,6 @@
 """A run's key follows the code that the run executes: each definition it uses, and no other."""
 
 import ast
-import shutil
 import sys
 import types
 from pathlib import Path
@@ -36,18 +35,16 @@ PARSED = {}  # (module, text) -> its definitions: tests share what none of them 
 
 
 class Copy:
-    """The sources of both packages, copied to be edited and read instead of its own."""
+    """What of the sources of both packages is edited, written to a folder and read there instead of its own."""
 
     def __init__(self, folder, monkeypatch):
         self.folder, self.known = folder, {}
-        for name in definitions.COUNTED:
-            shutil.copytree(CLONE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         read, own = definitions.module_of.__wrapped__, definitions.source_of
 
         def source_of(name):
             path = own(name)
-            inside = path is not None and path.is_relative_to(CLONE)
-            return folder / path.relative_to(CLONE) if inside else path
+            edited = path is not None and path.is_relative_to(CLONE) and folder / path.relative_to(CLONE)
+            return edited if edited and edited.exists() else path
 
         def module_of(name):
             if name not in self.known:
@@ -63,6 +60,7 @@ class Copy:
             monkeypatch.setattr(place, "module_of", module_of)
 
     def write(self, file, text):
+        (self.folder / file).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / file).write_text(text)
         self.known.pop(file.removesuffix(".py").replace("/", "."), None)
 
@@ -75,7 +73,8 @@ class Copy:
         self.write(file, self.read(file) + text)
 
     def read(self, file):
-        return (self.folder / file).read_text()
+        edited = self.folder / file
+        return (edited if edited.exists() else CLONE / file).read_text()
 
     def change(self, name):
         """Change what "module:name" does; returns the file as it was."""
@@ -162,7 +161,7 @@ def test_prose_layout_and_hints_do_not_count(copy):
 @pytest.mark.parametrize("room", ["nblib/project", "nblib/notebook", "evidence/pages"])
 def test_records_bars_and_plots_do_not_count(room, copy):
     before = key()
-    for path in (copy.folder / room).glob("*.py"):
+    for path in (CLONE / room).glob("*.py"):
         copy.append(f"{room}/{path.name}", "\nraise RuntimeError\n")
     assert key() == before
 
