@@ -36,20 +36,20 @@ result = train(TrainConfig({TINY}), n_workers=0)
 predict(result.model, result.config.dataset("test", 2))
 attention_of(result.model, result.config.dataset("test", 2))
 print(inside, torch.get_num_threads(), [name for name in os.environ if name.startswith(("OMP_", "GOMP_"))])
-print(len(train_many([TrainConfig(seed=seed, {TINY}) for seed in (0, 1)])))
+print(len(train_many([TrainConfig(seed=seed, {TINY}) for seed in (1, 2)])))
 """
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory):
-    """The last lines of a script without a main guard that trains one model, then two."""
+    """The lines of a script without a main guard that trains one model, then two others."""
     script = tmp_path_factory.mktemp("script") / "script.py"
     script.write_text(SCRIPT)
     settings = {"NBLIB_RUNS": str(script.parent / "runs"), "NBLIB_CORES": "2"}
     program = partial(runpy.run_path, str(script), run_name="__main__")
     answer = forked(program, script.parent, _without_threads() | settings) if CAN_FORK else _run(script, **settings)
     assert answer.returncode == 0, answer.stderr[-2000:]
-    return answer.stdout.splitlines()[-2:]
+    return answer.stdout.splitlines()
 
 
 @needs_torch
@@ -62,8 +62,8 @@ def test_importing_and_training_leave_the_threads_as_they_were(said):
 @needs_torch
 @pytest.mark.slow
 def test_many_runs_are_trained_from_a_script_without_a_main_guard(said):
-    """Planted bug: multiprocessing's long text about bootstrapping."""
-    assert said[1] == "2"
+    """Planted bugs: multiprocessing's long text about bootstrapping; the script run again in each process."""
+    assert said[1:] == ["2"]
 
 
 @needs_torch
