@@ -73,8 +73,8 @@ def _be_kernel(file, cwd):
         forget_the_project()
         sys.path[:] = ["", *(path for path in sys.path if path and not is_of_tests(path))]
         os.chdir(cwd)
-        os.environ["JPY_PARENT_PID"] = str(os.getppid())
         asyncio.set_event_loop(asyncio.new_event_loop())
         arguments = ["-f", file, "--matplotlib=inline", "--HistoryManager.hist_file=:memory:"]
+        arguments += [f"--IPKernelApp.parent_handle={os.getppid()}"]  # with which it ends
         ipykernel.kernelapp.IPKernelApp.launch_instance(arguments)
     os._exit(0)
