@@ -26,8 +26,12 @@ def cells_of(name):
 def test_the_answer_quotes_the_record():
     """Planted bugs: one training's attention for the other's; the spline's AP not over the limit's."""
     rows = compared.rows(METRICS)
-    learnt, computed = (rows[f"{trial}, attention"][compared.AP] for trial in ("label-free", "residual attention"))
-    assert f"As a score, learnt weights have {interval(learnt)}, computed ones {interval(computed)}." in ANSWER
+    learnt, computed = (rows[f"{trial}, attention"] for trial in ("label-free", "residual attention"))
+    (learnt_ap, learnt_found), (computed_ap, computed_found) = (
+        [interval(row[quantity]) for quantity in (compared.AP, compared.FOUND)] for row in (learnt, computed)
+    )
+    assert f"weights have an AP of {learnt_ap} of the limit's and find {learnt_found} at 1 %" in ANSWER
+    assert f"computed ones {computed_ap} and {computed_found}." in ANSWER
     free = rows["label-free, attention"]
     assert cells_of("label-free, attention")[2:] == [
         interval(free[quantity], digits)
