@@ -35,10 +35,11 @@ from scipy.special import gammainc, gammaincc
 
 from nblib.measured.causes import with_causes
 from nblib.measured.common_grid import Bins, averaged_into, common_bins
-from nblib.measured.detector import NoiseDetector, ScoredSpectrum
+from nblib.measured.detector import NoiseDetector
 from nblib.measured.flags import describe, flagged_ranges
 from nblib.measured.measurement import Measurement
 from nblib.measured.result import Detection
+from nblib.measured.scored import ScoredSpectrum
 from nblib.measured.sources.known import KnownLine
 from nblib.measured.statistic.thresholds import Thresholds
 from nblib.measured.statistic.whitening import MIN_BINS

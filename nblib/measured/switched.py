@@ -13,12 +13,14 @@ from jaxtyping import Float
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
+from nblib.measured.arrays import checked_spectrum, measured_bins
 from nblib.measured.causes import with_causes
-from nblib.measured.detector import NoiseDetector, checked_spectrum, covered, measured_bins
+from nblib.measured.detector import NoiseDetector
 from nblib.measured.figure import plot_pair
 from nblib.measured.flags import describe, flagged_ranges
 from nblib.measured.measurement import Measurement
 from nblib.measured.result import Detection
+from nblib.measured.scored import covered
 from nblib.measured.sources.known import KnownLine
 from nblib.measured.statistic.dependence import dependence_lengths
 from nblib.measured.statistic.own_thresholds import SAME_BIN, axis_words

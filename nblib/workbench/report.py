@@ -15,11 +15,12 @@ from nblib.measured.page import page
 from nblib.measured.reports import title_of
 from nblib.project.paths import write_whole
 from nblib.workbench import products
-from nblib.workbench.arrhenius import LEAST, Arrhenius
+from nblib.workbench.arrhenius import Arrhenius
 from nblib.workbench.folder import REPORT, Member, files_of, is_report, members_of, results_of, shared_settings
 from nblib.workbench.options import told_as_options
 from nblib.workbench.series import MEANING, add_folder_options, checked_of_series, energies_figure, energies_of
 from nblib.workbench.temperatures import temperatures_or_reasons
+from nblib.workbench.traps import LEAST
 
 PAGE = "report.html"
 TEMPLATE = Path(__file__).parent / "report.html.j2"

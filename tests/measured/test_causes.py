@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nblib.measured.causes import with_causes
-from nblib.measured.detector import Detection
 from nblib.measured.editing import edited, flag_between
 from nblib.measured.flags import Flag
+from nblib.measured.result import Detection
 
 FREQS = np.arange(1.0, 1001.0)
 
