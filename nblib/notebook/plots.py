@@ -131,6 +131,15 @@ def frequency_ticks(freqs: ndarray, n_ticks: int = 6) -> tuple[ndarray, list[str
     return places, [f"{tick:g}" for tick in inside]
 
 
+def _heatmap(values, ax, **shown):
+    """seaborn's heatmap without ticks. It draws the whole figure, which takes several times as long with a layout."""
+    figure = ax.get_figure(root=True)
+    engine = figure.get_layout_engine()
+    figure.set_layout_engine("none")
+    sns.heatmap(values, ax=ax, cmap="gray", rasterized=True, xticklabels=False, yticklabels=False, **shown)
+    figure.set_layout_engine(engine)
+
+
 def plot_heatmap(cls_attn: ndarray, freqs, title="", vmax=3.0, colour_bar=True, n_ticks=6, ax=None):
     """CLS attention over uniform attention: a row per spectrum, frequency to the right (seaborn).
 
@@ -140,16 +149,8 @@ def plot_heatmap(cls_attn: ndarray, freqs, title="", vmax=3.0, colour_bar=True, 
     freqs : (token,) Hz
     """
     ax = new_axes(ax, (6, 4))
-    sns.heatmap(
-        cls_attn * cls_attn.shape[1],
-        ax=ax,
-        cmap="gray",
-        vmin=0,
-        vmax=vmax,
-        rasterized=True,
-        cbar=colour_bar,
-        cbar_kws={"label": "attention / uniform"} if colour_bar else None,
-    )
+    bar = {"label": "attention / uniform"} if colour_bar else None
+    _heatmap(cls_attn * cls_attn.shape[1], ax, vmin=0, vmax=vmax, cbar=colour_bar, cbar_kws=bar)
     ax.set_xticks(*frequency_ticks(freqs, n_ticks), rotation=0)
     ax.set(yticks=[], xlabel=FREQUENCY, ylabel="Spectra, by position of the noise", title=title)
     ax.grid(visible=False)
@@ -166,9 +167,7 @@ def plot_weights(weights: ndarray, freqs: ndarray, title="", ax=None):
     ax = new_axes(ax, (4.5, 4))
     size = len(weights)
     floor = np.log10(np.maximum(weights * size, 1e-2))
-    sns.heatmap(
-        floor, ax=ax, cmap="gray", vmin=-2, vmax=1.5, rasterized=True, cbar_kws={"label": "log10(attention / uniform)"}
-    )
+    _heatmap(floor, ax, vmin=-2, vmax=1.5, cbar_kws={"label": "log10(attention / uniform)"})
     places, labels = frequency_ticks(freqs, 4)
     for axis in (ax.set_xticks, ax.set_yticks):
         axis([0.5, *(places + 1)], ["CLS", *labels], rotation=0)

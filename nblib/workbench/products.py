@@ -204,7 +204,12 @@ def blank_figure(size: tuple[float, float]):
     return figure
 
 
-def _figures(paths, fitted):
-    figure = fit_figure(fitted)
+def save_figure(figure, paths: Sequence[Path], maker: str, dpi: int) -> None:
+    """A figure as files that name their maker; the places found for the first are those of the others."""
     for path in paths:
-        figure.savefig(path, dpi=150, metadata={"Software" if path.suffix == ".png" else "Creator": MAKER})
+        figure.savefig(path, dpi=dpi, metadata={"Software" if path.suffix == ".png" else "Creator": maker})
+        figure.set_layout_engine("none")
+
+
+def _figures(paths, fitted):
+    save_figure(fit_figure(fitted), paths, MAKER, dpi=150)

@@ -189,9 +189,7 @@ def _write(targets, result, document):
         write_whole(traps, result.to_frame().to_csv(index=False, float_format="%.8g"))
         write_whole(corners, result.points_frame().to_csv(index=False, float_format="%.8g"))
         write_whole(record, json.dumps(document, indent=1, allow_nan=False) + "\n")
-        figure = energies_figure(result)
-        for path in figures:
-            figure.savefig(path, dpi=200, metadata={"Software" if path.suffix == ".png" else "Creator": ENERGIES})
+        products.save_figure(energies_figure(result), figures, ENERGIES, dpi=200)
     except OSError as error:
         raise ValueError(f"cannot write {error.filename}: {error.strerror}") from error
 

@@ -11,7 +11,7 @@ import pytest
 from nblib.__main__ import main
 from nblib.measured.flags import Flag
 from nblib.measured.products import RESULTS, is_result
-from nblib.workbench import products
+from nblib.workbench import products, report
 from nblib.workbench.constants import BOLTZMANN
 
 FREQS = np.arange(1.0, 1001.0)
@@ -29,6 +29,19 @@ def _folder(folder, kelvins=(280, 300, 320)):
         text = "".join(f"{freq:g},{value:.8e}\n" for freq, value in rows)
         (folder / f"run_{kelvin}K.csv").write_text(f"# averages: 100\nfrequency [Hz],psd [A^2/Hz]\n{text}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def one_picture(monkeypatch):
+    """Only the first figure of a page is drawn, and stands for the others: they would take most of the time."""
+    drawn: list[str] = []
+
+    def picture(figure, draw=report._png):
+        if not drawn:
+            drawn.append(draw(figure))
+        return drawn[0]
+
+    monkeypatch.setattr(report, "_png", picture)
 
 
 def test_the_page_stands_alone_and_says_what_was_refused(tmp_path, capsys):
