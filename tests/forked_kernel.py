@@ -75,6 +75,7 @@ def _be_kernel(file, cwd):
         os.chdir(cwd)
         asyncio.set_event_loop(asyncio.new_event_loop())
         arguments = ["-f", file, "--matplotlib=inline", "--HistoryManager.hist_file=:memory:"]
+        arguments += ["--InlineBackend.figure_formats=set()"]  # drawn to their files, not once more to be looked at
         arguments += [f"--IPKernelApp.parent_handle={os.getppid()}"]  # with which it ends
         ipykernel.kernelapp.IPKernelApp.launch_instance(arguments)
     os._exit(0)
