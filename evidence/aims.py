@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from evidence import compared, looks
 from evidence.calibration import ALARM_RATES
 from evidence.compared import AP, ENERGY, FOUND, IN_BAND
@@ -73,15 +75,18 @@ def _families(metrics) -> Rows:
     for family, least in OWN_WIDTHS.items() if by_seed else ():
         words = family.replace("_", " ")
         yield f"{words}, filters of its widths: AP", looks.families(metrics, RESIDUAL)[family]["own widths"], least
-        behind = {
-            seed: {"ap": row["families"][family]["bank"]["ap"] - row["families"][family]["own widths"]["ap"]}
-            for seed, row in by_seed.items()
-        }
+        behind = {seed: _less(row["families"][family], "bank", "own widths") for seed, row in by_seed.items()}
         yield f"{words}, a bank that knows no family less these", across_seeds(behind, "ap"), -BANK_BEHIND
     for family in PUBLISHED_FAMILIES:
         score = "residual" if family == "single_line" else "own widths"
         ratio = looks.over_alone(metrics, "residual attention, shapes", family, score)
         yield f"{family.replace('_', ' ')}: trained on shapes / on the family alone, AP", ratio, SHAPES_AIM
+
+
+def _less(by_score, one, other):
+    """AP by one score less that by another, and the same without each group of spectra."""
+    names = [name for name in ("ap", "ap_left_out") if name in by_score[one]]
+    return {name: np.subtract(by_score[one][name], by_score[other][name]) for name in names}
 
 
 def _taught(metrics) -> Rows:

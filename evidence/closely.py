@@ -22,7 +22,7 @@ from nblib.assessment import held_out
 from nblib.dataset import NoiseBERTDataset
 from nblib.model import NoiseBERT
 from nblib.prediction import predict
-from nblib.scoring.metrics import detection, threshold_at
+from nblib.scoring.metrics import threshold_at
 from nblib.training.config import TrainConfig
 from nblib.training.loop import TrainResult
 
@@ -34,7 +34,7 @@ def assess_closely(result: TrainResult, name: str, sizes: Sizes) -> dict[str, di
 
     Returns
     -------
-    "alarms" {score: calibration}, "strengths" {peak over background: {score: detection}; the truth is
+    "alarms" {score: calibration}, "strengths" {peak over background: {score: scored}; the truth is
     cells_above_half_maximum}, "faithfulness" (see faithfulness.faithfulness); scores: "attention", "residual"
     """
     model, config = result.model, result.config
@@ -53,7 +53,7 @@ def assess_closely(result: TrainResult, name: str, sizes: Sizes) -> dict[str, di
         lines = at_strength(config, name, sizes.n_family, strength)
         above = cells_above_half_maximum(config, name, sizes.n_family, strength)
         rows = _scores(model, lines).items()
-        found["strengths"][f"{strength:g}"] = {score: detection(row, above, len(data.freqs)) for score, row in rows}
+        found["strengths"][f"{strength:g}"] = {score: scored(row, above, len(data.freqs)) for score, row in rows}
     return found | {"faithfulness": faithfulness(model, config, name, sizes.n_tune)}
 
 

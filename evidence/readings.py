@@ -24,7 +24,7 @@ from nblib.prediction import READ_BATCH, Predictions, predict
 from nblib.project.threads import one_thread
 from nblib.scoring.filters import matched_filter
 from nblib.scoring.likelihood import BROAD_LINES, line_posterior
-from nblib.scoring.metrics import detection, detection_rate, threshold_at, without_group
+from nblib.scoring.metrics import detection_rate, threshold_at, without_group
 from nblib.scoring.posterior import segments_measured, token_odds
 from nblib.simulation.noise import families_judged, filter_widths
 from nblib.training.loop import TrainResult
@@ -129,9 +129,9 @@ def assess_beyond(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dic
     Returns
     -------
     "families" {family: {"attention", "residual" (posterior of one broad line), "own widths" (matched filter of the
-    family's widths on the residual), "bank" (one score that knows no family): detection}}; "K" {K: {"known",
-    "measured": detection by the residual}}; "passes" {passes: {"residual": detection, "in_band": ...}} of a residual
-    readout; "linear probe" (Ea, Eb) meV
+    family's widths on the residual), "bank" (one score that knows no family): scored}}; "K" {K: {"known", "measured":
+    scored, by the residual}}; "passes" {passes: {"residual": scored, "in_band": ...}} of a residual readout; "linear
+    probe" (Ea, Eb) meV
     """
     model, config = result.model, result.config
     found: dict[str, dict] = {"families": {}, "K": {}}
@@ -169,7 +169,7 @@ def _by_score(here: Predictions, family, bank):
         "own widths": cell_scores(matched_filter(log_ratio, filter_widths(family), here.n_segments)),
         "bank": bank_score(log_ratio, here.n_segments, bank),
     }
-    return {score: detection(values, here.truth, n_bins) for score, values in scores.items()}
+    return {score: scored(values, here.truth, n_bins) for score, values in scores.items()}
 
 
 def _with_segments(model, data, n_segments):
@@ -180,7 +180,7 @@ def _with_segments(model, data, n_segments):
         here = predict(model, data)
         log_ratio = here.log_psd - here.restored
         counted = known or segments_measured(torch.from_numpy(log_ratio)).numpy()[:, None]
-        found[name] = detection(line_posterior(log_ratio, counted, BROAD_LINES), here.truth, len(data.freqs))
+        found[name] = scored(line_posterior(log_ratio, counted, BROAD_LINES), here.truth, len(data.freqs))
     model.n_segments = own
     return found
 
@@ -189,7 +189,7 @@ def _by_passes(model, data):
     found, own = {}, model.passes
     for model.passes in PASSES:
         here = predict(model, data)
-        residual = detection(here.residual(), here.truth, len(data.freqs))
+        residual = scored(here.residual(), here.truth, len(data.freqs))
         found[str(model.passes)] = {"residual": residual, "in_band": in_band_error(here, here.noisy)}
     model.passes = own
     return found

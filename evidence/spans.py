@@ -85,11 +85,17 @@ def table_across_seeds(
 
 
 def over_pairs(by_seed: Mapping[str, dict], others: Mapping[str, dict], *path: str | int) -> dict[str, float]:
-    """Span of the ratio of a number in one trial to that in another, for the seeds that both have."""
-    ratios = {}
+    """Span of the ratio of a number in one trial to that in another, for the seeds that both have.
+
+    It covers the test spectra as well where both have the number without each group of them.
+    """
+    groups, ratios = (*path[:-1], f"{path[-1]}_left_out"), {}
     for seed in [seed for seed in by_seed if seed in others]:
         one, other = number_at(by_seed[seed], *path), number_at(others[seed], *path)
         ratios[seed] = {"ratio": None if one is None or not other else one / other}
+        left_out = [number_at(rows[seed], *groups) for rows in (by_seed, others)]
+        if None not in left_out:
+            ratios[seed]["ratio_left_out"] = np.divide(*left_out)
     return across_seeds(ratios, "ratio")
 
 
@@ -98,9 +104,9 @@ def within_shares(span: dict) -> dict:
     return span | {end: float(np.clip(span[end], 0.0, 1.0)) for end in ("low", "high")}
 
 
-def number_at(entry: Mapping, *path: str | int) -> float | None:
-    """The number at the end of a path of keys; None where it was not a finite one."""
+def number_at(entry: Mapping, *path: str | int) -> Any:
+    """The number, or numbers, at the end of a path of keys; None where there is none, or was not a finite one."""
     value: Any = entry
     for key in path:
-        value = value[key]
+        value = value.get(key) if isinstance(value, Mapping) else value[key]
     return value

@@ -31,6 +31,16 @@ def test_pairs_are_compared_seed_by_seed():
     assert over_pairs(one, other, "a")["iqm"] == pytest.approx(np.mean([0.5, 2.0]))
 
 
+def test_a_ratio_of_pairs_covers_the_spectra_that_both_were_read_on():
+    """Planted bug: each divided by the whole number of the other, so that what both lose with a group counts twice."""
+    groups = np.linspace(0.8, 0.9, 20)
+    one = {str(seed): {"a": {"ap": 0.85, "ap_left_out": groups.tolist()}} for seed in range(5)}
+    same = over_pairs(one, one, "a", "ap")
+    assert (same["low"], same["high"]) == pytest.approx((1.0, 1.0))
+    steady = {seed: {"a": {"ap": 0.85, "ap_left_out": [0.85] * 20}} for seed in one}
+    assert over_pairs(one, steady, "a", "ap")["low"] < 0.95
+
+
 def test_a_share_stays_within_0_and_1():
     assert within_shares({"iqm": 0.99, "low": 0.9, "high": 1.2})["high"] == 1.0
 
