@@ -80,8 +80,6 @@ def span(metrics: Mapping, trial: str, quantity: str, score: str = "residual", *
         return None
     over, left_out = denominator(metrics, quantity, test)
     whole = across_seeds(by_seed, *path, over=over, over_left_out=left_out)
-    if quantity == ENERGY:  # nothing is recorded without each group of spectra: an interval would leave them out
-        return whole | {"low": np.nan, "high": np.nan}
     return within_shares(whole) if quantity in SHARES else whole
 
 
@@ -254,10 +252,3 @@ def region_differences(metrics: Mapping) -> dict[str, dict[str, dict]]:
                 for quantity in (AP, IN_BAND)
             }
     return spans
-
-
-def measured_at(metrics: Mapping) -> list[str]:
-    """Commits at which the tasks of a record were measured."""
-    tasks = [look for by_look in metrics["references"].values() for look in by_look.values()]
-    tasks += [look for seeds in metrics["trials"].values() for looks in seeds.values() for look in looks.values()]
-    return sorted({task["commit"] for task in tasks if "commit" in task})

@@ -1,4 +1,4 @@
-"""What a numbered notebook keeps behind one name: parameters checked, figures and record kept, the published run shown.
+"""What a numbered notebook keeps behind one name: parameters checked, figures and record kept, a table of both runs.
 
 Everything that is physics, model or judgement stands in the notebook's own cells.
 """
@@ -12,7 +12,6 @@ import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
-from evidence.pages.answers import show_published
 from nblib.losses import REGULARIZERS
 from nblib.notebook.figures import save_figure, use_style
 from nblib.notebook.parameters import check_parameters
@@ -20,10 +19,15 @@ from nblib.notebook.stored_outputs import BESIDE
 from nblib.project.extensions import load_extensions
 from nblib.project.fingerprint import fingerprint
 from nblib.project.profiles import PUBLISHED, get_profile
-from nblib.project.records import committed_result, flatten, provenance, save_result
+from nblib.project.records import committed_result, flatten, provenance, save_result, seeds_in_words
 
-JUDGED_BY = ("nblib.training.loop:train", "nblib.assessment:assess")
+JUDGED_BY = ("nblib.training.loop:train", "nblib.assessment:assess")  # what decides the numbers of a notebook
+OTHERS_BY = {
+    "07_unknown_backgrounds": ("nblib.measured.statistic.score:score_spectrum",),
+    "09_physics": ("nblib.measured.statistic.score:score_spectrum", "nblib.workbench.arrhenius:arrhenius"),
+}
 AS_STORED = "smoke"  # profile of every stored cell of parameters
+OF_SEEDS = {"05_lambda_sweep": "n_sweep_seeds", "06_benchmark": "n_seeds"}  # how many at most: a profile's fields
 NOTHING = "\N{EN DASH}"  # in a table: the published record has no such number
 
 
@@ -35,6 +39,7 @@ class Paper:
     settings : the profile's sizes
     training : parameters of a training of this run, for TrainConfig
     metrics : what the run's record will hold; fill it
+    fingerprint : of the code that trains and judges, beginning
 
     Parameters
     ----------
@@ -59,17 +64,21 @@ class Paper:
         own = {"steps": parameters.get("steps"), "n_segments": parameters.get("n_segments")}
         own |= {"seed": parameters.get("seed"), "families": parameters.get("family")}
         self.training |= {key: value for key, value in own.items() if value or key == "seed"}
-        if from_record:
-            said = f"outputs below: the published record ({provenance(committed_result(name))})"
-        else:
-            code, seed = fingerprint(*JUDGED_BY)[:10], parameters.get("seed", 0)
-            said = f"outputs below: profile {self.profile}, seed {seed}, fingerprint {code}"
-            said += f"; cells run here use `{AS_STORED}`, the parameters' default" if self.profile in PUBLISHED else ""
-        display(Markdown(said))
+        self.fingerprint = fingerprint(*OTHERS_BY.get(name, JUDGED_BY))[:10]
+        if name in OF_SEEDS:
+            first = parameters["seed"]
+            self.parameters["seeds"] = list(range(first, first + getattr(self.settings, OF_SEEDS[name])))
+        display(Markdown(self._first_line(from_record)))
 
-    def answer(self, figure: str) -> None:
-        """Show what the published run answers: one figure and its sentences."""
-        show_published(self.name, figure)
+    def _first_line(self, from_record):
+        if from_record:
+            return f"outputs below: the published record ({provenance(committed_result(self.name))})"
+        seeds = seeds_in_words(self.parameters)
+        words = f"outputs below: profile {self.profile}, {seeds}, fingerprint {self.fingerprint}"
+        if self.profile not in PUBLISHED:
+            return words
+        again = "draw the published record" if self.name in OF_SEEDS else f"use `{AS_STORED}`, the parameters' default"
+        return f"{words}; cells run here {again}"
 
     def source(self, penalty: str) -> Markdown:
         """The code of a penalty, to read."""
@@ -98,7 +107,8 @@ class Paper:
 
     def save(self, **parameters: Any) -> None:
         """Write the run's record; parameters : those that the run chose itself, beside what it was given."""
-        save_result(self.name, self.profile, self.run_name, self.parameters | parameters, self.metrics)
+        given = self.parameters | parameters
+        save_result(self.name, self.profile, self.run_name, given, self.metrics, fingerprint=self.fingerprint)
 
 
 def _shown(value, digits):

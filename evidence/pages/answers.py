@@ -1,24 +1,55 @@
-"""What each notebook of the report answers: a template of sentences, filled from its published record.
-
-What those of 05 and 06 ask for beyond the record is in evidence_answers: a change of how seeds are judged must not run
-00 to 04 again.
-"""
+"""What each notebook of the report answers: sentences under its title, filled from its published record."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from jinja2 import UndefinedError
+import nbformat
 
-from evidence.pages.rendering import ENDING, TEMPLATES, render
-from nblib.notebook.figures import read_index
-from nblib.project.paths import published_figures
-from nblib.project.records import committed_result, provenance
+from evidence import compared
+from evidence.aims import aims
+from evidence.pages.rendering import BEGINS, fill_places
+from evidence.pages.unknown_page import instrument_rows
+from nblib.project.paths import benchmark_record
+from nblib.project.records import committed_result, provenance, read_json
 
+DETECTING = ("uniform_clean", "ranking")  # penalties
 # notebook -> what its template asks for beside the metrics, from the metrics
 NUMBERS: dict[str, Callable[[dict], dict[str, Any]]] = {}
 
 
-def asks_for(notebook: str) -> Callable:
+def renew_answer(path: Path) -> bool:
+    """Write the answer in a notebook's own cell of words again, from its published record.
+
+    Returns
+    -------
+    did the file change; a notebook without such a cell stays as it is
+
+    Raises
+    ------
+    ValueError where the record is missing; jinja2.UndefinedError or KeyError where it lacks a number: it is of an
+    earlier form of the notebook, which must run and be published again
+    """
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and BEGINS.search(cell.source):
+            cell.source = fill_places(cell.source, path.stem, numbers(path.stem))
+    text = nbformat.writes(notebook) + "\n"
+    if text == path.read_text(encoding="utf-8"):
+        return False
+    path.write_text(text, encoding="utf-8")
+    return True
+
+
+def numbers(notebook: str, profile: str = "quick") -> dict[str, Any]:
+    """What the template of a notebook's answer asks for; raises ValueError where its record is missing."""
+    record = committed_result(notebook, profile)
+    metrics = record["metrics"]
+    more = NUMBERS[notebook](metrics) if notebook in NUMBERS else {}
+    return {"metrics": metrics, "provenance": provenance(record)} | more
+
+
+def _asks_for(notebook: str) -> Callable:
     """Decorator: numbers that a notebook's template asks for beside its metrics."""
 
     def register(function):
@@ -28,48 +59,7 @@ def asks_for(notebook: str) -> Callable:
     return register
 
 
-def published_answer(notebook: str, profile: str = "quick") -> str:
-    """The answer of a notebook as Markdown: sentences about its published record, and where they come from.
-
-    Raises
-    ------
-    ValueError for a notebook without an answer or without a record
-    """
-    known = sorted(
-        path.name.removeprefix("answer.").removesuffix(ENDING) for path in TEMPLATES.glob(f"answer.*{ENDING}")
-    )
-    if notebook not in known:
-        raise ValueError(f"no answer is written for {notebook!r}; known: {', '.join(known)}")
-    record = committed_result(notebook, profile)
-    metrics = record["metrics"]
-    try:
-        more = NUMBERS[notebook](metrics) if notebook in NUMBERS else {}
-        return render(f"answer.{notebook}", {"metrics": metrics, "provenance": provenance(record)} | more)
-    except (KeyError, UndefinedError) as lacking:  # the notebook must run before its record can be published
-        return f"{EARLIER} ({lacking}); publish this run."
-
-
-FIGURE, ANSWER = "*Published figure ", "**Answer** "  # how what show_published shows begins
-EARLIER = "The published record is of an earlier form of this notebook"
-
-
-def figure_words(figure: str) -> str:
-    """Name and caption of a published figure as Markdown; "" where there is none."""
-    entry = read_index(published_figures()).get(figure)
-    return f"{FIGURE}{figure}:* {entry['caption']}" if entry else ""
-
-
-def show_published(notebook: str, figure: str) -> None:
-    """Show, in a notebook, the published figure and the answer of the published run, whatever was run above."""
-    from IPython.display import Image, Markdown, display
-
-    if words := figure_words(figure):
-        display(Markdown(words))
-        display(Image(filename=published_figures() / f"{figure}.png", width=760))
-    display(Markdown(published_answer(notebook)))
-
-
-@asks_for("01_baseline_mask_prediction")
+@_asks_for("01_baseline_mask_prediction")
 def _baseline(metrics):
     masked = {name: metrics[name]["masked"] for name in ("cls", "token", "residual")}
     falls = {name: metrics["cls"][name]["before"] - metrics["cls"][name]["after"] for name in ("in_band", "no_line")}
@@ -79,11 +69,54 @@ def _baseline(metrics):
     }
 
 
-@asks_for("03_full_attention_regularizer")
+@_asks_for("03_full_attention_regularizer")
 def _full(metrics):
     ap = {point: row["ap"] for point, row in metrics["short"].items()}
     steered = [point for point in ap if point.startswith("uniform_clean")]
     return {
         "uniform_clean": max(ap[point] for point in steered),
         "others": max(value for point, value in ap.items() if point not in steered),
+    }
+
+
+@_asks_for("05_lambda_sweep")
+def _sweep(metrics):
+    recommended, full = metrics["recommended"], metrics["full table"]
+    return {
+        "recommended": metrics["table"][recommended] | {"name": recommended},
+        "full": full,
+        "most_of_others": most_of_others(full),
+    }
+
+
+def most_of_others(full: dict[str, dict]) -> float:
+    """Largest average precision by attention among the penalties that do not make it a detector, at full length."""
+    return max(row["ap"]["iqm"] for name, row in full.items() if name.split()[0] not in DETECTING)
+
+
+@_asks_for("06_benchmark")
+def _benchmark(metrics):
+    asked = aims(metrics)
+    return {
+        "rows": compared.rows(metrics),
+        "methods": compared.methods(metrics),
+        "differences": compared.differences(metrics),
+        "n_aims": len(asked),
+        "missed": [row for row in asked if not row["met"]],
+    }
+
+
+@_asks_for("07_unknown_backgrounds")
+def _unknown(_metrics):
+    record = read_json(benchmark_record("measured"))
+    return {
+        "commit": record["commit"],
+        "instruments": {
+            "spectra": len(record["spectra"]),
+            "n": record["summary"]["differences"]["5%"]["detector - classical part"]["instruments"],
+        },
+        "recall": record["summary"]["recall"]["1%"],
+        "rows": instrument_rows(record, "as measured", "1%"),
+        "five": instrument_rows(record, "as measured", "5%"),
+        "fixed": instrument_rows(record, "fixed signal-to-noise ratio", "1%"),
     }

@@ -53,8 +53,7 @@ def numbers() -> dict[str, Any]:
         "aims": judged,
         "judged": Counter((row["met"], row["sure"]) for row in judged),
         "limit": metrics["references"][MAIN]["baselines"]["methods"][compared.LIMIT]["ap"],
-        "commits": compared.measured_at(metrics),
-        "machine": provenance(record).split(", ", 3)[-1],
+        "provenance": provenance(record),
         "record": f"records/{record['profile']}/{record['notebook']}.json",
     }
 

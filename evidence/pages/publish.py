@@ -1,14 +1,12 @@
 """Runs become the repository's: records, notebooks' outputs, figures and generated pages, by one command alone."""
 
-import re
 import shutil
 from pathlib import Path
 
-from evidence.pages.answers import ANSWER, EARLIER, FIGURE, figure_words
-from evidence.pages.evidence_answers import published_answer
+from evidence.pages.answers import renew_answer
 from evidence.pages.pages import renew_pages
 from nblib.notebook.figures import read_index, write_index
-from nblib.notebook.stored_outputs import replace_shown, store_outputs
+from nblib.notebook.stored_outputs import store_outputs
 from nblib.project.paths import (
     IN_CLONE,
     NOTEBOOKS,
@@ -63,24 +61,6 @@ def publish(profile: str = "quick") -> list[str]:
         renew_answer(path)
     said += [f"changed: {from_root(path)}" for path, content in before.items() if path.read_bytes() != content]
     return said + [f"renewed: {from_root(path)}" for path in renew_pages()]
-
-
-def renew_answer(path: Path) -> bool:
-    """The answer and its figure that a notebook shows, as the published record has them now: its run showed the former.
-
-    Returns
-    -------
-    did the file change
-    """
-    source = path.read_text(encoding="utf-8")
-    asked = re.search(r"(?:paper\.answer\(|show_published\([^,]+, )\\?\"(\w+)\\?\"", source)
-    if not asked or FIGURE not in source:
-        return False
-    figure = asked[1]
-    picture = published_figures() / f"{figure}.png"
-    answer = published_answer(path.stem)
-    texts = {FIGURE: figure_words(figure), ANSWER: answer, EARLIER: answer}
-    return replace_shown(path, texts, {FIGURE: picture.read_bytes()} if picture.exists() else {})
 
 
 def _store(notebook: Path, folder: Path) -> list[str]:

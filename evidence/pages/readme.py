@@ -4,7 +4,7 @@ from typing import Any
 
 from evidence import compared, looks
 from evidence.compared import MAIN
-from evidence.pages.evidence_answers import most_of_others
+from evidence.pages.answers import most_of_others
 from nblib.project.records import committed_result, provenance
 
 TABLE = (  # rows of compared.methods and compared.rows that the README shows
@@ -40,10 +40,10 @@ def _answer(evidence):
         **{"methods": methods, "rows": rows, "differences": compared.differences(metrics)},
         "table": [{"name": name} | known[name] for name in TABLE if name in known],
         **{"families": looks.by_family(metrics), "segments": looks.by_segments(metrics)},
+        "n_beyond": len(compared.readings(metrics, "residual attention", "beyond")),
         "alarms": {name: row[CORRELATED]["iqm"] for name, row in looks.alarms(metrics).items()},
         "limit": metrics["references"][MAIN]["baselines"]["methods"][compared.LIMIT]["ap"],
         "all_bins": errors["all bins"][0] / errors["truly clean bins"][0],
         "record": f"records/{evidence['profile']}/{evidence['notebook']}.json",
-        "commits": compared.measured_at(metrics),
-        "machine": provenance(evidence).split(", ", 3)[-1],
+        "provenance": provenance(evidence),
     }

@@ -8,13 +8,14 @@ from numpy import ndarray
 from nblib.notebook.plots import new_axes
 from nblib.style import ACCENT, INK, MAIN
 
+WITHIN = (1e-6, 1 - 1e-6)  # what a logit axis can show; a bar to 0 or 1 would vanish
 CORNERS = ((8, 8), (8, -8), (-8, -8), (-8, 8))  # points; where the lambdas of the first, second, ... line stand
 
 
 def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
     """Detection against masked error: a line for each penalty with lambda along it, open marks for other choices.
 
-    The frame holds all points; an interval that is longer is cut at its edge.
+    The frame holds all points; an interval that is longer is cut at its edge. Bars of the open marks are faint.
 
     Parameters
     ----------
@@ -30,8 +31,8 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
         for weight, *point in zip(reg_weights, x, y, strict=True):
             ax.annotate(f"{weight:g}", point, **beside, fontsize=7, color=drawn[-1].get_color())
     for line, entries in zip(drawn, lines.values(), strict=False):  # after the lines: each takes a turn of the colours
-        spans = {"yerr": _spans(entries, "ap"), "xerr": _spans(entries, "masked")}
-        ax.errorbar(*line.get_data(), **spans, fmt="none", ecolor=line.get_color(), elinewidth=0.8, alpha=0.4)
+        _draw_bars(ax, entries, line.get_color(), 0.4)
+    _draw_bars(ax, [none, *others.values()], INK, 0.2)
     for (name, entry), marker in zip(({"none": none} | others).items(), "x+*hD<s>dop", strict=False):
         hollow = {"color": INK} if marker in "x+" else {"facecolors": "none", "edgecolors": INK}
         place = entry["masked"]["iqm"], entry["ap"]["iqm"]  # larger than the marks of the lines: both show
@@ -51,10 +52,18 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
     return ax
 
 
-def _spans(entries, key):
+def _draw_bars(ax, entries, colour, alpha):
+    """Intervals of both numbers, where there are any."""
+    places = [[entry[key]["iqm"] for entry in entries] for key in ("masked", "ap")]
+    spans = {"yerr": _spans(entries, "ap", WITHIN), "xerr": _spans(entries, "masked")}
+    ax.errorbar(*places, **spans, fmt="none", ecolor=colour, elinewidth=0.8, alpha=alpha)
+
+
+def _spans(entries, key, within=(-np.inf, np.inf)):
     """Distances of intervals from their middle, (2, n), for errorbar; 0 where there is no interval."""
     bounds = [[entry[key][bound] for bound in ("low", "iqm", "high")] for entry in entries]
-    return np.nan_to_num(np.abs(np.diff(np.array(bounds, dtype=np.float64), axis=1)).T)  # JSON says None for NaN
+    bounds = np.clip(np.array(bounds, dtype=np.float64), *within)  # JSON says None for NaN
+    return np.nan_to_num(np.abs(np.diff(bounds, axis=1)).T)
 
 
 def plot_gradients(shares: ndarray, pushes: dict[str, Sequence[float] | ndarray], even: float, ax=None):

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from urllib.parse import quote
 
-from nblib.notebook.stored_outputs import set_parameters
+from nblib.notebook.stored_outputs import links_from, set_parameters
 from nblib.project.paths import NOTEBOOKS, ROOT, from_root, runs_dir
 from nblib.project.records import read_json, write_json
 
@@ -35,7 +35,9 @@ def copy_notebooks() -> tuple[Path, list[str]]:
             continue
         notebook = set_parameters(json.loads(original.read_text(encoding="utf-8")), **FIRST_LOOK)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = links_from(json.dumps(notebook, indent=1, ensure_ascii=False), folder)
+        text = text.replace(*(f"cells run here use `{profile}`" for profile in ("smoke", FIRST_LOOK["profile"])))
+        copy.write_text(text + "\n", encoding="utf-8")
         origins[original.name] = digest, _digest(copy)
     write_json(folder / ORIGINS, origins)
     return folder, said

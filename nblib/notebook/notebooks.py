@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nblib.notebook.parameters import typed_parameters
+from nblib.notebook.stored_outputs import links_from
 from nblib.project.environment import HEADLESS_VARIABLE
 from nblib.project.paths import ROOT
 from nblib.project.progress import PROGRESS_VARIABLE, ended, section
@@ -46,6 +47,7 @@ def run_notebook(notebook: Path, output: Path, values: Mapping[str, Any], progre
         except Exception:
             ended("failed")
             raise
+        partial.write_text(links_from(partial.read_text(encoding="utf-8"), output.parent), encoding="utf-8")
         partial.replace(output)
         ended("done")
 

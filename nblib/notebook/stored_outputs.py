@@ -1,16 +1,15 @@
 """Outputs of a run stored in the notebook that was run: what a reader sees without running anything."""
 
 import json
+import os
 import re
-from base64 import b64encode
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import nbformat
-import pandas as pd
 
+from nblib.project.paths import published_figures
 from nblib.project.registry import refuse_if
 
 INJECTED = (
@@ -65,36 +64,6 @@ def store_outputs(notebook: Path, executed: Path) -> bool:
     return True
 
 
-def replace_shown(notebook: Path, begins: Mapping[str, str], images: Mapping[str, bytes]) -> bool:
-    """Put texts and pictures that are made elsewhere in the place of those that a run showed.
-
-    Parameters
-    ----------
-    begins : beginning of a shown Markdown text -> the text to show instead
-    images : beginning of a shown Markdown text -> PNG to show in place of the picture that follows it
-
-    Returns
-    -------
-    did the file change
-    """
-    content = nbformat.read(notebook, as_version=4)
-    for cell in content.cells:
-        picture = None
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if picture is not None and "image/png" in data:
-                data["image/png"], picture = b64encode(picture).decode(), None
-            shown = str(data.get("text/markdown", ""))
-            for start, text in begins.items():
-                if shown.startswith(start):
-                    data["text/markdown"], picture = text, images.get(start)
-    text = nbformat.writes(content) + "\n"
-    if text == notebook.read_text(encoding="utf-8"):
-        return False
-    notebook.write_text(text, encoding="utf-8")
-    return True
-
-
 def _numbered(output, count):
     if "execution_count" in output:
         output.execution_count = count
@@ -104,6 +73,8 @@ def _numbered(output, count):
 
 def _as_published(output):
     """The output with the numbers of this run in the published columns of its table, where it is such a table."""
+    import pandas as pd
+
     data = output.get("data", {})
     html = str(data.get("text/html", ""))
     if not all(f"<th>{head}</th>" in html for head in BESIDE):
@@ -117,6 +88,12 @@ def _as_published(output):
     frame = pd.DataFrame(values, [row.find("th").text for row in rows], columns)
     data["text/plain"] = frame.to_string(line_width=80)
     return output
+
+
+def links_from(text: str, folder: Path) -> str:
+    """The text of a notebook, its links to published figures as they are from another folder."""
+    figures = Path(os.path.relpath(published_figures(), folder)).as_posix()
+    return text.replace("](../figures/", f"]({figures}/")
 
 
 def set_parameters(notebook: dict[str, Any], **values: Any) -> dict[str, Any]:

@@ -80,24 +80,32 @@ def committed_result(notebook: str, profile: str = "quick") -> dict:
 
 
 def provenance(record: dict) -> str:
-    """One line: profile, seed or seeds, commit, hardware, versions."""
-    hardware, versions, parameters = record["hardware"], record["versions"], record["parameters"]
-    seeds = parameters.get("seeds", [parameters["seed"]])
-    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    """One line: profile, seed or seeds, fingerprint of the code where there is one, commit, hardware, versions."""
+    hardware, versions, code = record["hardware"], record["versions"], record.get("fingerprint")
     return (
-        f"profile {record['profile']}, {which}, commit {record['commit']}, "
+        f"profile {record['profile']}, {seeds_in_words(record['parameters'])}, "
+        f"{f'fingerprint {code}, ' if code else ''}commit {record['commit']}, "
         f"{hardware['processor']} ({hardware['cores']} cores, accelerator {hardware['accelerator']}), "
         f"torch {versions['torch']}"
     )
 
 
-def save_result(notebook: str, profile: str, run_name: str, parameters: dict, metrics: dict) -> Path:
+def seeds_in_words(parameters: dict) -> str:
+    """The seed or seeds of a notebook's parameters: "seed 0" or "seeds 0 to 9"."""
+    seeds = parameters.get("seeds", [parameters["seed"]])
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+
+
+def save_result(
+    notebook: str, profile: str, run_name: str, parameters: dict, metrics: dict, fingerprint: str = ""
+) -> Path:
     """Record a notebook's answer under runs/<profile>/<notebook>/<run_name>/result.json.
 
     Parameters
     ----------
     parameters : the notebook's parameters by name
     metrics : what it measured, numbers or nested dicts of numbers
+    fingerprint : of the code that trains and judges, beginning; "" where nothing is trained
 
     Returns
     -------
@@ -111,7 +119,7 @@ def save_result(notebook: str, profile: str, run_name: str, parameters: dict, me
         "metrics": metrics,
         "wall_seconds": round(time.perf_counter() - STARTED, 1),
     }
-    record |= run_conditions()
+    record |= run_conditions() | ({"fingerprint": fingerprint} if fingerprint else {})
     if os.environ.get(PROFILES_VARIABLE):
         record["profiles_from"] = os.environ[PROFILES_VARIABLE]
     return write_json(runs_dir(profile, notebook, run_name) / "result.json", record)

@@ -1,10 +1,12 @@
 """Copies of notebooks for JupyterLab: renewed while untouched, kept once edited."""
 
 import json
+import re
 
 import pytest
 
 from nblib.notebook import lab
+from nblib.project.paths import published_figures
 
 
 @pytest.fixture
@@ -50,6 +52,16 @@ def test_a_copy_runs_at_the_sizes_of_a_first_look(originals):
     parameters = json.loads((folder / "a.ipynb").read_text())["cells"][0]
     assert parameters["source"] == 'profile = "brief"  # how much\nseed = 0  # of'
     assert (originals / "a.ipynb").read_bytes() == before
+
+
+def test_a_copy_says_what_it_runs_and_finds_the_figures(originals):
+    """Planted bug: links that lead from notebooks/, and a copy at `brief` that says it runs `smoke`."""
+    write(originals / "a.ipynb", "![A line](../figures/00_a.png) cells run here use `smoke`, the parameters' default")
+    folder, _ = lab.copy_notebooks()
+    shown = text_of(folder / "a.ipynb")
+    (link,) = re.findall(r"\((\S+)/00_a.png\)", shown)
+    assert (folder / link).resolve() == published_figures().resolve()
+    assert shown.endswith("cells run here use `brief`, the parameters' default")
 
 
 def test_the_clone_is_served_and_the_copies_are_shown_first(monkeypatch, tmp_path):

@@ -120,6 +120,18 @@ def test_spans_stand_where_they_should_and_know_missing_ends():
     assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
 
 
+def test_a_bar_that_reaches_the_end_of_a_logit_axis_is_drawn():
+    """Planted bug: an interval of AP down to 0, minus infinity there, whose bar was not drawn."""
+    unsure = POINT | {"ap": {"iqm": 0.4, "low": 0.0, "high": 1.0}}
+    ax = charts.plot_front({"mean": [unsure, POINT]}, POINT, {}, (1, 10), ax=plt.subplots()[1])
+    ends = ax.transData.transform([line for bars in ax.collections for line in _segments(bars)])
+    assert np.isfinite(ends).all() and ends[:, 1].min() < ax.transAxes.transform((0, 0))[1]
+
+
+def _segments(bars):
+    return [point for path in bars.get_paths() for point in path.vertices] if hasattr(bars, "get_segments") else []
+
+
 def test_the_front_frames_every_point_and_tells_their_marks_apart():
     """Planted bugs: an upper end of 0.97, above which a penalty is not seen; an interval that stretches the axis."""
     best = {"ap": SPAN | {"iqm": 0.995}, "masked": {"iqm": 0.6, "low": 0.1, "high": 9.0}}
