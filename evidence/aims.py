@@ -22,7 +22,7 @@ OF_SCORES = (  # trial, score, quantity, least, most
     (FREE, "attention", IN_BAND, None, 1.65),
 )
 OWN_WIDTHS = {"vibration": 0.93, "power_supply": 0.75, "interference": 0.81, "clock_leakage": 0.88}  # least AP
-BANK_BEHIND = 0.03  # how far the score that knows no family may stay behind
+BANK_BEHIND = 0.03  # how far the score that asks for no family may stay behind
 SHAPES_AIM = 0.95  # AP of a model trained on shapes of no family over that of one trained on the family alone
 PROBE_AIM = 1.25  # times the smallest possible error
 FAITHFUL = (("erase ln", None, 0.0020), ("erase", None, 0.6), ("even", 2.0, None))  # test, least, most
@@ -70,13 +70,13 @@ def _scores(metrics) -> Rows:
 
 
 def _families(metrics) -> Rows:
-    """Noise that training never showed: filters of its widths, a score that knows no family, a training on shapes."""
+    """Noise that training never showed: filters of its widths, a score that asks for none, a training on shapes."""
     by_seed = compared.readings(metrics, RESIDUAL, "beyond")
     for family, least in OWN_WIDTHS.items() if by_seed else ():
         words = family.replace("_", " ")
         yield f"{words}, filters of its widths: AP", looks.families(metrics, RESIDUAL)[family]["own widths"], least
         behind = {seed: _less(row["families"][family], "bank", "own widths") for seed, row in by_seed.items()}
-        yield f"{words}, a bank that knows no family less these", across_seeds(behind, "ap"), -BANK_BEHIND
+        yield f"{words}, a bank that asks for no family less these", across_seeds(behind, "ap"), -BANK_BEHIND
     for family in PUBLISHED_FAMILIES:
         score = "residual" if family == "single_line" else "own widths"
         ratio = looks.over_alone(metrics, "residual attention, shapes", family, score)

@@ -231,9 +231,9 @@ def differences(metrics: Mapping) -> dict[str, dict[str, dict | None]]:
         first, second = readings(metrics, one[0]), readings(metrics, other[0])
         if first and (set(first) & set(second) or (not other[1] and reference(metrics, MAIN, "rivals"))):
             words = f"{', '.join(one)} less {', '.join(filter(None, other))}"
-            has_both = "logit" not in (one[1], other[1])
+            restores = "logit" not in (one[1], other[1]) and one[0] != other[0]
             spans[words] = {
-                quantity: difference(metrics, quantity, one, other) if quantity != IN_BAND or has_both else None
+                quantity: difference(metrics, quantity, one, other) if quantity != IN_BAND or restores else None
                 for quantity in (AP, FOUND, IN_BAND)
             }
     return spans

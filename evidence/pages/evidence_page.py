@@ -1,5 +1,6 @@
 """The numbers of docs/evidence.md's generated parts: every table of the evidence, from the record of notebook 06."""
 
+import statistics
 from collections import Counter
 from typing import Any
 
@@ -8,7 +9,8 @@ from evidence.aims import aims, verdict
 from evidence.calibration import ALARM_RATES
 from evidence.compared import AP, ENERGY, IN_BAND, MAIN
 from evidence.story import TRIALS
-from nblib.project.records import committed_result, provenance
+from nblib.project.paths import benchmark_record
+from nblib.project.records import committed_result, provenance, read_json
 
 WEIGHTS = {"own": "in_band", "even": "in_band, even", "hidden": "in_band, hidden"}
 REGIONS = {  # row -> trial and look: trainings that saw the region's surroundings, and those that did not
@@ -51,11 +53,19 @@ def numbers() -> dict[str, Any]:
         },
         "faithful": looks.faithful(metrics),
         "aims": judged,
+        "times": _times(read_json(benchmark_record("readouts"))),
         "judged": Counter((row["met"], row["sure"]) for row in judged),
         "limit": metrics["references"][MAIN]["baselines"]["methods"][compared.LIMIT]["ap"],
         "provenance": provenance(record),
         "record": f"records/{record['profile']}/{record['notebook']}.json",
     }
+
+
+def _times(record):
+    """Medians of the benchmark of readouts, over the former recipe's or over residual attention's."""
+    trained, read = record["over the former recipe"], record["read_ms"]
+    ours, learnt = (statistics.median(read[name]) for name in ("residual attention", "queries and penalty"))
+    return trained | {"read, queries": learnt / ours}
 
 
 def _weights(metrics):

@@ -22,6 +22,7 @@ from nblib.project.paths import ROOT
 PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "README.md": readme.numbers,
     "docs/evidence.md": evidence_page.numbers,
+    "docs/beyond.md": evidence_page.numbers,
     "docs/batches.md": batches_page.numbers,
     "docs/costs.md": costs_page.numbers,
     "docs/fit.md": fit_page.numbers,

@@ -99,6 +99,10 @@ OURS, FREE, LABELLED = (
     ("label-free", "residual"),
     ("simulated labels", "residual"),
 )
+STANDARDISED = tuple(
+    (trial, "attention, standardised")
+    for trial in ("simulated labels", "no penalty", "label-free", "no penalty, label-free")
+)
 POOR = ("first_bin", "log_barrier", "log_odds", "mass", "mean", "simple")
 STEADY = ("steady, 0.25 x", "steady, 0.5 x")
 HUMPS = ("hump, 1 x, 2 bins", "hump, 1 x, 20 bins")
@@ -135,6 +139,11 @@ CLAIMS = {
         ("finds as many as a running median", 0, of.on_instruments, "detector - running median 101", "at fixed SNR"),
         ("## What made the network better", 1, of.larger_over_longer),
         ("training spectra as large as the tested ones help more", 1, of.larger_over_longer),
+    ],
+    "evidence.measured": [
+        ("The penalty evens the rest out", 1, of.against, AP, *STANDARDISED[:2]),
+        ("The penalty evens the rest out", 1, of.against, AP, *STANDARDISED[2:]),
+        ("restore better than weights learnt without labels", -1, of.against, IN_BAND, OURS, FREE),
     ],
     "costs.costs": [
         ("Run two trainings side by side, one thread each", 1, of.apart_over_threads),
