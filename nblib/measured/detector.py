@@ -154,7 +154,7 @@ class NoiseDetector:
 
     def _scored(self, freqs, psd, plan, n_segments):
         scored = score_spectrum(psd, plan, n_segments, self.network, self.weights)
-        white, messages = scored.white, []
+        messages = []
         judged = scored.judged
         limits = thresholds_for(
             scored.n_judged,
@@ -169,7 +169,7 @@ class NoiseDetector:
             self.own_thresholds.check(freqs, n_segments, scored)
             limits = self.own_thresholds.limits(scored, limits)
             messages += self.own_thresholds.notes(scored)
-        messages += on_segments(n_segments, white) + on_values(scored)
+        messages += on_values(scored) + on_segments(n_segments, scored)
         if self.network and not scored.combined:
             messages.append(
                 f"scored without the network: it was trained and tested on {FEWEST_BINS} to {MOST_BINS} bins and on "

@@ -12,7 +12,7 @@ STANDS_OUT = 8.0  # standard deviations
 TOO_CALM = 1.5  # times: a stated K that says so much more scatter than there is may be wrong
 
 
-def on_segments(n_segments: ArrayLike | None, white: Whitened) -> list[str]:
+def on_segments(n_segments: ArrayLike | None, scored: Scored) -> list[str]:
     """Where the stated K and the spectrum's own scatter differ much, in either direction.
 
     Parameters
@@ -21,8 +21,11 @@ def on_segments(n_segments: ArrayLike | None, white: Whitened) -> list[str]:
     """
     if n_segments is None:
         return []
-    stated, own = float(np.median(np.asarray(n_segments))), white.own_segments
-    if white.estimated:
+    stated, own = float(np.median(np.asarray(n_segments))), scored.white.own_segments
+    if scored.dependence > 1:
+        used = float(np.nanmedian(scored.judged.n_segments))
+        return [f"n_segments={stated:.4g} is that of one bin; the blocks were judged with K = {used:.4g}, as measured"]
+    if scored.white.estimated:
         return [
             f"the spectrum scatters more than n_segments={stated:.4g} says, as K = {own:.4g} would; the smaller K was "
             "used"

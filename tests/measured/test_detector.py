@@ -335,3 +335,13 @@ def test_the_smaller_of_stated_and_measured_averages_counts_and_a_large_differen
     detection = NoiseDetector().detect(freqs, background * _gamma(0), stated)
     assert detection.n_segments == pytest.approx(used, rel=0.1)
     assert [text.split(",")[0] for text in detection.warnings] == notes
+
+
+def test_of_bins_that_depend_on_each_other_the_note_names_the_averages_of_the_blocks():
+    """Planted bug: the measured K of single bins, 100 and more, noted as the smaller one of a stated 10."""
+    freqs, background = _background()
+    smoothed = np.convolve(_gamma(0), np.ones(9) / 9, mode="same")
+    notes = NoiseDetector().detect(freqs, background * smoothed, 10).warnings
+    assert not [text for text in notes if "the smaller K was used" in text]
+    (note,) = [text for text in notes if text.startswith("n_segments=10 is that of one bin")]
+    assert float(note.split("K = ")[1].split(",")[0]) > 30
