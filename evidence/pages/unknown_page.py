@@ -6,6 +6,9 @@ from evidence.pages.rendering import interval
 from evidence.unknown.alarm_rates import pooled_rate
 from evidence.unknown.flag_labels import LABELS, UNLABELLED
 from evidence.unknown.hard_shapes import END_BINS, N_BINS
+from evidence.unknown.measured_rivals import MEDIAN
+from evidence.unknown.measured_spectra import table_of_spectra
+from evidence.unknown.measured_trials import DETECTOR, WIDTHS, by_instrument
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
@@ -80,10 +83,12 @@ def _instruments(record):
     """Lines injected into the spectra of many instruments: record of `measured`."""
     summary, flags = record["summary"], record["flags"].values()
     one, five = (summary["recall"][area] for area in AREAS)
-    of_first = next(iter(summary["differences"][AREAS[1]].values()))
+    counted = [next(iter(summary["differences"][area].values()))["instruments"] for area in AREAS]
     return {
         "spectra": len(record["spectra"]),
-        "n": of_first["instruments"],
+        "n": counted[1],
+        "counted": counted,
+        "by_width": _by_width(record["spectra"]),
         "places": record["settings"]["places"],
         "recall": sorted(
             ((name, (one[name], five[name])) for name in one if name != "shipped"), key=lambda row: -sum(row[1])
@@ -100,6 +105,24 @@ def _instruments(record):
         "shipped": [one["shipped"], five["shipped"]],
         "flags": [sum(row[area] for row in flags) / len(flags) for area in AREAS],
     }
+
+
+def _by_width(recalls):
+    """Recall of lines of one width, mean over instruments: width -> method -> by area."""
+    instruments = {name: row["group"] for name, row in table_of_spectra().items()}
+    rows: dict[str, dict[str, list[float]]] = {}
+    for width in WIDTHS:
+        of_width = {
+            spectrum: {
+                method: {setting: row for setting, row in settings.items() if setting.startswith(f"{width:g}, ")}
+                for method, settings in methods.items()
+            }
+            for spectrum, methods in recalls.items()
+        }
+        for method in (DETECTOR, MEDIAN, "constant-Q median"):
+            values = [by_instrument(of_width, instruments, method, area).values() for area in AREAS]
+            rows.setdefault(f"{width:g}", {})[method] = [sum(row) / len(row) for row in values]
+    return rows
 
 
 def _alarms(alarms):
