@@ -1,4 +1,4 @@
-"""The encoder's inputs alone as detectors: how far a cell stands out of what is near, without a network."""
+"""The encoder's inputs alone as detectors: how far a cell stands out from what is near, without a network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Backgrounds from one spectrum's own smooth fit, in a basis that knows nothing of the physics: splines, components.
+"""Backgrounds from one spectrum's own smooth fit, in a basis without any physics: splines, components.
 
 ln x is fitted by least squares, bins far above the fit left out; the cells that the line posterior flags in the
 residual are left out and the fit is repeated. Nothing is trained on labels, and no formula of the background is used.

@@ -100,7 +100,7 @@ def over_pairs(by_seed: Mapping[str, dict], others: Mapping[str, dict], *path: s
 
 
 def within_shares(span: dict) -> dict:
-    """A span of a share, its ends cut to 0..1: Student's t knows nothing of bounds. NaN stays."""
+    """A span of a share, its ends cut to 0..1: Student's t has no bounds. NaN stays."""
     return span | {end: float(np.clip(span[end], 0.0, 1.0)) for end in ("low", "high")}
 
 

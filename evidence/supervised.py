@@ -19,7 +19,7 @@ READ_BATCH = 100
 
 
 class LineCNN(nn.Module):
-    """1-D convolutional network: standardised ln PSD (batch, bin) to one logit a token (batch, token).
+    """1-D convolutional network: standardised ln PSD (batch, bin) to one logit per token (batch, token).
 
     Residual convolutions over 9 steps of `stride` bins at dilations 1 to 8, so that a token sees 500 bins around it;
     the largest logit within a token decides.

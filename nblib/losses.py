@@ -204,7 +204,7 @@ def log_barrier(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor,
 def log_odds(cls_attn: Float[Tensor, "batch head token"], noisy: Bool[Tensor, "batch token"], *, clean, **context):
     """[LSE_noisy - ln k - LSE_clean + ln(L - k) + margin]+ on the logits. Gradient 1 until the margin.
 
-    ln a differs from the logits by one constant a row, which cancels.
+    ln a differs from the logits by one constant per row, which cancels.
     """
     logits = _log(cls_attn)
     gap = _log_mean_exp(logits, noisy) - _log_mean_exp(logits, clean)

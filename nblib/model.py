@@ -35,12 +35,12 @@ class NoiseBERT(nn.Module):
     max_len : largest seq_len that the position table allows for; seq_len if None
     patch_size : bins per token; 1 = the starting study's point tokens, 20 = the CPU default
     readout : "token" = each token predicts itself; "cls" = all bins are decoded from the CLS vector alone; "residual" =
-        decoded from CLS as well, whose weights are no query's: 1 less the posterior of a line in the residual of the
-        pass before. There is no encoder, and n_heads, num_layers and contrasts say nothing
+        decoded from CLS as well, whose weights come from no query: 1 less the posterior of a line in the residual of
+        the pass before. There is no encoder, and n_heads, num_layers and contrasts say nothing
     freqs : (seq_len,) Hz, the grid the model is made for; 1, 2, ..., seq_len if None
     masked_error : what it is trained with: a squared error fits E[ln x], which lies below ln S
-    contrasts : True gives the encoder, beside a token's bins, how far it stands out of what is near at five widths, so
-        that narrow lines are found as well; the values that CLS collects know nothing of it
+    contrasts : True gives the encoder, beside a token's bins, how far it stands out from what is near at five widths,
+        so that narrow lines are found as well; the values that CLS collects do not depend on it
     passes : of a "residual" readout; the first attends evenly
     hard : True leaves a token out where a line is more probable than not, and weights the others evenly
     n_segments : K that the posterior of a "residual" readout assumes; None = measured on every spectrum's residual
@@ -283,7 +283,7 @@ def noisy_tokens(noisy: Bool[Tensor, "batch bin"], patch_size: int) -> Bool[Tens
 
 @torch.no_grad()
 def contrasts(x: Tensor, shown: Tensor, patch_size: int) -> Tensor:
-    """How far a token stands out of what is near, at five widths from 1.5 to 24 bins: (batch, token, width).
+    """How far a token stands out from what is near, at five widths from 1.5 to 24 bins: (batch, token, width).
 
     The mean over a Gaussian less that over one four times as wide, in about standard deviations; the largest in the
     token, so that a narrow line shows wherever it stands in it.

@@ -26,7 +26,7 @@ def start(n_processes: int, batch: int, folder: str) -> subprocess.Popen:
 
 
 def outcome(running: subprocess.Popen, folder: str) -> dict:
-    """Wait for a training: steps a second, and the losses by row."""
+    """Wait for a training: steps per second, and the losses by row."""
     if running.wait() != 0:
         raise RuntimeError(f"a training of the benchmark ended with {running.returncode}; run --worker by hand")
     history = load_run(next(Path(folder).glob("models/*"))).history
@@ -42,7 +42,7 @@ def one_run(n_processes: int, batch: int) -> dict:
 
 
 def two_apart(batch: int) -> float:
-    """Steps a second of two trainings side by side that know nothing of each other: what the memory bus leaves."""
+    """Steps per second of two independent trainings side by side: what the memory bus leaves."""
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         running = [(start(1, batch, folder), folder) for folder in (one, other)]
         return sum(outcome(*pair)["steps_per_second"] for pair in running)

@@ -103,7 +103,9 @@ def plot(record: dict) -> None:
     ax.axhline(GOAL, color=INK, ls=":", lw=0.8, label=f"AP {GOAL}")
     ax.set(xlabel="Wall time of training, two cores [s]", ylabel="Validation average precision", ylim=(0, 1))
     ax.legend()
-    caption = "Validation AP of attention against wall time on two cores; a line a seed, and the starting study's way."
+    caption = (
+        "Validation AP of attention against wall time on two cores; a line per seed, and the starting study's way."
+    )
     save_figure(fig, "bench_time_to_quality", caption, "benchmarks")
 
 

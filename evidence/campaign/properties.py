@@ -158,7 +158,7 @@ def flags(number, axis, n_lines, level):
 
 @of(SEEDS, st.floats(0.02, 0.3), st.integers(-60, 60), st.integers(-10, 10))
 def fits(number, place, level, stretch):
-    """A fit's corners know neither the unit of the level nor that of the axis, nor the order of the bins."""
+    """A fit's corners depend neither on the unit of the level nor on that of the axis, nor on the order of the bins."""
     freqs = np.arange(1.0, 401.0)
     rng = np.random.default_rng(number)
     background = 1 / freqs + 20 / (1 + (freqs / (400 * place)) ** 2) + 0.01

@@ -48,7 +48,7 @@ def variant(spectrum: MeasuredSpectrum, places: dict, name: str) -> tuple[Measur
 
 
 def merged_bins(n_bins: int) -> np.ndarray:
-    """Band of each bin: a band a bin at the low end, then bands of one relative width, at least a bin wide."""
+    """Band of each bin: one band per bin at the low end, then bands of one relative width, at least a bin wide."""
     first = round(LINEAR_SHARE * n_bins)
     edges = np.unique(np.rint(first * (1 + 1 / first) ** np.arange(n_bins)).astype(int))
     starts = np.concatenate([np.arange(first), edges[edges < n_bins]])

@@ -62,7 +62,7 @@ def _filled(log_psd: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"]) -> Fl
 def _clipped_mean(
     log_psd: Float[ndarray, " bin"], valid: Bool[ndarray, " bin"], smooth: Callable, spread: Callable
 ) -> Float[ndarray, " bin"]:
-    """Iterated clipping: a smooth mean of ln x over the bins that do not stand out of it, repeated.
+    """Iterated clipping: a smooth mean of ln x over the bins that do not stand out from it, repeated.
 
     Parameters
     ----------

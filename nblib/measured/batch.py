@@ -20,7 +20,7 @@ from nblib.project.parallel import end_with_parent
 from nblib.project.processes import new_processes
 from nblib.project.threads import use_one_thread
 
-AHEAD = 4  # files a process that may wait to be drawn or handed over
+AHEAD = 4  # files per process that may wait to be drawn or handed over
 
 
 def run(

@@ -19,7 +19,7 @@ HEIGHT_BINS = 15  # of the running median that a hump's height is taken from: a 
 LEAST_HEIGHT = 0.2  # of the background
 SURE = 3.0  # standard deviations that the foot stands above the mean of the bins it is judged by
 MOST_SMOOTHED = 41  # bins
-OWN = 5.0  # standard deviations that a short range must stand out of a hump to be a line on it
+OWN = 5.0  # standard deviations that a short range must stand out from a hump to be a line on it
 SURELY = 1.5  # times that: then it is a line whatever the background, and none is fitted without it
 LARGEST = 0.2  # of the measured bins; what is wider is background
 SIDE = 0.25  # of a hump's bins, on either side: there the spectrum must be back on the background
@@ -77,7 +77,7 @@ def with_whole_humps(
     """The flagged ranges, those on a hump joined and as wide as the hump.
 
     A hump about as wide as the soft background bends lifts it, and only its top, or a sliver, is flagged. So ranges of
-    LEAST_WIDE bins that a broad filter flagged, and short ones that do not stand out of a hump, are looked at again
+    LEAST_WIDE bins that a broad filter flagged, and short ones that do not stand out from a hump, are looked at again
     over a very stiff background that is fitted without the hump: what stands above FOOT of its height is one flag.
     What does not come back to that background on both sides is left as it was.
 
@@ -141,7 +141,7 @@ def _whole_hump(first, last, white, plan, is_short):
 
 
 def _surely_a_line(white, index, first, last):
-    """Does a short range stand out of its neighbours so far that no background makes it part of a hump?
+    """Does a short range stand out from its neighbours so far that no background makes it part of a hump?
 
     Of the spectrum over the soft background only the course over a few bins counts here.
     """

@@ -149,6 +149,6 @@ def shared_lines(rows: Sequence[Row], least: int = 2) -> list[SharedLine]:
 
 
 def joint_csv(rows: Sequence[Row], marks: Marks = PLAIN) -> str:
-    """One row a flag: file, then the columns of the flags of one file."""
+    """One row per flag: file, then the columns of the flags of one file."""
     cells = ([row.file, *flag_cells(flag, marks)] for row in rows for flag in row.flags)
     return table_text([JOINT_COLUMNS, *cells], marks)

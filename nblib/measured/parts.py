@@ -26,7 +26,7 @@ from nblib.project.threads import use_one_thread
 
 
 def plan(listed: Path, output: Path, options: argparse.Namespace) -> None:
-    """Where the results of each file of a list go, as one JSON a line; names are those of all files together.
+    """Where the results of each file of a list go, as one JSON per line; names are those of all files together.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is written and told of each file, and of all together, whoever examined them."""
+"""What is written and told of each file, and of all together."""
 
 import contextlib
 from collections.abc import Callable, Sequence

@@ -62,7 +62,7 @@ class Detection:
         return {}
 
     def to_frame(self):
-        """Flags as a pandas table, a row a flag, its columns FLAG_COLUMNS of nblib.measured.flags: Hz, ratio and dB."""
+        """Flags as a pandas table, one row per flag; columns: FLAG_COLUMNS of nblib.measured.flags (Hz, ratio, dB)."""
         import pandas as pd
 
         return pd.DataFrame([flag.as_row() for flag in self.flags], columns=list(FLAG_COLUMNS))

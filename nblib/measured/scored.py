@@ -46,7 +46,7 @@ class ScoredSpectrum:
         return replace(_detection(*parts, false_alarm, list(self.messages)), stated_segments=self.stated)
 
     def background_without(self, flagged: Bool[ndarray, " bin"]) -> Float[ndarray, " bin"]:
-        """ln of the background fitted without the flagged bins, whoever flagged them; NaN at 0 Hz."""
+        """ln of the background fitted without the flagged bins, flagged by hand or by the detector; NaN at 0 Hz."""
         return background_under(self.scored.white, self.plan, flagged)
 
 

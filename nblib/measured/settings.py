@@ -158,5 +158,5 @@ class Settings:
 
 
 def check_there(path: Path) -> None:
-    """Files are looked for where the user said and nowhere else."""
+    """Files are looked for where the user asks for them and nowhere else."""
     refuse_if(not path.is_file(), f"{path} {'is a folder; name its files' if path.is_dir() else 'is not there'}")

@@ -1,1 +1,1 @@
-"""The ground: paths, records, profiles, the environment and fingerprints. It knows nothing of spectra."""
+"""The ground: paths, records, profiles, the environment and fingerprints. Nothing in it depends on spectra."""

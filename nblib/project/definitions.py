@@ -89,7 +89,7 @@ class Module:
 
 @cache
 def module_of(name: str) -> Module:
-    """A module's definitions, read once a process; raises ValueError where it has no source file."""
+    """A module's definitions, read once per process; raises ValueError where it has no source file."""
     path = source_of(name)
     if path is None:
         raise ValueError(

@@ -140,7 +140,7 @@ def quote(notebook: str, *names: str, profile: str = "quick") -> str:
 
     Parameters
     ----------
-    names : flattened metrics, e.g. "cls.masked.mse"; one that the record lacks (other parameters) is said to be so
+    names : flattened metrics, e.g. "cls.masked.mse"; one that the record lacks (other parameters) is marked so
 
     Raises
     ------

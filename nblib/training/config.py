@@ -38,7 +38,8 @@ class TrainConfig(Schedule):
     posterior while it trains; "pseudo": from the model's own residual, see objective.pseudo_labels; needs a readout
     that decodes CLS and mask_policy "any") and labels_after (share of the steps before "pseudo" labels count).
     Optimisation: see Schedule; n_validation (spectra). Code: extensions (modules or .py files that register what the
-    other parameters name, see project.extensions; the text itself is no part of the key, what the run uses of them is).
+    other parameters name, see project.extensions; the text itself is not part of the key, what the run uses of
+    them is).
 
     Raises
     ------

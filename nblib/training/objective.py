@@ -90,7 +90,7 @@ def total_loss(terms, config, accelerator):
     """
     sums = torch.stack([total for total, _ in terms.values()])
     counts = torch.stack([count for _, count in terms.values()]).to(sums.dtype)
-    totals, counts = accelerator.reduce(torch.stack([sums.detach(), counts]), "sum")  # one message a step
+    totals, counts = accelerator.reduce(torch.stack([sums.detach(), counts]), "sum")  # one message per step
     counts = counts.clamp(min=1)
     weights = sums.new_tensor([1.0, config.reg_weight, 0.0])
     loss = (weights * sums / counts).sum() * accelerator.num_processes  # gradients are averaged over processes

@@ -104,7 +104,7 @@ def arrhenius(
 
     Raises
     ------
-    ValueError for other numbers of temperatures than of fits, fewer than three, or a temperature that is none
+    ValueError for other numbers of temperatures than of fits, fewer than three, or a temperature that is not positive
     """
     kelvin = np.asarray(temperatures, np.float64)
     if kelvin.shape != (len(fits),):
@@ -140,7 +140,7 @@ def arrhenius(
 
 
 def check_prefactor(t_power: float, gamma_n: float | None) -> None:
-    """Raise ValueError for a power of T that is none, and for a gamma_n that is none or goes with another power."""
+    """Raise ValueError for a power of T out of range, and for a gamma_n not positive or of another power."""
     if not (np.isfinite(t_power) and -4 <= t_power <= 4):
         raise ValueError(f"t_power={t_power:g} must be a number from -4 to 4, such as 2, 1.5 or 0")
     if gamma_n is not None and (t_power != 2 or not 0 < gamma_n < np.inf):

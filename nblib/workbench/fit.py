@@ -186,7 +186,7 @@ def _correlation(log_ratio, segments, usable) -> tuple[float, ...]:
 def of_kept(
     spectrum: Spectrum, usable: ndarray, path: list[Solution], lorentzians: int | None, level: float
 ) -> Description:
-    """Whittle fit of the bins kept, without what stands out of a robust fit.
+    """Whittle fit of the bins kept, without what stands out from a robust fit.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ MIN_CELLS, MIN_DECADES = 30, 1.0  # kept
 
 
 def check_options(lorentzians, gamma, level=0.95) -> None:
-    """Raise ValueError for a number of Lorentzians, a range of exponents or a level of intervals that is none."""
+    """Raise ValueError for a number of Lorentzians, a range of exponents or a level of intervals out of range."""
     if lorentzians is not None and (int(lorentzians) != lorentzians or not 0 <= lorentzians <= 8):
         raise ValueError(f"lorentzians={lorentzians} must be a whole number from 0 to 8, or None: it is chosen")
     if not 0 <= gamma[0] < gamma[1] <= 4:

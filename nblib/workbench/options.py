@@ -111,7 +111,7 @@ def detector_of(options) -> NoiseDetector:
 
 
 def checked(options) -> None:
-    """Turn texts of options into numbers, in place; raises ValueError for what is none."""
+    """Turn texts of options into numbers, in place; raises ValueError for what is not a number."""
     options.gamma = _pair(options.gamma, "--gamma", "0.8:1.2")
     options.span = None if options.span is None else _pair(options.span, "--range", "1:10000")
     if options.span is not None and not 0 <= options.span[0] < options.span[1]:

@@ -18,7 +18,7 @@ def _step(term: Term, other: Term) -> float:
 
 
 class BothSides:
-    """What a fit says of one spectrum, from the bins kept and from all bins, whoever holds its bins.
+    """What a fit says of one spectrum, from the bins kept and from all bins.
 
     Attributes
     ----------

@@ -110,7 +110,7 @@ def add_folder_options(parser: argparse.ArgumentParser) -> None:
 
 
 def checked_of_series(options) -> None:
-    """Turn texts of these options into numbers, in place; raises ValueError for what is none."""
+    """Turn texts of these options into numbers, in place; raises ValueError for what is not a number."""
     checked(options)
     check_prefactor(options.t_power, options.gamma_n)
 

@@ -47,7 +47,7 @@ def read_json(path: Path, column: Column) -> Raw:
 
 
 def load_json(path: Path):
-    """What a JSON file holds; one of a record a line is a list of them."""
+    """What a JSON file holds; one with a record per line is a list of them."""
     check_whole(path)
     text = path.read_text(encoding="utf-8-sig")
     try:

@@ -31,7 +31,7 @@ def check_size(what: str, claimed: int, stored: int, most_times: float = 1.0) ->
 
 
 def check_together(parts: Iterable[tuple[int, int]]) -> None:
-    """Refuse what is small part by part and large in sum.
+    """Refuse what is small part by part and large in total.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def check_lines(path: Path) -> None:
             ends = [at for at in (block.find(b"\n"), block.find(b"\r")) if at >= 0]
             length += min(ends, default=len(block))
             if length > LONGEST_LINE:
-                raise Refusal(f"a line of it is longer than {LONGEST_LINE} bytes; write one frequency a line")
+                raise Refusal(f"a line of it is longer than {LONGEST_LINE} bytes; write one frequency per line")
             if ends:
                 length = len(block) - 1 - max(block.rfind(b"\n"), block.rfind(b"\r"))
 

@@ -19,7 +19,7 @@ MOST_ROWS = 6  # of headings, units and comments
 
 
 def names_of(header, dialect, width, values):
-    """Column headings, "" where there is none, or [] when no line has one word a column.
+    """Column headings, "" where there is none, or [] when no line has one word per column.
 
     Of several such lines, directly above one another, the units' row and the names above it are taken (Origin writes
     names, units and comments), else the last line.

@@ -31,7 +31,7 @@ MAX_DRAWS = 100
 
 @dataclass(frozen=True)
 class WideSpectrum:
-    """One spectrum and the truth about it; per bin unless said otherwise.
+    """One spectrum and the truth about it; per bin unless noted otherwise.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
 """A bank of matched filters on the whitened residual, each scale turned into a calibrated -ln p.
 
-The residual is in units of the estimator's scatter, so the statistics know neither scale nor background.
+The residual is in units of the estimator's scatter, so the statistics depend on neither scale nor background.
 """
 
 from functools import cache
