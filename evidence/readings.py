@@ -130,8 +130,8 @@ def assess_beyond(result: TrainResult, name: str, sizes: Sizes) -> dict[str, dic
     -------
     "families" {family: {"attention", "residual" (posterior of one broad line), "own widths" (matched filter of the
     family's widths on the residual), "bank" (one score that asks for no family): scored}}; "K" {K: {"known",
-    "measured": scored, by the residual}}; "passes" {passes: {"residual": scored, "in_band": ...}} of a residual readout; "linear
-    probe" (Ea, Eb) meV
+    "measured": scored, by the residual}}; "passes" {passes: {"residual": scored, "in_band": ...}} of a residual
+    readout; "linear probe" (Ea, Eb) meV
     """
     model, config = result.model, result.config
     found: dict[str, dict] = {"families": {}, "K": {}}

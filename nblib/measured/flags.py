@@ -61,8 +61,8 @@ def flagged_ranges(
     """First and last bin of each flagged range, in order.
 
     The strongest bin comes first; its range reaches as far as the excess stands out from the noise. A range goes on
-    over a few missing bins, and stops where more are missing. Bins that a broad filter flagged only because a strong line
-    stands beside them are left out.
+    over a few missing bins, and stops where more are missing. Bins that a broad filter flagged only because a strong
+    line stands beside them are left out.
 
     Parameters
     ----------
