@@ -22,7 +22,7 @@ MAIN = "interleaved"  # the test whose pairs of energies lie between those of th
 AP, FOUND, IN_BAND, ENERGY = "AP / limit", "found at 1 %", "in-band / fit", "Ea / truly clean"
 QUANTITIES = (AP, FOUND, IN_BAND, ENERGY)
 SHARES = (AP, FOUND)
-KNOWN = {  # methods of baselines.assess_baselines that stand in the table: name there, what must be given
+KNOWN = {  # methods of baselines.assess_baselines that stand in the table: name there, what it requires
     LIMIT: ("limit", GIVEN[IDEAL]),
     REFIT: ("fit of the formula", "the formula with its amplitudes, K"),
     TRUE: ("matched filter on the true background", "the true background, K"),

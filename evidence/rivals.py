@@ -29,7 +29,7 @@ from nblib.training.config import TrainConfig
 
 K_UNKNOWN = ", K measured"  # on each spectrum's own residual
 LIMIT = "limit"  # no rival: what nobody can beat, judged in the same way
-GIVEN = {  # what a rival must be given; a threshold asks for line-free spectra as well
+GIVEN = {  # what a rival requires; a threshold asks for line-free spectra as well
     "spline": "a smoothness, K",
     f"spline{K_UNKNOWN}": "a smoothness",
     "components": "unlabelled spectra of one kind, K",

@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _run(*(sys.argv[1:] if arguments is None else arguments))
         finally:
             sys.stdout.flush()  # so that a pipe nobody reads is met here, and not when the interpreter ends
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader of the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -1,4 +1,4 @@
-"""A forked process that has what other packages take seconds to import, and knows nothing of the project."""
+"""A forked process that has what other packages take seconds to import, and nothing of the project."""
 
 import importlib
 import logging

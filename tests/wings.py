@@ -86,7 +86,7 @@ def reached(*names: str) -> set[str]:
 
 
 def lines(names) -> int:
-    """Lines of modules in sum."""
+    """Lines of modules in total."""
     return sum(len(files()[name].read_text(encoding="utf-8").splitlines()) for name in names)
 
 

@@ -1,4 +1,4 @@
-"""Frequencies, spectra and K as arrays, checked: what is none is refused with the value, the rule and the fix."""
+"""Frequencies, spectra and K as arrays, checked: others are refused with the value, the rule and the fix."""
 
 import numpy as np
 from jaxtyping import Bool, Float

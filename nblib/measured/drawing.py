@@ -158,7 +158,7 @@ def draw(paths: list[Path], measured, detection) -> None:
     """The figure of a detection into files; raises ValueError where one cannot be written."""
     from matplotlib.style import context
 
-    # the same file whoever asks for it, a command, a notebook or a script; saved once, a figure without a layout of its
+    # the same file for a command, a notebook or a script; saved once, a figure without a layout of its
     # own would have that of the style
     with context(["default", STYLE, {"figure.constrained_layout.use": False}]):
         _kept_figure("reference" in detection.more()).save(paths, measured, detection)

@@ -203,7 +203,7 @@ def flag_cells(row: dict, marks: Marks = PLAIN) -> list[str]:
 
 
 def flags_csv(detection, marks: Marks = PLAIN) -> str:
-    """One row a flag; fmin, fmax and cause first, as band lists are exchanged."""
+    """One row per flag; fmin, fmax and cause first, as band lists are exchanged."""
     return table_text([FLAG_COLUMNS, *(flag_cells(flag.as_row(), marks) for flag in detection.flags)], marks)
 
 

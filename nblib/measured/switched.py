@@ -258,7 +258,7 @@ class _Values:
 
 
 def _values_of(freqs, psd, name) -> _Values:
-    """A spectrum, its steps undone; raises ValueError for what is none."""
+    """A spectrum, its steps undone; raises ValueError for another object."""
     axis, row = checked_spectrum(freqs, psd)
     valid = measured_bins(row, name) & (axis > 0)
     unstepped = smeared(row[valid])

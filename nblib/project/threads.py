@@ -1,4 +1,4 @@
-"""One thread a process: two cores are better spent on two runs side by side than on two threads of one.
+"""One thread per process: two cores are better spent on two runs side by side than on two threads of one.
 
 Only entry points ask for it - kernels of `make run`, `make lab` and nbval, workers, the command line. Importing nblib
 changes nothing; `train` and `predict` use `one_thread` for their own duration.

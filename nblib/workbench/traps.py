@@ -132,7 +132,7 @@ def _expected(slope, base, spans, kelvin, t_power) -> int:
 
 
 def _members(points, away, near, x, y, errors) -> list[Point]:
-    """One corner a spectrum near the line; the line is fitted to them once more, and they are chosen again."""
+    """One corner per spectrum near the line; the line is fitted to them once more, and they are chosen again."""
     chosen = _nearest_of_each(points, away, near)
     if len({points[place].temperature for place in chosen}) < LEAST:
         return [points[place] for place in chosen]

@@ -1,4 +1,4 @@
-"""Rivals of the detector: each finds what stands out of a power law, and the line's power is what it finds."""
+"""Rivals of the detector: each finds what stands out from a power law, and the line's power is what it finds."""
 
 import numpy as np
 import pytest

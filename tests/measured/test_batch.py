@@ -242,7 +242,7 @@ def _row(file, *centres, step=1.0):
 
 
 def test_lines_in_several_spectra_are_found_within_a_bin():
-    """Planted bugs: two lines of one spectrum counted as two spectra; a line a bin beside another one as a new one."""
+    """Planted bugs: two lines of one spectrum counted as two spectra; a line one bin beside another as a new one."""
     lines = shared_lines([_row("a", 50.0, 51.0, 120.0), _row("b", 50.4, 300.0), _row("c", 300.9, 122.5)])
     assert [(line.files, round(line.centre, 1)) for line in lines] == [(("a", "b"), 50.4), (("b", "c"), 300.4)]
     assert lines[0].causes == ("50 Hz mains",)

@@ -252,7 +252,7 @@ RISES = {
 @pytest.mark.parametrize("n_segments", [100, None])
 @pytest.mark.parametrize("shape", RISES)
 def test_rises_at_an_end_and_walls_are_background(shape, n_segments):
-    """Planted bug: a broad filter at the foot of a rise that knows nothing of the rise it reaches into (6 of 20)."""
+    """Planted bug: a broad filter at the foot of a rise that does not see the rise it reaches into (6 of 20)."""
     freqs, background = _background()
     rise = background * RISES[shape](np.arange(1000))
     flagged = [bool(NoiseDetector().detect(freqs, rise * _gamma([seed, 77]), n_segments).flags) for seed in range(20)]

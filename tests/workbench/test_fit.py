@@ -91,7 +91,7 @@ def test_dependence_of_neighbours_counts_once():
 @pytest.mark.parametrize("n_segments", [3.0, 10.0, 100.0])
 def test_the_deviance_of_the_true_model_is_what_the_gate_expects(n_segments):
     """Planted bug: the mean taken as the number of cells, 6 % too small at K = 3."""
-    rng, log_freqs = np.random.default_rng(0), np.linspace(0, 9, 150)  # a bin a cell
+    rng, log_freqs = np.random.default_rng(0), np.linspace(0, 9, 150)  # a bin per cell
     psd = rng.gamma(n_segments, 1 / n_segments, (800, 150))
     cells = averaged(log_freqs, psd[0], np.full(150, n_segments), (), 0.0, np.zeros(150))
     drawn = [deviance(row, cells.own_averages) for row in np.log(psd)]
