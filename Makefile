@@ -86,8 +86,8 @@ suite: $(READY)
 test-fast: $(READY) ## the tests that are not slow, in about a minute
 	$(TEST) tests -m "not slow"
 
-test-install: $(READY) ## the wheel in empty environments, by hash; grids that are killed (minutes; called by .ci/run)
-	$(BIN)/python -m pytest -n 0 tests/install.py tests/kills.py
+test-install: $(READY) ## the wheel in empty environments, by hash; killed grids; bugs planted in notebooks' code (minutes; called by .ci/run)
+	$(BIN)/python -m pytest -n 0 tests/install.py tests/kills.py tests/planted.py
 
 campaign: $(READY) ## 20,000 damaged files, hostile ones, drawn inputs, kills (under an hour; goes on where it was cut off)
 	$(BIN)/python -m evidence.benchmarks.campaign $(OPTIONS)
