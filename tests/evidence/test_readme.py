@@ -51,7 +51,8 @@ def test_the_answer_is_four_paragraphs_and_a_table_of_what_a_referee_would_name(
     assert [line[:2] for line in lines[:5]] == ["1.", "2.", "3.", "4.", ""]
     named = {line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")}
     asked = {"fit of the formula", "components", "spline", "residual attention, residual", "label-free, attention"}
-    asked |= {"no penalty, attention, standardised", "simulated labels, attention", "no penalty, residual"}
+    asked |= {"limit", "masked mean, residual", "supervised token head"}
+    asked |= {"no penalty, attention, standardised", "simulated labels, attention"}
     assert asked <= named
 
 
