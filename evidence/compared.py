@@ -220,6 +220,12 @@ PAIRS = (  # whose differences are shown: (trial, score), and against it another
     (("simulated labels", "residual"), ("no penalty", "residual")),
     ((TAUGHT, "attention"), ("residual attention", "attention")),
     ((TAUGHT, "residual"), ("residual attention", "residual")),
+    (("residual attention", "residual"), ("supervised CNN", "logit")),
+    (("simulated labels", "attention"), ("no contrasts", "attention")),
+    (("label-free", "residual"), ("label-free, half the steps", "residual")),
+    (("label-free", "attention"), ("label-free, half the steps", "attention")),
+    (("masked mean", "residual"), ("masked mean, half the steps", "residual")),
+    (("masked mean, labels", "residual"), ("masked mean, labels, half the steps", "residual")),
 )
 REGIONS = (("residual attention", "residual"), ("label-free", "residual"))  # trained with the region and without
 
@@ -249,6 +255,6 @@ def region_differences(metrics: Mapping) -> dict[str, dict[str, dict]]:
             pair = (apart, score), (trial, score)
             spans[trial] = {
                 quantity: difference(metrics, quantity, *pair, look=looks, test="held_out")
-                for quantity in (AP, IN_BAND)
+                for quantity in (AP, IN_BAND, ENERGY)
             }
     return spans

@@ -46,16 +46,21 @@ RIVAL_SCORES = ("posterior", "matched filter", "bank")
 
 def by_family(metrics: Mapping) -> dict[str, dict[str, dict]]:
     """AP on every published family, of rivals and of models trained on single lines: row -> family -> span."""
-    spans = {}
+    known = metrics["references"][MAIN]["baselines"]["families"].items()
+    spans = {
+        f"{name}, filters of its widths": {family: without_seed(row[name]["ap"]) for family, row in known}
+        for name in (TRUE, MEDIAN)
+    }
     rivals = reference(metrics, MAIN, "rivals")
     for rival in ("spline", "components") if rivals else ():
         for score in RIVAL_SCORES:
             rows = rivals[rival]["families"].items()
             spans[f"{rival}, {score}"] = {family: without_seed(row[score]["ap"]) for family, row in rows}
     for trial in TRIALS:
+        ties = {"attention"} if TRIALS[trial].changes.get("hard") else set()  # weights of 0 and 1 as a score
         for family, by_score in families(metrics, trial).items():
-            for score, whole in by_score.items():
-                spans.setdefault(f"{trial}, {score}", {})[family] = whole
+            for score in (score for score in by_score if score not in ties):
+                spans.setdefault(f"{trial}, {score}", {})[family] = by_score[score]
     return spans
 
 
@@ -65,7 +70,10 @@ def by_segments(metrics: Mapping) -> dict[str, dict[str, dict]]:
     spans = {}
     rivals = reference(metrics, MAIN, "rivals").get("segments", {})
     for rival in ("spline", f"spline{K_UNKNOWN}", "components", f"components{K_UNKNOWN}") if rivals else ():
-        spans[f"{rival}, fitted at that K"] = {k: without_seed(rivals[k][rival]["ap"]) for k in segments}
+        rows = {k: rivals[k][rival] for k in segments}
+        spans[f"{rival}, fitted at that K"] = {
+            k: without_seed(row["ap"], *row["ap_interval"]) for k, row in rows.items()
+        }
     for name in (LIMIT, MEDIAN):
         rows = {k: reference(metrics, f"K = {k}", "methods").get("methods", {}).get(name) for k in segments}
         if all(rows.values()):
