@@ -120,7 +120,10 @@ def alarms(metrics: Mapping) -> dict[str, dict[str, dict]]:
     for trial in TRIALS:
         looked = readings(metrics, trial, "closely")
         for score, keys in next(iter(looked.values()), {"alarms": {}})["alarms"].items():
-            spans[f"{trial}, {score}"] = {key: across_seeds(looked, "alarms", score, key) for key in keys}
+            shares = {key: across_seeds(looked, "alarms", score, key) for key in keys}
+            spans[f"{trial}, {score}"] = {
+                key: span if key.startswith("threshold") else within_shares(span) for key, span in shares.items()
+            }
     known = {MEDIAN: metrics["references"][MAIN]["baselines"][MEDIAN]}
     known |= {rival: row["score"] for rival, row in reference(metrics, MAIN, "rivals").items() if "score" in row}
     return spans | {

@@ -1,6 +1,7 @@
 """Methods, penalties and models compared. Every function takes `ax=None`, labels its units and returns the axes."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 from numpy import ndarray
@@ -106,6 +107,7 @@ def plot_spans(rows: dict[str, dict], marks: dict[str, float] | None = None, lab
     ax.set_yticks(np.arange(len(rows)), list(rows))
     if not ax.yaxis_inverted():  # a shared axis may be already
         ax.invert_yaxis()
+    ax.locator_params(axis="x", nbins=6)
     ax.set(xlabel=label)
     return ax
 
@@ -137,7 +139,7 @@ def plot_curves(curves: dict[str, dict[float, dict]], xlabel="", ylabel="", mark
     marks : name -> value
     """
     ax = new_axes(ax)
-    for (name, points), marker in zip(curves.items(), "osv^DPX*", strict=False):
+    for (name, points), marker in zip(curves.items(), cycle("osv^DPX*"), strict=False):
         spans = _spans([{"row": entry} for entry in points.values()], "row")
         values = [entry["iqm"] for entry in points.values()]
         ax.errorbar(list(points), values, yerr=spans, marker=marker, ms=3.5, capsize=2, lw=1, label=name)

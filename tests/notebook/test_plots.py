@@ -132,6 +132,12 @@ def _segments(bars):
     return [point for path in bars.get_paths() for point in path.vertices] if hasattr(bars, "get_segments") else []
 
 
+def test_a_ninth_curve_is_drawn_as_well():
+    """Planted bug: curves beyond the eighth marker left out without a word."""
+    ax = charts.plot_curves({f"curve {number}": {1.0: SPAN, 2.0: SPAN} for number in range(9)})
+    assert len(ax.get_legend().get_texts()) == 9
+
+
 def test_the_front_frames_every_point_and_tells_their_marks_apart():
     """Planted bugs: an upper end of 0.97, above which a penalty is not seen; an interval that stretches the axis."""
     best = {"ap": SPAN | {"iqm": 0.995}, "masked": {"iqm": 0.6, "low": 0.1, "high": 9.0}}
