@@ -36,7 +36,7 @@ def copy_notebooks() -> tuple[Path, list[str]]:
         notebook = set_parameters(json.loads(original.read_text(encoding="utf-8")), **FIRST_LOOK)
         copy.parent.mkdir(parents=True, exist_ok=True)
         text = links_from(json.dumps(notebook, indent=1, ensure_ascii=False), folder)
-        text = text.replace(*(f"cells run here use `{profile}`" for profile in ("smoke", FIRST_LOOK["profile"])))
+        text = text.replace("cells run here use `smoke`", f"cells run here use `{FIRST_LOOK['profile']}`")
         copy.write_text(text + "\n", encoding="utf-8")
         origins[original.name] = digest, _digest(copy)
     write_json(folder / ORIGINS, origins)
