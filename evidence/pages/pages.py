@@ -1,6 +1,7 @@
 """The pages with generated parts, and the one function that renews them all from committed records."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,11 @@ def renew_pages(root: Path = ROOT) -> list[Path]:
     ValueError
         Where a record is missing, or a page lacks the place of a generated part.
     """
-    changed = []
+    changed, once = [], cache(lambda numbers: numbers())  # two pages of one record ask for the same
     for name, numbers in PAGES.items():
         path = root / name
         before = path.read_text(encoding="utf-8")
-        after = fill_places(before, path.stem, numbers())
+        after = fill_places(before, path.stem, once(numbers))
         if after != before:
             path.write_text(after, encoding="utf-8")
             changed.append(path)

@@ -133,21 +133,3 @@ def flatten(value, prefix: str = "") -> dict[str, object]:
     for key, entry in value.items():
         flat |= flatten(entry, f"{prefix}.{key}" if prefix else str(key))
     return flat
-
-
-def quote(notebook: str, *names: str, profile: str = "quick") -> str:
-    """Figures of a committed record, one per line, and where they come from: what a notebook's answer stands on.
-
-    Parameters
-    ----------
-    names : flattened metrics, e.g. "cls.masked.mse"; one that the record lacks (other parameters) is marked so
-
-    Raises
-    ------
-    ValueError where there is no record
-    """
-    record = committed_result(notebook, profile)
-    metrics = flatten(record["metrics"])
-    width = max(len(name) for name in names)
-    values = [f"{name:{width}s}  " + (f"{metrics[name]:.4g}" if name in metrics else "not recorded") for name in names]
-    return "\n".join([f"{notebook}, {provenance(record)}", *values])

@@ -9,7 +9,7 @@ from nblib.__main__ import main
 from nblib.notebook.outputs import show_table, without_penalty_name, write_grid
 from nblib.notebook.parameters import typed_parameters
 from nblib.project.paths import NOTEBOOKS, ROOT
-from nblib.project.records import committed_result, flatten, quote, write_json
+from nblib.project.records import committed_result, flatten, write_json
 
 RECORD = {
     "notebook": "03_full_attention_regularizer",
@@ -109,23 +109,6 @@ def test_a_grids_columns_can_be_chosen(tmp_path, capsys):
     assert list(read_csv(table)[0]) == ["reg_weight", "regularizer", "more.top1"]
     assert main(["grid-table", "--column", "app", "--", str(table), *paths]) == 2
     assert "no run recorded app; known: full.cls baseline.masked.mse" in capsys.readouterr().err
-
-
-@pytest.fixture
-def kept(tmp_path, monkeypatch):
-    monkeypatch.setenv("NBLIB_RECORDS", str(tmp_path))
-    (tmp_path / "quick").mkdir()
-    write_json(tmp_path / "quick" / f"{RECORD['notebook']}.json", RECORD)
-    return RECORD["notebook"]
-
-
-def test_a_quotation_names_its_source_and_what_is_not_there(kept):
-    text = quote(kept, "masked ratio", "test.simulated labels, attention.ap", "test.nothing.ap")
-    assert text.splitlines()[0].startswith(f"{kept}, profile quick, seed 0, commit abc1234567")
-    assert text.splitlines()[1].split() == ["masked", "ratio", "0.98"]
-    assert text.splitlines()[3].endswith("not recorded")
-    with pytest.raises(ValueError, match="no record at"):
-        quote("05_nothing", "a")
 
 
 def test_the_list_of_outputs_counts_what_is_there(tmp_path, monkeypatch, capsys):
