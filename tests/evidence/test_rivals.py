@@ -181,6 +181,7 @@ def test_rivals_are_judged_whole_and_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(rivals, "N_LEARNT", 300)
     monkeypatch.setattr(rivals, "SEGMENTS", (2,))
     monkeypatch.setattr(rivals, "SETTINGS", (FIXED,))
+    monkeypatch.setattr(rivals, "families_judged", lambda _: ("vibration", "clock_leakage"))  # two show what all do
     task = Task("rivals", CONFIG, "single_line", SIZES)
     record = load_or_run(task)
     assert task.path.exists() and FIXED in SETTINGS
