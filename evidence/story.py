@@ -29,6 +29,7 @@ CLAIMED, CONTROL, OTHER = "n_seeds", "n_control_seeds", "n_other_seeds"  # how m
 FIRST = 3  # seeds of every trial that are measured before a fourth of any but
 DECIDED = ("residual attention", "label-free")  # these: intervals over their seeds decide aims
 BEYOND_SEEDS = 3  # seeds of the looks that take longest
+DIGITS = 8  # after the point; groups differ by 1e-5 and more
 LONG_LOOKS = ("beyond", "closely", "families")
 OF_ALL_SEEDS = ("residual attention", "beyond")  # a long look that is claimed
 TAUGHT = "taught attention"
@@ -176,8 +177,19 @@ def nested(tasks: Mapping[tuple, Task]) -> dict[Any, Any]:
             inside = kept
             for part in place[:-1]:
                 inside = inside.setdefault(str(part), {})
-            inside[str(place[-1])] = load_or_run(task)
+            inside[str(place[-1])] = _shortened(load_or_run(task))
     return kept
+
+
+def _shortened(found):
+    """Without what nothing reads, numbers without a group of spectra to DIGITS: a record stays below 2 MiB."""
+    if not isinstance(found, dict):
+        return found
+    return {
+        key: [round(value, DIGITS) for value in row] if key.endswith("_left_out") else _shortened(row)
+        for key, row in found.items()
+        if key != "top1_left_out"
+    }
 
 
 def _config(compared, training, name, seed):

@@ -281,3 +281,13 @@ def test_what_is_taught_must_be_label_free(tmp_path, monkeypatch):
     for way, wrong in (("teach", config), ("taught", replace(config, labels="simulated"))):
         with pytest.raises(ValueError, match="give one of taught, taught and used"):
             train_taught(way, wrong)
+
+
+def test_a_record_is_short_and_its_intervals_stay():
+    """Planted bug: groups rounded to two digits, which makes an interval of nothing but rounding."""
+    groups = [0.98765432101 + 1e-5 * group for group in range(20)]
+    look = {"residual": {"ap": 0.9876, "ap_left_out": groups, "top1_left_out": groups}, "made": {"seed": 1}}
+    short = story._shortened(look)
+    assert short["made"] == look["made"] and "top1_left_out" not in short["residual"]
+    assert short["residual"]["ap_left_out"] == pytest.approx(groups, abs=1e-8)
+    assert len(str(short)) < len(str(look)) / 2
