@@ -186,7 +186,7 @@ def _shortened(found):
     if not isinstance(found, dict):
         return found
     return {
-        key: [round(value, DIGITS) for value in row] if key.endswith("_left_out") else _shortened(row)
+        key: [value and round(value, DIGITS) for value in row] if key.endswith("_left_out") else _shortened(row)
         for key, row in found.items()
         if key != "top1_left_out"
     }
