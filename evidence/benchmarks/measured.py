@@ -28,6 +28,7 @@ from evidence.unknown.measured_trials import (
 )
 from evidence.unknown.measured_variants import VARIANTS, variant
 from nblib.measured.detector import NoiseDetector
+from nblib.measured.statistic.thresholds import VERSION
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.records import read_json, write_json
@@ -114,7 +115,7 @@ def main() -> None:
         variants=(every, "copies of the spectra that lines are injected into"),
     )
     settings = {"places": asked.places, "spectra digest": DIGEST, "places digest": PLACES_DIGEST, "snrs": list(SNRS)}
-    settings |= {"methods": [DETECTOR, CLASSICAL, *RIVALS, MEDIAN_ODDS, *SLOW]}
+    settings |= {"statistic": VERSION, "methods": [DETECTOR, CLASSICAL, *RIVALS, MEDIAN_ODDS, *SLOW]}
     path, spectra = benchmark_result("measured"), measured_spectra()
     record = read_json(path) if path.exists() else {}
     if record.get("settings") != settings:

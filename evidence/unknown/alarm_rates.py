@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from nblib.cells import WIDE_CELL, cell_labels
 from nblib.measured.line_free.world import WideSpectrum
 from nblib.measured.statistic.score import score_spectrum
-from nblib.measured.statistic.thresholds import STATISTICS, thresholds_for
+from nblib.measured.statistic.thresholds import STATISTICS, limits_of
 from nblib.measured.statistic.whitening import Plan
 
 RATES = (0.01, 0.05)  # false alarms per spectrum that are asked
@@ -26,21 +26,13 @@ def exceeded(spectrum: WideSpectrum, known: bool, rates: Sequence[float] = RATES
     scored = score_spectrum(
         spectrum.psd, Plan.of(spectrum.freqs, spectrum.valid), spectrum.n_segments if known else None
     )
-    judged = scored.judged
-    found = {}
+    flagged = {}
     for statistic, by_group in zip(STATISTICS, (scored.white.by_group, scored.by_group), strict=True):
         if statistic == "combined" and not scored.combined:
             continue
-        limits = thresholds_for(
-            scored.n_judged,
-            float(np.nanmedian(judged.n_segments)),
-            judged.correlation[0] > 0,
-            not judged.estimated,
-            statistic,
-        )
-        chance = limits.probability(by_group, scored.n_judged)
-        found[statistic] = {rate: cell_labels(np.nan_to_num(chance, nan=1.0) < rate, WIDE_CELL) for rate in rates}
-    return found
+        chance = limits_of(scored, statistic).probability(by_group, scored.n_judged)
+        flagged[statistic] = {rate: cell_labels(np.nan_to_num(chance, nan=1.0) < rate, WIDE_CELL) for rate in rates}
+    return flagged
 
 
 def share(count: int, total: int) -> dict[str, float]:

@@ -19,7 +19,7 @@ from evidence.unknown.measured_spectra import MeasuredSpectrum
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
 from nblib.measured.statistic.bank import log_tail
 from nblib.measured.statistic.score import EVIDENCE_LIMIT, score_spectrum
-from nblib.measured.statistic.thresholds import thresholds_for
+from nblib.measured.statistic.thresholds import limits_of
 from nblib.measured.statistic.whitening import Plan
 from nblib.project.paths import measured_data_dir
 from nblib.project.records import read_json
@@ -65,15 +65,8 @@ def cells_of(
     if MEDIAN in cells:
         evidence = np.clip(np.nan_to_num(scored.log_odds), -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
         cells[MEDIAN_ODDS] = log_tail(cells[MEDIAN]) + evidence
-    judged = scored.judged
-    limits = thresholds_for(
-        scored.n_judged,
-        float(np.nanmedian(judged.n_segments)),
-        judged.correlation[0] > 0,
-        not judged.estimated,
-        "combined" if scored.combined else "classical",
-    )
-    return cells | {"chance": -cell_scores(-limits.probability(scored.by_group, scored.n_judged), WIDE_CELL)}
+    chance = limits_of(scored).probability(scored.by_group, scored.n_judged)
+    return cells | {"chance": -cell_scores(-chance, WIDE_CELL)}
 
 
 # ---- injections ----

@@ -23,7 +23,7 @@ from nblib.measured.sources.known import KnownLine
 from nblib.measured.statistic.network import FEWEST_BINS, FEWEST_SEGMENTS, MOST_BINS, load_weights
 from nblib.measured.statistic.own_thresholds import OwnThresholds
 from nblib.measured.statistic.score import score_spectrum
-from nblib.measured.statistic.thresholds import thresholds_for
+from nblib.measured.statistic.thresholds import limits_of
 from nblib.measured.statistic.whitening import Plan
 from nblib.measured.welch import welch_spectrum
 from nblib.project.memory import keep_freed_memory
@@ -155,16 +155,7 @@ class NoiseDetector:
     def _scored(self, freqs, psd, plan, n_segments):
         scored = score_spectrum(psd, plan, n_segments, self.network, self.weights)
         messages = []
-        judged = scored.judged
-        limits = thresholds_for(
-            scored.n_judged,
-            float(np.nanmedian(judged.n_segments)),
-            judged.correlation[0] > 0,
-            not judged.estimated,
-            "combined" if scored.combined else "classical",
-            self.progress,
-            weights=self.weights,
-        )
+        limits = limits_of(scored, progress=self.progress, weights=self.weights)
         if self.own_thresholds is not None:
             self.own_thresholds.check(freqs, n_segments, scored)
             limits = self.own_thresholds.limits(scored, limits)

@@ -9,7 +9,7 @@ from nblib.measured.statistic.thresholds import Limits, Thresholds
 
 def _threshold(monkeypatch, level):
     limits = Limits(*[Thresholds((level,) * 7, 300)] * 2)
-    monkeypatch.setattr(alarm_rates, "thresholds_for", lambda *_, **__: limits)
+    monkeypatch.setattr(alarm_rates, "limits_of", lambda *_, **__: limits)
 
 
 @pytest.mark.parametrize(("level", "expected"), [(-1e3, 1.0), (1e9, 0.0)])

@@ -74,5 +74,5 @@ def test_a_clean_spectrum_is_seldom_flagged_and_a_low_threshold_flags_it(monkeyp
     settings = (0, 0, 300, 16, "welch", True, "flat", NoiseDetector())
     assert checks.false_alarms(*settings) == {"0.05": 0.0, "0.01": 0.0}
     low = Limits(*[Thresholds((0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1), 300)] * 2)
-    monkeypatch.setattr(detector, "thresholds_for", lambda *_, **__: low)
+    monkeypatch.setattr(detector, "limits_of", lambda *_, **__: low)
     assert checks.false_alarms(*settings) == {"0.05": 1.0, "0.01": 1.0}

@@ -55,7 +55,7 @@ def test_a_detector_is_loaded_with_other_weights(tmp_path, monkeypatch):
     save_file({f"model.{name}": row for name, row in turned.items()}, tmp_path / "mine.safetensors")
     asked = []
     shipped_limits = thresholds_for(1000, 32, False, True, "combined")
-    monkeypatch.setattr(detector, "thresholds_for", lambda *_, weights: asked.append(weights) or shipped_limits)
+    monkeypatch.setattr(detector, "limits_of", lambda *_, weights, **__: asked.append(weights) or shipped_limits)
     mine = NoiseDetector.load(tmp_path / "mine.safetensors")
     psd = _with_lines([300])
     one, other = (made.score(FREQS, psd, 32) for made in (NoiseDetector(), mine))

@@ -1,5 +1,6 @@
 """Thresholds: ranks, both groups of filters, the classes that are shipped, draws that are kept."""
 
+import dataclasses
 from itertools import product
 
 import numpy as np
@@ -7,17 +8,21 @@ import pytest
 
 from nblib.measured.statistic import thresholds as false_alarms
 from nblib.measured.statistic.network import FEWEST_BINS
+from nblib.measured.statistic.score import score_spectrum
 from nblib.measured.statistic.thresholds import (
     BINS,
     GROUPS,
     RATES,
     SEGMENTS,
+    SHIPPED_DRAWS,
     Limits,
     Thresholds,
     drawn_classes,
+    limits_of,
     rank_threshold,
     thresholds_for,
 )
+from nblib.measured.statistic.whitening import Plan
 
 
 def test_rank_threshold_is_exceeded_at_the_rate_asked():
@@ -53,7 +58,7 @@ def test_each_group_of_filters_has_half_of_the_false_alarms():
 
 
 def test_every_class_is_shipped_so_that_no_user_waits(monkeypatch):
-    """Planted bug: a new version of the statistic without its draws."""
+    """Planted bugs: a new version of the statistic without its draws; the few draws that a user waits for."""
     monkeypatch.setattr(false_alarms, "drawn_classes", lambda *_: pytest.fail("drawn"))
     for bins, segments, correlated, known in product(BINS, SEGMENTS, (True, False), (True, False)):
         statistics = ("classical", "combined") if bins >= FEWEST_BINS else ("classical",)
@@ -61,6 +66,8 @@ def test_every_class_is_shipped_so_that_no_user_waits(monkeypatch):
             limits = thresholds_for(bins, segments, correlated, known, statistic)
             for group in (limits.narrow, limits.broad):
                 assert len(group.levels) == len(RATES) and list(group.levels) == sorted(group.levels)
+    draws = [row["draws"] for row in false_alarms._shipped().values()]
+    assert max(draws) == SHIPPED_DRAWS and min(draws) > 0.97 * SHIPPED_DRAWS  # the network is not asked about a few
 
 
 @pytest.mark.parametrize(
@@ -108,6 +115,25 @@ def test_a_k_that_is_known_makes_no_threshold_stricter(monkeypatch):
     found = {known: thresholds_for(100, 4, False, known) for known in (True, False)}
     assert (found[True].narrow.levels[0], found[True].broad.levels[0]) == (9.0, 11.0)
     assert (found[False].narrow.levels[0], found[False].broad.levels[0]) == (10.0, 11.0)
+
+
+def test_bands_of_bins_are_judged_by_the_stricter_end_of_their_k(monkeypatch):
+    """Planted bugs: the median K for both groups; one end for both."""
+    by_k = {16: (9.0, 11.0), 100: (8.0, 19.0)}  # narrow, broad: lines are rarer at low K, ripple at high K
+
+    def levels(n_bins, n_segments, *_, weights):
+        return Limits(*(Thresholds((level,) * len(RATES), n_bins) for level in by_k[round(n_segments)]))
+
+    monkeypatch.setattr(false_alarms, "thresholds_for", levels)
+    freqs = np.arange(1.0, 301.0)
+    scored = score_spectrum(np.random.default_rng(0).gamma(16, 1 / 16, 300), Plan.of(freqs, freqs > 0), 16.0)
+    segments = np.where(freqs > 150, 100.0, 16.0)
+    judged = dataclasses.replace(scored.judged, n_segments=np.where(freqs == 7, np.nan, segments))
+    banded = limits_of(dataclasses.replace(scored, judged=judged))
+    assert (banded.narrow.levels[0], banded.broad.levels[0], banded.broad.bins) == (9.0, 19.0, 300)
+    judged = dataclasses.replace(judged, n_segments=np.full(300, 16.0))
+    even = limits_of(dataclasses.replace(scored, judged=judged))
+    assert (even.narrow.levels[0], even.broad.levels[0]) == (9.0, 11.0)
 
 
 def test_a_class_that_is_not_shipped_is_drawn_once_and_kept(tmp_path, monkeypatch):

@@ -32,14 +32,15 @@ LOG = logging.getLogger(__name__)
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # false alarms per spectrum that a class keeps thresholds for
 BINS = (100, 400, 1500, 6000)  # of the grids that are drawn; between them interpolated in ln n, beyond by ln(n / end)
 SEGMENTS = (4, 16, 100)  # K that are drawn; between them interpolated in ln K, beyond as at the end
-N_DRAWS = 1000  # line-free spectra; rank k = ceil((n + 1)(1 - rate)). The tail is heavy
-SHIPPED = "thresholds.json"
+N_DRAWS = 1000  # line-free spectra drawn on demand; rank k = ceil((n + 1)(1 - rate)). The tail is heavy
+SHIPPED, SHIPPED_DRAWS = "thresholds.json", 5000
+ENDS = (0.1, 0.9)  # quantiles of K over the bins: where bands were averaged, lines alarm at low K, ripple at high K
 LOG_RATES = np.log(RATES)
 STATISTICS = ("classical", "combined")  # without and with the network's evidence
 CLASSES = tuple(product((True, False), STATISTICS))  # is K known, statistic
 PART = 20  # draws that are kept together
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
-VERSION = 6  # of the statistic: a change of the filters or the background makes old thresholds void
+VERSION = 7  # of the statistic: a change of the filters or the background makes old thresholds void
 
 
 def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
@@ -236,6 +237,30 @@ def thresholds_for(
         rows = [[found[name][group] for group in GROUPS] for name in names]
         levels += share * np.min(rows, axis=0)  # a K that is known makes no threshold stricter
     return Limits(*(Thresholds(tuple(row.tolist()), bins) for row in levels))
+
+
+def limits_of(
+    scored: Scored,
+    statistic: str = "",
+    progress: Callable[[float], None] | None = None,
+    weights: dict[str, ndarray] | None = None,
+) -> Limits:
+    """Thresholds of one spectrum: for each group of filters the stricter of those at either end of its K.
+
+    Bins that were averaged into bands have ten times the K of the others or more. Lines are rarer there than in
+    spectra of the low K, broad structure than in those of the high one.
+
+    Parameters
+    ----------
+    statistic : one of STATISTICS; "": what the spectrum is flagged by
+    progress, weights : as in thresholds_for
+    """
+    judged = scored.judged
+    settings = (judged.correlation[0] > 0, not judged.estimated, statistic or STATISTICS[scored.combined], progress)
+    ends = np.unique(np.nanquantile(judged.n_segments, ENDS))
+    found = [thresholds_for(scored.n_judged, float(end), *settings, weights=weights) for end in ends]
+    levels = np.max([[group.levels for group in (one.narrow, one.broad)] for one in found], axis=0)
+    return Limits(*(Thresholds(tuple(row.tolist()), found[0].narrow.bins) for row in levels))
 
 
 def _corners(n_bins, n_segments, sizes):
