@@ -11,6 +11,7 @@ import torch
 
 from evidence.benchmarks.script import options, write_record
 from evidence.unknown import unknown_backgrounds as wide
+from evidence.unknown.equal_alarms import RATES, found_draws, line_free
 from evidence.unknown.network import WideNetwork, network_cells
 from nblib.measured.statistic.network import load_weights
 from nblib.measured.statistic.score import add_evidence
@@ -120,6 +121,26 @@ def shipped(record):
         print(name, {key: round(row["ap"], 3) for key, row in scores.items()}, flush=True)
 
 
+def alarms(record):
+    """Noisy cells found by the detector, its parts and the best classical setting at equal rates of false alarms."""
+    best = record["best"]
+    classical_best = wide.classical_methods()[best]
+    for name, make in SETS.items():
+        noisy, quiet = make(), line_free(name)
+        truth = wide.truth_of(noisy)
+        cells, below = (
+            wide.detector_cells(spectra) | {best: wide.cells_of(classical_best, spectra)} for spectra in (noisy, quiet)
+        )
+        rows = record.setdefault("equal alarms", {})[name] = {"line-free spectra": len(quiet)}
+        for rate in RATES:
+            draws = {key: found_draws(cells[key], truth, below[key], rate) for key in cells}
+            scores = {key: {"found": row[0], "interval": np.percentile(row, [2.5, 97.5])} for key, row in draws.items()}
+            gain = draws[wide.DETECTOR[0]] - draws[best]
+            low, high = np.percentile(gain, [2.5, 97.5])
+            rows[f"{rate:.0%}"] = scores | {"difference": {"difference": gain[0], "low": low, "high": high}}
+        print(name, rows, flush=True)
+
+
 def main() -> None:
     """Measure and write the record."""
     files = {"nargs": "*", "default": []}
@@ -128,6 +149,7 @@ def main() -> None:
         __doc__,
         classical=(False, "score the classical methods"),
         shipped=(False, "score the shipped detector and its parts"),
+        alarms=(False, "noisy cells found at equal rates of false alarms"),
         tried=(files, "NAME=FILE of networks scored on tuning spectra alone"),
         networks=(files, "NAME=FILE of networks' weights, scored beside them"),
     )
@@ -139,6 +161,8 @@ def main() -> None:
         classical(record)
     if asked.shipped:
         shipped(record)
+    if asked.alarms:
+        alarms(record)
     if asked.tried:
         tried(record, read_networks(asked.tried))
     if asked.networks:

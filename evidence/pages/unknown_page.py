@@ -58,8 +58,19 @@ def _simulated(record):
         "chance": record["prevalence"],
         "ap": {test: {key: (row["ap"], *row["interval"]) for key, row in record[test].items()} for test in TESTS},
         "gains": {test: {name: record["differences"][test][f"{name} - {best}"] for name in names} for test in TESTS},
+        "alarms": {
+            key: [(row[key]["found"], *row[key]["interval"]) for test in TESTS for row in _by_area(record, test)]
+            for key in ("shipped detector", "its classical part", "network, token head", best)
+        },
+        "alarm_gains": [row["difference"] for test in TESTS for row in _by_area(record, test)],
+        "n_line_free": record["equal alarms"][TESTS[0]]["line-free spectra"],
         "networks": dict(sorted(record["tried"].items(), key=lambda item: item[1]["head"])),
     }
+
+
+def _by_area(record, test):
+    """What is found at equal rates of false alarms, by rate."""
+    return [record["equal alarms"][test][area] for area in AREAS]
 
 
 def instrument_rows(record: dict, copy: str, area: str) -> dict[str, dict[str, float]]:
