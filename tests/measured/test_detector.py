@@ -229,7 +229,7 @@ def test_a_line_at_an_end_of_the_axis_is_found(first, places, skirt):
 
 
 def test_where_the_axis_starts_at_one_bin_width_the_first_bin_is_noted_as_not_judged():
-    """Planted bug: nothing said of a first bin that is 50 times the background."""
+    """Planted bug: no note of a first bin that is 50 times the background."""
     freqs, background = _background()
     psd = background * _gamma(0)
     psd[0] += 50 * background[0]
