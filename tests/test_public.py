@@ -206,5 +206,5 @@ def test_a_room_that_is_gone_names_the_new_places(how, room):
 def test_the_new_places_are_there(room):
     """Planted bug: a room named that was itself moved."""
     text = (ROOT / "nblib" / f"{room}.py").read_text(encoding="utf-8").replace('"\n    "', "").split("gone since")[1]
-    places = re.findall(r"\b((?:nblib|evidence)(?:\.\w+)*)\b", text.split("; see")[0])
-    assert places and all((ROOT / place.replace(".", "/")).is_dir() or find_spec(place) for place in places)
+    modules = re.findall(r"\b((?:nblib|evidence)(?:\.\w+)*)\b", text.split("; see")[0])
+    assert modules and all((ROOT / module.replace(".", "/")).is_dir() or find_spec(module) for module in modules)

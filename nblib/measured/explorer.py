@@ -81,7 +81,7 @@ def _opened(analysis, out):
     """What opens each spectrum, in order."""
     return [
         partial(OpenSpectrum, measured, detection.false_alarm, analysis.detector, folder, name)
-        for (measured, detection), (folder, name) in zip(analysis, analysis.places(out), strict=True)
+        for (measured, detection), (folder, name) in zip(analysis, analysis.destinations(out), strict=True)
     ]
 
 

@@ -205,7 +205,7 @@ def blank_figure(size: tuple[float, float]):
 
 
 def save_figure(figure, paths: Sequence[Path], maker: str, dpi: int) -> None:
-    """A figure as files that name their maker; the places found for the first are those of the others."""
+    """A figure as files that name their maker; laid out once, for the first."""
     for path in paths:
         figure.savefig(path, dpi=dpi, metadata={"Software" if path.suffix == ".png" else "Creator": maker})
         figure.set_layout_engine("none")

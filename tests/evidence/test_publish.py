@@ -34,7 +34,7 @@ def tracked_files():
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """runs/ and the published places below a temporary folder."""
+    """runs/ and the published files below a temporary folder."""
     for name in ("RUNS", "RECORDS", "FIGURES"):
         monkeypatch.setenv(f"NBLIB_{name}", str(tmp_path / name.lower()))
     monkeypatch.setattr(publishing, "renew_pages", lambda: [publishing.ROOT / "README.md"])

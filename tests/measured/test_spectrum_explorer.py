@@ -322,7 +322,7 @@ def test_headless_it_is_one_figure_with_what_was_saved(folder, monkeypatch):
     (measured, detection) = analysis[0]
     changed = EditedDetection(measured)
     changed.add(110, 130)
-    KeptEdits(*analysis.places()[0]).save(changed)
+    KeptEdits(*analysis.destinations()[0]).save(changed)
     plt.close("all")  # of other tests
     figure = explore(analysis)
     assert isinstance(figure, Figure) and plt.get_fignums() == []  # or JupyterLab would show it twice
