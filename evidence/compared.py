@@ -177,13 +177,13 @@ def difference(metrics: Mapping, quantity: str, one: tuple[str, str], other: tup
 def _with_groups(per_seed, path):
     """Values by seed, and without each group of spectra where all seeds have that."""
     *path, last = path
-    places = list(per_seed)
+    entries = list(per_seed)
     for key in path:
-        places = [place[key] for place in places]
-    values, name = np.array([place[last] for place in places], dtype=float), f"{last}_left_out"
-    if not all(isinstance(place, dict) and name in place for place in places):
+        entries = [place[key] for place in entries]
+    values, name = np.array([place[last] for place in entries], dtype=float), f"{last}_left_out"
+    if not all(isinstance(place, dict) and name in place for place in entries):
         return values, None
-    return values, np.array([place[name] for place in places], dtype=float)
+    return values, np.array([place[name] for place in entries], dtype=float)
 
 
 def _without_training(metrics, quantity, method):

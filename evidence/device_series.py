@@ -52,7 +52,7 @@ def draw_spectrum(
     estimator: str = "welch",
     hard: bool = False,
 ) -> Simulated:
-    """One spectrum with corners at random places.
+    """One spectrum with corners at random frequencies.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "nblib", "detect", *map(str, arguments)]
 
 
-def said(asked: list[str], folder: Path) -> subprocess.CompletedProcess:
+def ran(asked: list[str], folder: Path) -> subprocess.CompletedProcess:
     """A command run in a folder, with all that it prints."""
     return subprocess.run(asked, cwd=folder, capture_output=True, text=True, env=environment())
 
@@ -91,7 +91,7 @@ def killed(folder: Path, count: int, n_bins: int, kills: int, options: Sequence[
             assert (int(match[1]), int(match[2])) == before, (match[0], before)
         before = (count - len(done), count)
         n_whole.append(len(done))
-    answer = said(command(files, *options), folder)
+    answer = ran(command(files, *options), folder)
     match = ENDED.search(answer.stderr)
     assert match and (int(match[1]), int(match[2])) == before, answer.stderr[-300:]
     assert answer.returncode == 0 and f"{count} of {count} files read" in answer.stdout
@@ -133,11 +133,11 @@ def full_disk(folder: Path, count: int, n_bins: int, share: float = 0.5) -> dict
     PermissionError where the system mounts no small disk for this user
     """
     files = make_files(folder / "in", count, n_bins)
-    one = said(command(files / "0000.csv", "--no-figures", "--out", folder / "one"), folder)
+    one = ran(command(files / "0000.csv", "--no-figures", "--out", folder / "one"), folder)
     assert one.returncode == 0, one.stderr
     size = sum(-(-path.stat().st_size // 4096) * 4096 for path in (folder / "one").iterdir())
     with small_disk(folder / "disk", int(share * count * size)) as disk:
-        answer = said(command(files, "--no-figures", "--out", disk / "out"), folder)
+        answer = ran(command(files, "--no-figures", "--out", disk / "out"), folder)
         lines = answer.stderr.splitlines()
         done = whole(disk / "out", n_bins, False)
         named = set(re.findall(r"refused: (\d{4})\.csv: cannot write .*: No space left on device", answer.stderr))
@@ -172,8 +172,8 @@ def workflow(folder: Path, files: Path, executor: str, size: int) -> dict:
     parts = len(list(out.glob("parts/[0-9]*.json")))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    said([*asked[: asked.index("--config")], "--unlock", *asked[asked.index("--config") :]], folder)
-    answer = said(asked, folder)
+    ran([*asked[: asked.index("--config")], "--unlock", *asked[asked.index("--config") :]], folder)
+    answer = ran(asked, folder)
     assert answer.returncode == 0, answer.stderr[-500:]
     return {"parts": -(-count // size), "parts when killed": parts, "table": (out / "all.flags.csv").read_bytes()}
 
@@ -181,7 +181,7 @@ def workflow(folder: Path, files: Path, executor: str, size: int) -> dict:
 def split(folder: Path, count: int, n_bins: int, size: int = 250) -> dict:
     """The command on all files, and the workflow with local jobs and through cluster-generic, each killed once."""
     files = make_files(folder / "in", count, n_bins)
-    answer = said(command(files, "--no-figures", "--out", folder / "command"), folder)
+    answer = ran(command(files, "--no-figures", "--out", folder / "command"), folder)
     assert answer.returncode == 0, answer.stderr[-300:]
     table = (folder / "command" / "all.flags.csv").read_bytes()
     record: dict = {"files": count, "rows": table.count(b"\n") - 1}
@@ -200,7 +200,7 @@ def twice(folder: Path, count: int, n_bins: int) -> dict:
         more = ["--out", "."] if "--out" in name else []
         answers, bytes_of = [], []
         for _ in range(2):
-            answers.append(said(command("--no-figures", source, *more), files))
+            answers.append(ran(command("--no-figures", source, *more), files))
             place = files if more else files / "nblib-results"
             bytes_of.append({path.name: path.read_bytes() for path in place.iterdir() if path.is_file()})
         same[name] = (

@@ -67,18 +67,18 @@ def across_seeds(
 
 
 def table_across_seeds(
-    measured: Mapping[str, Mapping[str, dict]], places: Mapping[str, Sequence[str]]
+    measured: Mapping[str, Mapping[str, dict]], paths: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """`across_seeds` of several numbers of several settings; a number that a setting lacks is left out.
 
     Parameters
     ----------
     measured : {setting: {seed: nested numbers}}
-    places : the name of each number and the keys to it
+    paths : the name of each number and the keys to it
     """
     return {
         setting: {
-            name: across_seeds(rows, *path) for name, path in places.items() if path[0] in next(iter(rows.values()))
+            name: across_seeds(rows, *path) for name, path in paths.items() if path[0] in next(iter(rows.values()))
         }
         for setting, rows in measured.items()
     }

@@ -99,21 +99,21 @@ def story_tasks(settings: Profile, training: dict, name: str, sizes: Sizes) -> d
     training : parameters of every training (a profile's)
     name : the noise family trained and tested on
     """
-    places = [
+    measurements = [
         (trial, seed, look)
         for trial, compared in TRIALS.items()
         for seed in range(getattr(settings, compared.seeds))
         for look in compared.looks
         if look not in LONG_LOOKS or seed < BEYOND_SEEDS or (trial, look) == OF_ALL_SEEDS
     ]
-    places.sort(key=_turn)  # stable: in a turn, in the order of TRIALS
+    measurements.sort(key=_turn)  # stable: in a turn, in the order of TRIALS
     short = replace(sizes, n_line_free=sizes.n_line_free // 5)  # false alarms need not be known to 0.1 %
     return {
         (trial, seed, look): Task(
             *(look, _config(TRIALS[trial], training, name, seed), name),
             *(short if look == "closely" else sizes, TRIALS[trial].kind),
         )
-        for trial, seed, look in places
+        for trial, seed, look in measurements
     }
 
 

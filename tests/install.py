@@ -55,10 +55,10 @@ def _environment(folder: Path, wheel: Path, lock: str) -> Path:
 def test_the_light_lock_is_enough_to_detect(tmp_path, wheel):
     """Planted bugs: a package left out of the lock; a wheel without its weights."""
     python = _environment(tmp_path, wheel, "requirements.lock")
-    said = _run(
+    printed = _run(
         python, "-m", "nblib", "detect", "--out", tmp_path / "out", ROOT / "data/example_device.csv", folder=tmp_path
     )
-    assert "flags.json" in said
+    assert "flags.json" in printed
     assert "torch" not in _run(python, "-m", "pip", "list", folder=tmp_path)
 
 

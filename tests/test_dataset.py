@@ -70,8 +70,8 @@ def test_nothing_is_learnt_within_1_mev_of_the_region_held_out():
     assert inside.max() < 189
     for split in ("train", "validation"):
         learnt = NoiseBERTDataset(split, pairs="held_out").sources
-        places = np.stack([learnt // steps, learnt % steps], axis=1)
-        nearest = min(np.abs(places - pair).max(axis=1).min() for pair in inside)
+        nodes = np.stack([learnt // steps, learnt % steps], axis=1)
+        nearest = min(np.abs(nodes - pair).max(axis=1).min() for pair in inside)
         assert nearest >= 10
         assert len(learnt) > 0.6 * len(NoiseBERTDataset(split))
 

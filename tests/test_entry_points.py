@@ -41,7 +41,7 @@ print(len(train_many([TrainConfig(seed=seed, {TINY}) for seed in (1, 2)])))
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory):
+def printed(tmp_path_factory):
     """The lines of a script without a main guard that trains one model, then two others."""
     script = tmp_path_factory.mktemp("script") / "script.py"
     script.write_text(SCRIPT)
@@ -54,16 +54,16 @@ def said(tmp_path_factory):
 
 @needs_torch
 @pytest.mark.slow
-def test_importing_and_training_leave_the_threads_as_they_were(said):
+def test_importing_and_training_leave_the_threads_as_they_were(printed):
     """Planted bugs: nblib/__init__ setting OMP_NUM_THREADS; a training that keeps its one thread for the process."""
-    assert said[0] == "[1] 2 []"
+    assert printed[0] == "[1] 2 []"
 
 
 @needs_torch
 @pytest.mark.slow
-def test_many_runs_are_trained_from_a_script_without_a_main_guard(said):
+def test_many_runs_are_trained_from_a_script_without_a_main_guard(printed):
     """Planted bugs: multiprocessing's long text about bootstrapping; the script run again in each process."""
-    assert said[1:] == ["2"]
+    assert printed[1:] == ["2"]
 
 
 @needs_torch

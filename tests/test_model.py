@@ -220,8 +220,8 @@ def drawing(background, **changes):
 
 def with_line(n_segments=8, height=2.0):
     """Standardised ln PSD of one spectrum whose background is 0, a line of 8 bins' deviation in the tenth token."""
-    rng, places = np.random.default_rng(0), np.arange(400)
-    line = height * np.exp(-0.5 * ((places - 190) / 8) ** 2)
+    rng, positions = np.random.default_rng(0), np.arange(400)
+    line = height * np.exp(-0.5 * ((positions - 190) / 8) ** 2)
     values = np.log1p(line) + np.log(rng.gamma(n_segments, 1 / n_segments, 400))
     return torch.from_numpy(values / LN_STD).float()[None]
 
@@ -340,13 +340,13 @@ def test_tokens_stand_at_the_geometric_centre_of_their_bins():
 
 def test_a_contrast_stands_out_at_the_lines_width_wherever_it_is():
     """Planted bug: hidden bins counted as zeros, so that every edge of a mask looks like a line."""
-    places = torch.arange(600.0)
+    positions = torch.arange(600.0)
     shown = torch.ones(1, 600, dtype=torch.bool)
     flat = contrasts(torch.full((1, 600), 3.0), shown, 20)
     torch.testing.assert_close(flat, torch.zeros(1, 30, 5), rtol=0, atol=1e-5)
     for width, best in ((1.5, 0), (24.0, 4)):
         for centre in (230.0, 239.5):
-            line = 2 * torch.exp(-0.5 * ((places - centre) / width) ** 2)[None]
+            line = 2 * torch.exp(-0.5 * ((positions - centre) / width) ** 2)[None]
             contrast = contrasts(line, shown, 20)
             assert contrast.flatten().argmax() % 5 == best
             assert contrast[0, :, best].argmax() in (11, 12)

@@ -157,10 +157,10 @@ def test_unknown_values_stop_a_notebook_before_it_starts(tmp_path, capsys, name,
     output = tmp_path / "new" / "03.ipynb"
     notebook = NOTEBOOKS / "03_full_attention_regularizer.ipynb"
     assert main(["run", str(notebook), "-o", str(output), "-p", name, value]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"refused: unknown {name.replace('family', 'noise family')} '{value}'")
-    assert known in said
-    assert said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"refused: unknown {name.replace('family', 'noise family')} '{value}'")
+    assert known in error
+    assert error.count("\n") == 1
     assert not output.parent.exists()
 
 

@@ -130,7 +130,7 @@ def test_a_name_whose_extra_is_missing_says_what_to_install(program, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         (["--help"], 0, ""),
         (["detect", "--help"], 0, ""),
@@ -142,14 +142,16 @@ def test_a_name_whose_extra_is_missing_says_what_to_install(program, tmp_path):
         (["grid-table", "grid.csv", "result.json"], 2, "refused: "),
     ],
 )
-def test_every_subcommand_works_without_extras_or_says_in_one_line_what_to_install(arguments, status, said, tmp_path):
+def test_every_subcommand_works_without_extras_or_says_in_one_line_what_to_install(
+    arguments, status, message, tmp_path
+):
     """Planted bug: a traceback."""
     (tmp_path / "book.ipynb").write_text(
         '{"cells": [{"cell_type": "code", "source": "n = 1  # number", "metadata": {"tags": ["parameters"]}}]}'
     )
     answer = light("from nblib.__main__ import main; sys.exit(main(sys.argv[1:]))", tmp_path, *arguments)
     assert answer.returncode == status, answer.stderr
-    assert answer.stderr.startswith(said) and answer.stderr.count("\n") <= 1
+    assert answer.stderr.startswith(message) and answer.stderr.count("\n") <= 1
 
 
 def test_a_file_of_torch_names_the_extra_that_reads_it(tmp_path):
@@ -204,5 +206,5 @@ def test_a_room_that_is_gone_names_the_new_places(how, room):
 def test_the_new_places_are_there(room):
     """Planted bug: a room named that was itself moved."""
     text = (ROOT / "nblib" / f"{room}.py").read_text(encoding="utf-8").replace('"\n    "', "").split("gone since")[1]
-    places = re.findall(r"\b((?:nblib|evidence)(?:\.\w+)*)\b", text.split("; see")[0])
-    assert places and all((ROOT / place.replace(".", "/")).is_dir() or find_spec(place) for place in places)
+    modules = re.findall(r"\b((?:nblib|evidence)(?:\.\w+)*)\b", text.split("; see")[0])
+    assert modules and all((ROOT / module.replace(".", "/")).is_dir() or find_spec(module) for module in modules)

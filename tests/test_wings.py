@@ -13,7 +13,7 @@ NAMES = sorted(wings.files())
 
 
 def test_every_module_lives_in_a_room():
-    gone = {"analysis", "detection", "evaluation", "reporting", "spectra"}  # they name the new places
+    gone = {"analysis", "detection", "evaluation", "reporting", "spectra"}  # they name the new modules
     assert {wings.room(name) for name in NAMES} - gone <= set(wings.ROOMS)
 
 

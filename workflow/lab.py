@@ -11,9 +11,9 @@ from nblib.project.threads import use_one_thread
 def main() -> None:
     """Copy the notebooks, say what stays, and become JupyterLab."""
     use_one_thread()  # its kernels inherit the variables
-    folder, said = copy_notebooks()
+    folder, notes = copy_notebooks()
     as_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    lines = [f"JupyterLab on copies in {from_root(folder)}; notebooks/ stays as it is. Ctrl-C twice ends it.", *said]
+    lines = [f"JupyterLab on copies in {from_root(folder)}; notebooks/ stays as it is. Ctrl-C twice ends it.", *notes]
     if as_root:
         lines.append("running as root, as in a container: allowed here, since the server listens on this machine alone")
     print("\n".join(lines), flush=True)

@@ -205,9 +205,9 @@ def main() -> int:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     if status:
-        said = reason(log)
-        words = "" if said.startswith("refused: ") else f"more: {from_root(log)}\n"
-        print(words + said, file=sys.stderr)
+        why = reason(log)
+        words = "" if why.startswith("refused: ") else f"more: {from_root(log)}\n"
+        print(words + why, file=sys.stderr)
     elif options.target == "grid":
         table = Path((folder / "table").read_text(encoding="utf-8"))
         print(f"{show_table(table)}\n{from_root(table)}; everything: {from_root(full_table(table))}")

@@ -47,8 +47,8 @@ def work(folder: Path, kind: str, *given: Any) -> dict:
         return trials.damage(name, seed, first, count, folder)
     if kind == "property":
         name, seed, examples = given
-        said = properties.falsified(name, seed, examples)
-        return {"examples": examples, "faults": [_fault(seed, "property", said)] if said else []}
+        counterexample = properties.falsified(name, seed, examples)
+        return {"examples": examples, "faults": [_fault(seed, "property", counterexample)] if counterexample else []}
     name, count, seed = given
     return KILLS[name](count, seed, folder)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from evidence.benchmarks.script import options, seconds_of
-from evidence.door_trials import command, full_disk, killed, make_files, said, split, twice
+from evidence.door_trials import command, full_disk, killed, make_files, ran, split, twice
 from nblib.project.environment import git_commit, run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.records import read_json, write_json
@@ -32,7 +32,7 @@ def seconds(folder: Path, count: int, n_bins: int, repeats: int = 3) -> dict:
     files, all_of = make_files(folder / "in", count, n_bins), {name: list[float]() for name in MODES}
 
     def run(more):
-        assert said(command(files, *more, "--out", folder / "out"), folder).returncode == 0
+        assert ran(command(files, *more, "--out", folder / "out"), folder).returncode == 0
 
     for _ in range(repeats):
         for name, more in MODES.items():

@@ -124,8 +124,8 @@ def damaged(count: int, seed: int = 1) -> dict:
     config, rng, found = TrainConfig.from_dict(SHORT | PENALTY | {"steps": 6}), random.Random(seed), dict[str, dict]()
     with tempfile.TemporaryDirectory() as folder:
         runs, begun = Path(folder) / "whole", Path(folder) / "begun"
-        said, handler = list[str](), logging.Handler()
-        handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+        logged, handler = list[str](), logging.Handler()
+        handler.emit = lambda record: logged.append(record.getMessage())  # type: ignore[method-assign]
         logging.getLogger("nblib").addHandler(handler)
         os.environ["NBLIB_RUNS"] = str(runs)
         home = train(config, False, 0).folder.relative_to(runs)
@@ -138,11 +138,11 @@ def damaged(count: int, seed: int = 1) -> dict:
             shutil.rmtree(runs)
             shutil.copytree(Path(folder) / "finished" if what == "finished" else begun, runs)
             kinds = [damage(runs / home / name, rng) for name in ((LAST, FORMER) if what == "both" else (LAST,))]
-            said.clear()
+            logged.clear()
             train(config, False, 0)
             row = found.setdefault(f"{what}, {kinds[-1]}", {"damaged": 0, "detected": 0, "recovered": 0})
             row["damaged"] += 1
-            row["detected"] += sum("is damaged" in text for text in said) == len(kinds)
+            row["detected"] += sum("is damaged" in text for text in logged) == len(kinds)
             row["recovered"] += files_of(runs) == whole
     return found
 

@@ -117,8 +117,8 @@ def over_ours(pairs: list[tuple[dict, dict]], other: str) -> dict | None:
         return None
     rng = np.random.default_rng(0)
 
-    def ratio(places):
-        one, two = (np.concatenate([both[place][side] for place in places]) for side in (0, 1))
+    def ratio(drawn):
+        one, two = (np.concatenate([both[number][side] for number in drawn]) for side in (0, 1))
         return float(np.median(one) / np.median(two))
 
     drawn_again = [ratio(rng.integers(0, len(both), len(both))) for _ in range(RESAMPLED)]

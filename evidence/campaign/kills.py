@@ -153,9 +153,9 @@ def grid(count: int, seed: int, folder: Path, points: int = POINTS) -> dict:
         runner.communicate()
         kept |= _records(made)
     both = [made.start(), made.start()]
-    said = [runner.communicate(timeout=MOST_SECONDS)[0] for runner in both]
+    printed = [runner.communicate(timeout=MOST_SECONDS)[0] for runner in both]
     records, finished = _records(made), made.times("finished")
-    for runner, text in zip(both, said, strict=True):
+    for runner, text in zip(both, printed, strict=True):
         if runner.returncode:
             faults.append(_fault(seed, f"a runner ends with {runner.returncode}: {text[-300:]}"))
     if len(records) < points:
@@ -180,16 +180,16 @@ def points_that_fail(count: int, seed: int, folder: Path) -> dict:
     worker = next(line.split() for line in made.log.read_text().splitlines() if line.startswith("begun 1 "))
     for pid in worker[2:]:
         os.kill(int(pid), signal.SIGKILL)
-    said = runner.communicate(timeout=MOST_SECONDS)[0]
+    printed = runner.communicate(timeout=MOST_SECONDS)[0]
     if not runner.returncode or sorted(made.times("finished")) != [0, 2]:
         faults.append(_fault(seed, f"exit status {runner.returncode}, finished {made.times('finished')}"))
-    faults += [_fault(seed, f"{word} is not named: {said[-300:]}") for word in NAMED if word not in said]
+    faults += [_fault(seed, f"{word} is not named: {printed[-300:]}") for word in NAMED if word not in printed]
     (made.folder / "repaired").touch()
     again = made.start()
-    said = again.communicate(timeout=MOST_SECONDS)[0]
+    printed = again.communicate(timeout=MOST_SECONDS)[0]
     begun, finished = made.times("begun"), made.times("finished")
     if again.returncode or begun != Counter({0: 1, 1: 2, 2: 1, 3: 2}) or set(finished.values()) != {1}:
-        faults.append(_fault(seed, f"again: exit status {again.returncode}, begun {begun}: {said[-300:]}"))
+        faults.append(_fault(seed, f"again: exit status {again.returncode}, begun {begun}: {printed[-300:]}"))
     return {"points": 4, "begun": sum(begun.values()), "finished": len(finished), "faults": faults}
 
 

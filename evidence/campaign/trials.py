@@ -171,15 +171,15 @@ def hostile_files(folder: Path, watch: Watch | None = None, only: str = "") -> d
     for what, (ending, content) in files.items():
         path, start = folder / f"hostile{ending}", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         path.write_bytes(content)
-        kind, said = fault_of(path, check_series if ending == ".wav" else check_spectra, detector, watch)
+        kind, fault = fault_of(path, check_series if ending == ".wav" else check_spectra, detector, watch)
         peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) / 1024
         refused += kind == "refused"
         if kind != "refused" or (folder / MARK).exists() or peak > MOST_MIB:
             (folder / MARK).unlink(missing_ok=True)
-            faults.append({"number": what, "kind": kind, "what": f"{said} ({peak:.0f} MiB)"})
+            faults.append({"number": what, "kind": kind, "what": f"{fault} ({peak:.0f} MiB)"})
         path.unlink()
     outcomes = {what: fault_of(path, check_spectra, detector, watch) for what, path in sound(folder).items()}
     unread = {what: outcome for what, outcome in outcomes.items() if outcome[0] != "read"}
-    faults += [{"number": what, "kind": kind, "what": said} for what, (kind, said) in unread.items()]
+    faults += [{"number": what, "kind": kind, "what": fault} for what, (kind, fault) in unread.items()]
     n_read = len(outcomes) - len(unread)
     return {"tried": len(files), "refused": refused, "sound": len(outcomes), "read": n_read, "faults": faults}

@@ -41,26 +41,26 @@ def publish(profile: str = "quick") -> list[str]:
         raise ValueError(f"profile={profile!r} is refused: its runs prove nothing; publish {' or '.join(PUBLISHED)}")
     if not IN_CLONE:
         raise ValueError(f"{ROOT} is not a clone of the repository; publish there, where records/ and figures/ are")
-    said, left_out = [], []
+    changes, left_out = [], []
     before = {path: path.read_bytes() for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
     for name in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")):
         path = runs_dir(profile) / name / "result.json"
         reason = _reason_against(read_json(path), profile) if path.exists() else ""
         if reason:
-            said.append(f"left out: {from_root(path)} ({reason})")
+            changes.append(f"left out: {from_root(path)} ({reason})")
             left_out.append(name[:3])
         elif path.exists():
-            said += _copy(path, record_path(profile, name)) + _store(NOTEBOOKS / f"{name}.ipynb", path.parent)
+            changes += _copy(path, record_path(profile, name)) + _store(NOTEBOOKS / f"{name}.ipynb", path.parent)
         elif path.with_name(f"{name}.ipynb").exists():  # drawn from the published record
-            said += _store(NOTEBOOKS / f"{name}.ipynb", path.parent)
+            changes += _store(NOTEBOOKS / f"{name}.ipynb", path.parent)
     for path in sorted(runs_dir("benchmarks").glob("*.json")):
-        said += _copy(path, record_path("benchmarks", path.stem))
+        changes += _copy(path, record_path("benchmarks", path.stem))
     for folder in (figures_dir(profile), figures_dir("benchmarks")):
-        said += _publish_figures(folder, tuple(left_out))
+        changes += _publish_figures(folder, tuple(left_out))
     for path in before:
         renew_answer(path)
-    said += [f"changed: {from_root(path)}" for path, content in before.items() if path.read_bytes() != content]
-    return said + [f"renewed: {from_root(path)}" for path in renew_pages()]
+    changes += [f"changed: {from_root(path)}" for path, content in before.items() if path.read_bytes() != content]
+    return changes + [f"renewed: {from_root(path)}" for path in renew_pages()]
 
 
 def _store(notebook: Path, folder: Path) -> list[str]:
@@ -88,22 +88,22 @@ def _publish_figures(folder: Path, left_out: tuple[str, ...]) -> list[str]:
 
     A published figure that its notebook no longer draws is removed.
     """
-    target, said = published_figures(), []
+    target, changes = published_figures(), []
     entries = read_index(target)
     drawn = {name: entry for name, entry in read_index(folder).items() if not (left_out and name.startswith(left_out))}
     prefixes = tuple({name[:3] for name in drawn if name[:2].isdigit()})
     stale = [name for name in entries if name not in drawn and prefixes and name.startswith(prefixes)]
     for ending in (".png", ".pdf"):
         for name in drawn:
-            said += _copy(folder / f"{name}{ending}", target / f"{name}{ending}")
+            changes += _copy(folder / f"{name}{ending}", target / f"{name}{ending}")
         for name in stale:
             (target / f"{name}{ending}").unlink(missing_ok=True)
-            said.append(f"removed: {from_root(target / f'{name}{ending}')}")
+            changes.append(f"removed: {from_root(target / f'{name}{ending}')}")
     after = {name: entry for name, entry in (entries | drawn).items() if name not in stale}
     if after != entries:
         write_index(target, after)
-        said.append(f"changed: {from_root(target / 'README.md')}")
-    return said
+        changes.append(f"changed: {from_root(target / 'README.md')}")
+    return changes
 
 
 def _copy(source: Path, target: Path) -> list[str]:

@@ -39,7 +39,7 @@ ENVIRONMENT.filters |= {
 
 
 def render(name: str, numbers: dict[str, Any]) -> str:
-    """A template of templates/ with the numbers in their places.
+    """A template of templates/ with the numbers put in.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def fill_places(text: str, page: str, numbers: dict[str, Any]) -> str:
 
     Raises
     ------
-    ValueError where the page does not hold each of its templates' places exactly once
+    ValueError where the page does not hold each of its templates' parts exactly once
     """
     begun = BEGINS.findall(text)
     known = sorted(path.name.removesuffix(ENDING) for path in TEMPLATES.glob(f"{page}.*{ENDING}"))

@@ -77,8 +77,8 @@ def best_of(one: Range, known: list[tuple[Range, str, str]]) -> int | None:
 
 def labels_of(ranges: Iterable[Range], known: list[tuple[Range, str, str]]) -> list[str]:
     """The label of each range in the table, UNLABELLED where the table does not hold it."""
-    places = [best_of(one, known) for one in ranges]
-    return [UNLABELLED if at is None else known[at][1] for at in places]
+    matched = [best_of(one, known) for one in ranges]
+    return [UNLABELLED if at is None else known[at][1] for at in matched]
 
 
 def distinct(ranges: Iterable[Range]) -> list[Range]:

@@ -164,7 +164,7 @@ class Analysis(Sequence[Found]):
         together = write_together(jobs, reports, order, self.recurrent)
         return [path for report in reports for path in report.written] + together
 
-    def places(self, out: str | Path | None = None) -> list[tuple[Path, str]]:
+    def destinations(self, out: str | Path | None = None) -> list[tuple[Path, str]]:
         """Folder and NAME of the results of each spectrum, as `write` gives them to NAME.flags.csv and so on."""
         pairs = zip(self._jobs(out), self.outcomes, strict=True)
         return [(job.folder, name) for job, outcome in pairs for name in result_names(job, outcome)]

@@ -81,7 +81,7 @@ def _opened(analysis, out):
     """What opens each spectrum, in order."""
     return [
         partial(OpenSpectrum, measured, detection.false_alarm, analysis.detector, folder, name)
-        for (measured, detection), (folder, name) in zip(analysis, analysis.places(out), strict=True)
+        for (measured, detection), (folder, name) in zip(analysis, analysis.destinations(out), strict=True)
     ]
 
 
@@ -192,13 +192,13 @@ class SpectrumControls:
             return
         before = self.edited, self.edited.edits, self.edited.false_alarm
         try:
-            said = action() or ""
+            reply = action() or ""
         except (ValueError, OSError) as error:
             self.message.value = str(error)
             return
         if before[0] is self.edited and before[1:] != (self.edited.edits, self.edited.false_alarm):
             self._shown.is_saved = False
-        self.message.value = said if self._shown.is_saved else f"{said}; not saved yet"
+        self.message.value = reply if self._shown.is_saved else f"{reply}; not saved yet"
         self._follow()
 
     def _choose(self, at):

@@ -225,9 +225,9 @@ class SwitchedDetector(NoiseDetector):
         ranges = _ranges(judge_pair(-log_ratio, plan, norms_of(plan), turned, correlated), threshold)
         if not ranges:
             return []
-        places = ", ".join(f"{plan.grid.freqs[low]:.6g}..{plan.grid.freqs[high]:.6g}" for low, high in ranges[:3])
+        where = ", ".join(f"{plan.grid.freqs[low]:.6g}..{plan.grid.freqs[high]:.6g}" for low, high in ranges[:3])
         return [
-            f"lower than {self.off.label} at {places} Hz{' and elsewhere' if len(ranges) > 3 else ''}: more than the "
+            f"lower than {self.off.label} at {where} Hz{' and elsewhere' if len(ranges) > 3 else ''}: more than the "
             "source has changed between the two; measure off, on, off"
         ]
 

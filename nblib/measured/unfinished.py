@@ -19,8 +19,8 @@ def begin(folder: Path, jobs: Sequence[Job], figures: Sequence[str] = ()) -> Non
     ------
     ValueError where that is impossible
     """
-    places = ((path_from(folder, job.path), path_from(folder, job.folder / job.name)) for job in jobs)
-    lines = (f"{path}\t{place}\t{','.join(figures)}\n" for path, place in places)
+    rows = ((path_from(folder, job.path), path_from(folder, job.folder / job.name)) for job in jobs)
+    lines = (f"{path}\t{place}\t{','.join(figures)}\n" for path, place in rows)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         replace_whole(folder / UNFINISHED, HEAD + "".join(lines))

@@ -55,9 +55,9 @@ def plot_front(lines: dict, none: dict, others: dict, reg_weights, ax=None):
 
 def _draw_bars(ax, entries, colour, alpha):
     """Intervals of both numbers, where there are any."""
-    places = [[entry[key]["iqm"] for entry in entries] for key in ("masked", "ap")]
+    centres = [[entry[key]["iqm"] for entry in entries] for key in ("masked", "ap")]
     spans = {"yerr": _spans(entries, "ap", WITHIN), "xerr": _spans(entries, "masked")}
-    ax.errorbar(*places, **spans, fmt="none", ecolor=colour, elinewidth=0.8, alpha=alpha)
+    ax.errorbar(*centres, **spans, fmt="none", ecolor=colour, elinewidth=0.8, alpha=alpha)
 
 
 def _spans(entries, key, within=(-np.inf, np.inf)):
@@ -97,9 +97,9 @@ def plot_spans(rows: dict[str, dict], marks: dict[str, float] | None = None, lab
     is_ours = np.array([name in ours for name in rows])
     for chosen, colour in ((~is_ours, MAIN), (is_ours, ACCENT)):
         if chosen.any():
-            places = np.flatnonzero(chosen)
+            numbers = np.flatnonzero(chosen)
             style = {"fmt": "o", "ms": 4, "capsize": 2, "lw": 1, "color": colour}
-            ax.errorbar(np.array(values)[chosen], places, xerr=spans[:, chosen], **style)
+            ax.errorbar(np.array(values)[chosen], numbers, xerr=spans[:, chosen], **style)
     for (name, value), dashes in zip((marks or {}).items(), ("--", ":", "-."), strict=False):
         ax.axvline(value, color=INK, ls=dashes, lw=0.9, label=name)
     if marks:

@@ -32,7 +32,7 @@ def save_figure(fig: Figure, name: str, caption: str, profile: str, run_name: st
     """
     folder = figures_dir(profile, run_name)
     fig.savefig(folder / f"{name}.png", metadata={"Software": None})
-    fig.set_layout_engine("none")  # the places found for the first file are those of the second, and of the notebook
+    fig.set_layout_engine("none")  # laid out for the first file; the second and the notebook have the same layout
     fig.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     with FileLock(folder / ".lock"):
         _update_index(folder, name, caption, profile)

@@ -24,14 +24,14 @@ def copy_notebooks() -> tuple[Path, list[str]]:
     -------
     the folder, and a line for each copy that stays although its original has changed since
     """
-    folder, said = runs_dir("lab"), []
+    folder, notes = runs_dir("lab"), []
     origins = read_json(folder / ORIGINS) if (folder / ORIGINS).exists() else {}
     for original in sorted(NOTEBOOKS.glob("*.ipynb")):
         copy, digest = folder / original.name, _digest(original)
         made_of, as_made = origins.get(original.name, ("", ""))
         if copy.exists() and _digest(copy) != as_made:
             if made_of != digest:
-                said.append(f"{from_root(copy)} is yours and stays; delete it to get the new {from_root(original)}")
+                notes.append(f"{from_root(copy)} is yours and stays; delete it to get the new {from_root(original)}")
             continue
         notebook = set_parameters(json.loads(original.read_text(encoding="utf-8")), **FIRST_LOOK)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def copy_notebooks() -> tuple[Path, list[str]]:
         copy.write_text(text + "\n", encoding="utf-8")
         origins[original.name] = digest, _digest(copy)
     write_json(folder / ORIGINS, origins)
-    return folder, said
+    return folder, notes
 
 
 def lab_command(folder: Path, as_root: bool = False) -> list[str]:

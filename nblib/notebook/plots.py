@@ -124,11 +124,11 @@ def plot_spectrum_and_attention(freqs, psds, noisy, token_freqs, rows, axes=None
 
 
 def frequency_ticks(freqs: ndarray, n_ticks: int = 6) -> tuple[ndarray, list[str]]:
-    """Round frequencies inside a grid, and where they stand on an axis of cells: (places, labels)."""
+    """Round frequencies inside a grid, and where they stand on an axis of cells: (positions, labels)."""
     wanted = MaxNLocator(n_ticks).tick_values(freqs[0], freqs[-1])
     inside = wanted[(wanted > freqs[0]) & (wanted <= freqs[-1] * 1.01)]
-    places = np.interp(inside, freqs, np.arange(len(freqs)) + 0.5)
-    return places, [f"{tick:g}" for tick in inside]
+    positions = np.interp(inside, freqs, np.arange(len(freqs)) + 0.5)
+    return positions, [f"{tick:g}" for tick in inside]
 
 
 def _heatmap(values, ax, **shown):
@@ -168,9 +168,9 @@ def plot_weights(weights: ndarray, freqs: ndarray, title="", ax=None):
     size = len(weights)
     floor = np.log10(np.maximum(weights * size, 1e-2))
     _heatmap(floor, ax, vmin=-2, vmax=1.5, cbar_kws={"label": "log10(attention / uniform)"})
-    places, labels = frequency_ticks(freqs, 4)
+    positions, labels = frequency_ticks(freqs, 4)
     for axis in (ax.set_xticks, ax.set_yticks):
-        axis([0.5, *(places + 1)], ["CLS", *labels], rotation=0)
+        axis([0.5, *(positions + 1)], ["CLS", *labels], rotation=0)
     ax.set(xlabel="Key: token's frequency [Hz]", ylabel="Query: token's frequency [Hz]", title=title, aspect="equal")
     ax.grid(visible=False)
     return ax

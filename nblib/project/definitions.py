@@ -63,7 +63,7 @@ class Module:
                 self.imports[bound] = (module, name)
 
     def definition(self, name: str) -> tuple[str, list[tuple[Place, str | None]]]:
-        """Code of a definition, and the places it uses."""
+        """Code of a definition, and the definitions it uses."""
         if name not in self._known:
             texts, uses = [], []
             for statement in self.statements[name]:
@@ -83,7 +83,7 @@ class Module:
         return self._known[name]
 
     def resolved(self, uses: Iterable[Use]) -> list[tuple[Place, str | None]]:
-        """The places that dotted names of this module mean; those outside the code that counts are left out."""
+        """The definitions that dotted names of this module mean; those outside the code that counts are left out."""
         return [(place, key) for chain, key in uses if (place := _place(self.name, chain)) is not None]
 
 
@@ -158,15 +158,15 @@ def _inside(module: str, chain: tuple[str, ...]) -> Place | None:
     return None
 
 
-def places_of(entry: Callable) -> list[Place]:
+def definitions_of(entry: Callable) -> list[Place]:
     """Where what is registered is defined; raises ValueError where that is not at the top of a source file."""
-    places = []
+    defined = []
     for function in functions_of(entry):
         module, name = function.__module__, function.__qualname__.split(".")[0]
         if name not in module_of(module).statements:
             raise ValueError(f"{name} is not found in {source_of(module)}; define it at the top of its file")
-        places.append((module, name))
-    return places
+        defined.append((module, name))
+    return defined
 
 
 # ---- syntax ----

@@ -108,11 +108,11 @@ def _is_file(name: str) -> bool:
 
 
 def _file(name: str) -> Path:
-    places = [Path(name).expanduser(), ROOT / name]
-    for place in places:
-        if place.is_file():
-            return place.resolve()
-    tried = ", ".join(map(str, places))
+    candidates = [Path(name).expanduser(), ROOT / name]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate.resolve()
+    tried = ", ".join(map(str, candidates))
     raise ValueError(f"extension {name!r} is not a file (tried {tried}); give the path of a .py file")
 
 

@@ -21,7 +21,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from nblib.project.definitions import LOOSE, Place, module_of, named, places_of, uses_of
+from nblib.project.definitions import LOOSE, Place, definitions_of, module_of, named, uses_of
 
 
 def fingerprint(*entries: str, choices: Mapping[str, Iterable[str]] | None = None, without: Iterable[str] = ()) -> str:
@@ -104,5 +104,5 @@ def _entry(place: Place, key: str, value: Callable) -> tuple[str, list[tuple[Pla
             if isinstance(name, ast.Constant) and name.value == key:
                 wrapped = ast.Expr(part)
                 return ast.dump(wrapped), module.resolved(uses_of(wrapped, list(ast.walk(wrapped))))
-    places = places_of(value)
-    return " ".join(map(":".join, places)), [(target, None) for target in places]
+    targets = definitions_of(value)
+    return " ".join(map(":".join, targets)), [(target, None) for target in targets]

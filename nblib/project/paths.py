@@ -90,13 +90,13 @@ def resolve_data_path(path: str | Path) -> Path:
     ------
     ValueError that lists every place tried
     """
-    places = [Path(path).expanduser(), ROOT / path]
+    candidates = [Path(path).expanduser(), ROOT / path]
     if os.environ.get(REAL_DATA_VARIABLE):
-        places.append(real_data_dir() / path)
-    for place in places:
-        if place.is_file():
-            return place
-    tried = ", ".join(dict.fromkeys(str(place) for place in places))
+        candidates.append(real_data_dir() / path)
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    tried = ", ".join(dict.fromkeys(str(candidate) for candidate in candidates))
     raise ValueError(f"data_path={str(path)!r} is not a file (tried {tried}); give the path of a spectrum file")
 
 

@@ -182,10 +182,10 @@ def _ordered(solution: Solution) -> Solution:
     """Lorentzians by their corners, lowest first."""
     form, theta = solution.form, solution.theta.copy()
     order = np.argsort(theta[form.corners])
-    places = np.arange(form.size)
+    by_corner = np.arange(form.size)
     for part in (form.plateaus, form.corners):
-        places[part] = places[part][order]
-    return Solution(form, theta[places], solution.cost, solution.slopes[:, places])
+        by_corner[part] = by_corner[part][order]
+    return Solution(form, theta[by_corner], solution.cost, solution.slopes[:, by_corner])
 
 
 def _terms(problem, solution, scale: Spectrum, phi, level):

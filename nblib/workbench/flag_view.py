@@ -140,8 +140,8 @@ def _draw_corners(ax, fits, is_removed):
             ax.plot(one.value, -place, "o" if fit.described else "x", ms=6, color=colour)
             text, below = f"{one.value:.4g} Hz\n[{one.low:.4g}, {one.high:.4g}]", (0, -24)
             ax.annotate(text, (one.value, -place), below, textcoords="offset points", ha="center", fontsize=8)
-        said = "described" if fit.described else "NOT described"
-        text = f"{row}{' (now)' if row == now else ''}: {said}, p = {fit.kept.probability:.2g}"
+        verdict = "described" if fit.described else "NOT described"
+        text = f"{row}{' (now)' if row == now else ''}: {verdict}, p = {fit.kept.probability:.2g}"
         text += "" if fit.corners else "; no corner"
         ax.annotate(text, (0.02, 0.25 - place), xycoords=("axes fraction", "data"), fontsize=8, color=colour)
     ax.set(

@@ -87,12 +87,12 @@ def _of_each_one(fits, spectra) -> tuple[list[Path], dict[str, str]]:
             spectrum = spectrum_of(path, read_fit(path).document)
             own = [one for one in rest if spectrum is not None and one.name == spectrum.name]
             used.append(path)
-            said = [f"{one.name} is not fitted again: {path.name}, which was made from it, is used" for one in own]
+            notes = [f"{one.name} is not fitted again: {path.name}, which was made from it, is used" for one in own]
         except ValueError as error:
             own = [one for one in rest if name in (one.name, one.stem)]
             left_out[path.name] = str(error).removeprefix(f"{path.name} ")
-            said = [f"left out: {error}"]
-        print(*said, sep="\n", end="\n" if said else "", file=sys.stderr)
+            notes = [f"left out: {error}"]
+        print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
         rest = [one for one in rest if one not in own]
     return [*used, *rest], left_out
 

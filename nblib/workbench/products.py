@@ -52,11 +52,11 @@ def _text(term) -> str:
 def verdict(fit: BothSides) -> str:
     """One line: does the model describe the bins kept, and all bins."""
 
-    def said(description):
+    def in_words(description):
         chance = f"p < {SMALLEST:g}" if description.probability < SMALLEST else f"p = {description.probability:.2g}"
         return f"{'described' if description.described else 'NOT DESCRIBED'} ({chance})"
 
-    text = f"bins kept: {said(fit.kept)}; all bins: {said(fit.all_bins)}"
+    text = f"bins kept: {in_words(fit.kept)}; all bins: {in_words(fit.all_bins)}"
     if not fit.described:
         text += "\n  the model does not describe the bins kept: its corners are not a measurement, and no "
         text += "energy follows from them"
@@ -205,7 +205,7 @@ def blank_figure(size: tuple[float, float]):
 
 
 def save_figure(figure, paths: Sequence[Path], maker: str, dpi: int) -> None:
-    """A figure as files that name their maker; the places found for the first are those of the others."""
+    """A figure as files that name their maker; laid out once, for the first."""
     for path in paths:
         figure.savefig(path, dpi=dpi, metadata={"Software" if path.suffix == ".png" else "Creator": maker})
         figure.set_layout_engine("none")

@@ -120,11 +120,13 @@ def _lines(result: Arrhenius, members) -> list[str]:
     lines = []
     for member in members:
         fit = member.fit
-        said = ", ".join(_corner(corner) for corner in fit.corners) or "no corner"
+        outcome = ", ".join(_corner(corner) for corner in fit.corners) or "no corner"
         if not fit.described:
-            said = "NOT DESCRIBED by the model, left out of the energies"
+            outcome = "NOT DESCRIBED by the model, left out of the energies"
         n_dropped = len(member.document["flags"])
-        lines.append(f"{member.path.name}: {member.kelvin:g} K ({member.source}), {n_dropped} ranges dropped, {said}")
+        lines.append(
+            f"{member.path.name}: {member.kelvin:g} K ({member.source}), {n_dropped} ranges dropped, {outcome}"
+        )
     if differ := shared_settings(members)[1]:
         lines.append(f"  note: the spectra were not all fitted with the same {', '.join(differ)}")
     lines.append("")

@@ -83,8 +83,8 @@ def read_fit(path: str | Path) -> StoredFit:
 def spectrum_of(path: Path, document: dict) -> Path | None:
     """The spectrum of a fit, where it was or beside the fit; None where it is at neither place."""
     named = Path(document["path"])
-    places = (path.parent / named, path.parent / named.name)
-    return next((place for place in places if place.is_file()), None)
+    candidates = (path.parent / named, path.parent / named.name)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def sha256(path: Path) -> str:

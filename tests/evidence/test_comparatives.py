@@ -26,7 +26,9 @@ def words_of(notebook):
 
 
 WRITTEN = {path.name.removesuffix(ENDING): path.read_text(encoding="utf-8") for path in TEMPLATES.glob(f"*{ENDING}")}
-PARTS = {name: PLACE.sub("", (ROOT / name).read_text(encoding="utf-8")) for name in PAGES}  # outside the marked places
+PARTS = {
+    name: PLACE.sub("", (ROOT / name).read_text(encoding="utf-8")) for name in PAGES
+}  # outside the generated parts
 BY_HAND = {f"docs/{path.name}": path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
 NOTEBOOKS = {path.stem: words_of(path) for path in (ROOT / "notebooks").glob("*.ipynb")}
 TEXTS = NOTEBOOKS | BY_HAND | WRITTEN | PARTS

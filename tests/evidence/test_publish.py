@@ -34,7 +34,7 @@ def tracked_files():
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """runs/ and the published places below a temporary folder."""
+    """runs/ and the published files below a temporary folder."""
     for name in ("RUNS", "RECORDS", "FIGURES"):
         monkeypatch.setenv(f"NBLIB_{name}", str(tmp_path / name.lower()))
     monkeypatch.setattr(publishing, "renew_pages", lambda: [publishing.ROOT / "README.md"])
@@ -92,7 +92,7 @@ def test_publishing_copies_plain_records_and_figures(own, capsys):
     write_json(benchmark_result("scaling"), {"rows": 1})
     draw("bench_growth", profile="benchmarks")
     assert main(["publish"]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert committed_result("00_data")["metrics"] == {"ap": 0.5}
     written = [path for place in ("records", "figures") for path in (own / place).rglob("*.*")]
     paths = sorted(str(path.relative_to(own)) for path in written)
@@ -101,13 +101,13 @@ def test_publishing_copies_plain_records_and_figures(own, capsys):
         *("figures/index.json", "records/benchmarks/scaling.json", "records/quick/00_data.json"),
     ]
     assert "(00_a.png)" in (own / "figures" / "README.md").read_text()
-    assert "records/quick/00_data.json" in said
-    assert "changed: " in said and "notebooks/00_data.ipynb\n" in said
+    assert "records/quick/00_data.json" in printed
+    assert "changed: " in printed and "notebooks/00_data.ipynb\n" in printed
     cell = nbformat.read(own / "notebooks" / "00_data.ipynb", as_version=4).cells[0]
     assert (cell.execution_count, cell.outputs[0].text) == (1, "1\n")
-    assert said.endswith("renewed: README.md\n")
+    assert printed.endswith("renewed: README.md\n")
     assert main(["publish"]) == 0
-    assert capsys.readouterr().out == "renewed: README.md\n"  # nothing new, nothing said
+    assert capsys.readouterr().out == "renewed: README.md\n"  # nothing new, nothing printed
     (own / "runs" / "quick" / "00_data" / "00_data.ipynb").unlink()
     assert "no executed notebook in" in publishing.publish("quick")[0]
 
@@ -132,9 +132,9 @@ def test_what_proves_nothing_is_not_published(own, capsys, monkeypatch):
     monkeypatch.setenv("NBLIB_PROFILES", str(own / "sizes.json"))
     save_result("02_simple_regularizer", "quick", "", {"seed": 0}, {"ap": 0.5})
     assert main(["publish", "quick"]) == 0
-    said = capsys.readouterr().out
-    assert "00_data/result.json (reads mine.csv)" in said
-    assert "02_simple_regularizer/result.json (sizes from " in said
+    printed = capsys.readouterr().out
+    assert "00_data/result.json (reads mine.csv)" in printed
+    assert "02_simple_regularizer/result.json (sizes from " in printed
     assert not (own / "records").exists()
     assert not list((own / "figures").glob("*.png"))
     refused = {"smoke": "its runs prove nothing", "brief": "its runs prove nothing", "quik": "unknown profile 'quik'"}

@@ -1,4 +1,4 @@
-"""Numbers as text, templates filled, and the marked places of a page."""
+"""Numbers as text, templates filled, and the generated parts of a page."""
 
 import math
 

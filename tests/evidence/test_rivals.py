@@ -143,7 +143,7 @@ def test_the_banks_widths_have_one_scale():
 
 
 def test_contrasts_are_standardised_by_place():
-    """Planted bugs: one median for all places; the standard deviation, which lines widen."""
+    """Planted bugs: one median for all positions; the standard deviation, which lines widen."""
     data = validation(150)[0]
     read = Standard.of(data).read(data)
     assert read.shape == (150, 150, 5)

@@ -1,4 +1,4 @@
-"""Set-ups: one background for all their spectra, noise of K averages, lines where they are said to be."""
+"""Set-ups: one background for all their spectra, noise of K averages, lines at the sites named."""
 
 import numpy as np
 import pytest

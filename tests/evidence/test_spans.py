@@ -57,7 +57,7 @@ def test_a_table_holds_each_setting_and_leaves_out_what_one_lacks():
         "1": {"attention": {"ap": 0.6}, "masked": {"rms": 0.3}},
     }
     token = {"0": {"masked": {"rms": 0.2}}}
-    places = {"ap": ("attention", "ap"), "error": ("masked", "rms")}
-    table = table_across_seeds({"mean": rows, "token": token}, places)
+    paths = {"ap": ("attention", "ap"), "error": ("masked", "rms")}
+    table = table_across_seeds({"mean": rows, "token": token}, paths)
     assert table["mean"]["ap"] == across_seeds(rows, "attention", "ap") and table["mean"]["error"]["iqm"] == 0.2
     assert set(table["token"]) == {"error"}

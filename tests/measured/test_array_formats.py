@@ -28,12 +28,12 @@ def read(path, **options):
     return read_untouched(load_spectra, path, **options)
 
 
-def assert_read(path, psd=PSD, freqs=FREQS, unit=None, said="", **options):
+def assert_read(path, psd=PSD, freqs=FREQS, unit=None, noted="", **options):
     spectra = read(path, **options)
     np.testing.assert_allclose(spectra.freqs, freqs, rtol=1e-6)
     np.testing.assert_allclose(spectra.psd[0], psd, rtol=1e-6)
     assert unit is None or spectra.unit == unit
-    assert said in " ".join(spectra.warnings)
+    assert noted in " ".join(spectra.warnings)
     return spectra
 
 
@@ -116,7 +116,7 @@ def test_units_and_averages_beside_the_arrays_are_used(tmp_path):
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["psd/freqs"], file["psd/psd"] = FREQS, np.sqrt(PSD)
         file["psd/psd"].attrs["unit"], file["psd"].attrs["averages"] = "A/sqrt(Hz)", 32
-    assert assert_read(tmp_path / "b.h5", unit="A^2/Hz", said="squared").n_segments == 32
+    assert assert_read(tmp_path / "b.h5", unit="A^2/Hz", noted="squared").n_segments == 32
     scipy.io.savemat(tmp_path / "c.mat", {"spec": {"freq": FREQS, "psd": PSD, "unit": "pA^2/Hz", "n_avg": 9.0}})
     assert assert_read(tmp_path / "c.mat", unit="pA^2/Hz").n_segments == 9
 

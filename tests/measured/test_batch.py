@@ -49,10 +49,10 @@ def test_processes_side_by_side_write_what_one_writes(capsys):
     """Planted bugs: reports in the order in which they came; figures of another file."""
     _files(5, bad=[2])
     assert main(["detect", "in"]) == 2
-    one, said = _results(), capsys.readouterr()
+    one, printed = _results(), capsys.readouterr()
     assert main(["detect", "in", "--jobs", "2"]) == 2
     again = capsys.readouterr()
-    assert _results() == one and again == said
+    assert _results() == one and again == printed
     assert (
         again.err == "refused: 002.csv: it holds no rows of numbers; a spectrum needs two columns: frequency [Hz] "
         "and PSD [unit^2/Hz]\n"
@@ -123,12 +123,12 @@ def test_an_interrupted_batch_leaves_what_is_done_and_says_so(capsys, monkeypatc
     assert b"002.csv" in results["all.flags.csv"] and b"003.csv" not in results["all.flags.csv"]
     monkeypatch.setattr(batch, "examined", real)
     assert main(["detect", "in"]) == 0
-    said = capsys.readouterr().err
-    assert "an earlier command was ended before 3 of its 3 files: 003.csv, 004.csv, 005.csv" in said
+    printed = capsys.readouterr().err
+    assert "an earlier command was ended before 3 of its 3 files: 003.csv, 004.csv, 005.csv" in printed
     assert unfinished.UNFINISHED not in _results()
 
 
-def _killed(arguments, fatal, said):
+def _killed(arguments, fatal, printed):
     """A process with this command, which need not import anything, killed in the middle of its `fatal`-th write.
 
     What it says goes to a file. The signal that ended it.
@@ -140,7 +140,7 @@ def _killed(arguments, fatal, said):
     processes.IS_COPIED = False  # a process that was copied has no server of copies of its own
     writes, real = iter(range(1, fatal)), os.replace
     os.replace = lambda *given: real(*given) if next(writes, 0) else os.kill(os.getpid(), signal.SIGKILL)
-    with said.open("w", buffering=1) as stream, contextlib.redirect_stderr(stream):
+    with printed.open("w", buffering=1) as stream, contextlib.redirect_stderr(stream):
         os._exit(main(arguments))
 
 
@@ -148,11 +148,11 @@ def _killed(arguments, fatal, said):
 def test_a_killed_batch_leaves_whole_results_and_names_the_rest(capsys, unrendered):
     """Five times. Planted bugs: a table written in place; a command that does not say what an earlier one left."""
     _files(12)
-    results, said = Path("in/nblib-results"), Path("said")
+    results, printed = Path("in/nblib-results"), Path("printed.txt")
     unrendered()
     for at, fatal in enumerate((6, 13, 20, 27, 34)):
-        assert _killed(["detect", "in", "--jobs", "1"], fatal, said) == -signal.SIGKILL
-        assert at == 0 or "an earlier command was ended before" in said.read_text()
+        assert _killed(["detect", "in", "--jobs", "1"], fatal, printed) == -signal.SIGKILL
+        assert at == 0 or "an earlier command was ended before" in printed.read_text()
         names = [path.name.removesuffix(".flags.json") for path in results.glob("*.flags.json")]
         assert len(names) > at
         for name in names:
@@ -194,9 +194,9 @@ def test_a_full_disk_leaves_whole_results_and_names_the_rest(capsys, monkeypatch
 
     monkeypatch.setattr(Path, "open", opened)
     assert main(["detect", "in", "--no-figures"]) == 2
-    said = capsys.readouterr()
-    assert "2 of 4 files read" in said.out
-    assert re.findall(r"refused: (00\d).csv: cannot write \S+: No space left on device", said.err) == ["002", "003"]
+    printed = capsys.readouterr()
+    assert "2 of 4 files read" in printed.out
+    assert re.findall(r"refused: (00\d).csv: cannot write \S+: No space left on device", printed.err) == ["002", "003"]
     assert {name for name in _results() if name.startswith(("002", "003"))} == {"002.cleaned.csv"}
     assert not [name for name in _results() if name.endswith(".partial")]
 

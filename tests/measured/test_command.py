@@ -89,8 +89,8 @@ def test_files_are_written_and_the_input_is_not(tmp_path, capsys):
     assert [row[4] == (row[2] if row[3] == "1" else row[1]) for row in cleaned[1:]] == [True] * 400
     assert [row[1] == "" for row in cleaned if row[0] == "50"] == [True]
     assert float(cleaned[50][2]) == pytest.approx(1e-14 / 50 + 1e-16, rel=0.25)
-    said = capsys.readouterr().out
-    assert "400 bins, 1..400 Hz" in said and "V^2/Hz" in said and "K = 16" in said
+    printed = capsys.readouterr().out
+    assert "400 bins, 1..400 Hz" in printed and "V^2/Hz" in printed and "K = 16" in printed
     assert json.loads((out / "device.flags.json").read_text())["flags"][0]["kind"] == "line"
 
 
@@ -118,7 +118,7 @@ def test_a_refused_file_leaves_standard_output_empty(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--false-alarm", "2"], "--false-alarm 2"),
         (["--false-alarm", "0.7"], "--false-alarm 0.7 must lie above 0 and up to 0.5"),
@@ -127,10 +127,10 @@ def test_a_refused_file_leaves_standard_output_empty(tmp_path, capsys):
         (["--rate", "100"], "--series"),
     ],
 )
-def test_options_out_of_range_are_refused(tmp_path, capsys, arguments, said):
+def test_options_out_of_range_are_refused(tmp_path, capsys, arguments, message):
     path = _write(tmp_path / "device.csv", _spectrum())
     assert main(["detect", str(path), *arguments]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_amplitude_density_gives_the_flags_of_the_power_density(tmp_path, capsys):

@@ -214,22 +214,22 @@ def _gamma(seed, n_segments=100, n_bins=1000):
 
 
 @pytest.mark.parametrize("skirt", [0.0, 0.25])  # of a tone in a Hann spectrum: a quarter in the bins beside it
-@pytest.mark.parametrize(("first", "places"), [(1, (997, 998, 999)), (20, (0, 1, 2, 997, 998, 999))])
-def test_a_line_at_an_end_of_the_axis_is_found(first, places, skirt):
+@pytest.mark.parametrize(("first", "bins"), [(1, (997, 998, 999)), (20, (0, 1, 2, 997, 998, 999))])
+def test_a_line_at_an_end_of_the_axis_is_found(first, bins, skirt):
     """Planted bug: a line on the last bin taken for a wall, as its excess goes on to the end."""
     freqs, background = _background(first)
-    for place in places:
+    for bin_ in bins:
         flagged = []
         for seed in range(20):
-            psd = background * _gamma([seed, place])
-            near = np.arange(max(place - 1, 0), min(place + 2, 1000))
-            psd[near] += 50 * background[near] * np.where(near == place, 1.0, skirt)
-            flagged.append(NoiseDetector().detect(freqs, psd, 100).flagged[place])
-        assert all(flagged), place
+            psd = background * _gamma([seed, bin_])
+            near = np.arange(max(bin_ - 1, 0), min(bin_ + 2, 1000))
+            psd[near] += 50 * background[near] * np.where(near == bin_, 1.0, skirt)
+            flagged.append(NoiseDetector().detect(freqs, psd, 100).flagged[bin_])
+        assert all(flagged), bin_
 
 
 def test_where_the_axis_starts_at_one_bin_width_the_first_bin_is_noted_as_not_judged():
-    """Planted bug: nothing said of a first bin that is 50 times the background."""
+    """Planted bug: no note of a first bin that is 50 times the background."""
     freqs, background = _background()
     psd = background * _gamma(0)
     psd[0] += 50 * background[0]
@@ -313,11 +313,11 @@ def test_a_stated_number_of_averages_finds_no_fewer_lines(n_segments):
     background = 150 / freqs + 1
     for seed in range(15):
         rng = np.random.default_rng([seed, n_segments])
-        places = rng.choice(np.arange(30, 2970), 2, replace=False)
+        bins = rng.choice(np.arange(30, 2970), 2, replace=False)
         psd = background * rng.gamma(n_segments, 1 / n_segments, 3000)
-        psd[places] += 8 / np.sqrt(n_segments) * background[places]
+        psd[bins] += 8 / np.sqrt(n_segments) * background[bins]
         for stated in hits:
-            hits[stated] += int(NoiseDetector().detect(freqs, psd, stated).flagged[places].sum())
+            hits[stated] += int(NoiseDetector().detect(freqs, psd, stated).flagged[bins].sum())
     assert hits[n_segments] >= hits[None] - 1 >= 25  # one line either way is the chance of the measured K
 
 

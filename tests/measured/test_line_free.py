@@ -167,9 +167,9 @@ def test_hann_neighbours_correlate_as_welch_makes_them():
 
 def test_a_coherent_line_is_noncentral_chi_squared():
     power, n_segments = 3.0, 5
-    places = np.arange(4.0, 100.0, 5.0)  # 20 lines, none of which reaches another's bin without a taper
-    external = External(np.zeros(100), places, np.full(20, power))
-    values = estimates(200, 100, n_segments, "welch", external)[:, places.astype(int)].ravel()
+    positions = np.arange(4.0, 100.0, 5.0)  # 20 lines, none of which reaches another's bin without a taper
+    external = External(np.zeros(100), positions, np.full(20, power))
+    values = estimates(200, 100, n_segments, "welch", external)[:, positions.astype(int)].ravel()
     law = ncx2(2 * n_segments, 2 * n_segments * power, scale=1 / (2 * n_segments))
     assert kstest(values, law.cdf).pvalue > 0.01
     incoherent = (1 + power) * estimates(40, 100, n_segments, "welch").ravel()

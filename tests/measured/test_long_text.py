@@ -76,7 +76,7 @@ def test_the_fast_way_reads_what_the_careful_way_reads(tmp_path, monkeypatch, na
 
 
 @pytest.mark.parametrize(
-    ("end", "said"),
+    ("end", "message"),
     [
         ("401\n", "line 801 has 1 columns"),
         ("401,1,2\n", "line 801 has 3 columns"),
@@ -85,10 +85,10 @@ def test_the_fast_way_reads_what_the_careful_way_reads(tmp_path, monkeypatch, na
         ("401,0x1p3\n", "line 801: column 2"),
     ],
 )
-def test_a_damaged_row_at_the_end_of_a_long_table_is_refused_by_its_line(tmp_path, monkeypatch, end, said):
+def test_a_damaged_row_at_the_end_of_a_long_table_is_refused_by_its_line(tmp_path, monkeypatch, end, message):
     monkeypatch.setattr(text_files, "LONG", 500)
     (tmp_path / "long.csv").write_text(_rows() + end)
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(Refusal, match=message):
         read_table(tmp_path / "long.csv")
 
 

@@ -34,12 +34,12 @@ def read(tmp_path):
     return reading
 
 
-def assert_same(spectra, freqs=FREQS, psd=PSD, unit=None, said=""):
+def assert_same(spectra, freqs=FREQS, psd=PSD, unit=None, noted=""):
     np.testing.assert_allclose(spectra.freqs, freqs, rtol=1e-6)
     valid = spectra.valid[0]
     np.testing.assert_allclose(spectra.psd[0, valid], np.asarray(psd)[valid], rtol=2e-5)
     assert unit is None or spectra.unit == unit
-    assert any(re.search(said, text) for text in spectra.warnings) or not said
+    assert any(re.search(noted, text) for text in spectra.warnings) or not noted
 
 
 @SEPARATORS
@@ -47,8 +47,8 @@ def assert_same(spectra, freqs=FREQS, psd=PSD, unit=None, said=""):
 def test_04_the_unit_of_the_axis(read, separator, unit):
     factor = {"Hz": 1, "kHz": 1e3, "MHz": 1e6, "mHz": 1e-3, "GHz": 1e9}[unit]
     table = rows(FREQS, PSD, separator)
-    said = "" if unit == "Hz" else "scaled to Hz"
-    assert_same(read(f"f ({unit}){separator}PSD (A^2/Hz)\n{table}"), FREQS * factor, unit="A^2/Hz", said=said)
+    noted = "" if unit == "Hz" else "scaled to Hz"
+    assert_same(read(f"f ({unit}){separator}PSD (A^2/Hz)\n{table}"), FREQS * factor, unit="A^2/Hz", noted=noted)
     assert_same(read(f"freq_{unit}{separator}Pxx\n{table}"), FREQS * factor)
     assert_same(
         read(f"Type;ANALYZER\nx-Unit;{unit};\ny-Unit;V^2/Hz;\nStart;1;{unit}\n{table}"), FREQS * factor, unit="V^2/Hz"
@@ -83,14 +83,14 @@ AMPLITUDES = [
 def test_02_amplitude_density_is_squared(read, separator, unit):
     """Planted bug: "V/Hz^(1/2)" taken for a power because its bracket is cut off."""
     text = f"Frequency (Hz){separator}Noise [{unit}]\n" + rows(FREQS, np.sqrt(PSD), separator)
-    assert_same(read(text), said="squared")
+    assert_same(read(text), noted="squared")
     assert read(text).unit.endswith("^2/Hz") or read(text).unit == "1/Hz"
-    assert_same(read(text, asd=False), psd=np.sqrt(PSD), said="read as power as asked")
+    assert_same(read(text, asd=False), psd=np.sqrt(PSD), noted="read as power as asked")
 
 
 @pytest.mark.parametrize("name", ["ASD", "amplitude spectral density", "Linear Spectral Density"])
 def test_02_amplitude_density_by_name(read, name):
-    assert_same(read(f"f,{name}\n" + rows(FREQS, np.sqrt(PSD))), said="squared")
+    assert_same(read(f"f,{name}\n" + rows(FREQS, np.sqrt(PSD))), noted="squared")
 
 
 @pytest.mark.parametrize("heading", ["V(onoise)", "V(inoise)", "onoise_spectrum", "Voltage (V)", "Amplitude", "I(R1)"])
@@ -111,10 +111,10 @@ def test_02_a_name_that_says_amplitude_where_nothing_in_the_file_does_is_a_quest
         ValueError, match=r"name says amplitude density.*Give asd=True .* or asd=False to read them as power"
     ):
         read(text, name=name)
-    assert_same(read(text, name=name, asd=True), said="squared")
+    assert_same(read(text, name=name, asd=True), noted="squared")
     assert_same(read(text, name=name, asd=False), psd=np.sqrt(PSD))
     stated = read("Frequency (Hz),PSD (V^2/Hz)\n" + rows(FREQS, PSD), name=name)
-    assert_same(stated, unit="V^2/Hz", said="the file's name says amplitude density; read as V")
+    assert_same(stated, unit="V^2/Hz", noted="the file's name says amplitude density; read as V")
     assert_same(read("f,level\n" + rows(FREQS, PSD), name="passdown.csv"))
 
 
@@ -132,7 +132,7 @@ def test_02_a_name_that_says_amplitude_where_nothing_in_the_file_does_is_a_quest
 def test_03_decibels(read, separator, heading, unit):
     level = 10 * np.log10(PSD)
     text = f"Frequency (Hz){separator}{heading}\n"
-    assert_same(read(text + rows(FREQS, level, separator)), unit=unit, said="decibels")
+    assert_same(read(text + rows(FREQS, level, separator)), unit=unit, noted="decibels")
     assert_same(read(text + rows(FREQS, level + 250, separator)), psd=PSD * 1e25, unit=unit)
     with pytest.raises(ValueError, match=r"every value is negative. Decibels\? Give db=True"):
         read(rows(FREQS, level, separator))
@@ -167,7 +167,7 @@ def test_01_27_37_a_bin_without_a_value(read, word, separator):
     lines = rows(FREQS, PSD, separator).splitlines()
     lines[19] = f"20{separator}{word}"
     spectra = read(f"Frequency (Hz){separator}PSD (V^2/Hz)\r\n" + "\r\n".join(lines))
-    assert_same(spectra, said=r"1 bin missing .* first 20 Hz \(line 21\)")
+    assert_same(spectra, noted=r"1 bin missing .* first 20 Hz \(line 21\)")
     assert np.flatnonzero(~spectra.valid[0]).tolist() == [19]
     if separator != ",":
         spectra = read("\n".join([comma(rows(FREQS, PSD, separator)).splitlines()[0], *map(comma, lines[1:])]))
@@ -241,9 +241,9 @@ def test_31_thousands(read, mark, separator):
 def test_31c_what_cannot_be_known_is_said(read):
     freqs = 1000 + 10.0 * np.arange(80)
     text = "Frequenz [Hz];PSD\n" + rows(freqs, PSD, ";", "{:,.0f}").replace(",", ".")
-    assert_same(read(text), freqs / 1e3, said="1000..1790: export without thousands")
+    assert_same(read(text), freqs / 1e3, noted="1000..1790: export without thousands")
     assert "80 bins, 1..1.79 Hz, median" in read(text).describe()
-    assert any("states a span up to 1790 Hz" in said for said in read("Stop;1790;Hz\n" + text).warnings)
+    assert any("states a span up to 1790 Hz" in noted for noted in read("Stop;1790;Hz\n" + text).warnings)
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -264,7 +264,7 @@ def test_11_overlapping_spans(read, separator):
     cut = np.r_[FINE, COARSE[12:]]
     for span, freqs in {"first": FINE, "last": COARSE, "cut": cut}.items():
         assert_same(read(text, span=span), freqs, 2e-14 / freqs)
-    assert_same(read(rows(cut, 2e-14 / cut, separator)), cut, 2e-14 / cut, said="bin width changes from 0.125 to 1 Hz")
+    assert_same(read(rows(cut, 2e-14 / cut, separator)), cut, 2e-14 / cut, noted="bin width changes from 0.125 to 1 Hz")
     mixed = np.sort(np.r_[FINE, np.arange(0.31, 30, 0.437)])
     with pytest.raises(ValueError, match="sorted into one another"):
         read(rows(mixed, 2e-14 / mixed, separator))
@@ -278,10 +278,10 @@ def test_12_two_sided(read, n_bins):
     one = np.arange(1.0, n_bins // 2 + 1)
     expected = 2e-15 * (1 + 20 / one) * np.where(one == n_bins / 2, 0.5, 1.0)
     order = np.argsort(freqs)
-    assert_same(read(rows(freqs, psd)), one, expected, said="the power is doubled")
-    assert_same(read(rows(freqs[order], psd[order], "\t")), one, expected, said="the power is doubled")
+    assert_same(read(rows(freqs, psd)), one, expected, noted="the power is doubled")
+    assert_same(read(rows(freqs[order], psd[order], "\t")), one, expected, noted="the power is doubled")
     assert_same(read(rows(freqs, 10 * np.log10(psd)), db=True), one, expected)
-    assert_same(read(rows(np.arange(n_bins), psd)), one, expected, said="power doubled")
+    assert_same(read(rows(np.arange(n_bins), psd)), one, expected, noted="power doubled")
     with pytest.raises(ValueError, match="complex .IQ. signal.*Keep f > 0 and double"):
         read(rows(freqs, np.where(freqs == -20, 1e4, 1) * psd))
 
@@ -311,7 +311,7 @@ def test_18_fortran(read):
 def test_19_24_repeated_and_falling(read, separator):
     with pytest.raises(ValueError, match=r"67 frequencies repeat, first 1000 Hz \(line 7 and line 8\)"):
         read("f,psd\n" + rows(FREQS + 994, PSD, separator, "{:.3g}"))
-    assert_same(read("f,psd\n" + rows(FREQS[::-1], PSD[::-1], separator)), said="reversed")
+    assert_same(read("f,psd\n" + rows(FREQS[::-1], PSD[::-1], separator)), noted="reversed")
 
 
 def test_21_40_columns(read):
@@ -327,7 +327,7 @@ def test_21_40_columns(read):
             read(text, column=column)
     for head in (",freq,psd\n", "index,freq,psd\n", ""):
         table = "".join(f"{at},{freq:g},{psd:.7g}\n" for at, (freq, psd) in enumerate(zip(FREQS, PSD, strict=True)))
-        assert_same(read(head + table), said="counts the rows")
+        assert_same(read(head + table), noted="counts the rows")
     assert_same(read("PSD (V^2/Hz),Frequency (Hz)\n" + rows(PSD, FREQS, freq_format="{:.7g}")), unit="V^2/Hz")
     assert_same(read("f\tPSD\tPhase (deg)\n" + rows(FREQS, PSD, "\t").replace("\n", "\t12\n")))
 

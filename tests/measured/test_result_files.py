@@ -56,9 +56,9 @@ def test_a_file_of_the_users_is_not_replaced(capsys, place):
     before = _write(f"{place}/my.cleaned.csv", 2)
     for more in ([], [f"{place}/my.cleaned.csv"]):
         assert main(["detect", "my.csv", *more, "--out", place]) == 2
-        said = capsys.readouterr().err.splitlines()
+        errors = capsys.readouterr().err.splitlines()
         theirs = Path(place, "my.cleaned.csv")
-        assert said[-1].startswith(f"refused: my.csv: its results would replace {theirs}, which nblib did not write")
+        assert errors[-1].startswith(f"refused: my.csv: its results would replace {theirs}, which nblib did not write")
         assert theirs.read_text() == before
     assert not Path(place, "my.flags.csv").exists()
 

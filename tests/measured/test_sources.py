@@ -288,7 +288,7 @@ def test_missing_bins_inside_a_flag_are_passed_over():
 
 
 @pytest.mark.parametrize(
-    "change,said",
+    "change,message",
     [
         ({"resolution": 0.0}, "resolution=0.0"),
         ({"axis": (10.0, 1.0)}, "axis="),
@@ -300,8 +300,8 @@ def test_missing_bins_inside_a_flag_are_passed_over():
         ({"flags": [Flag(1.0, 2.0, 1.5, kind="line", uncertainty=-1.0)]}, "uncertainty=-1.0"),
     ],
 )
-def test_refuses(change, said):
-    with pytest.raises(ValueError, match=said):
+def test_refuses(change, message):
+    with pytest.raises(ValueError, match=message):
         likely_sources(
             **{"flags": [Flag(1.0, 2.0, 1.5, kind="line")], "resolution": 1.0, "axis": (1.0, 100.0), **change}
         )
@@ -375,7 +375,7 @@ def test_known_lines_are_named_first_and_are_part_of_no_comb(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text,said",
+    "text,message",
     [
         ("50,mains\nabc,pump\n", "row 2, 'abc,pump': each row is a frequency"),
         ("50,mains\n60,-1,pump\n", "row 2"),
@@ -386,10 +386,10 @@ def test_known_lines_are_named_first_and_are_part_of_no_comb(tmp_path):
         ("50,0.5,\n", "row 1"),
     ],
 )
-def test_a_table_of_known_lines_that_is_none_is_refused_in_one_sentence(tmp_path, text, said):
+def test_a_table_of_known_lines_that_is_none_is_refused_in_one_sentence(tmp_path, text, message):
     """Planted bug: a row that cannot be read passed over."""
     (tmp_path / "lines.csv").write_text(text)
-    with pytest.raises(ValueError, match=f"^lines.csv.*{said}"):
+    with pytest.raises(ValueError, match=f"^lines.csv.*{message}"):
         read_known_lines(tmp_path / "lines.csv")
 
 

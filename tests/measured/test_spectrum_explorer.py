@@ -281,8 +281,8 @@ def test_edits_are_saved_loaded_again_and_survive_a_run(controls, folder, capsys
         *(f"b.edited.{end}" for end in ("flags.csv", "flags.json", "flags.png", "cleaned.csv")),
     }
     assert main(["detect", str(folder), "--no-figures"]) == 0
-    said = capsys.readouterr().out
-    assert "2 of 2 files read" in said and "kept b.edits.json and b.edited.*" in said and "kept a." not in said
+    printed = capsys.readouterr().out
+    assert "2 of 2 files read" in printed and "kept b.edits.json and b.edited.*" in printed and "kept a." not in printed
     assert "changed by hand" in (results / "all.html").read_text()
     assert {name: (results / name).read_bytes() for name in kept} == kept
     again = SpectrumControls(analyse(folder))
@@ -322,7 +322,7 @@ def test_headless_it_is_one_figure_with_what_was_saved(folder, monkeypatch):
     (measured, detection) = analysis[0]
     changed = EditedDetection(measured)
     changed.add(110, 130)
-    KeptEdits(*analysis.places()[0]).save(changed)
+    KeptEdits(*analysis.destinations()[0]).save(changed)
     plt.close("all")  # of other tests
     figure = explore(analysis)
     assert isinstance(figure, Figure) and plt.get_fignums() == []  # or JupyterLab would show it twice

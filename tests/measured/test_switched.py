@@ -121,8 +121,8 @@ def test_the_command_writes_the_usual_files_and_names_the_reference(tmp_path, ca
         (tmp_path / f"{name}.csv").write_text(f"Frequency (Hz),PSD (V^2/Hz)\n{rows}")
     on, off = str(tmp_path / "on.csv"), str(tmp_path / "off.csv")
     assert main(["detect", "--segments", "64", "--reference", off, on]) == 0
-    said = capsys.readouterr().out
-    assert "judged by its ratio to off.csv (K = " in said and "K = 64" in said
+    printed = capsys.readouterr().out
+    assert "judged by its ratio to off.csv (K = " in printed and "K = 64" in printed
     document = json.loads((tmp_path / "nblib-results" / "on.flags.json").read_text())
     assert document["reference"]["file"] == "off.csv" and [flag["fmin"] for flag in document["flags"]] == [333.0]
     assert drawn == ["off.csv"]

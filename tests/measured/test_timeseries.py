@@ -117,7 +117,7 @@ def test_a_masked_sample_is_missing():
 
 
 @pytest.mark.parametrize(
-    "change,said",
+    "change,message",
     [
         ({"samples": np.ones(1000)}, "constant"),
         ({"samples": np.full(1000, np.nan)}, "too few"),
@@ -138,8 +138,8 @@ def test_a_masked_sample_is_missing():
         ({"n_segments": 4, "segment_length": 100}, "give one"),
     ],
 )
-def test_refuses(change, said):
-    with pytest.raises(ValueError, match=said):
+def test_refuses(change, message):
+    with pytest.raises(ValueError, match=message):
         welch_spectrum(**{"samples": white(1000), "rate": 10.0, **change})
 
 

@@ -30,18 +30,18 @@ def text_of(path):
 
 def test_an_edited_copy_stays_and_an_untouched_one_is_renewed(originals):
     """Planted bug: every start of JupyterLab copied over what was tried there."""
-    folder, said = lab.copy_notebooks()
+    folder, notes = lab.copy_notebooks()
     assert sorted(path.name for path in folder.glob("*.ipynb")) == ["a.ipynb", "b.ipynb"]
-    assert said == []
+    assert notes == []
     (folder / "a.ipynb").write_text("mine")
     assert lab.copy_notebooks() == (folder, [])  # its original is the same: nothing to say
     for name in ("a", "b"):
         write(originals / f"{name}.ipynb", f"{name} 2")
-    _, said = lab.copy_notebooks()
+    _, notes = lab.copy_notebooks()
     assert (folder / "a.ipynb").read_text() == "mine"
     assert text_of(folder / "b.ipynb") == "b 2"
-    assert len(said) == 1
-    assert "a.ipynb is yours and stays" in said[0]
+    assert len(notes) == 1
+    assert "a.ipynb is yours and stays" in notes[0]
     assert text_of(originals / "a.ipynb") == "a 2"
 
 

@@ -56,10 +56,10 @@ def test_a_failing_cell_leaves_what_ran_under_another_name(tmp_path, capsys):
     """Planted bug: papermill writing to the output itself, so that a failed run looked done."""
     path, output = notebook(tmp_path / "a.ipynb", "n = 1  # number", "print(n)\n1 / 0"), tmp_path / "out.ipynb"
     assert main(["run", str(path), "-o", str(output)]) == 1
-    said = capsys.readouterr().err
-    assert "ZeroDivisionError" in said
-    assert "a: failed after" in said
-    assert "IPKernelApp" not in said
+    errors = capsys.readouterr().err
+    assert "ZeroDivisionError" in errors
+    assert "a: failed after" in errors
+    assert "IPKernelApp" not in errors
     assert not output.exists()
     assert nbformat.read(tmp_path / "out.failed.ipynb", 4).cells[-1].outputs[0].text == "1\n"
 
@@ -76,10 +76,10 @@ def test_what_is_refused_writes_nothing(tmp_path, capsys):
         (["07_nothing"], "07_nothing is not a file, nor a notebook of notebooks/ (00_data, "),
     ):
         assert main(["run", *arguments, "-o", str(output)]) == 2
-        said = capsys.readouterr().err
-        assert said.startswith("refused: ")
-        assert message in said
-        assert said.count("\n") == 1
+        errors = capsys.readouterr().err
+        assert errors.startswith("refused: ")
+        assert message in errors
+        assert errors.count("\n") == 1
     assert not output.parent.exists()
 
 

@@ -74,9 +74,9 @@ def test_a_grid_is_two_tables_one_to_read_and_one_that_holds_all(tmp_path, capsy
     assert [row["short.regularizer.tokens"] for row in everything] == ["3", "3"]
     assert [row["more.top1"] for row in everything] == ["", "1"]
     assert [row["run"] for row in everything] == ["regularizer=mass", "regularizer=log_odds"]
-    said = capsys.readouterr().out
-    assert "5           log_odds" in said
-    assert said.rstrip().endswith(f"{table}; everything: {table.with_name('my_grid_all.csv')}")
+    printed = capsys.readouterr().out
+    assert "5           log_odds" in printed
+    assert printed.rstrip().endswith(f"{table}; everything: {table.with_name('my_grid_all.csv')}")
 
 
 def test_seeds_of_a_grid_are_averaged_in_the_table_to_read(tmp_path):

@@ -98,10 +98,10 @@ def test_a_spectrum_and_its_attention_share_one_axis():
 
 
 def test_ticks_stand_on_their_frequencies():
-    """Planted bug: places counted from the cells' left edges."""
-    places, labels = plots.frequency_ticks(np.arange(10.0, 3000.0, 20.0))
+    """Planted bug: positions counted from the cells' left edges."""
+    positions, labels = plots.frequency_ticks(np.arange(10.0, 3000.0, 20.0))
     assert labels == ["500", "1000", "1500", "2000", "2500", "3000"]
-    assert places[0] == pytest.approx((500 - 10) / 20 + 0.5)
+    assert positions[0] == pytest.approx((500 - 10) / 20 + 0.5)
 
 
 def test_distances_leave_out_the_limit_and_turn_the_interval():

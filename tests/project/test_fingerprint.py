@@ -314,11 +314,11 @@ def test_names_are_followed_as_python_finds_them(module):
         "    class Inner(Base): ...\n"
         "    return lambda: (renamed, losses.MARGIN, FALLBACK, clean_cells, hidden)\n",
     )
-    places = {place.removeprefix("nblib.") for place in code_behind(f"{name}:start")}
+    used = {place.removeprefix("nblib.") for place in code_behind(f"{name}:start")}
     expected = {"two_of_tests:" + place for place in ("start", "DEFAULT", "decorate", "Base", "FALLBACK")}
     expected |= {"one_of_tests:found", "one_of_tests:VALUE", "losses:MARGIN", "cells:clean_cells"}
-    assert expected <= places
-    assert not places & {"one_of_tests:hidden", "one_of_tests:OTHER", "losses:mass", "losses:REGULARIZERS"}
+    assert expected <= used
+    assert not used & {"one_of_tests:hidden", "one_of_tests:OTHER", "losses:mass", "losses:REGULARIZERS"}
 
 
 @pytest.mark.parametrize("name", ["nblib.losses:no_such", "nblib.losses", "nblib.no_such:train"])

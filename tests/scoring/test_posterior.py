@@ -60,10 +60,10 @@ def test_very_strong_lines_stay_finite_and_two_lines_are_found():
     """Planted bugs: likelihood ratios in float32, which overflow; windows taken from a running sum, in which the strong
     line swallows the weak one behind it.
     """
-    places = torch.arange(3000.0)
+    positions = torch.arange(3000.0)
     ratio = torch.zeros(1, 3000, dtype=torch.float64)
     for centre, height in ((700, 50.0), (2200, 1.0)):
-        ratio += torch.log1p(height * torch.exp(-0.5 * ((places - centre) / 20) ** 2)).double()
+        ratio += torch.log1p(height * torch.exp(-0.5 * ((positions - centre) / 20) ** 2)).double()
     odds = line_log_odds(ratio)
     assert odds.isfinite().all()
     assert odds[0, 35] > 3

@@ -161,7 +161,7 @@ def test_a_process_beside_others_starts_no_more(monkeypatch):
 
 @pytest.mark.slow
 def test_a_run_says_how_far_it_is(tmp_path, monkeypatch):
-    """Planted bug: the last step not said, so that a finished run looked unfinished."""
+    """Planted bug: the last step not noted, so that a finished run looked unfinished."""
     monkeypatch.setenv("NBLIB_PROGRESS", str(tmp_path / "events"))
     quietly(TINY)
     quietly(TINY)  # loaded: nothing to say
@@ -228,12 +228,12 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
     assignments = [f"{name}={value}" for name, value in (values | {"regularizer": TINY.regularizer}).items()]
 
     def command():
-        with (tmp_path / "said").open("a") as said, contextlib.redirect_stdout(said):
+        with (tmp_path / "printed").open("a") as stream, contextlib.redirect_stdout(stream):
             assert main(["train", *assignments]) == 0
 
     assert forks.end(forks.begin(command, 2, tmp_path / "two"))[0]
     folder = tmp_path / "two" / "models" / TINY.key
-    assert (tmp_path / "said").read_text().strip() == str(folder)
+    assert (tmp_path / "printed").read_text().strip() == str(folder)
     two = load_run(folder)
     assert two.record["n_processes"] == 2
     for name in ("train_loss", "mask_loss", "reg_loss", "val_loss"):

@@ -215,9 +215,9 @@ def _corners(fit):
 def test_corners_know_no_unit_and_no_order_and_move_with_the_axis(decades, factor, seed):
     """Planted bugs: an absolute tolerance; bins paired with K before they are sorted; corners bounded in Hz."""
     _, psd = _one_trap()
-    level, places = 10.0**decades, np.random.default_rng(seed).permutation(len(FREQS))
+    level, order = 10.0**decades, np.random.default_rng(seed).permutation(len(FREQS))
     keep = np.ones(len(FREQS), bool)
-    other = fit_spectrum(factor * FREQS[places], level * psd[places], np.full(len(FREQS), 30.0), keep)
+    other = fit_spectrum(factor * FREQS[order], level * psd[order], np.full(len(FREQS), 30.0), keep)
     assert _corners(other) == pytest.approx(factor * _corners(_plain()), rel=1e-3)
     plateaus = [fit.kept.plateau(fit.corners[0]).value for fit in (_plain(), other)]
     assert plateaus[1] == pytest.approx(level * plateaus[0], rel=1e-3)

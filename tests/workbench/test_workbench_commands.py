@@ -207,15 +207,15 @@ def test_fits_beside_their_spectra_are_used_and_what_does_not_match_is_refused(f
     shutil.copy(fits / "dev_100K.fit.json", folder)
     (folder / "dev_100K.fit.json").write_text((folder / "dev_100K.fit.json").read_text().replace("../", ""))
     assert main(["arrhenius", str(folder), "--json"]) == 0
-    output, said = capsys.readouterr()
-    assert "dev_100K.csv is not fitted again: dev_100K.fit.json, which was made from it, is used" in said
+    output, errors = capsys.readouterr()
+    assert "dev_100K.csv is not fitted again: dev_100K.fit.json, which was made from it, is used" in errors
     assert [one["fit"] is None for one in json.loads(output)["spectra"]] == [True, False, True, True]
     assert main(["arrhenius", str(folder), "--json", "--lorentzians", "2", "--range", "1:900"]) == 2
     assert "--lorentzians, --range cannot change fits that are done (dev_100K.fit.json)" in capsys.readouterr().err
     _write(folder / "dev_100K.csv", 70.0, 9)
     assert main(["arrhenius", str(folder), "--json"]) == 2
-    output, said = capsys.readouterr()
-    assert "left out: dev_100K.fit.json was fitted to other data than" in said
+    output, errors = capsys.readouterr()
+    assert "left out: dev_100K.fit.json was fitted to other data than" in errors
     assert len(json.loads(output)["spectra"]) == 3 and "dev_100K.fit.json" in json.loads(output)["left_out"][0]
     shutil.copy(fits / "dev_110K.fit.json", fits / "again.fit.json")
     assert main(["arrhenius", str(fits), "--json"]) == 2
@@ -228,8 +228,8 @@ def test_a_spectrum_without_a_temperature_is_left_out_and_the_others_go_on(folde
     first = fits / "first.fit.json"
     first.write_text(first.read_text().replace('"temperature": 90.0', '"temperature": null'))
     assert main(["arrhenius", str(fits), "--json"]) == 2
-    output, said = capsys.readouterr()
-    assert "left out: first.csv: no temperature in its name" in said
+    output, errors = capsys.readouterr()
+    assert "left out: first.csv: no temperature in its name" in errors
     document = json.loads(output)
     assert [one["temperature"] for one in document["spectra"]] == [100, 110, 120] and len(document["left_out"]) == 1
     assert main(["arrhenius", str(fits), "--json", "--gamma-n", "1e21", "--t-power", "0"]) == 2

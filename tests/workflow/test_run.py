@@ -64,9 +64,9 @@ def test_a_grid_comes_first_and_what_was_given_wins(tmp_path):
 @pytest.mark.parametrize("status", [0, 3])
 def test_the_workflows_words_go_to_its_log_and_its_status_comes_back(status, tmp_path):
     log = tmp_path / "workflow.log"
-    program = f"import os, sys; print(os.environ['NBLIB_JOBS']); sys.stderr.write('said'); sys.exit({status})"
+    program = f"import os, sys; print(os.environ['NBLIB_JOBS']); sys.stderr.write('more'); sys.exit({status})"
     assert run.watch([sys.executable, "-c", program], tmp_path, log) == status
-    assert sorted(log.read_text().split()) == sorted([str(tmp_path), "said"])
+    assert sorted(log.read_text().split()) == sorted([str(tmp_path), "more"])
 
 
 def test_an_interrupt_is_handed_on_once_and_waited_for(tmp_path, monkeypatch, signals):
@@ -93,7 +93,7 @@ def test_an_interrupt_is_handed_on_once_and_waited_for(tmp_path, monkeypatch, si
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "printed"),
     [
         (["[rule]", "  refused: n_segments=0 must be", "CalledProcessError: x"], "refused: n_segments=0 must be"),
         (
@@ -117,11 +117,11 @@ def test_an_interrupt_is_handed_on_once_and_waited_for(tmp_path, monkeypatch, si
         ),
     ],
 )
-def test_the_reason_is_the_refusal_or_the_last_error(lines, said, tmp_path):
+def test_the_reason_is_the_refusal_or_the_last_error(lines, printed, tmp_path):
     """Planted bugs: the workflow's last line, about the workflow; a point that runs named as one that failed."""
     log = tmp_path / "workflow.log"
     log.write_text("\n".join(lines))
-    assert run.reason(log) == said
+    assert run.reason(log) == printed
 
 
 @pytest.fixture
@@ -147,9 +147,9 @@ def program(tmp_path, monkeypatch, signals):
 def test_a_failure_names_its_log_and_a_refusal_stands_alone(program, capsys):
     """Planted bug: exit status 0 after a failure."""
     assert program(1, "ValueError: no file") == 1
-    said = capsys.readouterr().err.splitlines()
-    assert said[1:] == ["failed", "ValueError: no file"]  # planted bug: the log's name last
-    assert said[0].startswith("more: ") and said[0].endswith("workflow.log")
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[1:] == ["failed", "ValueError: no file"]  # planted bug: the log's name last
+    assert printed[0].startswith("more: ") and printed[0].endswith("workflow.log")
     assert program(1, "refused: seed=-1 must be") == 1
     assert capsys.readouterr().err == "refused: seed=-1 must be\n"
 
@@ -166,9 +166,9 @@ def test_a_finished_run_lists_what_there_is_and_a_grid_shows_its_table(program, 
     table.write_text("seed,ap\n7,0.5\n")
     (tmp_path / "mine.yaml").touch()
     assert program(0, arguments=("grid", "--grid", str(tmp_path / "mine.yaml"))) == 0
-    said = capsys.readouterr().out
-    assert "0.5" in said
-    assert f"{table}; everything: {tmp_path / 'mine_all.csv'}" in said
+    printed = capsys.readouterr().out
+    assert "0.5" in printed
+    assert f"{table}; everything: {tmp_path / 'mine_all.csv'}" in printed
 
 
 @pytest.mark.parametrize(

@@ -51,14 +51,14 @@ def test_the_workflow_gives_the_results_of_the_command(files, capsys):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("x\n", "list.txt names folders or patterns; name one file per line"),
         ("# none\n\n", "list.txt names no file; name one per line"),
     ],
 )
-def test_a_list_without_files_of_its_own_is_refused(capsys, text, said):
+def test_a_list_without_files_of_its_own_is_refused(capsys, text, message):
     """Planted bugs: files of a folder beyond the last part lost without a word; a traceback for an empty list."""
     Path("list.txt").write_text(text)
     assert parts.main(["plan", "list.txt", "plan.jsonl", "--options=--out split"]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err

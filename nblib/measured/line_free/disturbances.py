@@ -38,12 +38,12 @@ class External:
     Attributes
     ----------
     ratio : (bin,) incoherent power over background
-    places : (line,) bin positions of coherent lines, fractions allowed
+    positions : (line,) bins of coherent lines, fractions allowed
     powers : (line,) their power over background, on a bin
     """
 
     ratio: Float[ndarray, " bin"]
-    places: Float[ndarray, " line"]
+    positions: Float[ndarray, " line"]
     powers: Float[ndarray, " line"]
 
 
@@ -100,26 +100,26 @@ def coherent_lines(rng, grid: Grid, log_background) -> tuple[ndarray, ndarray]:
     orders = orders[(orders * fundamental < freqs[-1]) & (orders * fundamental > freqs[0])]
     if not len(orders):
         return np.zeros(0), np.zeros(0)
-    places = np.interp(orders * fundamental, freqs, np.arange(n_bins))
+    positions = np.interp(orders * fundamental, freqs, np.arange(n_bins))
     powers = log_uniform(rng, *HEIGHTS_NARROW) * orders ** -rng.uniform(0, 2) * log_uniform(rng, 0.3, 1, len(orders))
     if rng.random() < 0.5:
-        beneath = log_background[np.rint(places).astype(np.int64)]
-        powers = powers * np.exp(np.clip(beneath[rng.integers(len(places))] - beneath, -20, 20))
+        beneath = log_background[np.rint(positions).astype(np.int64)]
+        powers = powers * np.exp(np.clip(beneath[rng.integers(len(positions))] - beneath, -20, 20))
     keep = powers > 0.02
-    return places[keep], np.minimum(powers[keep], HEIGHTS_NARROW[1])
+    return positions[keep], np.minimum(powers[keep], HEIGHTS_NARROW[1])
 
 
 def draw_external(rng: np.random.Generator, grid: Grid, log_background: Float[ndarray, " bin"]) -> External:
     """One to four sources: shapes (incoherent), mains and clocks (coherent)."""
-    ratio, places, powers = np.zeros_like(log_background), [np.zeros(0)], [np.zeros(0)]
+    ratio, positions, powers = np.zeros_like(log_background), [np.zeros(0)], [np.zeros(0)]
     for _ in range(rng.integers(1, 5)):
         if rng.random() < 0.4:
             place, power = coherent_lines(rng, grid, log_background)
-            places.append(place)
+            positions.append(place)
             powers.append(power)
         else:
             ratio += shape(rng, SHAPES[rng.choice(len(SHAPES), p=(0.3, 0.25, 0.15, 0.15, 0.15))], len(ratio))
-    return External(ratio, np.concatenate(places), np.concatenate(powers))
+    return External(ratio, np.concatenate(positions), np.concatenate(powers))
 
 
 # ---- what the estimator makes of it ----
@@ -208,18 +208,18 @@ def gamma_factor(
     return factor
 
 
-def line_response(places: Float[ndarray, " line"], estimator: str):
+def line_response(positions: Float[ndarray, " line"], estimator: str):
     """Bins around sinusoids and their amplitude response there, 1 on a bin: two arrays (line, bin).
 
     The ideal estimator leaks nothing: the power is shared by the two nearest bins. Hann: sin(pi d) / (pi d (1 - d^2)),
     d the distance in bins, its sign relative to the noise's own phases, which alternate as sin(pi d) does.
     """
-    lowest = np.floor(places).astype(np.int64)[:, None]
-    share = places[:, None] - lowest
+    lowest = np.floor(positions).astype(np.int64)[:, None]
+    share = positions[:, None] - lowest
     if estimator == "welch":
         return lowest + np.arange(2), np.sqrt(np.concatenate([1 - share, share], axis=1))
     bins = lowest + np.arange(-LOBE, LOBE + 2)
-    distance = places[:, None] - bins + 1e-6  # the response has removable poles at 0 and +-1
+    distance = positions[:, None] - bins + 1e-6  # the response has removable poles at 0 and +-1
     return bins, np.sin(np.pi * (share + 1e-6)) / (np.pi * distance * (1 - distance**2))
 
 
@@ -230,11 +230,11 @@ def _line_amplitudes(external, estimator, merged):
     a line by as many.
     """
     power, sign, phase = np.zeros(len(merged)), np.ones(len(merged)), np.ones(len(merged))
-    if len(external.places):
-        bins, response = line_response(external.places, estimator)
+    if len(external.positions):
+        bins, response = line_response(external.positions, estimator)
         inside = (bins >= 0) & (bins < len(merged))
         powers = np.broadcast_to(external.powers[:, None], bins.shape)[inside]
-        turns = np.cos(np.pi * (external.places[:, None] - bins))[inside]
+        turns = np.cos(np.pi * (external.positions[:, None] - bins))[inside]
         bins, response = bins[inside], response[inside]
         np.add.at(power, bins, powers * response**2 / merged[bins])
         strong = powers * response**2 > VISIBLE

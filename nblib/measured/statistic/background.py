@@ -181,7 +181,7 @@ def robust_background(
 ) -> Float[ndarray, " measured"]:
     """ln background of the measured bins.
 
-    The smoothing length is halved around places where the spectrum stays below the curve, until none is left or the
+    The smoothing length is halved around bins where the spectrum stays below the curve, until none is left or the
     length is an eighth: lines cannot make such a place, walls and knees do.
 
     Parameters
@@ -202,11 +202,11 @@ def robust_background(
         coordinate = np.concatenate([[0.0], np.cumsum(steps)])
         background = _held_down(log_psd, start, scatter, curvature_penalty(coordinate), iterations)
         background = background + median(log_psd - background)
-        places = coordinate[_deficits(_scaled(log_psd - background, scatter))]
-        if not len(places):
+        deficits = coordinate[_deficits(_scaled(log_psd - background, scatter))]
+        if not len(deficits):
             break
-        nearest = np.clip(np.searchsorted(places, coordinate), 1, max(len(places) - 1, 1))
-        distance = np.abs(coordinate - places[np.minimum(nearest, len(places) - 1)])
-        near = np.minimum(distance, np.abs(coordinate - places[nearest - 1])) < DEFICIT_REACH
+        nearest = np.clip(np.searchsorted(deficits, coordinate), 1, max(len(deficits) - 1, 1))
+        distance = np.abs(coordinate - deficits[np.minimum(nearest, len(deficits) - 1)])
+        near = np.minimum(distance, np.abs(coordinate - deficits[nearest - 1])) < DEFICIT_REACH
         steps = np.where(near[1:] | near[:-1], 2 * steps, steps)
     return background + level
