@@ -26,11 +26,11 @@ BESIDE = 1  # bins on either side of a line, in which a flag finds it
 
 def chances(set_up: SetUp, own: OwnThresholds, stream: int, index: int, with_lines: bool) -> tuple[dict, np.ndarray]:
     """Chance of each bin's score in a line-free spectrum, by thresholds; and the bins of the lines."""
-    psd, places = set_up.spectrum(stream, index, with_lines)
+    psd, sites = set_up.spectrum(stream, index, with_lines)
     found = NoiseDetector().score(FREQS, psd, set_up.n_segments)
     limits = {OWN: own.limits(found.scored, found.limits), PACKAGED: found.limits}
     n_judged = found.scored.n_judged
-    return {name: one.probability(found.scored.by_group, n_judged) for name, one in limits.items()}, places
+    return {name: one.probability(found.scored.by_group, n_judged) for name, one in limits.items()}, sites
 
 
 def measured(set_up: SetUp, n_line_free: int, n_quiet: int, n_noisy: int) -> dict:
@@ -44,10 +44,10 @@ def measured(set_up: SetUp, n_line_free: int, n_quiet: int, n_noisy: int) -> dic
                 row[name][f"{rate:.0%}"]["alarms"] += int(np.nanmin(chance) < rate)
     lines = 0
     for index in range(n_noisy):
-        by_name, places = chances(set_up, own, 2, index, True)
-        lines += len(places)
+        by_name, sites = chances(set_up, own, 2, index, True)
+        lines += len(sites)
         for name, rate in product(by_name, RATES):
-            hits = [by_name[name][place - BESIDE : place + BESIDE + 1].min() < rate for place in places]
+            hits = [by_name[name][site - BESIDE : site + BESIDE + 1].min() < rate for site in sites]
             row[name][f"{rate:.0%}"]["found"] += int(sum(hits))
     return row | {
         "K": set_up.n_segments,

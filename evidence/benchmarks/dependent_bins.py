@@ -28,10 +28,10 @@ def judged(kind: str, n_spectra: int) -> dict:
         warned += any(word in text for text in scored.messages for word in WORDS)
         for rate in RATES:
             flagged[rate] += bool(scored.at(rate).flags)
-        freqs, psd, places = KINDS[kind](np.random.default_rng([SEED, index, 1]), n_bins, True)
+        freqs, psd, sites = KINDS[kind](np.random.default_rng([SEED, index, 1]), n_bins, True)
         bins = detector.score(freqs, psd).at(RATES[0]).flagged
-        hits += sum(bool(bins[place - BESIDE : place + BESIDE + 1].any()) for place in places)
-        lines += len(places)
+        hits += sum(bool(bins[site - BESIDE : site + BESIDE + 1].any()) for site in sites)
+        lines += len(sites)
     return {
         "flagged": {f"{rate:.0%}": share(count, n_spectra) for rate, count in flagged.items()},
         "warned": share(warned, n_spectra),

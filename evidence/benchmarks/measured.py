@@ -18,12 +18,12 @@ from evidence.unknown.measured_trials import (
     DETECTOR,
     FEWEST_QUIET,
     MEDIAN_ODDS,
-    PLACES_DIGEST,
+    SITES_DIGEST,
     SNRS,
     by_instrument,
     chosen_on_others,
     difference,
-    frozen_places,
+    frozen_sites,
     recalls,
 )
 from evidence.unknown.measured_variants import VARIANTS, variant
@@ -70,11 +70,11 @@ def summary(recalls: dict[str, dict], spectra, kind: str) -> dict:
     return rows
 
 
-def few_instruments(spectra, places: dict) -> list:
+def few_instruments(spectra, sites: dict) -> list:
     """The first spectrum of each of the first instruments with quiet cells enough."""
     firsts: dict[str, Any] = {}
     for one in spectra:
-        if len(places[one.name]["quiet"]) >= FEWEST_QUIET:
+        if len(sites[one.name]["quiet"]) >= FEWEST_QUIET:
             firsts.setdefault(one.instrument, one)
     return list(firsts.values())[:LIBRARY_SITES]
 
@@ -90,15 +90,15 @@ def beside_libraries(recalls: dict[str, dict], spectra) -> dict:
     return rows
 
 
-def measure(record: dict, path, name: str, n_places: int, spectra) -> None:
+def measure(record: dict, path, name: str, n_sites: int, spectra) -> None:
     """Lines injected into one variant of every spectrum that the record lacks; kept after each spectrum."""
-    places = frozen_places()
+    sites = frozen_sites()
     done = record.setdefault("spectra" if name == VARIANTS[0] else name, {})
     for one in spectra:
-        copy = variant(one, places[one.name], name)
+        copy = variant(one, sites[one.name], name)
         if one.name in done or copy is None:
             continue
-        done[one.name] = recalls(*copy, n_places)
+        done[one.name] = recalls(*copy, n_sites)
         if name == VARIANTS[0]:
             record.setdefault("flags", {})[one.name] = flags_of(one)
         write_json(path, record | run_conditions())
@@ -111,21 +111,21 @@ def main() -> None:
     asked = options(
         __file__,
         __doc__,
-        places=(3, "of each width and spectrum, at most 20"),
+        sites=(3, "of each width and spectrum, at most 20"),
         variants=(every, "copies of the spectra that lines are injected into"),
     )
-    settings = {"places": asked.places, "spectra digest": DIGEST, "places digest": PLACES_DIGEST, "snrs": list(SNRS)}
+    settings = {"sites": asked.sites, "spectra digest": DIGEST, "sites digest": SITES_DIGEST, "snrs": list(SNRS)}
     settings |= {"statistic": VERSION, "methods": [DETECTOR, CLASSICAL, *RIVALS, MEDIAN_ODDS, *SLOW]}
     path, spectra = benchmark_result("measured"), measured_spectra()
     record = read_json(path) if path.exists() else {}
     if record.get("settings") != settings:
         record = {"settings": settings}
     for name in asked.variants:
-        measure(record, path, name, asked.places, spectra)
-    places, done = frozen_places(), record.setdefault("libraries", {})
-    for one in few_instruments(spectra, places):
+        measure(record, path, name, asked.sites, spectra)
+    sites, done = frozen_sites(), record.setdefault("libraries", {})
+    for one in few_instruments(spectra, sites):
         if one.name not in done:
-            done[one.name] = recalls(one, places[one.name], 1, SLOW, [LIBRARY_SETTING])
+            done[one.name] = recalls(one, sites[one.name], 1, SLOW, [LIBRARY_SETTING])
             write_json(path, record | run_conditions())
             print("libraries", one.name, flush=True)
     record["libraries, summary"] = beside_libraries(done, spectra)

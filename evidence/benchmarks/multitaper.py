@@ -2,7 +2,7 @@
 
 Writes runs/benchmarks/multitaper.json: share of steady lines found, and of the noisy bins of wandering lines and humps,
 where every method flags 1 % and 5 % of the bins of the same series without them; 95 % intervals over series; chance =
-what the undisturbed series gives at the same places. Backgrounds and series are those of the second generator.
+what the undisturbed series gives at the same sites. Backgrounds and series are those of the second generator.
 """
 
 import time
@@ -14,8 +14,8 @@ from evidence.unknown.multitaper import bin_maxima, harmonic_f_test
 from evidence.unknown.series_trials import (
     AVERAGES,
     N_BINS,
-    PLACES,
     RATE,
+    SITES,
     disturbed_series,
     either,
     found_share,
@@ -87,7 +87,7 @@ def main() -> None:
     total = n_series * (1 + len(CASES))
     record["milliseconds a series"] = {name: spent / total * 1e3 for name, spent in seconds.items()}
     record["settings"] = {
-        **{"seed": SEED, "series": n_series, "places a series": PLACES, "samples": (AVERAGES + 1) * (N_BINS + 1)},
+        **{"seed": SEED, "series": n_series, "sites a series": SITES, "samples": (AVERAGES + 1) * (N_BINS + 1)},
         **{"rate": RATE, "bins": N_BINS, "averages": AVERAGES, "segments of the third row": SEGMENTS},
         **{"time-bandwidth product": 4, "padding": 4},
     }

@@ -162,11 +162,11 @@ def spectra(count: int = 64) -> dict:
     for world in (1, 2):
         shares = [StepData(data, count // 4, rank, world) for rank in range(world)]
         rows = [share[step] for step in range(4) for share in shares]
-        found[f"processes {world}"] = _digest(rows, np.argsort(_places(data, world), kind="stable"))
+        found[f"processes {world}"] = _digest(rows, np.argsort(_positions(data, world), kind="stable"))
     return {"digests": found, "different": len(set(found.values()))}
 
 
-def _places(data, world):
+def _positions(data, world):
     """Which spectrum each row of the shares of the first epoch is."""
     order = np.random.default_rng([data.seed, 0]).permutation(len(data)).reshape(4, -1)
     return np.concatenate([batch[rank::world] for batch in order for rank in range(world)])

@@ -94,12 +94,12 @@ def _recall(draw: Draw, draws: int, seed: int, clips: tuple[float, ...]) -> dict
     """Lines found in the first spectrum alone, and together by each way of averaging; stacks with a flag elsewhere."""
     detector, alone, counts = NoiseDetector(), 0, np.zeros((2, len(clips)), dtype=int)
     for number in range(draws):
-        spectra, places, _ = draw_stack(draw, (seed, number), detector)
-        alone += lines_found(spectra[0].ranges, places)
+        spectra, sites, _ = draw_stack(draw, (seed, number), detector)
+        alone += lines_found(spectra[0].ranges, sites)
         for way, clip in enumerate(clips):
             ranges = _ranges(recurrent_lines(spectra, detector, ASKED[0], clip))
-            counts[0, way] += lines_found(ranges, places)
-            counts[1, way] += any(not lines_found([span], places) for span in ranges)
+            counts[0, way] += lines_found(ranges, sites)
+            counts[1, way] += any(not lines_found([span], sites) for span in ranges)
     n_lines = draws * N_LINES
     return {
         "alone": share(alone, n_lines),

@@ -8,7 +8,7 @@ import nbformat
 
 from evidence import compared
 from evidence.aims import aims
-from evidence.pages.rendering import BEGINS, fill_places
+from evidence.pages.rendering import BEGINS, fill_parts
 from evidence.pages.unknown_page import instrument_rows
 from nblib.project.paths import benchmark_record
 from nblib.project.records import committed_result, provenance, read_json
@@ -33,7 +33,7 @@ def renew_answer(path: Path) -> bool:
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and BEGINS.search(cell.source):
-            cell.source = fill_places(cell.source, path.stem, numbers(path.stem))
+            cell.source = fill_parts(cell.source, path.stem, numbers(path.stem))
     text = nbformat.writes(notebook) + "\n"
     if text == path.read_text(encoding="utf-8"):
         return False

@@ -16,7 +16,7 @@ from evidence.pages import (
     trust_page,
     unknown_page,
 )
-from evidence.pages.rendering import fill_places
+from evidence.pages.rendering import fill_parts
 from nblib.project.paths import ROOT
 
 # path below the project root -> the numbers that its templates ask for, from committed records
@@ -54,7 +54,7 @@ def renew_pages(root: Path = ROOT) -> list[Path]:
     for name, numbers in PAGES.items():
         path = root / name
         before = path.read_text(encoding="utf-8")
-        after = fill_places(before, path.stem, once(numbers))
+        after = fill_parts(before, path.stem, once(numbers))
         if after != before:
             path.write_text(after, encoding="utf-8")
             changed.append(path)

@@ -49,7 +49,7 @@ def render(name: str, numbers: dict[str, Any]) -> str:
     return re.sub(r"\n +(?=\S)", " ", text).strip()
 
 
-def fill_places(text: str, page: str, numbers: dict[str, Any]) -> str:
+def fill_parts(text: str, page: str, numbers: dict[str, Any]) -> str:
     """A page with its generated parts rendered anew, each between two comments; all else stays as it is.
 
     Parameters

@@ -100,7 +100,7 @@ def _instruments(record):
         "n": counted[1],
         "counted": counted,
         "by_width": _by_width(record["spectra"]),
-        "places": record["settings"]["places"],
+        "sites": record["settings"]["sites"],
         "recall": sorted(
             ((name, (one[name], five[name])) for name in one if name != "shipped"), key=lambda row: -sum(row[1])
         ),

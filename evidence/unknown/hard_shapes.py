@@ -100,11 +100,11 @@ def lines_found(seed: int, number: int, n_segments: int, ratio: float, known: bo
     rng = np.random.default_rng([seed, number, n_segments])
     draw = _spectrum(rng, n_segments)
     edges = np.linspace(20, N_BINS - 20, LINES + 1)
-    places = (edges[:-1] + np.diff(edges) * rng.uniform(0.1, 0.9, LINES)).astype(int)
+    sites = (edges[:-1] + np.diff(edges) * rng.uniform(0.1, 0.9, LINES)).astype(int)
     psd = draw.psd.copy()
-    psd[places] += ratio * draw.background[places]
+    psd[sites] += ratio * draw.background[sites]
     detection = detector.detect(draw.freqs, psd, draw.n_segments if known else None)
-    return int(detection.flagged[places].sum())
+    return int(detection.flagged[sites].sum())
 
 
 def in_deviations(deviations: float, n_segments: int) -> float:

@@ -1,4 +1,4 @@
-"""Lines injected into the 39 measured spectra, at places and with quiet cells that are frozen, and what methods find.
+"""Lines injected into the 39 measured spectra, at sites and with quiet cells that are frozen, and what methods find.
 
 A Gaussian line multiplies a measured spectrum by 1 + r. Every method flags the same share of the quiet cells of the
 spectrum without the line; what counts is the share of the line's cells that it flags. Places and quiet cells were
@@ -28,26 +28,26 @@ WIDTHS, HEIGHTS, AREAS = (1.0, 5.0, 20.0), (0.5, 1.0, 2.0), (0.01, 0.05)
 SNRS = (3, 5, 8)  # of a filter that knows the line's place, its width and the background
 BY_HEIGHT, BY_SNR = "height", "SNR"
 FEWEST_QUIET = 100  # cells; of fewer, 1 % is not even one
-PLACES_FILE, PLACES_DIGEST = "places.json", "7cf79ef2bd112977"
+SITES_FILE, SITES_DIGEST = "sites.json", "7cf79ef2bd112977"
 DETECTOR, CLASSICAL, MEDIAN_ODDS = "detector", "classical part", f"{MEDIAN} + log-odds"
 
 
-def frozen_places() -> dict[str, dict]:
+def frozen_sites() -> dict[str, dict]:
     """By spectrum: "quiet", cells; "centres", bins by width.
 
     Raises
     ------
     ValueError where the file is another than the frozen one
     """
-    found = read_json(measured_data_dir() / PLACES_FILE)
-    if (digest := digest_of(found)) != PLACES_DIGEST:
-        raise ValueError(f"{PLACES_FILE} has the digest {digest}, not {PLACES_DIGEST}; check data/measured out again")
+    found = read_json(measured_data_dir() / SITES_FILE)
+    if (digest := digest_of(found)) != SITES_DIGEST:
+        raise ValueError(f"{SITES_FILE} has the digest {digest}, not {SITES_DIGEST}; check data/measured out again")
     return found
 
 
-def digest_of(places: dict) -> str:
-    """Of the frozen places."""
-    return hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()[:16]
+def digest_of(sites: dict) -> str:
+    """Of the frozen sites."""
+    return hashlib.sha256(json.dumps(sites, sort_keys=True).encode()).hexdigest()[:16]
 
 
 # ---- methods ----
@@ -74,8 +74,8 @@ def cells_of(
 
 def recalls(
     spectrum: MeasuredSpectrum,
-    places: dict,
-    n_places: int,
+    sites: dict,
+    n_sites: int,
     rivals: Mapping[str, Rival] = RIVALS,
     only: Collection[str] = (),
 ) -> dict[str, dict[str, dict[str, float]]]:
@@ -83,13 +83,13 @@ def recalls(
 
     Parameters
     ----------
-    places : of the spectrum, from frozen_places
-    n_places : of each width, fewer where there are fewer
+    sites : of the spectrum, from frozen_sites
+    n_sites : of each width, fewer where there are fewer
     rivals : beside the detector and its classical part
     only : settings; none names all
     """
     plan = Plan.of(spectrum.freqs, np.ones(len(spectrum.psd), dtype=bool))
-    quiet = np.array(places["quiet"])
+    quiet = np.array(sites["quiet"])
     clean = cells_of(spectrum.freqs, spectrum.psd, spectrum.n_segments, plan, rivals)
     areas = [area for area in AREAS if area > 0.01 or len(quiet) >= FEWEST_QUIET]
     limits = {
@@ -101,7 +101,7 @@ def recalls(
     rows: dict[str, dict[str, dict[str, list]]] = {}
     segments = own_segments(spectrum, plan)
     for width in WIDTHS:
-        for centre in places["centres"][f"{width:g}"][:n_places]:
+        for centre in sites["centres"][f"{width:g}"][:n_sites]:
             shape = np.exp(-0.5 * ((np.arange(len(spectrum.psd)) - centre) / width) ** 2)
             for name, height, truth in _settings(width, shape, segments[centre]):
                 if only and name not in only:

@@ -1,6 +1,6 @@
-"""Copies of a measured spectrum with its frozen places: with the ends cut off, and averaged into bands of ln f.
+"""Copies of a measured spectrum with its frozen sites: with the ends cut off, and averaged into bands of ln f.
 
-A copy has the quiet cells and the places of the spectrum as far as they are in it; lines are injected into the copy.
+A copy has the quiet cells and the sites of the spectrum as far as they are in it; lines are injected into the copy.
 """
 
 import dataclasses
@@ -18,17 +18,17 @@ LEAST_QUIET = 20  # cells of a copy; with fewer it is not judged
 VARIANTS = ("as measured", "ends cut", "log-averaged")
 
 
-def variant(spectrum: MeasuredSpectrum, places: dict, name: str) -> tuple[MeasuredSpectrum, dict] | None:
-    """The copy and its places; None where it has too few quiet cells.
+def variant(spectrum: MeasuredSpectrum, sites: dict, name: str) -> tuple[MeasuredSpectrum, dict] | None:
+    """The copy and its sites; None where it has too few quiet cells.
 
     Parameters
     ----------
-    places : of the spectrum, from measured_trials.frozen_places
+    sites : of the spectrum, from measured_trials.frozen_sites
     name : one of VARIANTS
     """
     n_bins = len(spectrum.psd)
     if name == "as measured":
-        return spectrum, places
+        return spectrum, sites
     if name == "ends cut":
         low = -(-int(END_SHARE * n_bins) // WIDE_CELL) * WIDE_CELL
         group = np.arange(n_bins) - low
@@ -36,11 +36,11 @@ def variant(spectrum: MeasuredSpectrum, places: dict, name: str) -> tuple[Measur
     else:
         group = merged_bins(n_bins)
     copy, quiet = _grouped(spectrum, group), np.zeros(-(-n_bins // WIDE_CELL), dtype=bool)
-    quiet[places["quiet"]] = True
+    quiet[sites["quiet"]] = True
     bins = np.repeat(quiet, WIDE_CELL)[:n_bins]
     cells = [bins[group // WIDE_CELL == cell].all() for cell in range(-(-len(copy.psd) // WIDE_CELL))]
     copy_places: dict[str, Any] = {"quiet": np.flatnonzero(cells).tolist(), "centres": {}}
-    for width, centres in places["centres"].items():
+    for width, centres in sites["centres"].items():
         moved, reach = group[centres], REACH * float(width)
         inside = (moved >= reach) & (moved < len(copy.psd) - reach)
         copy_places["centres"][width] = list(dict.fromkeys(moved[inside].tolist()))

@@ -153,13 +153,13 @@ def _hump(rng, name, n_bins):
     distance = (np.arange(n_bins) - rng.uniform(0, n_bins)) / width
     if name in PROFILES:
         return height * PROFILES[name](distance)
-    if name == "wandering":  # a line that walked during the record: the histogram of its places
+    if name == "wandering":  # a line that walked during the record: the histogram of its positions
         walk = np.cumsum(rng.normal(0, width / 10, 500)) + rng.uniform(0, n_bins)
-        places = np.bincount(np.clip(walk, 0, n_bins - 1).astype(int), minlength=n_bins).astype(float)
-        return height * places / places.max()
+        sites = np.bincount(np.clip(walk, 0, n_bins - 1).astype(int), minlength=n_bins).astype(float)
+        return height * sites / sites.max()
     spacing, ratio = rng.uniform(8, max(n_bins / 4, 9)), np.zeros(n_bins)
-    places = np.arange(rng.uniform(0, spacing), n_bins - 1, spacing)
-    ratio[np.clip(np.rint(places + rng.normal(0, 0.7, len(places))), 0, n_bins - 1).astype(int)] = height
+    sites = np.arange(rng.uniform(0, spacing), n_bins - 1, spacing)
+    ratio[np.clip(np.rint(sites + rng.normal(0, 0.7, len(sites))), 0, n_bins - 1).astype(int)] = height
     return ratio
 
 

@@ -17,8 +17,8 @@ from nblib.cells import NOISY_RATIO
 RATE = 2048.0  # Hz
 N_BINS = 2047  # of Welch's spectrum: segments of 4096 samples, bins of 0.5 Hz
 AVERAGES = 63  # segments at half overlap: 64 s
-PLACES = 4  # lines or humps a series, each in its own part of the axis
-MARGIN = 20  # bins without a place at either end of the axis
+SITES = 4  # lines or humps a series, each in its own part of the axis
+MARGIN = 20  # bins without a site at either end of the axis
 KINDS = ("steady", "wandering", "hump")
 
 
@@ -65,21 +65,21 @@ def disturbed_series(seed: int, index: int, kind: str, strength: float, width: f
         raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
     samples, log_background = quiet_series(seed, index)
     rng, bins = np.random.default_rng([seed, index, 2]), np.arange(1, N_BINS + 1)
-    part = (N_BINS - 2 * MARGIN) / PLACES
-    places = MARGIN + part * (np.arange(PLACES) + rng.uniform(0.1, 0.9, PLACES))
+    part = (N_BINS - 2 * MARGIN) / SITES
+    sites = MARGIN + part * (np.arange(SITES) + rng.uniform(0.1, 0.9, SITES))
     if kind == "hump":
-        ratio = sum(strength * np.exp(-0.5 * ((bins - place) / width) ** 2) for place in places)
+        ratio = sum(strength * np.exp(-0.5 * ((bins - site) / width) ** 2) for site in sites)
         return SeriesTrial(_noise(seed, index, log_background + np.log1p(ratio)), _noisy_bins(ratio))
     segment = 2 * (N_BINS + 1)
     lines, visited = np.zeros_like(samples), np.zeros(N_BINS, dtype=bool)
-    for place in places:
-        level = strength * np.exp(np.interp(place, bins, log_background))
-        course = place + width * _walk(rng, len(samples)) * (kind == "wandering")  # frequency in bins
+    for site in sites:
+        level = strength * np.exp(np.interp(site, bins, log_background))
+        course = site + width * _walk(rng, len(samples)) * (kind == "wandering")  # frequency in bins
         phase = 2 * np.pi * (np.cumsum(course) / segment + rng.random())
         visited[np.clip(np.rint(course).astype(int) - 1, 0, N_BINS - 1)] = True
         lines += line_amplitude(level, segment) * np.sin(phase)
     if kind == "steady":
-        return SeriesTrial(samples + lines, [np.rint(place).astype(int) - 1 + np.arange(-1, 2) for place in places])
+        return SeriesTrial(samples + lines, [np.rint(site).astype(int) - 1 + np.arange(-1, 2) for site in sites])
     ratio = welch(lines, nperseg=segment)[1][1:-1] / np.exp(log_background)
     return SeriesTrial(samples + lines, _noisy_bins(ratio * visited))
 

@@ -72,12 +72,12 @@ class SetUp:
         log_psd = self.background() + added + GAIN * rng.standard_normal()
         log_psd = log_psd + SLOPE * rng.standard_normal() * np.log((bins + 1) / BINS)
         part = (BINS - 2 * END) // N_LINES
-        places = END + np.arange(N_LINES) * part + rng.integers(part // 4, 3 * part // 4, N_LINES)
-        places = places if with_lines else places[:0]
-        shape = np.exp(-0.5 * ((bins - places[:, None]) / WIDTH) ** 2).sum(axis=0)
+        sites = END + np.arange(N_LINES) * part + rng.integers(part // 4, 3 * part // 4, N_LINES)
+        sites = sites if with_lines else sites[:0]
+        shape = np.exp(-0.5 * ((bins - sites[:, None]) / WIDTH) ** 2).sum(axis=0)
         log_psd = log_psd + np.log1p(HEIGHT * shape)
         if not self.tapered:
-            return np.exp(log_psd) * rng.gamma(self.n_segments, 1 / self.n_segments, BINS), places
+            return np.exp(log_psd) * rng.gamma(self.n_segments, 1 / self.n_segments, BINS), sites
         segment = 2 * (BINS + 1)
         series = coloured_noise(rng, log_psd, (self.n_segments + 1) * segment // 2)
-        return welch(series, nperseg=segment)[1][1:-1], places
+        return welch(series, nperseg=segment)[1][1:-1], sites

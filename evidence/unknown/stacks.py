@@ -56,7 +56,7 @@ def draw_stack(
 ) -> tuple[list[OverBackground], Float[ndarray, " line"], float]:
     """The spectra over their backgrounds, as `nblib detect` has them, the lines [Hz], and where `single` begins."""
     rng = np.random.default_rng(key)
-    places = _places(rng, draw.n_bins)
+    sites = _sites(rng, draw.n_bins)
     alone = int(rng.integers(MARGIN, draw.n_bins - 2 * MARGIN - (draw.single or (0, 1))[1]))
     fine = 2 * draw.n_bins  # half bins
     background = simple_background if draw.simple else draw_background
@@ -71,7 +71,7 @@ def draw_stack(
         level = np.interp(freqs, np.arange(1, fine + 1) / 2, log_background)
         excess = np.zeros(end)
         if number < draw.in_spectra:
-            inside = places[places <= freqs[-1]]
+            inside = sites[sites <= freqs[-1]]
             excess[np.rint(halves * inside).astype(int) - 1] += halves * draw.height
         if draw.single and number == 0:
             excess[alone : alone + draw.single[1]] += draw.single[0]
@@ -79,7 +79,7 @@ def draw_stack(
         detection = detector.score(freqs, psd, draw.n_segments).at(FALSE_ALARM)
         ranges = tuple((flag.fmin, flag.fmax) for flag in detection.flags)
         spectra.append(OverBackground(freqs, psd / np.exp(detection.background), detection.bin_segments, ranges))
-    return spectra, places, float(alone + 1)
+    return spectra, sites, float(alone + 1)
 
 
 def simple_background(rng: np.random.Generator, n_bins: int) -> Float[ndarray, " bin"]:
@@ -87,7 +87,7 @@ def simple_background(rng: np.random.Generator, n_bins: int) -> Float[ndarray, "
     return np.log1p(n_bins ** rng.random() / np.arange(1.0, n_bins + 1))
 
 
-def _places(rng, n_bins):
+def _sites(rng, n_bins):
     """Whole Hz of the lines, well apart."""
     part = (n_bins - 2 * MARGIN) // N_LINES
     return MARGIN + np.arange(N_LINES) * part + rng.integers(part // 5, part - part // 5, N_LINES).astype(float)
@@ -128,6 +128,6 @@ def overlaps(ranges: Sequence[tuple[float, float]], span: tuple[float, float]) -
     return any(low <= span[1] and high >= span[0] for low, high in ranges)
 
 
-def lines_found(ranges: Sequence[tuple[float, float]], places: Float[ndarray, " line"]) -> int:
+def lines_found(ranges: Sequence[tuple[float, float]], sites: Float[ndarray, " line"]) -> int:
     """Lines with a flag within a bin of 1 Hz."""
-    return sum(any(low - MATCH <= place <= high + MATCH for low, high in ranges) for place in places)
+    return sum(any(low - MATCH <= site <= high + MATCH for low, high in ranges) for site in sites)

@@ -143,16 +143,16 @@ def _energy(trap) -> str:
 
 
 def _cloud(ax, arrhenius, points, label):
-    ax.plot(*_places(arrhenius, points), "x", ms=5, color=ACCENT, alpha=0.7, label=label)
+    ax.plot(*_coordinates(arrhenius, points), "x", ms=5, color=ACCENT, alpha=0.7, label=label)
 
 
 def _points(ax, arrhenius, points, colour, marker, label):
-    x, y = _places(arrhenius, points)
+    x, y = _coordinates(arrhenius, points)
     ends = [[np.log(point.high / point.corner), np.log(point.corner / point.low)] for point in points]
     ax.errorbar(x, y, yerr=np.array(ends).T, fmt=marker, ms=4, lw=1, color=colour, label=label)
 
 
-def _places(arrhenius, points):
+def _coordinates(arrhenius, points):
     """1/kT and ln(tau T^m) of corners."""
     x = _inverse([point.temperature for point in points])
     return x, np.array([point.log_tau(arrhenius.t_power) for point in points])

@@ -8,7 +8,7 @@ from evidence.corner_errors import row_of
 from evidence.corner_rivals import bound, by_hand, log_least_squares
 from evidence.device_series import draw_spectrum
 from evidence.pages import fit_page
-from evidence.pages.rendering import fill_places
+from evidence.pages.rendering import fill_parts
 from nblib.project.paths import ROOT
 from nblib.workbench.fit import fit_spectrum
 
@@ -94,9 +94,9 @@ def test_the_page_is_rendered_from_a_record_whatever_its_draws(monkeypatch):
     read = fit_page.read_json
     monkeypatch.setattr(fit_page, "read_json", lambda path: record if path.stem == "workbench" else read(path))
     text = (ROOT / "docs" / "fit.md").read_text(encoding="utf-8")
-    page = fill_places(text, "fit", fit_page.numbers())
+    page = fill_parts(text, "fit", fit_page.numbers())
     assert "| 95 % intervals of the corner cover, mains | >= 0.90 | 1.000 [0.342, 1.000], n = 2 |" in page
     assert "| least possible (Cramer-Rao, truly clean bins) | \N{EN DASH} | 0." in page
     assert "7 of the draws asked for are missing" in page and "1.0 meV (n = 2)" in page
-    assert fill_places(page, "fit", fit_page.numbers()) == page
+    assert fill_parts(page, "fit", fit_page.numbers()) == page
     assert len(page.splitlines()) < 300

@@ -21,9 +21,9 @@ def test_a_line_free_spectrum_is_quiet_and_noted_and_its_lines_are_found(name):
     word = next((text for key, text in WORDS.items() if key in name), "depend on each")
     clean = DETECTOR.detect(*KINDS[name](np.random.default_rng(1), 1000, False)[:2])
     assert not clean.flags and any(word in text for text in clean.warnings)
-    freqs, psd, places = KINDS[name](np.random.default_rng(2), 1000, True)
+    freqs, psd, sites = KINDS[name](np.random.default_rng(2), 1000, True)
     flagged = DETECTOR.detect(freqs, psd).flagged
-    assert sum(flagged[place - 2 : place + 3].any() for place in places) >= 4
+    assert sum(flagged[site - 2 : site + 3].any() for site in sites) >= 4
 
 
 @pytest.mark.parametrize("size", [300, 3000])
@@ -82,6 +82,6 @@ def test_a_tone_is_ten_times_the_background_where_it_is_highest():
     for name in ("multitaper, 7 tapers", "Hann, zero-padded 4 x", "resolution bandwidth of 10 bins, mean"):
         ratios = []
         for draw in range(6):
-            freqs, psd, places = KINDS[name](np.random.default_rng(draw), 1000, True)
-            ratios += [psd[place - 4 : place + 5].max() / (1 + 30 / freqs[place]) for place in places]
+            freqs, psd, sites = KINDS[name](np.random.default_rng(draw), 1000, True)
+            ratios += [psd[site - 4 : site + 5].max() / (1 + 30 / freqs[site]) for site in sites]
         assert np.median(ratios) == pytest.approx(PEAK, rel=0.35)

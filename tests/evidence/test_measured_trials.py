@@ -1,4 +1,4 @@
-"""Injections into the measured spectra of the project: frozen places, fair thresholds, whole instruments."""
+"""Injections into the measured spectra of the project: frozen sites, fair thresholds, whole instruments."""
 
 import numpy as np
 import pytest
@@ -11,19 +11,19 @@ from nblib.cells import WIDE_CELL
 
 def test_places_and_quiet_cells_are_the_frozen_ones(monkeypatch):
     """Planted bug: one centre moved by a bin."""
-    places, spectra = trials.frozen_places(), measured_spectra()
-    assert list(places) == sorted(one.name for one in spectra)
+    sites, spectra = trials.frozen_sites(), measured_spectra()
+    assert list(sites) == sorted(one.name for one in spectra)
     for one in spectra:
-        row = places[one.name]
+        row = sites[one.name]
         assert max(row["quiet"]) < -(-len(one.psd) // WIDE_CELL)
         for width, centres in row["centres"].items():
             reach = int(float(width) * np.sqrt(2 * np.log(8)))
             assert 1 <= len(centres) <= 20
             assert reach <= min(centres) and max(centres) < len(one.psd) - reach
-    places["gbt"]["centres"]["1"][0] += 1
-    monkeypatch.setattr(trials, "read_json", lambda _: places)
+    sites["gbt"]["centres"]["1"][0] += 1
+    monkeypatch.setattr(trials, "read_json", lambda _: sites)
     with pytest.raises(ValueError, match="check data/measured out again"):
-        trials.frozen_places()
+        trials.frozen_sites()
 
 
 def _spectrum(n_bins=1200, seed=0):
@@ -31,16 +31,16 @@ def _spectrum(n_bins=1200, seed=0):
     return MeasuredSpectrum("one", "one", 1, np.arange(1.0, n_bins + 1), psd, 64.0, "V^2/Hz")
 
 
-def _places(n_bins, n_quiet):
+def _sites(n_bins, n_quiet):
     return {"quiet": list(range(n_quiet)), "centres": {"1": [n_bins // 2], "5": [], "20": []}}
 
 
 def test_a_clear_line_is_found_by_every_method_and_few_quiet_cells_count_at_five_percent_only():
     """Planted bug: 1 % of 40 quiet cells, which is not even one."""
-    recalls = trials.recalls(_spectrum(), _places(1200, 110), 1, only=["1, 2"])
+    recalls = trials.recalls(_spectrum(), _sites(1200, 110), 1, only=["1, 2"])
     assert set(recalls) == {trials.DETECTOR, trials.CLASSICAL, *trials.RIVALS, trials.MEDIAN_ODDS, "shipped"}
     assert all(rows["1, 2"] == {"1%": 1.0, "5%": 1.0} for rows in recalls.values())
-    few = trials.recalls(_spectrum(500), _places(500, 40), 1, {}, ["1, 2"])
+    few = trials.recalls(_spectrum(500), _sites(500, 40), 1, {}, ["1, 2"])
     assert set(few[trials.DETECTOR]["1, 2"]) == {"5%"} and set(few["shipped"]["1, 2"]) == {"1%", "5%"}
 
 
@@ -81,16 +81,16 @@ def test_lines_of_a_fixed_detectability_have_it():
 
 @pytest.mark.parametrize("name", VARIANTS[1:])
 def test_a_copy_keeps_its_places_and_quiet_cells(name):
-    """Planted bugs: places not moved by the cut; a band quiet where half of it is."""
+    """Planted bugs: sites not moved by the cut; a band quiet where half of it is."""
     psd = np.ones(1200)
     psd[[500, 900]] = 7.0
     one = MeasuredSpectrum("one", "one", 1, np.arange(1.0, 1201), psd, 64.0, "V^2/Hz")
-    copy, places = variant(one, {"quiet": list(range(0, 100)), "centres": {"1": [3, 500, 900], "20": [40]}}, name)
-    centres = places["centres"]["1"]
+    copy, sites = variant(one, {"quiet": list(range(0, 100)), "centres": {"1": [3, 500, 900], "20": [40]}}, name)
+    centres = sites["centres"]["1"]
     assert (copy.psd[centres[-2:]] > 1.5).all() and len(copy.psd) == len(copy.freqs) < 1200
     assert set(copy.psd.argsort()[-2:].tolist()) == set(centres[-2:])
-    frequencies = [copy.freqs[10 * cell] for cell in places["quiet"]]
-    assert max(frequencies) < 1000 < copy.freqs[10 * (places["quiet"][-1] + 2)]
+    frequencies = [copy.freqs[10 * cell] for cell in sites["quiet"]]
+    assert max(frequencies) < 1000 < copy.freqs[10 * (sites["quiet"][-1] + 2)]
     few = variant(one, {"quiet": [50, 51], "centres": {"1": []}}, name)
     assert few is None
     if name == "log-averaged":

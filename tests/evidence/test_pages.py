@@ -7,7 +7,7 @@ import pytest
 from evidence import compared
 from evidence.aims import aims
 from evidence.pages import costs_page, own_page, pages
-from evidence.pages.rendering import fill_places
+from evidence.pages.rendering import fill_parts
 from nblib.project.paths import ROOT, benchmark_record
 from nblib.project.records import committed_result, provenance, read_json
 
@@ -33,7 +33,7 @@ def record_of(name):
 def test_pages_quote_the_committed_records(page):
     """Planted bug: one digit of a figure in the README changed by hand."""
     path = ROOT / page
-    assert fill_places(TEXTS[page], path.stem, pages.PAGES[page]()) == TEXTS[page]
+    assert fill_parts(TEXTS[page], path.stem, pages.PAGES[page]()) == TEXTS[page]
 
 
 def test_evidence_is_the_record():

@@ -6,7 +6,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from evidence.pages import rendering
-from evidence.pages.rendering import fill_places, interval, listed, render
+from evidence.pages.rendering import fill_parts, interval, listed, render
 
 BEGIN, END = "<!-- net costs: make publish -->", "<!-- end of net costs -->"
 
@@ -64,10 +64,10 @@ def test_a_number_that_is_missing_is_no_empty_word(template):
 def test_only_the_marked_place_is_filled(template):
     template("new {{ n }}\n")
     page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    filled = fill_places(page, "page", {"n": 1})
+    filled = fill_parts(page, "page", {"n": 1})
     assert filled == page.replace("old", "new 1")
-    assert fill_places(filled, "page", {"n": 1}) == filled
-    assert fill_places(f"{BEGIN}\n{END}", "page", {"n": 1}) == f"{BEGIN}\nnew 1\n{END}"
+    assert fill_parts(filled, "page", {"n": 1}) == filled
+    assert fill_parts(f"{BEGIN}\n{END}", "page", {"n": 1}) == f"{BEGIN}\nnew 1\n{END}"
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ def test_a_page_without_its_places_is_refused(template, text):
     """Planted bug: a template that no page holds, never rendered."""
     template("new")
     with pytest.raises(ValueError, match="for each of \\['page.net_costs'\\]"):
-        fill_places(text, "page", {})
+        fill_parts(text, "page", {})

@@ -21,11 +21,11 @@ def test_spectra_of_a_set_up_scatter_around_one_background(kind, number):
 
 
 def test_lines_stand_where_they_are_said_to():
-    """Planted bug: places of another draw."""
+    """Planted bug: sites of another draw."""
     set_up, ratios = SetUp("smooth", 1), []
     for index in range(20):
-        with_lines, places = set_up.spectrum(2, index, True)
+        with_lines, sites = set_up.spectrum(2, index, True)
         without, none = set_up.spectrum(2, index)
         assert len(none) == 0
-        ratios.append(with_lines[places] / without[places])
+        ratios.append(with_lines[sites] / without[sites])
     assert np.mean(ratios) == pytest.approx(1 + HEIGHT, rel=0.01)
