@@ -75,8 +75,8 @@ def simulated_batch(world: WideWorld, step: int, batch_size: int) -> dict[str, T
 def real_batch(spectra: list[RealSpectrum], seed: int, step: int, batch_size: int) -> dict[str, Tensor]:
     """Shapes injected into parts of measured spectra; only trusted cells and injected ones carry a label.
 
-    The parts are tilted, moved along the axis and half of them mirrored, so that positions on the axis of one instrument
-    cannot be learnt by heart.
+    The parts are tilted, moved along the axis and half of them mirrored, so that positions on the axis of one
+    instrument cannot be learnt by heart.
     """
     rng = np.random.default_rng([seed, 8, step])
     source = spectra[rng.integers(len(spectra))]
