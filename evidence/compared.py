@@ -76,6 +76,8 @@ def span(metrics: Mapping, trial: str, quantity: str, score: str = "residual", *
     test, look = where.get("test", MAIN), where.get("look", "readings")
     by_seed = readings(metrics, trial, look)
     path = path_of(quantity, score, where.get("weights", "in_band"))
+    if quantity == ENERGY and score.startswith("attention"):  # what is left out was flagged by the residual
+        return None
     if not by_seed or path[0] not in next(iter(by_seed.values())):
         return None
     over, left_out = denominator(metrics, quantity, test)
@@ -104,7 +106,7 @@ def rows(metrics: Mapping) -> dict[str, dict[str, Any]]:
     """
     return {
         trial if score == "logit" else f"{trial}, {score}": {
-            "given": TRIALS[trial].given,
+            "given": _given(trial, score),
             "seeds": len(readings(metrics, trial)),
             **{quantity: span(metrics, trial, quantity, score) for quantity in QUANTITIES},
         }
@@ -112,6 +114,12 @@ def rows(metrics: Mapping) -> dict[str, dict[str, Any]]:
         for score in scores_of(metrics, trial)
         if score != "attention" or not TRIALS[trial].changes.get("hard")
     }
+
+
+def _given(trial, score):
+    """What the reader must have; the posterior of a line on the residual needs K as well."""
+    given = TRIALS[trial].given
+    return given if score != "residual" or given.endswith("K") else f"{given}, K"
 
 
 def methods(metrics: Mapping) -> dict[str, dict[str, Any]]:
@@ -211,8 +219,11 @@ PAIRS = (  # whose differences are shown: (trial, score), and against it another
     (("residual attention", "attention"), ("label-free", "attention")),
     (("residual attention", "residual"), ("simulated labels", "residual")),
     (("residual attention", "attention"), ("simulated labels", "attention")),
+    (("residual attention", "residual"), ("no penalty", "residual")),
+    (("residual attention", "residual"), ("no penalty, label-free", "residual")),
     (("residual attention", "residual"), ("supervised token head", "logit")),
     (("label-free", "residual"), ("label-free", "attention")),
+    (("masked mean, labels", "residual"), ("masked mean", "residual")),
     (("masked mean, labels", "residual"), ("simulated labels", "residual")),
     (("label-free", "attention, standardised"), ("no penalty, label-free", "attention, standardised")),
     (("label-free", "residual"), ("no penalty, label-free", "residual")),

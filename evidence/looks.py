@@ -57,10 +57,11 @@ def by_family(metrics: Mapping) -> dict[str, dict[str, dict]]:
             rows = rivals[rival]["families"].items()
             spans[f"{rival}, {score}"] = {family: without_seed(row[score]["ap"]) for family, row in rows}
     for trial in TRIALS:
+        words = trial.replace("_", " ")
         ties = {"attention"} if TRIALS[trial].changes.get("hard") else set()  # weights of 0 and 1 as a score
         for family, by_score in families(metrics, trial).items():
             for score in (score for score in by_score if score not in ties):
-                spans.setdefault(f"{trial}, {score}", {})[family] = by_score[score]
+                spans.setdefault(f"{words}, {score}", {})[family] = by_score[score]
     return spans
 
 

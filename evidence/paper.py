@@ -23,6 +23,15 @@ from nblib.project.records import committed_result, flatten, provenance, save_re
 
 JUDGED_BY = ("nblib.training.loop:train", "nblib.assessment:assess")  # what decides the numbers of a notebook
 OTHERS_BY = {
+    "05_lambda_sweep": ("nblib.training.loop:train", "evidence.assessments:quick_assessment"),
+    "06_benchmark": (
+        "nblib.training.loop:train",
+        "evidence.taught:train_taught",
+        "evidence.supervised:train_supervised",
+        "evidence.closely:assess_supervised",
+        *(f"evidence.readings:assess_{look}" for look in ("readings", "beyond", "families", "region")),
+        *(f"evidence.{name}:assess_{name}" for name in ("closely", "baselines", "rivals")),
+    ),
     "07_unknown_backgrounds": ("nblib.measured.statistic.score:score_spectrum",),
     "09_physics": ("nblib.measured.statistic.score:score_spectrum", "nblib.workbench.arrhenius:arrhenius"),
 }

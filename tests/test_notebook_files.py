@@ -67,6 +67,7 @@ def test_stored_outputs_are_whole_and_nothing_names_a_machine(notebook):
     assert outputs
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     assert not MACHINE_PATH.search(json.dumps(notebook))
+    assert not re.search(r" at 0x[0-9a-f]{6}", json.dumps(outputs))  # another one in each run
     assert set(notebook.metadata) <= {"kernelspec", "language_info"}
     assert {name for cell in notebook.cells for name in cell.metadata} <= {"tags", "jupyter"}
     assert "injected-parameters" not in json.dumps(notebook)

@@ -36,6 +36,7 @@ def numbers() -> dict[str, Any]:
         "rows": compared.rows(metrics),
         "differences": compared.differences(metrics),
         "weights": _weights(metrics),
+        "uneven": _uneven(metrics),
         "settings": compared.reference(metrics, MAIN, "rivals").get("settings", {}),
         "ways": metrics["references"].get("ways", {}),
         "region": _region(metrics),
@@ -43,7 +44,9 @@ def numbers() -> dict[str, Any]:
         "by_family": looks.by_family(metrics),
         "by_segments": looks.by_segments(metrics),
         "passes": {
-            trial: rows for trial in ("residual attention", "masked mean") if (rows := looks.passes(metrics, trial))
+            trial: rows
+            for trial in ("residual attention", "masked mean", "masked mean, labels")
+            if (rows := looks.passes(metrics, trial))
         },
         "probe": {trial: spans for trial in TRIALS if (spans := looks.probe(metrics, trial))},
         "strengths": looks.strengths(metrics),
@@ -53,7 +56,7 @@ def numbers() -> dict[str, Any]:
         },
         "faithful": looks.faithful(metrics),
         "aims": judged,
-        "times": _times(read_json(benchmark_record("readouts"))),
+        "times": times_of_readouts(),
         "judged": Counter((row["met"], row["sure"]) for row in judged),
         "limit": metrics["references"][MAIN]["baselines"]["methods"][compared.LIMIT]["ap"],
         "provenance": provenance(record),
@@ -61,8 +64,9 @@ def numbers() -> dict[str, Any]:
     }
 
 
-def _times(record):
+def times_of_readouts() -> dict[str, float]:
     """Medians of the benchmark of readouts, over the former recipe's or over residual attention's."""
+    record = read_json(benchmark_record("readouts"))
     trained, read = record["over the former recipe"], record["read_ms"]
     ours, learnt = (statistics.median(read[name]) for name in ("residual attention", "queries and penalty"))
     return trained | {"read, queries": learnt / ours}
@@ -74,6 +78,15 @@ def _weights(metrics):
         for trial in TRIALS
     }
     return {trial: row for trial, row in rows.items() if row["even"]}
+
+
+def _uneven(metrics):
+    """In-band error with a model's own attention less that with even weights on what its residual does not flag."""
+    where = {"weights": ("in_band", "in_band, even")}
+    return {
+        trial: compared.difference(metrics, IN_BAND, (trial, "residual"), (trial, "residual"), **where)
+        for trial in _weights(metrics)
+    }
 
 
 def _region(metrics):

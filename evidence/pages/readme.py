@@ -4,7 +4,9 @@ from typing import Any
 
 from evidence import compared, looks
 from evidence.compared import MAIN
+from evidence.pages import fit_page
 from evidence.pages.answers import most_of_others
+from evidence.pages.evidence_page import times_of_readouts
 from nblib.project.records import committed_result, provenance
 
 TABLE = (  # rows of compared.methods and compared.rows that the README shows
@@ -25,6 +27,8 @@ def numbers() -> dict[str, Any]:
     evidence, sweep = committed_result("06_benchmark"), committed_result("05_lambda_sweep")["metrics"]
     return {
         **_answer(evidence),
+        "times": times_of_readouts(),
+        "fits": fit_page.numbers()["series"],
         "physics": committed_result("09_physics")["metrics"],
         "most_of_others": most_of_others(sweep["full table"]),
     }
@@ -43,7 +47,14 @@ def _answer(evidence):
         "n_beyond": len(compared.readings(metrics, "residual attention", "beyond")),
         "alarms": {name: row[CORRELATED]["iqm"] for name, row in looks.alarms(metrics).items()},
         "limit": metrics["references"][MAIN]["baselines"]["methods"][compared.LIMIT]["ap"],
+        "best_spline": _validated_spline(metrics),
         "all_bins": errors["all bins"][0] / errors["truly clean bins"][0],
         "record": f"records/{evidence['profile']}/{evidence['notebook']}.json",
         "provenance": provenance(evidence),
     }
+
+
+def _validated_spline(metrics):
+    """AP over the limit's of the smoothness that validation spectra would choose; the table has a fixed one."""
+    settings = compared.reference(metrics, MAIN, "rivals")["settings"].values()
+    return max(settings, key=lambda row: row["validation"])["test"] / compared.denominator(metrics, compared.AP)[0]

@@ -58,7 +58,7 @@ def labelled() -> list[tuple[Range, str, str]]:
 
     Raises
     ------
-    ValueError that names a label which is none of LABELS
+    ValueError that names a label that is not in LABELS
     """
     table = pd.read_csv(measured_data_dir() / LABEL_FILE, comment="#", keep_default_na=False)
     unknown = sorted(set(table["label"]) - set(LABELS))

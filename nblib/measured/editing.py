@@ -89,7 +89,7 @@ class EditedDetection:
         return self._edits
 
     def take(self, edits: Edits) -> None:
-        """Have these changes in place of those so far; raises ValueError, and changes nothing, where one is none."""
+        """Have these changes in place of those so far; raises ValueError, and changes nothing, where one is not one."""
         if edits != self._edits:
             before = self._edits
             self._renew(edits)

@@ -120,7 +120,7 @@ def _united(ranges):
 def _whole_hump(first, last, white, plan, is_short):
     """First and last measured bin of the hump around a range of them; None where there is none.
 
-    is_short : the range may be a line on the hump; then it is none of the hump's
+    is_short : the range may be a line on the hump; then it does not belong to the hump
     """
     index = plan.grid.index
     if is_short and _surely_a_line(white, index, first, last):

@@ -1,4 +1,4 @@
-"""Which files a user means by names, patterns and folders; results of this program are none of them."""
+"""Which files a user means by names, patterns and folders; not results of this program."""
 
 import re
 from collections.abc import Iterable

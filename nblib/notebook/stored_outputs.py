@@ -16,6 +16,7 @@ INJECTED = (
     "injected-parameters"  # papermill's tag; such a cell left behind would be run again by everything but papermill
 )
 BESIDE = ("this run", "published")  # heads of two columns: a number of a run, and of its published record
+ADDRESS = re.compile(r" at 0x[0-9a-f]+>|^\[?Text\(")
 KEPT = {"tags", "jupyter"}  # of a cell's metadata; the rest says when and where it ran
 
 
@@ -52,7 +53,8 @@ def store_outputs(notebook: Path, executed: Path) -> bool:
         refuse_if(done.execution_count is None and cell.source.strip(), f"{executed} has a cell that was not run")
         count += bool(cell.source.strip())
         cell.execution_count = count if cell.source.strip() else None
-        cell.outputs = [_as_published(_numbered(output, cell.execution_count)) for output in done.outputs]
+        shown = [output for output in done.outputs if not _names_an_object(output)]
+        cell.outputs = [_as_published(_numbered(output, cell.execution_count)) for output in shown]
     target.metadata = nbformat.from_dict(
         {name: value for name, value in target.metadata.items() if name in ("kernelspec", "language_info")}
     )
@@ -62,6 +64,12 @@ def store_outputs(notebook: Path, executed: Path) -> bool:
         return False
     notebook.write_text(text, encoding="utf-8")
     return True
+
+
+def _names_an_object(output):
+    """Is all that it shows what a drawing call returned, with an address that changes from run to run?"""
+    data = output.get("data", {})
+    return set(data) == {"text/plain"} and bool(ADDRESS.search(str(data["text/plain"])))
 
 
 def _numbered(output, count):

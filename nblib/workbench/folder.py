@@ -52,7 +52,7 @@ def results_of(options) -> Path:
 def files_of(options) -> tuple[list[Path], dict[str, str]]:
     """The folder's fits and those of its spectra that have none there; why, by name, those that cannot be used.
 
-    Results of nblib other than fits, the table of temperatures, the floor, that of flags and hidden files are no
+    Results of nblib other than fits, the table of temperatures, the floor, that of flags and hidden files are not
     spectra. A fit stands for its spectrum.
 
     Raises

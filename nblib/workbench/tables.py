@@ -9,7 +9,7 @@ MARKS = ",;\t|"
 def table_of(path: Path) -> tuple[list[str], list[list[str]], str]:
     """Headings and rows of a table, and the mark between its columns: comma, semicolon, tab, bar, or a space.
 
-    Blank lines and lines that begin with # are left out; letters that are no UTF-8 are replaced.
+    Blank lines and lines that begin with # are left out; letters that are not UTF-8 are replaced.
 
     Raises
     ------

@@ -144,7 +144,7 @@ def in_header(path: Path) -> float | None:
         for match in IN_HEADER.finditer(line):
             unit = UNIT_AFTER.match(match["after"]) or UNIT_BEFORE.search(match["before"])
             if unit is None and (match["word"] in "Tt" or OTHER_AFTER.match(match["after"])):
-                continue  # "T = 0.5" may be a time, "temp. 5 ppm" is none
+                continue  # "T = 0.5" may be a time, "temp. 5 ppm" is not one
             return _positive(_kelvin(match, unit["unit"] if unit else "K"), path.name)
     return None
 

@@ -117,4 +117,4 @@ def test_missed_aims_are_counted():
     """Planted bug: what is not measured yet counted as missed."""
     asked = aims(committed_result("06_benchmark")["metrics"])
     missed = sum(not row["met"] for row in asked)
-    assert f"Of {len(asked)} aims measured so far {missed} are missed." in answer_of("06_benchmark")
+    assert f"Of {len(asked)} aims {missed} are missed, and all four of time" in answer_of("06_benchmark")

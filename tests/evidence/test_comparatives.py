@@ -129,7 +129,7 @@ CLAIMS = {
             of.own_over_even,
             "label-free",
         ),
-        ("with simulated labels the two do not differ surely", 0, of.own_over_even, "simulated labels"),
+        ("with simulated labels the interval of their difference holds 0", 0, of.own_over_even, "simulated labels"),
     ],
     "docs/unknown.md": [
         ("and a fit does as well as any network", 0, of.against, AP, OURS, (REFIT, "")),
@@ -145,7 +145,10 @@ CLAIMS = {
     "evidence.measured": [
         ("The penalty evens the rest out", 1, of.against, AP, *STANDARDISED[:2]),
         ("The penalty evens the rest out", 1, of.against, AP, *STANDARDISED[2:]),
-        ("restore better than weights learnt without labels", -1, of.against, IN_BAND, OURS, FREE),
+        (
+            "restore better than those that queries and a penalty learn without labels",
+            *(-1, of.against, IN_BAND, OURS, FREE),
+        ),
     ],
     "costs.costs": [
         ("Run two trainings side by side, one thread each", 1, of.apart_over_threads),
@@ -185,7 +188,7 @@ CLAIMS = {
         ("The penalty does not turn attention into a detector", -1, of.simple_detects),
     ],
     "03_full_attention_regularizer.answer": [
-        ("makes CLS attention a detector", 1, of.short_detects, True),
+        ("makes raw CLS attention a detector", 1, of.short_detects, True),
         ("and no penalty do not", -1, of.short_detects, False),
     ],
     "05_lambda_sweep.answer": [
@@ -197,7 +200,7 @@ CLAIMS = {
             "weights learnt without labels, by a query and a penalty, restore worse",
             *(-1, of.against, IN_BAND, OURS, FREE),
         ),
-        ("those learnt with simulated labels differ by", 0, of.against, IN_BAND, OURS, LABELLED),
+        ("those learnt with simulated labels differ in that by", 0, of.against, IN_BAND, OURS, LABELLED),
     ],
 }
 ALL = [(template, *claim) for template, claims in CLAIMS.items() for claim in claims]

@@ -62,7 +62,7 @@ def test_what_did_not_work_is_the_record():
     bank = interval(families["residual attention, bank"]["clock_leakage"], 2)
     assert f"and {bank} on the same residual" in SETBACKS
     alarms = METRICS["references"]["interleaved"]["rivals"]["spline"]["score"]["false alarms at 1%, welch_hann"]
-    assert f"and {alarms:.0%} for the smooth curve" in SETBACKS
+    assert f"{alarms:.0%} for the smooth curve" in SETBACKS
     assert f"read at K = 2 has an AP of {interval(segments['residual attention, K known']['2'], 2)};" in SETBACKS
 
 
@@ -80,3 +80,12 @@ def test_penalties_that_do_not_detect_are_all_but_two():
 def test_notebooks_are_listed_where_they_exist():
     listed = re.findall(r"\((notebooks/[^)]+)\)", TABLE)
     assert listed == [f"notebooks/{path.name}" for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+
+
+def test_the_smoothness_that_validation_would_choose_is_named():
+    """Planted bug: the one that is best on the test, which the sentence would hide."""
+    settings = compared.reference(METRICS, compared.MAIN, "rivals")["settings"]
+    best = max(settings, key=lambda name: settings[name]["validation"])
+    assert f"would choose {best.replace(', ridge', ' and ridge')};" in (ROOT / "docs" / "evidence.md").read_text()
+    over = settings[best]["test"] / METRICS["references"][compared.MAIN]["baselines"]["methods"][compared.LIMIT]["ap"]
+    assert f"(with the smoothness that validation spectra would choose {over:.3f})" in ANSWER

@@ -29,18 +29,20 @@ def executed_of(notebook, seed=5):
         cell.metadata["papermill"] = {"duration": 1.0}
     book.cells[3].outputs = [nbformat.v4.new_output("stream", text=f"{seed}\n")]
     book.cells[5].outputs = [nbformat.v4.new_output("execute_result", {"text/plain": str(seed)}, execution_count=6)]
+    legend = {"text/plain": f"<matplotlib.legend.Legend at 0x7fdd{seed}a>"}
+    book.cells[5].outputs.append(nbformat.v4.new_output("execute_result", legend, execution_count=6))
     nbformat.write(book, notebook.with_name("done.ipynb"))
     return notebook.with_name("done.ipynb")
 
 
 def test_the_runs_outputs_are_stored_and_nothing_else_of_it(notebook):
-    """Planted bugs: the injected cell kept; counts as papermill had them; the metadata copied along."""
+    """Planted bugs: the injected cell kept; counts as papermill had them; the metadata or an address copied along."""
     assert store_outputs(notebook, executed_of(notebook))
     book = nbformat.read(notebook, as_version=4)
     assert [cell.source for cell in book.cells] == ["# Title", *SOURCES]
     assert [cell.execution_count for cell in book.cells[1:]] == [1, 2, None, 3]
     assert book.cells[2].outputs[0].text == "5\n"
-    assert book.cells[4].outputs[0].execution_count == 3
+    assert [output.execution_count for output in book.cells[4].outputs] == [3]
     assert "papermill" not in notebook.read_text()
     assert book.cells[1].metadata == {"tags": ["parameters"]}
     assert not store_outputs(notebook, executed_of(notebook))  # the same again: the file stays as it is

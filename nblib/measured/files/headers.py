@@ -224,7 +224,7 @@ def is_setting(line: str) -> bool:
 
 
 def _is_value(line: str, unit: re.Match) -> bool:
-    """A number stands directly before or after a unit: "noise: 4 nV/sqrt(Hz)", "Gain (dB): 40"; "dB re 1 V" is none."""
+    """A number stands directly before or after a unit: "noise: 4 nV/sqrt(Hz)", "Gain (dB): 40"; not "dB re 1 V"."""
     start = UNIT_START.search(line[: unit.start()])
     before = line[: start.start()] if start else ""
     word = line[len(before) : unit.end()]

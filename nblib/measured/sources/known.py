@@ -62,7 +62,7 @@ def read_known_lines(path: Path) -> tuple[KnownLine, ...]:
 
 
 def _line(cells, decimal) -> KnownLine | None:
-    """The line of a row; None where it is none."""
+    """The line of a row; None where it does not hold one."""
     if len(cells) not in (2, 3) or not cells[-1]:
         return None
     try:
