@@ -50,7 +50,7 @@ def pooled_rate(alarms: dict[str, dict], known: bool, rate: str, statistic: str 
 
 def alarm_rates(spectra: Iterable[WideSpectrum], known: bool) -> dict[str, dict[str, dict[str, float]]]:
     """Share of line-free spectra with any flagged cell, by statistic and rate asked ("1%")."""
-    return _shares((found, None) for found in (exceeded(row, known) for row in spectra))
+    return _shares((flagged, None) for flagged in (exceeded(row, known) for row in spectra))
 
 
 def found_cells(spectra: Iterable[WideSpectrum], known: bool) -> dict[str, dict[str, dict[str, float]]]:
@@ -60,8 +60,8 @@ def found_cells(spectra: Iterable[WideSpectrum], known: bool) -> dict[str, dict[
 
 def _shares(rows):
     counts: dict[tuple[str, float], list[int]] = {}
-    for found, truth in rows:
-        for statistic, by_rate in found.items():
+    for flagged, truth in rows:
+        for statistic, by_rate in flagged.items():
             for rate, cells in by_rate.items():
                 hits, total = (int(cells.any()), 1) if truth is None else (int((cells & truth).sum()), int(truth.sum()))
                 tally = counts.setdefault((statistic, rate), [0, 0])

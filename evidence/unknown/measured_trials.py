@@ -39,10 +39,10 @@ def frozen_sites() -> dict[str, dict]:
     ------
     ValueError where the file is another than the frozen one
     """
-    found = read_json(measured_data_dir() / SITES_FILE)
-    if (digest := digest_of(found)) != SITES_DIGEST:
+    sites = read_json(measured_data_dir() / SITES_FILE)
+    if (digest := digest_of(sites)) != SITES_DIGEST:
         raise ValueError(f"{SITES_FILE} has the digest {digest}, not {SITES_DIGEST}; check data/measured out again")
-    return found
+    return sites
 
 
 def digest_of(sites: dict) -> str:
@@ -59,9 +59,9 @@ def cells_of(
     """Score per cell of every method, and the detector's chance per bin at which a flag would be raised ("chance")."""
     scored = score_spectrum(psd, plan, n_segments)
     used, log_psd = float(np.nanmedian(scored.white.n_segments)), np.log(psd)
-    found = {DETECTOR: scored.scores, CLASSICAL: scored.white.scores}
-    found |= {name: rival(freqs, log_psd, used) for name, rival in rivals.items()}
-    cells = {name: cell_scores(values, WIDE_CELL) for name, values in found.items()}
+    scores = {DETECTOR: scored.scores, CLASSICAL: scored.white.scores}
+    scores |= {name: rival(freqs, log_psd, used) for name, rival in rivals.items()}
+    cells = {name: cell_scores(values, WIDE_CELL) for name, values in scores.items()}
     if MEDIAN in cells:
         evidence = np.clip(np.nan_to_num(scored.log_odds), -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
         cells[MEDIAN_ODDS] = log_tail(cells[MEDIAN]) + evidence
@@ -107,9 +107,9 @@ def recalls(
                 if only and name not in only:
                     continue
                 cells = cells_of(spectrum.freqs, spectrum.psd * (1 + height * shape), spectrum.n_segments, plan, rivals)
-                found = {key: cells[key[0]][truth] > limit for key, limit in limits.items()}
-                found |= {("shipped", area): cells["chance"][truth] < area for area in AREAS}
-                for (method, area), hit in found.items():
+                hits = {key: cells[key[0]][truth] > limit for key, limit in limits.items()}
+                hits |= {("shipped", area): cells["chance"][truth] < area for area in AREAS}
+                for (method, area), hit in hits.items():
                     setting = rows.setdefault(method, {}).setdefault(name, {})
                     setting.setdefault(f"{area:.0%}", []).append(float(hit.mean()))
     return {
@@ -139,18 +139,18 @@ def _settings(width, shape, n_segments):
 
 
 def by_instrument(
-    found: dict[str, dict], instruments: dict[str, str], name: str, area: str, kind: str = BY_HEIGHT
+    by_spectrum: dict[str, dict], instruments: dict[str, str], name: str, area: str, kind: str = BY_HEIGHT
 ) -> dict[str, float]:
     """Mean recall of a method: over the settings of a spectrum, then over the spectra of an instrument.
 
     Parameters
     ----------
-    found : `recalls` by spectrum
+    by_spectrum : `recalls` by spectrum
     instruments : by spectrum
     kind : BY_HEIGHT or BY_SNR, the settings that count
     """
     means: dict[str, list[float]] = {}
-    for spectrum, methods in found.items():
+    for spectrum, methods in by_spectrum.items():
         values = [
             by_area[area]
             for setting, by_area in methods.get(name, {}).items()

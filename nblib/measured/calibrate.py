@@ -98,7 +98,7 @@ def own_thresholds(folder: Path, settings: Settings, detector: NoiseDetector, n_
     _check_alike(spectra)
     _check_line_free(spectra, detector)
     first = spectra[0]
-    found = draw_own(
+    drawn = draw_own(
         str(folder),
         first.freqs,
         np.stack([one.psd for one in spectra]),
@@ -110,10 +110,10 @@ def own_thresholds(folder: Path, settings: Settings, detector: NoiseDetector, n_
     )
     try:
         with writing(kept):
-            replace_whole(kept, json.dumps(_as_document(found, identity), indent=1) + "\n")
+            replace_whole(kept, json.dumps(_as_document(drawn, identity), indent=1) + "\n")
     except ValueError as error:
         warnings.warn(f"{error}: the thresholds are used and not kept", stacklevel=2)
-    return found
+    return drawn
 
 
 def _identity(files: Sequence[Path], settings: Settings, detector: NoiseDetector, n_draws: int) -> dict:
@@ -176,21 +176,21 @@ def strong_line(
     return None
 
 
-def _as_document(found: OwnThresholds, identity: dict) -> dict:
+def _as_document(drawn: OwnThresholds, identity: dict) -> dict:
     return {
         "made by": "nblib detect --calibrate",
         "nblib": nblib.__version__,
         "statistic": VERSION,
         "line_free": identity,
-        "spectra": found.n_spectra,
-        "bins": found.n_bins,
-        "K stated": found.stated,
-        "K measured": found.measured,
-        "window": "as Hann's" if found.correlated else "none",
-        "flagged when left out": found.flagged,
+        "spectra": drawn.n_spectra,
+        "bins": drawn.n_bins,
+        "K stated": drawn.stated,
+        "K measured": drawn.measured,
+        "window": "as Hann's" if drawn.correlated else "none",
+        "flagged when left out": drawn.flagged,
         "rates": list(RATES),
-        "levels": found.levels,
-        "freqs": [float(f"{freq:.10g}") for freq in found.freqs],
+        "levels": drawn.levels,
+        "freqs": [float(f"{freq:.10g}") for freq in drawn.freqs],
     }
 
 

@@ -114,14 +114,14 @@ class NoiseDetector:
         if table.ndim != 2:
             raise ValueError(f"psd_table has shape {table.shape}; give (n, bin), or one spectrum to detect")
         plan: Plan | None = None
-        found: list[Detection] = []
+        detections: list[Detection] = []
         for row, segments in zip(table, segments_of_rows(n_segments, table.shape), strict=True):
-            valid = measured_bins(row, f"psd_table[{len(found)}]")
+            valid = measured_bins(row, f"psd_table[{len(detections)}]")
             if plan is None or (valid != plan.grid.valid).any():  # a table often has one pattern
                 plan = Plan.of(axis, valid)
             scored = self._scored(axis, np.where(valid, row, np.nan), plan, segments)
-            found.append(with_causes(scored.at(false_alarm), sampling_rate))
-        return found
+            detections.append(with_causes(scored.at(false_alarm), sampling_rate))
+        return detections
 
     def score(self, freqs: ArrayLike, psd: ArrayLike, n_segments: ArrayLike | None = None) -> ScoredSpectrum:
         """One spectrum without its flags, to be flagged at several `false_alarm`; parameters as in `detect`."""
@@ -149,8 +149,8 @@ class NoiseDetector:
         ------
         ValueError that names the value, the rule and the fix
         """
-        found = welch_spectrum(samples, rate, **welch)
-        return self.detect(found.freqs, found.psd, found.n_segments, false_alarm, rate)
+        spectrum = welch_spectrum(samples, rate, **welch)
+        return self.detect(spectrum.freqs, spectrum.psd, spectrum.n_segments, false_alarm, rate)
 
     def _scored(self, freqs, psd, plan, n_segments):
         scored = score_spectrum(psd, plan, n_segments, self.network, self.weights)

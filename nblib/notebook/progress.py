@@ -123,7 +123,7 @@ class Watcher:
         self.jobs: dict[str, Job] = {}
         self._ended: set[str] = set()
         self._drawn = 0
-        self._said: dict[str, float] = {}
+        self._noted: dict[str, float] = {}
 
     def update(self, now: float | None = None) -> None:
         """Read what is new and show it."""
@@ -159,8 +159,8 @@ class Watcher:
 
     def _say(self, lines, running, now):
         for job in running:
-            if now - self._said.get(job.name, -QUIET) >= QUIET:
-                self._said[job.name] = now
+            if now - self._noted.get(job.name, -QUIET) >= QUIET:
+                self._noted[job.name] = now
                 lines = [*lines, job.line(now)]
         self.stream.write("".join(f"{line}\n" for line in lines))
         self.stream.flush()

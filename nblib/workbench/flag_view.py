@@ -47,7 +47,7 @@ class FlagView:
             fits = self.fits(spectrum, flag)
         except ValueError as error:
             return {"text/plain": f"no fit with and without {_name(flag)}: {error}"}
-        text = "\n".join(f"{row}: {_said(fit)}" for row, fit in zip(ROWS, fits, strict=True))
+        text = "\n".join(f"{row}: {_verdict(fit)}" for row, fit in zip(ROWS, fits, strict=True))
         picture = base64.b64encode(_png(fits, flag, flag in spectrum.left_out)).decode("ascii")
         return {"image/png": picture, "text/plain": f"{_name(flag)}\n{text}"}
 
@@ -84,7 +84,7 @@ def _name(flag: Flag) -> str:
     return f"{flag.fmin:.6g}..{flag.fmax:.6g} Hz, {flag.cause or flag.kind}"
 
 
-def _said(fit: Fit) -> str:
+def _verdict(fit: Fit) -> str:
     """Corners with intervals, and whether the model describes the bins, in one line."""
     corners = ", ".join(f"{one.value:.4g} Hz [{one.low:.4g}, {one.high:.4g}]" for one in fit.corners) or "no corner"
     return f"{corners}; {'described' if fit.described else 'NOT DESCRIBED'} (p = {fit.kept.probability:.2g})"

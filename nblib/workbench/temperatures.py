@@ -77,7 +77,7 @@ def of_headings(names: Sequence[str]) -> list[tuple[float | None, str]]:
 
 
 def _one(path, known, table):
-    names, stated = _said(path)
+    names, stated = _stated(path)
     if table is not None:
         listed = [known[name] for name in names if name in known]
         if not listed:
@@ -97,7 +97,7 @@ def _one(path, known, table):
     return (header, "header") if header is not None else (name, "name")
 
 
-def _said(path):
+def _stated(path):
     """Names under which a table may list a spectrum, its own first, and what gives the temperature of its header."""
     if not is_stored_fit(path):
         return [path.name, path.stem], lambda: in_header(path)

@@ -184,9 +184,9 @@ class WideWorld:
         rows = [self[int(index)] for index in indices]
         longest = max(len(row.freqs) for row in rows)
         names = ("freqs", "psd", "log_background", "ratio", "noisy", "valid", "n_segments")
-        found = {name: np.stack([_padded(getattr(row, name), longest, name) for row in rows]) for name in names}
-        found |= {name: np.array([getattr(row, name) for row in rows]) for name in ("estimator", "grid")}
-        return found | {"n_bins": np.array([len(row.freqs) for row in rows])}
+        columns = {name: np.stack([_padded(getattr(row, name), longest, name) for row in rows]) for name in names}
+        columns |= {name: np.array([getattr(row, name) for row in rows]) for name in ("estimator", "grid")}
+        return columns | {"n_bins": np.array([len(row.freqs) for row in rows])}
 
 
 PADDING = {"psd": np.nan, "ratio": 0.0, "noisy": False, "valid": False}

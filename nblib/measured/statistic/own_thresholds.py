@@ -107,23 +107,23 @@ class OwnThresholds:
 
     def notes(self, scored: Scored) -> list[str]:
         """What there is to say beside the flags."""
-        found = [
+        notes = [
             f"thresholds from {self.n_spectra} line-free spectra in {self.name}; left out in turn, {self.flagged} of "
             f"them {'is' if self.flagged == 1 else 'are'} flagged at {CHECK_RATE:.0%} asked"
         ]
         if not self.hold:
-            found.append(
+            notes.append(
                 f"that is more than chance explains: the spectra in {self.name} differ by more than noise, so "
                 "the packaged thresholds were used where they are higher"
             )
         own = scored.judged.own_segments
         if not _within(own, self.measured, ALIKE_SEGMENTS):
             less = "more" if own < self.measured else "less"
-            found.append(
+            notes.append(
                 f"the spectrum scatters {less} than the line-free ones do (as K = {own:.4g} would, those as K = "
                 f"{self.measured:.4g}): has the set-up changed?"
             )
-        return found
+        return notes
 
 
 def same_axis(freqs: Float[ndarray, " bin"], others: Float[ndarray, " other"]) -> bool:
@@ -221,10 +221,10 @@ def _maxima(line_free, folds, parts, scored_of, progress):
 
 def _flagged(scored: Sequence[Scored], folds, maxima, parts) -> int:
     """How many of the spectra exceed, at CHECK_RATE, the thresholds of the draws that were made without them."""
-    found = 0
+    flagged = 0
     for one, fold in zip(scored, folds, strict=True):
         statistic = int(one.combined)
         drawn = maxima[parts == fold, statistic]
         limits = [rank_threshold(column, CHECK_RATE / 2) for column in drawn.T]
-        found += bool((largest_scores(one)[statistic] > limits).any())
-    return found
+        flagged += bool((largest_scores(one)[statistic] > limits).any())
+    return flagged

@@ -83,19 +83,19 @@ def score_spectrum(
     of fewer averages, than it was trained on or tested with (network.in_range).
     """
     index = plan.grid.index
-    found = smeared(psd[index])
+    redrawn = smeared(psd[index])
     psd = np.array(psd)
-    psd[index] = found.psd
-    white = whiten(psd, plan, n_segments, found.steps)
+    psd[index] = redrawn.psd
+    white = whiten(psd, plan, n_segments, redrawn.steps)
     stated = None if n_segments is None else float(np.median(np.asarray(n_segments)))
     lengths = dependence_lengths((white.log_psd - white.background)[index], stated)
     if lengths.max() > 1:
-        return _in_blocks(psd, plan, white, lengths, found, with_network, weights)
+        return _in_blocks(psd, plan, white, lengths, redrawn, with_network, weights)
     by_group, evidence = _with_evidence(psd, plan, white, with_network, weights)
     if evidence is None:
         unknown = np.full(-(-len(psd) // WIDE_CELL), np.nan)
-        return Scored(white, by_group, unknown, unknown, False, white, 1.0, found)
-    return Scored(white, by_group, evidence.attention, evidence.log_odds, True, white, 1.0, found)
+        return Scored(white, by_group, unknown, unknown, False, white, 1.0, redrawn)
+    return Scored(white, by_group, evidence.attention, evidence.log_odds, True, white, 1.0, redrawn)
 
 
 def _with_evidence(psd, plan, white, with_network, weights):
@@ -109,7 +109,7 @@ def _with_evidence(psd, plan, white, with_network, weights):
     return np.stack([add_evidence(part, log_odds) for part in white.by_group]), evidence
 
 
-def _in_blocks(psd, plan, white, lengths, found, with_network, weights):
+def _in_blocks(psd, plan, white, lengths, redrawn, with_network, weights):
     """The statistic of blocks of bins, each bin with that of its block."""
     freqs, valid = plan.grid.freqs, plan.grid.valid
     block = blocks_of(valid, lengths)
@@ -135,5 +135,5 @@ def _in_blocks(psd, plan, white, lengths, found, with_network, weights):
         evidence is not None,
         judged,
         float(np.median(lengths)),
-        found,
+        redrawn,
     )

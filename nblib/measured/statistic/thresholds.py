@@ -100,8 +100,8 @@ class Thresholds:
         scores = np.asarray(scores, dtype=np.float64) - np.log(n_bins / self.bins)
         inside = np.exp(np.interp(scores, self.levels, LOG_RATES, left=0.0))
         beyond = np.exp(LOG_RATES[-1] - (np.maximum(scores, self.levels[-1]) - self.levels[-1]) / self._slope())
-        found = np.where(scores > self.levels[-1], beyond, inside)
-        return np.where(np.isnan(scores), np.nan, found)
+        chance = np.where(scores > self.levels[-1], beyond, inside)
+        return np.where(np.isnan(scores), np.nan, chance)
 
 
 @dataclass(frozen=True)
@@ -164,23 +164,23 @@ def draw_maxima(
 
 def _maxima(world, draws, weights):
     """Of some draws: (draw, class, group), NaN where the network is not asked."""
-    found = np.full((len(draws), len(CLASSES), len(GROUPS)), np.nan)
-    for row, draw in zip(found, draws, strict=True):
+    largest = np.full((len(draws), len(CLASSES), len(GROUPS)), np.nan)
+    for row, draw in zip(largest, draws, strict=True):
         spectrum = world[draw]
         plan = Plan.of(spectrum.freqs, spectrum.valid)
         for place in (0, 2):
             segments = spectrum.n_segments if CLASSES[place][0] else None
             row[place : place + 2] = largest_scores(score_spectrum(spectrum.psd, plan, segments, weights=weights))
-    return found
+    return largest
 
 
 def largest_scores(scored: Scored) -> Float[ndarray, "statistic group"]:
     """Largest score of each group of filters, by STATISTICS; NaN where the network was not asked."""
-    found = np.full((len(STATISTICS), len(GROUPS)), np.nan)
-    found[0] = np.nanmax(scored.white.by_group, axis=1)
+    largest = np.full((len(STATISTICS), len(GROUPS)), np.nan)
+    largest[0] = np.nanmax(scored.white.by_group, axis=1)
     if scored.combined:
-        found[1] = np.nanmax(scored.by_group, axis=1)
-    return found
+        largest[1] = np.nanmax(scored.by_group, axis=1)
+    return largest
 
 
 def levels_of(maxima: Float[ndarray, "draw 2"]) -> dict[str, list[float]]:
@@ -231,10 +231,10 @@ def thresholds_for(
     for (size, segments), share in corners.items():
         settings = (size, segments, "welch_hann" if correlated else "welch")
         names = [class_name(*settings, which, statistic) for which in sorted({known, False})]
-        found = {} if own else _shipped()
-        if not found.keys() >= set(names):
-            found = drawn_classes(settings, progress, n_draws, weights if own else None)
-        rows = [[found[name][group] for group in GROUPS] for name in names]
+        classes = {} if own else _shipped()
+        if not classes.keys() >= set(names):
+            classes = drawn_classes(settings, progress, n_draws, weights if own else None)
+        rows = [[classes[name][group] for group in GROUPS] for name in names]
         levels += share * np.min(rows, axis=0)  # a K that is known makes no threshold stricter
     return Limits(*(Thresholds(tuple(row.tolist()), bins) for row in levels))
 
@@ -258,9 +258,9 @@ def limits_of(
     judged = scored.judged
     settings = (judged.correlation[0] > 0, not judged.estimated, statistic or STATISTICS[scored.combined], progress)
     ends = np.unique(np.nanquantile(judged.n_segments, ENDS))
-    found = [thresholds_for(scored.n_judged, float(end), *settings, weights=weights) for end in ends]
-    levels = np.max([[group.levels for group in (one.narrow, one.broad)] for one in found], axis=0)
-    return Limits(*(Thresholds(tuple(row.tolist()), found[0].narrow.bins) for row in levels))
+    limits = [thresholds_for(scored.n_judged, float(end), *settings, weights=weights) for end in ends]
+    levels = np.max([[group.levels for group in (one.narrow, one.broad)] for one in limits], axis=0)
+    return Limits(*(Thresholds(tuple(row.tolist()), limits[0].narrow.bins) for row in levels))
 
 
 def _corners(n_bins, n_segments, sizes):
@@ -292,9 +292,9 @@ def drawn_classes(
         if not path.exists():
             LOG.info("drawing thresholds of %s, once; kept in %s", name, folder)
             maxima = draw_maxima(*settings, n_draws=n_draws, progress=progress, weights=weights, kept=folder)
-            found = {
+            classes = {
                 class_name(*settings, *which): levels_of(values) | {"draws": len(values)}
                 for which, values in maxima.items()
             }
-            write_json(path, found)
+            write_json(path, classes)
     return read_json(path)
