@@ -8,6 +8,7 @@ from typing import Any
 from evidence.pages import (
     batches_page,
     costs_page,
+    detector_page,
     evidence_page,
     fit_page,
     on_off_page,
@@ -26,6 +27,7 @@ PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "docs/beyond.md": evidence_page.numbers,
     "docs/batches.md": batches_page.numbers,
     "docs/costs.md": costs_page.numbers,
+    "docs/detector.md": detector_page.numbers,
     "docs/fit.md": fit_page.numbers,
     "docs/on_off.md": on_off_page.numbers,
     "docs/own_spectra.md": own_page.numbers,

@@ -3,18 +3,14 @@
 from typing import Any
 
 from evidence.pages.rendering import interval
-from evidence.unknown.alarm_rates import pooled_rate
 from evidence.unknown.flag_labels import LABELS, UNLABELLED
-from evidence.unknown.hard_shapes import END_BINS, N_BINS
 from evidence.unknown.measured_rivals import MEDIAN
 from evidence.unknown.measured_spectra import table_of_spectra
 from evidence.unknown.measured_trials import DETECTOR, WIDTHS, by_instrument
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
-BENCHMARKS = (
-    *("wide", "measured", "false_alarms", "detector_costs", "wide_cnn", "multitaper", "flag_labels", "hard_shapes"),
-)
+BENCHMARKS = (*("wide", "measured", "wide_cnn", "multitaper", "flag_labels"),)
 TESTS, AREAS = ("wide", "second"), ("1%", "5%")
 COPIES = {  # of the measured spectra and of the lines -> where the record has them
     "as measured": ("summary",),
@@ -37,14 +33,11 @@ def numbers() -> dict[str, Any]:
     return {
         **_simulated(records["wide"]),
         "instruments": _instruments(records["measured"]),
-        **_alarms(records["false_alarms"]["alarms"]),
-        **_costs(records["detector_costs"]),
         "cnn": records["wide_cnn"],
         "cnn_differences": _by_seed(records["wide_cnn"]),
         "multitaper": records["multitaper"],
         **_multitaper(records["multitaper"]["found"]),
         "flag_labels": _flag_labels(records["flag_labels"]),
-        "hard_shapes": _hard_shapes(records["hard_shapes"]),
     }
 
 
@@ -136,38 +129,6 @@ def _by_width(recalls):
     return rows
 
 
-def _alarms(alarms):
-    """Line-free spectra with a flag: pooled by K known and statistic, and by estimator and grid."""
-    return {
-        "pooled": {
-            known: {
-                statistic: [_times(pooled_rate(alarms, known, area, statistic), area) for area in AREAS]
-                for statistic in ("combined", "classical")
-            }
-            for known in (True, False)
-        },
-        "by_grid": {name: [_times(row["combined"][area], area) for area in AREAS] for name, row in alarms.items()},
-    }
-
-
-def _times(share, area):
-    """Spectra with a flag, and how many times as many as asked that is."""
-    times = [share[key] / (float(area[:-1]) / 100) for key in ("share", "low", "high")]
-    return f"{round(share['share'] * share['of'])} of {share['of']}: " + interval(times, 2).replace(" [", " times [")
-
-
-def _costs(record):
-    """Time of the detector's parts for 3,000 bins and, of the classical part, for 100,000."""
-    parts = {name: rows["3000"]["milliseconds"] for name, rows in record["costs"].items()}
-    return {
-        "milliseconds": parts,
-        "total_milliseconds": record["score"]["3000"]["milliseconds"],
-        "exponents": record["exponents"],
-        "longest_seconds": record["costs"]["classical"]["100000"]["milliseconds"] / 1e3,
-        "processor": record["hardware"]["processor"],
-    }
-
-
 def _by_seed(record):
     """Attention less the head of the convolutions, by seed, readout and test."""
     return [
@@ -210,20 +171,3 @@ def _flag_labels(record):
 def _share(one):
     """A share with its interval, in percent."""
     return f"{one['share']:.1%} [{one['low']:.1%}, {one['high']:.1%}]"
-
-
-def _hard_shapes(record):
-    """Rows with K known and estimated beside each other; the rest as the record has it."""
-    return {
-        "bins": f"{N_BINS:,}",
-        "ends": {name: record["ends"][name] for name in END_BINS},
-        "humps": record["humps"],
-        "rises": _by_k(record["rises"], (", K known", ", K estimated")),
-        "lines": _by_k(record["lines"], (", stated", ", estimated")),
-    }
-
-
-def _by_k(rows, endings):
-    """What is counted with and without K, by what is counted."""
-    names = [name.removesuffix(endings[0]) for name in rows if name.endswith(endings[0])]
-    return {name: [rows[name + ending] for ending in endings] for name in names}

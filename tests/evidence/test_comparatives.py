@@ -74,8 +74,6 @@ NAMES = (  # words that name or define something and compare no results
     "Spectra with fewer than 100 quiet cells count at 5 % only",
     "it raises # and # flags per spectrum",
     "the largest loss in a row of the table is #",
-    "More training on simulated roughness of the background made injections worse, not better (a run that was not "
-    "recorded)",
     "one device at three or more temperatures",
     "What the detector flags is dropped (`--drop auto`)",
     "every harmonic is dropped with two bins on either side, up to 1.5 times the highest flagged one",
