@@ -172,25 +172,24 @@ class AttentionControls:
 
     def __init__(self, readings: dict[str, Predictions]):
         first = next(iter(readings.values()))
-        n_layers, n_spectra, n_heads = first.cls_attn.shape[:3]
-        self.all = list(range(n_spectra))
+        n_spectra = len(first.noisy)
+        self.readings, self.all = readings, list(range(n_spectra))
         self.noisy = [int(index) for index in np.flatnonzero(first.noisy.any(axis=1))]
-        self.drawn, self.picture = AttentionPicture(readings), LiveOutput()
+        self.drawn, self.picture, self._is_turning = AttentionPicture(readings), LiveOutput(), False
         label = {"description_width": "70px"}
         self.spectrum = widgets.SelectionSlider(
             options=self.all, description="spectrum", readout=False, style=label, layout=wide(560)
         )
         self.number = widgets.BoundedIntText(0, 0, n_spectra - 1, layout=wide(80))
         self.only_noisy = widgets.Checkbox(False, description="only noisy ones", indent=False, layout=wide(140))
-        self.layer = widgets.Dropdown(
-            options=range(n_layers), value=n_layers - 1, description="layer", style=label, layout=wide(160)
-        )
-        self.head = widgets.Dropdown(options=[ALL_HEADS, *range(n_heads)], description="head", layout=wide(190))
+        self.layer = widgets.Dropdown(description="layer", style=label, layout=wide(160))
+        self.head = widgets.Dropdown(description="head", layout=wide(190))
         self.weight = widgets.Dropdown(
             options=list(readings), value=list(readings)[-1], description="model", layout=wide(190)
         )
         rows = [self.spectrum, self.number, self.only_noisy], [self.layer, self.head, self.weight]
         self.box = widgets.VBox([widgets.HBox(row) for row in rows])
+        self._offer()
         self._connect()
 
     def show(self) -> None:
@@ -202,8 +201,26 @@ class AttentionControls:
         self.spectrum.observe(self._slid, "value")
         self.number.observe(lambda change: self._go_to(change["new"]), "value")
         self.only_noisy.observe(self._choose, "value")
-        for control in (self.layer, self.head, self.weight):
-            control.observe(lambda change: self._draw(), "value")
+        self.weight.observe(self._turn_to, "value")
+        for control in (self.layer, self.head):
+            control.observe(self._changed, "value")
+
+    def _offer(self):
+        """Layers and heads of the chosen model (residual attention has one of each); the last layer, all heads."""
+        n_layers, _, n_heads = self.readings[self.weight.value].cls_attn.shape[:3]
+        if (len(self.layer.options), len(self.head.options)) != (n_layers, n_heads + 1):
+            self.layer.options, self.head.options = range(n_layers), [ALL_HEADS, *range(n_heads)]
+            self.layer.value, self.head.value = n_layers - 1, ALL_HEADS
+
+    def _turn_to(self, _):
+        self._is_turning = True  # one picture, not one for each control that follows
+        self._offer()
+        self._is_turning = False
+        self._draw()
+
+    def _changed(self, _):
+        if not self._is_turning:
+            self._draw()
 
     def _slid(self, change):
         self.number.value = change["new"]

@@ -1,16 +1,19 @@
 """The notebooks' answers hold what their published records hold."""
 
 import re
+from html import unescape
 
 import nbformat
 import pytest
 from jinja2 import UndefinedError
 
-from evidence.aims import aims
+from evidence import compared, looks
+from evidence.aims import aims, verdict
 from evidence.pages import answers
 from evidence.pages.answers import numbers, renew_answer
 from evidence.pages.rendering import ENDING, TEMPLATES, render
 from evidence.paper import NOTHING
+from evidence.spans import interval
 from nblib.notebook.stored_outputs import BESIDE
 from nblib.project.paths import NOTEBOOKS, ROOT
 from nblib.project.records import committed_result, flatten, provenance
@@ -61,6 +64,47 @@ def test_the_tables_of_a_stored_notebook_are_the_committed_record(name):
         for text in shown[::2]:
             digits = len(text.partition(".")[2])
             assert any(f"{number:.{digits}f}" == text for number in numbers) or text == NOTHING, text
+
+
+def tables_of(name):
+    """The tables that a notebook stores: row -> cells, as they are read."""
+    cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
+    outputs = [output.get("data", {}).get("text/html", "") for cell in cells for output in cell.get("outputs", [])]
+    return [
+        {
+            unescape(head): [unescape(cell) for cell in re.findall(r"<td>([^<]*)</td>", row)]
+            for head, row in re.findall(r"<tr>\s*<th>([^<]*)</th>(.*?)</tr>", table, re.DOTALL)
+        }
+        for table in outputs
+    ]
+
+
+def test_the_tables_of_06_are_the_committed_record():
+    """Planted bugs: two rows exchanged; a table of the record before."""
+    metrics = committed_result("06_benchmark")["metrics"]
+    rows = compared.methods(metrics) | compared.rows(metrics)
+    digits = dict(zip(compared.QUANTITIES, (3, 3, 2, 2), strict=True))
+    tables = tables_of("06_benchmark")
+    shown = {
+        name: [row["given"], str(row["seeds"]), *(interval(row[quantity], n) for quantity, n in digits.items())]
+        for name, row in rows.items()
+    }
+    assert shown in tables
+    differences = compared.differences(metrics)
+    assert {name: [interval(s, 4, "+") for s in row.values()] for name, row in differences.items()} in tables
+    asked = [[row["what"], row["target"], interval(row["span"]), verdict(row)] for row in aims(metrics)]
+    assert {str(number): row for number, row in enumerate(asked)} in tables
+    by_family = {row: [interval(span) for span in spans.values()] for row, spans in looks.by_family(metrics).items()}
+    assert by_family in tables
+
+
+def test_the_energies_of_09_are_the_committed_record():
+    """Planted bug: the row of all bins above that of the bins kept."""
+    metrics = committed_result("09_physics")["metrics"]
+    (table,) = [table for table in tables_of("09_physics") if any("all bins" in row for row in table.values())]
+    for cells in table.values():
+        row = metrics[cells[0]]
+        assert [float(cell) for cell in cells[1:4]] == [round(row[end], 4) for end in ("energy", "low", "high")]
 
 
 def test_an_answer_is_renewed_in_its_cell_of_words(tmp_path):

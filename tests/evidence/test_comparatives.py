@@ -36,7 +36,7 @@ COMPARATIVES = re.compile(
     r"\b(?:better|worse|more|less|fewer|lower(?:s|ed)?|raise[sd]?|higher|smaller|larger|greater|finer|coarser|faster|"
     r"slower|nearer|closer|stronger|weaker|narrower|wider|exceed(?:s|ed)?|beats?|outperforms?|improve[sd]?|drop(?:s|ped)?|"
     r"gains?|longer|shorter|easier|harder|cheaper|lowest|highest|smallest|largest|nearest|worst|indistinguishable|"
-    r"significant(?:ly)?|as (?:good|well|bad) as)\b",
+    r"significant(?:ly)?|harmless|as (?:good|well|bad|many) as)\b",
     re.IGNORECASE,
 )
 NAMES = (  # words that name or define something and compare no results

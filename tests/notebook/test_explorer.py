@@ -13,6 +13,8 @@ from nblib.notebook import explorer
 from nblib.notebook.explorer import AttentionControls
 from nblib.prediction import predict
 
+UNLABELLED = {"mask_policy": "any", "labels": "pseudo"}
+
 
 @pytest.fixture(scope="module")
 def readings():
@@ -51,6 +53,27 @@ def test_live_every_control_redraws(readings, shown):
     pictures = [bundle["image/png"] for bundle in shown[1:]]
     assert len(pictures) == 6  # one a change
     assert len(set(pictures[:4])) == 4  # weights are those of one model here, so the model changes the title alone
+
+
+def test_residual_attention_stands_beside_models_of_more_layers_and_heads(readings, shown):
+    """Planted bug: the layers and heads of the first model offered for all."""
+    config = TrainConfig(d_model=16, n_heads=2, dim_feedforward=16, readout="residual", **UNLABELLED)
+    data = held_out(config, "single_line", 6)
+    controls = AttentionControls(readings | {"residual attention": predict(config.build_model(data.freqs), data)})
+    assert (tuple(controls.layer.options), controls.layer.value, len(controls.head.options)) == ((0,), 0, 2)
+    controls.show()
+    controls.weight.value = "3"
+    assert (tuple(controls.layer.options), controls.layer.value, len(controls.head.options)) == ((0, 1), 1, 3)
+    controls.head.value = 1
+    controls.weight.value = "0"  # as many layers and heads: what was chosen stays
+    controls.weight.value = "residual attention"
+    assert [bundle["text/plain"] for bundle in shown[1:]] == [
+        "spectrum 0, layer 0, head mean, residual attention",
+        "spectrum 0, layer 1, head mean, 3",
+        "spectrum 0, layer 1, head 1, 3",
+        "spectrum 0, layer 1, head 1, 0",
+        "spectrum 0, layer 0, head mean, residual attention",
+    ]
 
 
 @pytest.mark.slow
