@@ -18,7 +18,10 @@ SEED = LOCKED_SEED + 1  # no spectrum of the locked tests, and of no training
 
 def line_free(name: str, n_spectra: int = N_LINE_FREE) -> list[WideSpectrum]:
     """Spectra without external noise of one world, "wide" or "second": all grids, K and estimators."""
-    worlds = {"wide": WideWorld(SEED, "test", none_share=1.0), "second": SecondWorld(SEED, none_share=1.0)}
+    worlds: dict[str, WideWorld | SecondWorld] = {
+        "wide": WideWorld(SEED, "test", none_share=1.0),
+        "second": SecondWorld(SEED, none_share=1.0),
+    }
     return [worlds[name][index] for index in range(n_spectra)]
 
 

@@ -247,8 +247,8 @@ def limits_of(
 ) -> Limits:
     """Thresholds of one spectrum: for each group of filters the stricter of those at either end of its K.
 
-    Bins that were averaged into bands have ten times the K of the others or more. Lines are rarer there than in
-    spectra of the low K, broad structure than in those of the high one.
+    Bins that were averaged into bands have ten times the K of the others or more. Chance is mistaken for a line most
+    often at low K, the background's own ripple for a hump at high K.
 
     Parameters
     ----------
