@@ -289,5 +289,5 @@ def test_a_record_is_short_and_its_intervals_stay():
     look = {"residual": {"ap": 0.9876, "ap_left_out": groups, "top1_left_out": groups}, "made": {"seed": 1}}
     short = story._shortened(look)
     assert short["made"] == look["made"] and "top1_left_out" not in short["residual"]
-    assert short["residual"]["ap_left_out"] == pytest.approx(groups, abs=1e-8)
+    assert short["residual"]["ap_left_out"] == pytest.approx(groups, abs=10.0**-story.DIGITS)
     assert len(str(short)) < len(str(look)) / 2
