@@ -5,11 +5,14 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from evidence.compared import LIMIT, MAIN, MEDIAN, TRUE, readings, reference
 from evidence.readings import PASSES
 from evidence.rivals import K_UNKNOWN, SEGMENTS
 from evidence.spans import across_seeds, over_pairs, within_shares, without_seed
-from evidence.story import TRIALS
+from evidence.story import TAUGHT, TRIALS
+from nblib.scoring.metrics import over_seeds
 from nblib.simulation.noise import PUBLISHED_FAMILIES
 
 FAITHFULNESS = {  # test of faithfulness.faithfulness -> what its number is
@@ -89,6 +92,33 @@ def by_segments(metrics: Mapping) -> dict[str, dict[str, dict]]:
         looked = readings(metrics, trial, "beyond")
         for how in ("known", "measured") if looked else ():
             spans[f"{trial}, K {how}"] = {k: within_shares(across_seeds(looked, "K", k, how, "ap")) for k in segments}
+    return spans
+
+
+OTHER_K = (  # pairs of trials whose AP is compared where training saw another K, residuals
+    ("residual attention", "no penalty"),
+    ("simulated labels", "no penalty"),
+    ("label-free", "no penalty"),
+    (TAUGHT, "residual attention"),
+)
+
+
+def at_other_k(metrics: Mapping, segments: str = "2") -> dict[str, dict]:
+    """Differences of AP, seed by seed, on spectra of another K than training saw (given): words -> span."""
+    spans = {}
+    for one, other in OTHER_K:
+        first, second = readings(metrics, one, "beyond"), readings(metrics, other, "beyond")
+        rows = [
+            (first[seed]["K"][segments]["known"], second[seed]["K"][segments]["known"])
+            for seed in first
+            if seed in second
+        ]
+        if rows:
+            values, groups = (
+                np.array([np.subtract(mine[key], theirs[key]) for mine, theirs in rows])
+                for key in ("ap", "ap_left_out")
+            )
+            spans[f"{one} less {other}"] = over_seeds(values, groups)
     return spans
 
 

@@ -43,6 +43,7 @@ def numbers() -> dict[str, Any]:
         "region_differences": compared.region_differences(metrics),
         "by_family": looks.by_family(metrics),
         "by_segments": looks.by_segments(metrics),
+        "at_other_k": looks.at_other_k(metrics),
         "passes": {
             trial: rows
             for trial in ("residual attention", "masked mean", "masked mean, labels")
