@@ -10,8 +10,8 @@ from nblib.measured.statistic.steps import smeared, value_steps
 
 WORDS = {"decibels": "stand in steps", "decimals": "stand in steps", "floor": "a floor of the display"}
 DETECTOR = NoiseDetector()
-SWEPT_DECIBELS = "resolution bandwidth of 10 bins, mean of decibels"
-HARD = ("Hann, zero-padded 2 x", "smoothed over 1/12 octave", "floor of the display, K = 2", SWEPT_DECIBELS)
+SWEPT = ("resolution bandwidth of 10 bins, mean", "resolution bandwidth of 10 bins, mean of decibels")
+HARD = ("Hann, zero-padded 2 x", "smoothed over 1/12 octave", "floor of the display, K = 2", *SWEPT)
 JUDGED = [name for name in KINDS if name not in HARD]  # the others are measured, fewer of their lines are found
 
 
