@@ -10,7 +10,7 @@ from evidence.unknown.measured_trials import DETECTOR, WIDTHS, by_instrument
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
-BENCHMARKS = (*("wide", "measured", "wide_cnn", "multitaper", "flag_labels"),)
+BENCHMARKS = ("wide", "measured", "wide_cnn", "multitaper", "flag_labels")
 TESTS, AREAS = ("wide", "second"), ("1%", "5%")
 COPIES = {  # of the measured spectra and of the lines -> where the record has them
     "as measured": ("summary",),
