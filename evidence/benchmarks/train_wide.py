@@ -25,7 +25,7 @@ from nblib.training.checkpoints import load_checkpoint
 
 LIGO_FILE, LIGO_SEGMENTS = "ligo_o1_h1_psd_1hz.npz", 63
 TRUSTED = 0.85  # quantile of the classical score below which a cell of the measured spectrum counts as clean
-SIMULATED = WideTraining(steps=2500, sizes=(300, 5000), validate_every=50)
+SIMULATED = WideTraining(steps=8000, sizes=(300, 5000), validate_every=100)
 CONTINUED = WideTraining(
     steps=1200,
     sizes=(300, 10_000),
