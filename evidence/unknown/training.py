@@ -1,4 +1,4 @@
-"""Train the network for unknown backgrounds, on simulated spectra and on injections into measured ones."""
+"""Train the network for unknown backgrounds, on simulated spectra and on copies of measured ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy import ndarray
 from torch import Tensor
 
 from evidence.unknown.network import WideNetwork, WideOutput
+from evidence.unknown.texture import Texture, by_instruments, textured_spectrum
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
 from nblib.losses import REGULARIZERS
 from nblib.measured.line_free.backgrounds import log_uniform
-from nblib.measured.line_free.disturbances import SHAPES, shape
 from nblib.measured.line_free.world import BLOCK, WideWorld
 from nblib.measured.statistic.network_inputs import network_inputs
 from nblib.project.paths import locked
@@ -22,29 +21,11 @@ from nblib.training.schedule import Schedule
 from nblib.training.steps import Training
 
 UNKNOWN_SHARE = 0.3  # of the training spectra: K is not told but measured
-REAL_AMPLITUDE = (0.3, 6.0)  # peaks of what is injected into real spectra, over the background
-
-
-@dataclass(frozen=True)
-class RealSpectrum:
-    """A measured spectrum to go on training with, its own contamination unknown.
-
-    Attributes
-    ----------
-    psd, valid : (bin,), a linear grid
-    n_segments : K
-    trusted : (cell,) True where nothing stands out, so that a cell counts as clean unless something is injected there
-    """
-
-    psd: ndarray
-    valid: ndarray
-    n_segments: float
-    trusted: ndarray
 
 
 @dataclass(frozen=True)
 class WideTraining(Schedule):
-    """What decides a run. real_share : of the batches made of injections into measured
+    """What decides a run. texture_share : of the batches made of copies of measured
     spectra; start : name of the run whose weights are gone on with ("" = from nothing); attends : False trains the
     rival of convolutions only."""
 
@@ -55,7 +36,7 @@ class WideTraining(Schedule):
     sizes: tuple[int, int] = (300, 1500)
     attention_weight: float = 1.0
     strength_weight: float = 0.3
-    real_share: float = 0.0
+    texture_share: float = 0.0
     start: str = ""
     attends: bool = True
 
@@ -72,39 +53,30 @@ def simulated_batch(world: WideWorld, step: int, batch_size: int) -> dict[str, T
     return _targets(np.stack(inputs), np.stack([row.ratio * row.valid for row in rows]), measured, measured)
 
 
-def real_batch(spectra: list[RealSpectrum], seed: int, step: int, batch_size: int) -> dict[str, Tensor]:
-    """Shapes injected into parts of measured spectra; only trusted cells and injected ones carry a label.
+def textured_batch(
+    groups: list[list[Texture]], seed: int, step: int, batch_size: int, sizes: tuple[int, int]
+) -> dict[str, Tensor]:
+    """Inputs and targets of one step on copies of measured spectra, all of one length; only trusted cells and those
+    with something injected carry a label.
 
-    The parts are tilted, moved along the axis and half of them mirrored, so that positions on the axis of one
-    instrument cannot be learnt by heart.
+    Parameters
+    ----------
+    groups : from texture.by_instruments
+    sizes : fewest and most bins
     """
     rng = np.random.default_rng([seed, 8, step])
-    source = spectra[rng.integers(len(spectra))]
-    length = WIDE_CELL * int(rng.integers(60, len(source.psd) // WIDE_CELL + 1))
-    inputs, ratios, known = [], [], []
-    for _ in range(batch_size):
-        first = WIDE_CELL * int(rng.integers(0, (len(source.psd) - length) // WIDE_CELL + 1))
-        part = slice(first, first + length)
-        valid = source.valid[part]
-        ratio = np.zeros(length)
-        for _ in range(rng.integers(0, 4)):
-            ratio += shape(rng, str(rng.choice(SHAPES[:4])), length, REAL_AMPLITUDE)
-        if (ratio > NOISY_RATIO).mean() > 0.6 or valid.sum() < length / 2:
-            ratio[:] = 0
-        told = source.n_segments if rng.random() >= UNKNOWN_SHARE else None
-        level = np.where(valid, source.psd[part], 1.0)
-        trusted = source.trusted[first // WIDE_CELL : (first + length) // WIDE_CELL]
-        if rng.random() < 0.5:
-            level, valid, trusted = level[::-1], valid[::-1], trusted[::-1]
-        freqs = np.arange(length) + log_uniform(rng, 1, 3 * length)
-        level = level * (freqs / freqs[-1]) ** rng.uniform(-1.5, 1.5) * (1 + ratio)
-        enough = valid if valid.sum() >= 30 else np.ones(length, dtype=bool)
-        inputs.append(network_inputs(freqs, level, enough, told))
-        ratios.append(ratio * valid)
-        noisy = cell_labels(ratio * valid > NOISY_RATIO, WIDE_CELL)
-        known.append((trusted | noisy) & cell_labels(valid, WIDE_CELL))
-    measured = np.stack([cell_labels(row[-1] > 0, WIDE_CELL) for row in inputs])
-    return _targets(np.stack(inputs), np.stack(ratios), measured, np.stack(known))
+    n_bins = WIDE_CELL * round(log_uniform(rng, *sizes) / WIDE_CELL)
+    rows = [textured_spectrum(rng, groups, n_bins) for _ in range(batch_size)]
+    told = rng.random(batch_size) >= UNKNOWN_SHARE
+    every = np.ones(n_bins, dtype=bool)
+    inputs = [
+        network_inputs(row.freqs, row.psd, every, row.n_segments if known else None)
+        for row, known in zip(rows, told, strict=True)
+    ]
+    ratios = np.stack([row.ratio for row in rows])
+    doubtful = np.stack([cell_labels(~row.trusted, WIDE_CELL) for row in rows])
+    noisy = cell_labels(ratios > NOISY_RATIO, WIDE_CELL)
+    return _targets(np.stack(inputs), ratios, np.ones_like(noisy), noisy | ~doubtful)
 
 
 def _targets(inputs, ratio, measured, known):
@@ -117,17 +89,17 @@ def _targets(inputs, ratio, measured, known):
 
 
 class WideSteps(torch.utils.data.Dataset):
-    """Item t is the t-th batch of a run, whatever came before: simulated spectra, or injections into measured ones."""
+    """Item t is the t-th batch of a run, whatever came before: simulated spectra, or copies of measured ones."""
 
-    def __init__(self, config: WideTraining, real: list[RealSpectrum] | None):
-        self.config, self.real = config, real
+    def __init__(self, config: WideTraining, textures: list[Texture] | None):
+        self.config, self.groups = config, by_instruments(textures or [])
         self.world = WideWorld(config.seed, "train", sizes=config.sizes)
         self.offset = 1_000_000 if config.start else 0  # a run that goes on sees new spectra
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
         config = self.config
-        if self.real and np.random.default_rng([config.seed, 9, step]).random() < config.real_share:
-            return real_batch(self.real, config.seed, step, config.batch_size)
+        if self.groups and np.random.default_rng([config.seed, 9, step]).random() < config.texture_share:
+            return textured_batch(self.groups, config.seed, step, config.batch_size, config.sizes)
         return simulated_batch(self.world, step + self.offset, config.batch_size)
 
 
@@ -151,7 +123,7 @@ def wide_loss(output: WideOutput, batch: dict[str, Tensor], config: WideTraining
 def train_wide(
     config: WideTraining,
     folder: Path,
-    real: list[RealSpectrum] | None = None,
+    textures: list[Texture] | None = None,
     start: Path | None = None,
     log=None,
     n_workers: int = 0,
@@ -161,18 +133,18 @@ def train_wide(
     Parameters
     ----------
     folder : where it lives, see nblib.training.steps.Training
-    real : needed where config.real_share > 0
+    textures : of measured spectra, needed where config.texture_share > 0
     start : weights to begin with
     log : called with one line of text at each checkpoint
     n_workers : processes that draw the spectra meanwhile, on cores of their own; the result is the same
 
     Raises
     ------
-    ValueError where real spectra are asked for and none are given, and for weights to begin with that config.start
+    ValueError where textures are asked for and none are given, and for weights to begin with that config.start
     does not name, or the other way round
     """
-    if config.real_share > 0 and not real:
-        raise ValueError(f"real_share={config.real_share} needs measured spectra; give `real`")
+    if config.texture_share > 0 and not textures:
+        raise ValueError(f"texture_share={config.texture_share} needs measured spectra; give `textures`")
     if bool(config.start) != (start is not None):
         raise ValueError(f"config.start={config.start!r} and start={start} must both be given, or neither")
     with torch.random.fork_rng():
@@ -186,7 +158,7 @@ def train_wide(
         def loss(batch, step):
             return wide_loss(training.model(batch["inputs"]), batch, config)
 
-        for row in training.steps(WideSteps(config, real), loss, n_workers=n_workers):
+        for row in training.steps(WideSteps(config, textures), loss, n_workers=n_workers):
             if log and row:
                 log(f"{row}")
     return model.cpu().eval()

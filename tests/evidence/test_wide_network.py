@@ -11,7 +11,8 @@ from sklearn.metrics import average_precision_score
 from evidence.benchmarks.wide import read_networks
 from evidence.unknown.network import WideNetwork, WideOutput, cell_score, network_cells
 from evidence.unknown.second_world import SecondWorld
-from evidence.unknown.training import RealSpectrum, WideTraining, real_batch, simulated_batch, train_wide, wide_loss
+from evidence.unknown.texture import Texture
+from evidence.unknown.training import WideTraining, simulated_batch, textured_batch, train_wide, wide_loss
 from nblib.cells import WIDE_CELL, cell_labels
 from nblib.measured.line_free.world import WideWorld
 from nblib.measured.statistic import network_inputs as network_inputs_module
@@ -133,16 +134,16 @@ def test_a_few_steps_learn_the_batch():
     assert loss.item() < 0.7 * before
 
 
-def test_injections_into_measured_spectra_label_only_what_is_known(tmp_path):
+def test_copies_of_measured_spectra_label_only_what_is_known(tmp_path):
     rng = np.random.default_rng(0)
-    trusted = np.arange(80) % 4 > 0
-    real = RealSpectrum(rng.gamma(20, 1 / 20, 800), np.ones(800, dtype=bool), 20, trusted)
-    batches = [real_batch([real], 0, step, 8) for step in range(4)]
+    trusted = np.repeat(np.arange(80) % 4 > 0, WIDE_CELL)
+    texture = Texture("one", np.log(rng.gamma(20, 1 / 20, 800)), 20, trusted)
+    batches = [textured_batch([[texture]], 0, step, 8, (300, 900)) for step in range(4)]
     assert any(batch["noisy"].any() for batch in batches)
     for batch in batches:
         assert (batch["noisy"] <= batch["known"]).all() and not batch["known"].all()
-    with pytest.raises(ValueError, match="real_share=0.5 needs measured spectra"):
-        train_wide(WideTraining(real_share=0.5), tmp_path)
+    with pytest.raises(ValueError, match="texture_share=0.5 needs measured spectra"):
+        train_wide(WideTraining(texture_share=0.5), tmp_path)
     with pytest.raises(ValueError, match="config.start='simulated' and start=None must both be given"):
         train_wide(WideTraining(start="simulated"), tmp_path)
 

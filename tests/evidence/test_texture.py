@@ -1,0 +1,57 @@
+"""Copies of measured spectra to train with: their scatter, their scale, what is trusted, how instruments are drawn."""
+
+import numpy as np
+import pytest
+
+from evidence.unknown import texture as module
+from evidence.unknown.measured_spectra import measured_spectra
+from evidence.unknown.texture import Texture, by_instruments, textured_spectrum
+
+BINS = np.arange(2000)
+
+
+def ramp(n_segments=300.0, trusted=True, instrument="one"):
+    """A source that rises evenly along its axis, without scatter: where a copy comes from can be read off it."""
+    return Texture(instrument, BINS / len(BINS), n_segments, np.full(len(BINS), trusted))
+
+
+def copies(monkeypatch, source, as_measured, n_bins=1000, number=40):
+    monkeypatch.setattr(module, "AS_MEASURED", as_measured)
+    monkeypatch.setattr(module, "TILT", 0.0)
+    return [textured_spectrum(np.random.default_rng(seed), [[source]], n_bins) for seed in range(number)]
+
+
+def test_a_dilated_copy_has_the_scatter_of_its_own_segments(monkeypatch):
+    for copy in copies(monkeypatch, ramp(), as_measured=0.0):
+        residual = np.diff(np.log(copy.psd / (1 + copy.ratio))) / np.sqrt(2)
+        assert np.std(residual) * np.sqrt(copy.n_segments) == pytest.approx(1.0, abs=0.2)  # 4 segments: 1.13
+        assert copy.n_segments <= 300
+
+
+def test_dilation_changes_the_scale_and_the_rest_does_not(monkeypatch):
+    def slope(row):
+        values = np.log(row.psd / (1 + row.ratio))
+        return np.median(np.abs(values[100:] - values[:-100])) / 100 * len(BINS)  # 1: bin for bin
+
+    kept = [slope(row) for row in copies(monkeypatch, ramp(), as_measured=1.0)]
+    dilated = [slope(row) for row in copies(monkeypatch, ramp(1e6), as_measured=0.0) if row.n_segments > 3000]
+    assert np.allclose(kept, 1.0, atol=0.01)
+    assert min(dilated) < 0.6 and max(dilated) > 1.5
+
+
+def test_what_is_not_trusted_stays_so(monkeypatch):
+    for as_measured in (0.0, 1.0):
+        assert not any(row.trusted.any() for row in copies(monkeypatch, ramp(trusted=False), as_measured))
+
+
+def test_every_instrument_is_drawn_as_often():
+    groups = by_instruments([ramp(instrument=name) for name in ("many",) * 9 + ("one",)])
+    assert [len(group) for group in groups] == [9, 1]
+
+
+def test_the_texture_of_a_measured_spectrum_is_mostly_trusted():
+    spectrum = measured_spectra()[0]
+    texture = Texture.of(spectrum)
+    assert texture.instrument == spectrum.instrument
+    assert texture.trusted.mean() == pytest.approx(module.TRUSTED, abs=0.01)
+    np.testing.assert_array_equal(np.exp(texture.log_psd), np.exp(np.log(spectrum.psd)))
