@@ -1,14 +1,14 @@
 """Lines injected into the 39 measured spectra of 27 instruments: the detector and its rivals, judged by instruments.
 
-Writes runs/benchmarks/measured.json, a spectrum at a time; spectra that are there with the same settings are kept. A
-rival is chosen on four folds of instruments and reported on the fifth; intervals draw instruments. What libraries
-offer is slow, and tried at one site on each of ten instruments.
+Writes runs/benchmarks/measured.json, a spectrum at a time; spectra that are there with the same settings are kept. The
+setting of a family of rivals, and the one rival of all, is chosen on four folds of instruments and reported on the
+fifth; intervals draw instruments. What libraries offer is slow, and tried at one site on each of ten instruments.
 """
 
 from typing import Any
 
 from evidence.benchmarks.script import options
-from evidence.unknown.measured_rivals import MEDIAN, RIVALS, SLOW
+from evidence.unknown.measured_rivals import FAMILIES, MEDIAN, MEDIANS, RIVALS, SLOW
 from evidence.unknown.measured_spectra import DIGEST, measured_spectra
 from evidence.unknown.measured_trials import (
     AREAS,
@@ -24,6 +24,7 @@ from evidence.unknown.measured_trials import (
     chosen_on_others,
     difference,
     frozen_sites,
+    of_the_chosen,
     recalls,
 )
 from evidence.unknown.measured_variants import VARIANTS, variant
@@ -33,8 +34,10 @@ from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.records import read_json, write_json
 
-LIBRARY_SITES, LIBRARY_SETTING = 10, "5, 1"  # one site on each of so many instruments; width in bins, height
+LIBRARY_SITES, LIBRARY_LINE = 10, "5, 1"  # one site on each of so many instruments; width in bins, height
 BEST_RIVAL = "rival chosen on the other folds"
+# what one is chosen of, on the other folds
+CHOICES = {family: tuple(settings) for family, settings in FAMILIES.items()} | {BEST_RIVAL: (*RIVALS, MEDIAN_ODDS)}
 PAIRS = (
     (DETECTOR, BEST_RIVAL),
     (DETECTOR, MEDIAN),
@@ -54,18 +57,29 @@ def flags_of(spectrum) -> dict[str, int]:
 
 
 def summary(recalls: dict[str, dict], spectra, kind: str) -> dict:
-    """Means over instruments and differences, by area; the rival of each fold, chosen on the others."""
+    """Means over instruments and differences, by area.
+
+    Returns
+    -------
+    "recall" of methods, families and the rival chosen; "settings", recall of every setting of a family; "chosen", by
+    each of CHOICES and fold; "differences"
+    """
     instruments = {one.name: one.instrument for one in spectra}
     folds = {one.instrument: one.fold for one in spectra}
-    rows: dict = {"recall": {}, "differences": {}, "chosen": {}}
+    rows: dict = {"recall": {}, "settings": {}, "differences": {}, "chosen": {}}
     for area in (f"{value:.0%}" for value in AREAS):
         names = (DETECTOR, CLASSICAL, *RIVALS, MEDIAN_ODDS, "shipped")
         values = {name: by_instrument(recalls, instruments, name, area, kind) for name in names}
         judged = {instrument: folds[instrument] for instrument in values[DETECTOR]}
-        rivals = {name: values[name] for name in (*RIVALS, MEDIAN_ODDS)}
-        chosen, values[BEST_RIVAL] = chosen_on_others(rivals, judged)
-        rows["chosen"][area] = {str(fold): name for fold, name in chosen.items()}
-        rows["recall"][area] = {name: sum(row.values()) / len(row) for name, row in values.items()}
+        rows["chosen"][area] = {}
+        for choice, rivals in CHOICES.items():
+            chosen = chosen_on_others({name: values[name] for name in rivals}, judged)
+            values[choice] = of_the_chosen(values, judged, chosen)
+            rows["chosen"][area][choice] = {str(fold): name for fold, name in chosen.items()}
+        means = {name: sum(row.values()) / len(row) for name, row in values.items()}
+        settings = RIVALS.keys() - MEDIANS.keys()
+        rows["settings"][area] = {name: mean for name, mean in means.items() if name in settings}
+        rows["recall"][area] = {name: mean for name, mean in means.items() if name not in settings}
         rows["differences"][area] = {f"{one} - {other}": difference(values[one], values[other]) for one, other in PAIRS}
     return rows
 
@@ -125,7 +139,7 @@ def main() -> None:
     sites, done = frozen_sites(), record.setdefault("libraries", {})
     for one in few_instruments(spectra, sites):
         if one.name not in done:
-            done[one.name] = recalls(one, sites[one.name], 1, SLOW, [LIBRARY_SETTING])
+            done[one.name] = recalls(one, sites[one.name], 1, SLOW, [LIBRARY_LINE])
             write_json(path, record | run_conditions())
             print("libraries", one.name, flush=True)
     record["libraries, summary"] = beside_libraries(done, spectra)
@@ -140,7 +154,7 @@ def main() -> None:
     write_json(path, record | run_conditions())
     for area, row in record["summary"]["recall"].items():
         print(area, {name: round(value, 3) for name, value in row.items()})
-        print(record["summary"]["chosen"][area], record["summary"]["differences"][area])
+        print(record["summary"]["chosen"][area][BEST_RIVAL], record["summary"]["differences"][area])
     print(f"wrote {path}")
 
 

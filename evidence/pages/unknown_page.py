@@ -1,12 +1,13 @@
 """The numbers of docs/unknown.md's generated parts: simulated and measured unknown backgrounds, from the benchmarks."""
 
+from collections import Counter
 from typing import Any
 
 from evidence.pages.rendering import interval
 from evidence.unknown.flag_labels import LABELS, UNLABELLED
-from evidence.unknown.measured_rivals import MEDIAN
+from evidence.unknown.measured_rivals import CONSTANT_Q, FAMILIES, MEDIAN
 from evidence.unknown.measured_spectra import table_of_spectra
-from evidence.unknown.measured_trials import DETECTOR, WIDTHS, by_instrument
+from evidence.unknown.measured_trials import DETECTOR, WIDTHS, by_instrument, of_the_chosen
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
@@ -92,10 +93,15 @@ def _instruments(record):
         "spectra": len(record["spectra"]),
         "n": counted[1],
         "counted": counted,
-        "by_width": _by_width(record["spectra"]),
+        "by_width": _by_width(record),
         "sites": record["settings"]["sites"],
         "recall": sorted(
-            ((name, (one[name], five[name])) for name in one if name != "shipped"), key=lambda row: -sum(row[1])
+            (
+                (name, (one[name], five[name]), [_of_most_folds(summary["chosen"][area], name) for area in AREAS])
+                for name in one
+                if name != "shipped"
+            ),
+            key=lambda row: -sum(row[1]),
         ),
         "differences": {
             copy: {
@@ -105,27 +111,42 @@ def _instruments(record):
             for copy in COPIES
         },
         "libraries": sorted(record["libraries, summary"].items(), key=lambda row: -sum(row[1].values())),
-        "chosen": {area: ", ".join(dict.fromkeys(summary["chosen"][area].values())) for area in AREAS},
         "shipped": [one["shipped"], five["shipped"]],
         "flags": [sum(row[area] for row in flags) / len(flags) for area in AREAS],
     }
 
 
-def _by_width(recalls):
+def _of_most_folds(chosen, name):
+    """What most folds chose for a family or for the rival of all, and how many did; nothing for another method."""
+    if name not in chosen:
+        return ""
+    (setting, number), *_ = Counter(chosen[name].values()).most_common()
+    return f"{setting.removeprefix(f'{name}: ')} ({number} of {len(chosen[name])})"
+
+
+def _by_width(record):
     """Recall of lines of one width, mean over instruments: width -> method -> by area."""
-    instruments = {name: row["group"] for name, row in table_of_spectra().items()}
+    table = table_of_spectra()
+    instruments = {name: row["group"] for name, row in table.items()}
+    folds = {row["group"]: row["fold"] for row in table.values()}
     rows: dict[str, dict[str, list[float]]] = {}
     for width in WIDTHS:
         of_width = {
             spectrum: {
-                method: {setting: row for setting, row in settings.items() if setting.startswith(f"{width:g}, ")}
-                for method, settings in methods.items()
+                method: {line: row for line, row in lines.items() if line.startswith(f"{width:g}, ")}
+                for method, lines in methods.items()
             }
-            for spectrum, methods in recalls.items()
+            for spectrum, methods in record["spectra"].items()
         }
-        for method in (DETECTOR, MEDIAN, "constant-Q median"):
-            values = [by_instrument(of_width, instruments, method, area).values() for area in AREAS]
-            rows.setdefault(f"{width:g}", {})[method] = [sum(row) / len(row) for row in values]
+        for area in AREAS:
+            chosen = {int(fold): name for fold, name in record["summary"]["chosen"][area][CONSTANT_Q].items()}
+            names = (DETECTOR, MEDIAN, *FAMILIES[CONSTANT_Q])
+            values = {name: by_instrument(of_width, instruments, name, area) for name in names}
+            judged = {instrument: folds[instrument] for instrument in values[DETECTOR]}
+            values[CONSTANT_Q] = of_the_chosen(values, judged, chosen)
+            for method in (DETECTOR, MEDIAN, CONSTANT_Q):
+                mean = sum(values[method].values()) / len(values[method])
+                rows.setdefault(f"{width:g}", {}).setdefault(method, []).append(mean)
     return rows
 
 

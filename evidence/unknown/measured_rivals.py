@@ -1,10 +1,11 @@
 """Rivals of the detector on a measured spectrum: what a user would pick where the background's form is not known.
 
 A rival is a callable (freqs, ln psd, K) -> score per bin of one complete spectrum, higher where noise is more likely.
+A family is one kind of rival at several settings, so that none stands at a setting that nobody chose.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy import ndarray
@@ -22,27 +23,30 @@ Rival = Callable[[ndarray, ndarray, float], ndarray]
 
 NARROW = (1, 2, 3)  # standard deviations of the filters, bins
 WINDOWS = (51, 101, 401, 801)  # bins
-DEGREE, CLIP_ROUNDS, CLIP_LIMIT = 9, 8, 3.0  # of the polynomial in ln f; rounds; standard deviations
-CONSTANT_Q = 0.3  # of ln f: the window of the constant-Q median
-CFAR_WINDOW, CFAR_PERCENT = 51, 75  # bins; the order statistic
-BOXES = (1, 3, 9, 27)  # bins of the boxes of the generalised likelihood ratio
+DEGREES, CLIP_ROUNDS, CLIP_LIMIT = (5, 9, 15), 8, 3.0  # of the polynomial in ln f; rounds; standard deviations
+SHARES = (0.15, 0.3, 0.6)  # of ln f: the window of the constant-Q median
+CFAR_WINDOWS, PERCENTS = (51, 101, 401), (50, 75)  # bins; the order statistic
+BOXES, BOX_WINDOWS = (1, 3, 9, 27), (101, 401)  # bins of the boxes; of the running median below them
+INTERVALS = (6, 12, 24)  # of ln f between the spline's knots; 6 is notebook 06's
 ONE_LINE = 200  # bins in which the posterior looks for one line; a measured spectrum holds many
-MEDIAN = "running median 101"
+MEDIAN, CONSTANT_Q = "running median 101", "constant-Q median"
 
 
-def _polynomial(freqs, log_psd, n_segments):
-    """ln background: a polynomial in ln f, bins that stand out clipped, fitted again."""
+def _polynomial(degree, freqs, log_psd, n_segments):
+    """ln background: a polynomial in ln f, bins that stand out clipped, fitted again until the same bins are kept."""
     at, kept = np.log(freqs), np.ones(len(freqs), dtype=bool)
     for _ in range(CLIP_ROUNDS):
-        curve = np.polynomial.Polynomial.fit(at[kept], log_psd[kept], DEGREE)(at)
+        curve, before = np.polynomial.Polynomial.fit(at[kept], log_psd[kept], degree)(at), kept
         kept = np.abs(log_psd - curve) < CLIP_LIMIT * max(1 / np.sqrt(n_segments), np.std((log_psd - curve)[kept]))
+        if np.array_equal(kept, before):
+            break
     return curve
 
 
-def _constant_q(freqs, log_psd, n_segments):
+def _constant_q(share, freqs, log_psd, n_segments):
     """ln background: the running median over a window that is a fixed share of the frequency."""
     at = np.linspace(np.log(freqs[0]), np.log(freqs[-1]), 4 * len(freqs))
-    window = max(int(CONSTANT_Q / (at[1] - at[0])) | 1, 3)
+    window = max(int(share / (at[1] - at[0])) | 1, 3)
     smooth = rolling_median(np.interp(at, np.log(freqs), log_psd)[None], window)[0]
     return np.interp(np.log(freqs), at, smooth) - log_median(n_segments)
 
@@ -64,12 +68,12 @@ def _filtered(background, freqs, log_psd, n_segments):
     return matched_filter(residual[None], NARROW, n_segments)[0]
 
 
-def _boxes(freqs, log_psd, n_segments):
+def _boxes(window, freqs, log_psd, n_segments):
     """Largest ln likelihood ratio of a box of excess around each bin, its height free, on a running median.
 
     n K (m - 1 - ln m) for the mean m > 1 of n values of Gamma(K, 1/K).
     """
-    ratio = np.exp(np.minimum(log_psd - _median(101, freqs, log_psd, n_segments), OVERFLOW))
+    ratio = np.exp(np.minimum(log_psd - _median(window, freqs, log_psd, n_segments), OVERFLOW))
     best = np.zeros(len(ratio))
     for size in BOXES:
         mean = np.maximum(uniform_filter1d(ratio, size, mode="nearest"), 1.0)
@@ -77,24 +81,36 @@ def _boxes(freqs, log_psd, n_segments):
     return best
 
 
-def _order_statistic(freqs, log_psd, n_segments):
+def _order_statistic(window, percent, freqs, log_psd, n_segments):
     """Ln power over an order statistic of the bins around (CFAR)."""
-    return log_psd - percentile_filter(log_psd, CFAR_PERCENT, CFAR_WINDOW)
+    return log_psd - percentile_filter(log_psd, percent, window)
 
 
-def _spline_posterior(freqs, log_psd, n_segments):
-    """Log-odds of a line in each cell, in the residual of the spline that notebook 06 fits (setting fixed there).
+def _spline_posterior(n_intervals, freqs, log_psd, n_segments):
+    """Log-odds of a line in each cell, in the residual of a spline."""
+    at, values = (row.astype(np.float64).tobytes() for row in (freqs, log_psd))
+    return _log_odds(at, values, n_segments)[n_intervals]
+
+
+@lru_cache(maxsize=1)
+def _log_odds(freqs: bytes, log_psd: bytes, n_segments: float) -> dict[int, ndarray]:
+    """Log-odds by number of intervals: one call of the posterior takes half the time of one for each spline.
 
     The posterior is that of one line or none in windows of 200 bins, which overlap by half; the larger counts.
+    Odds above 1e16 are not told apart.
     """
-    keep, step = np.ones((1, len(freqs)), dtype=bool), ONE_LINE // 2
-    residual = (log_psd - spline_basis(freqs).fit(log_psd[None], keep)[0]) + digamma(n_segments) - np.log(n_segments)
-    padded = np.pad(np.minimum(residual, OVERFLOW), (step, 2 * step - len(freqs) % step))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, ONE_LINE)[::step]
-    chance = np.repeat(line_posterior(windows, n_segments, BROAD_LINES), CELL_WIDTH, axis=1)
+    at, values = np.frombuffer(freqs), np.frombuffer(log_psd)[None]
+    keep, step, n_bins = np.ones(values.shape, dtype=bool), ONE_LINE // 2, len(at)
+    fits = np.concatenate([spline_basis(at, number).fit(values, keep) for number in INTERVALS])
+    residual = np.minimum(values - fits + digamma(n_segments) - np.log(n_segments), OVERFLOW)
+    padded = np.pad(residual, ((0, 0), (step, 2 * step - n_bins % step)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, ONE_LINE, axis=1)[:, ::step]
+    chance = line_posterior(windows.reshape(-1, ONE_LINE), n_segments, BROAD_LINES)
+    chance = np.repeat(chance, CELL_WIDTH, axis=1).reshape(windows.shape)
     odds = np.log(np.maximum(chance, 1e-300)) - np.log(np.maximum(1 - chance, 1e-16))
-    later, earlier = odds[1:, :step], odds[:-1, step:]  # of the same bins
-    return np.maximum(later, earlier).ravel()[: len(freqs)]
+    later, earlier = odds[:, 1:, :step], odds[:, :-1, step:]  # of the same bins
+    rows = np.maximum(later, earlier).reshape(len(fits), -1)[:, :n_bins]
+    return dict(zip(INTERVALS, rows, strict=True))
 
 
 def _specparam(freqs, log_psd, n_segments):
@@ -111,14 +127,26 @@ def _specparam(freqs, log_psd, n_segments):
     return model.results.model.get_component("peak")
 
 
-RIVALS: dict[str, Rival] = {
-    **{f"running median {window}": partial(_filtered, partial(_median, window)) for window in WINDOWS},
-    f"polynomial of degree {DEGREE}, clipped": partial(_filtered, _polynomial),
-    "constant-Q median": partial(_filtered, _constant_q),
-    "order-statistic CFAR": _order_statistic,
-    "boxes, likelihood ratio": _boxes,
-    "spline, posterior of a line": _spline_posterior,
+MEDIANS: dict[str, Rival] = {
+    f"running median {window}": partial(_filtered, partial(_median, window)) for window in WINDOWS
 }
+FAMILIES: dict[str, dict[str, Rival]] = {
+    name: {f"{name}: {setting}": rival for setting, rival in settings.items()}
+    for name, settings in {
+        "polynomial, clipped": {f"degree {n}": partial(_filtered, partial(_polynomial, n)) for n in DEGREES},
+        CONSTANT_Q: {f"{share:g} of ln f": partial(_filtered, partial(_constant_q, share)) for share in SHARES},
+        "order-statistic CFAR": {
+            f"{percent} % of {window} bins": partial(_order_statistic, window, percent)
+            for window in CFAR_WINDOWS
+            for percent in PERCENTS
+        },
+        "boxes, likelihood ratio": {f"over running median {window}": partial(_boxes, window) for window in BOX_WINDOWS},
+        "spline, posterior of a line": {
+            f"{number} intervals": partial(_spline_posterior, number) for number in INTERVALS
+        },
+    }.items()
+}
+RIVALS = MEDIANS | {setting: rival for settings in FAMILIES.values() for setting, rival in settings.items()}
 SLOW: dict[str, Rival] = {  # two libraries at their defaults
     **{
         f"pybaselines, {name}": partial(_filtered, partial(_pybaselines, name))

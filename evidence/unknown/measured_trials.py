@@ -86,7 +86,7 @@ def recalls(
     sites : of the spectrum, from frozen_sites
     n_sites : of each width, fewer where there are fewer
     rivals : beside the detector and its classical part
-    only : settings; none names all
+    only : "width, height" of the lines; none names all
     """
     plan = Plan.of(spectrum.freqs, np.ones(len(spectrum.psd), dtype=bool))
     quiet = np.array(sites["quiet"])
@@ -103,21 +103,20 @@ def recalls(
     for width in WIDTHS:
         for centre in sites["centres"][f"{width:g}"][:n_sites]:
             shape = np.exp(-0.5 * ((np.arange(len(spectrum.psd)) - centre) / width) ** 2)
-            for name, height, truth in _settings(width, shape, segments[centre]):
+            for name, height, truth in _lines(width, shape, segments[centre]):
                 if only and name not in only:
                     continue
                 cells = cells_of(spectrum.freqs, spectrum.psd * (1 + height * shape), spectrum.n_segments, plan, rivals)
                 hits = {key: cells[key[0]][truth] > limit for key, limit in limits.items()}
                 hits |= {("shipped", area): cells["chance"][truth] < area for area in AREAS}
                 for (method, area), hit in hits.items():
-                    setting = rows.setdefault(method, {}).setdefault(name, {})
-                    setting.setdefault(f"{area:.0%}", []).append(float(hit.mean()))
+                    line = rows.setdefault(method, {}).setdefault(name, {})
+                    line.setdefault(f"{area:.0%}", []).append(float(hit.mean()))
     return {
-        name: {
-            setting: {area: float(np.mean(values)) for area, values in by_area.items()}
-            for setting, by_area in settings.items()
+        method: {
+            line: {area: float(np.mean(values)) for area, values in by_area.items()} for line, by_area in lines.items()
         }
-        for name, settings in rows.items()
+        for method, lines in rows.items()
     }
 
 
@@ -126,7 +125,7 @@ def own_segments(spectrum: MeasuredSpectrum, plan: Plan) -> Float[ndarray, " bin
     return score_spectrum(spectrum.psd, plan, spectrum.n_segments, with_network=False).white.n_segments
 
 
-def _settings(width, shape, n_segments):
+def _lines(width, shape, n_segments):
     """Name, height and true cells of each line tried; at a fixed SNR the cells where it is above half its height."""
     for height in HEIGHTS:
         yield f"{width:g}, {height:g}", height, cell_labels(height * shape > NOISY_RATIO, WIDE_CELL)
@@ -141,20 +140,20 @@ def _settings(width, shape, n_segments):
 def by_instrument(
     by_spectrum: dict[str, dict], instruments: dict[str, str], name: str, area: str, kind: str = BY_HEIGHT
 ) -> dict[str, float]:
-    """Mean recall of a method: over the settings of a spectrum, then over the spectra of an instrument.
+    """Mean recall of a method: over the lines of a spectrum, then over the spectra of an instrument.
 
     Parameters
     ----------
     by_spectrum : `recalls` by spectrum
     instruments : by spectrum
-    kind : BY_HEIGHT or BY_SNR, the settings that count
+    kind : BY_HEIGHT or BY_SNR, the lines that count
     """
     means: dict[str, list[float]] = {}
     for spectrum, methods in by_spectrum.items():
         values = [
             by_area[area]
-            for setting, by_area in methods.get(name, {}).items()
-            if area in by_area and (BY_SNR in setting) == (kind == BY_SNR)
+            for line, by_area in methods.get(name, {}).items()
+            if area in by_area and (BY_SNR in line) == (kind == BY_SNR)
         ]
         if values:
             means.setdefault(instruments[spectrum], []).append(float(np.mean(values)))
@@ -171,8 +170,8 @@ def difference(first: dict[str, float], second: dict[str, float], n_draws: int =
     return {"mean": float(values.mean()), "low": float(low), "high": float(high), "instruments": len(names)}
 
 
-def chosen_on_others(scores: dict[str, dict[str, float]], folds: dict[str, int]) -> tuple[dict[int, str], dict]:
-    """The method that is best on the other folds, for each fold; and what it has on the instruments of that fold.
+def chosen_on_others(scores: dict[str, dict[str, float]], folds: dict[str, int]) -> dict[int, str]:
+    """The method that is best on the other folds, for each fold.
 
     Parameters
     ----------
@@ -180,13 +179,17 @@ def chosen_on_others(scores: dict[str, dict[str, float]], folds: dict[str, int])
     folds : by instrument
     """
     chosen: dict[int, str] = {}
-    reported: dict[str, float] = {}
     for fold in sorted(set(folds.values())):
         means = {
             name: np.mean([value for instrument, value in row.items() if folds[instrument] != fold])
             for name, row in scores.items()
         }
         chosen[fold] = max(means, key=lambda name: means[name])
-        row = scores[chosen[fold]]
-        reported |= {instrument: value for instrument, value in row.items() if folds[instrument] == fold}
-    return chosen, reported
+    return chosen
+
+
+def of_the_chosen(
+    scores: dict[str, dict[str, float]], folds: dict[str, int], chosen: dict[int, str]
+) -> dict[str, float]:
+    """What the method chosen for each fold has on the instruments of that fold alone, by instrument."""
+    return {instrument: scores[chosen[fold]][instrument] for instrument, fold in folds.items()}

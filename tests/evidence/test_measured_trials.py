@@ -1,9 +1,13 @@
 """Injections into the measured spectra of the project: frozen sites, fair thresholds, whole instruments."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from evidence.benchmarks import measured
 from evidence.unknown import measured_trials as trials
+from evidence.unknown.measured_rivals import CONSTANT_Q, FAMILIES, MEDIAN, RIVALS
 from evidence.unknown.measured_spectra import MeasuredSpectrum, measured_spectra
 from evidence.unknown.measured_variants import VARIANTS, variant
 from nblib.cells import WIDE_CELL
@@ -38,7 +42,7 @@ def _sites(n_bins, n_quiet):
 def test_a_clear_line_is_found_by_every_method_and_few_quiet_cells_count_at_five_percent_only():
     """Planted bug: 1 % of 40 quiet cells, which is not even one."""
     recalls = trials.recalls(_spectrum(), _sites(1200, 110), 1, only=["1, 2"])
-    assert set(recalls) == {trials.DETECTOR, trials.CLASSICAL, *trials.RIVALS, trials.MEDIAN_ODDS, "shipped"}
+    assert set(recalls) == {trials.DETECTOR, trials.CLASSICAL, *RIVALS, trials.MEDIAN_ODDS, "shipped"}
     assert all(rows["1, 2"] == {"1%": 1.0, "5%": 1.0} for rows in recalls.values())
     few = trials.recalls(_spectrum(500), _sites(500, 40), 1, {}, ["1, 2"])
     assert set(few[trials.DETECTOR]["1, 2"]) == {"5%"} and set(few["shipped"]["1, 2"]) == {"1%", "5%"}
@@ -63,14 +67,36 @@ def test_differences_are_paired_by_instrument():
 def test_a_rival_is_chosen_without_the_fold_it_is_reported_on():
     """Planted bug: chosen on all folds; then "a" would stand for fold 2 as well."""
     scores = {"a": {"x": 0.0, "y": 0.9}, "b": {"x": 0.5, "y": 0.0}}
-    chosen, reported = trials.chosen_on_others(scores, {"x": 1, "y": 2})
-    assert chosen == {1: "a", 2: "b"} and reported == {"x": 0.0, "y": 0.0}
+    folds = {"x": 1, "y": 2}
+    chosen = trials.chosen_on_others(scores, folds)
+    assert chosen == {1: "a", 2: "b"} and trials.of_the_chosen(scores, folds, chosen) == {"x": 0.0, "y": 0.0}
+
+
+def test_a_family_has_the_setting_that_other_folds_choose_and_what_it_finds_on_its_own():
+    """Planted bugs: the best setting of all folds for every fold; the choice among medians alone; settings as rows."""
+    spectra = [dataclasses.replace(_spectrum(20), name=name, instrument=name, fold=n) for n, name in enumerate("vwxyz")]
+    first, best, _ = FAMILIES[CONSTANT_Q]
+    found = {first: [0.6, 0.6, 0.6, 0.6, 0.8], best: [0.7, 0.7, 0.7, 0.7, 0.1]}  # by fold
+    names = (trials.DETECTOR, trials.CLASSICAL, *RIVALS, trials.MEDIAN_ODDS, "shipped")
+    recalls = {
+        one.name: {name: {"1, 1": dict.fromkeys(("1%", "5%"), found.get(name, [0.2] * 5)[one.fold])} for name in names}
+        for one in spectra
+    }
+    rows = measured.summary(recalls, spectra, trials.BY_HEIGHT)
+    recall, chosen = rows["recall"]["1%"], rows["chosen"]["1%"]
+    assert chosen[CONSTANT_Q] == chosen[measured.BEST_RIVAL] == {**dict.fromkeys("0123", first), "4": best}
+    assert recall[CONSTANT_Q] == recall[measured.BEST_RIVAL] == pytest.approx((4 * 0.6 + 0.1) / 5)
+    assert recall[MEDIAN] == recall["order-statistic CFAR"] == pytest.approx(0.2)
+    assert set(recall) == {*names, *FAMILIES, measured.BEST_RIVAL} - rows["settings"]["1%"].keys()
+    assert rows["settings"]["1%"][best] == pytest.approx((4 * 0.7 + 0.1) / 5)
+    pair = f"{trials.DETECTOR} - {measured.BEST_RIVAL}"
+    assert rows["differences"]["1%"][pair]["mean"] == pytest.approx(0.2 - recall[CONSTANT_Q])
 
 
 def test_lines_of_a_fixed_detectability_have_it():
     """Planted bug: the sum of the shape instead of its square."""
     shape = np.exp(-0.5 * ((np.arange(500) - 250) / 5.0) ** 2)
-    heights = {name: height for name, height, _ in trials._settings(5.0, shape, 64.0)}
+    heights = {name: height for name, height, _ in trials._lines(5.0, shape, 64.0)}
     noise = np.random.default_rng(0).gamma(64, 1 / 64, (4000, 500)) - 1
     unit = np.std(noise @ shape) / (shape**2).sum()  # of a fitted height
     assert heights["5, SNR 5"] / unit == pytest.approx(5, rel=0.05)

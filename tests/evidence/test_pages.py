@@ -8,6 +8,7 @@ from evidence import compared
 from evidence.aims import aims
 from evidence.pages import costs_page, own_page, pages
 from evidence.pages.rendering import fill_parts
+from evidence.unknown.measured_rivals import FAMILIES
 from nblib.project.paths import ROOT, benchmark_record
 from nblib.project.records import committed_result, provenance, read_json
 
@@ -73,7 +74,8 @@ def test_costs_are_the_records():
 
 
 def test_unknown_backgrounds_are_the_records():
-    """Planted bugs: the second generator in the locked test's column; 5 % flagged in the place of 1 %."""
+    """Planted bugs: the second generator in the locked test's column; 5 % flagged in the place of 1 %; the
+    setting that the fewest folds chose."""
     wide, measured = record_of("wide"), record_of("measured")
     cells = [cell.split()[0] for cell in row_of("docs/unknown.md", "network as shipped, attention")]
     assert cells == [f"{wide[test]['network, attention']['ap']:.3f}" for test in ("wide", "second")]
@@ -82,6 +84,15 @@ def test_unknown_backgrounds_are_the_records():
     assert [cell.split()[0] for cell in row_of("docs/unknown.md", pair)] == [f"{number:.3f}" for number in rows[:2]]
     last = [cell.split()[0] for cell in row_of("docs/unknown.md", "fixed signal-to-noise ratio")[-2:]]
     assert last == [f"{number:.3f}" for number in rows[2:]]
+    recall, chosen = measured["summary"]["recall"], measured["summary"]["chosen"]
+    for family, settings in FAMILIES.items():
+        cells = row_of("docs/unknown.md", family)
+        assert cells[:2] == [f"{recall[area][family]:.3f}" for area in AREAS]
+        for area, cell in zip(AREAS, cells[2:], strict=True):
+            by_fold = list(chosen[area][family].values())
+            number = max(by_fold.count(setting) for setting in settings)
+            assert by_fold.count(f"{family}: {cell.rpartition(' (')[0]}") == number
+            assert cell.endswith(f" ({number} of {len(by_fold)})")
 
 
 def test_rivals_of_the_detector_are_the_records():
