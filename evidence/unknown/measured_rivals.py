@@ -16,7 +16,7 @@ from evidence.smooth_fits import spline_basis
 from nblib.cells import CELL_WIDTH
 from nblib.measured.statistic.bank import OVERFLOW
 from nblib.scoring.filters import matched_filter, running_median
-from nblib.scoring.likelihood import BROAD_LINES, line_posterior
+from nblib.scoring.likelihood import BROAD_LINES, likelihood_ratio
 from nblib.smoothing import log_median, rolling_median
 
 Rival = Callable[[ndarray, ndarray, float], ndarray]
@@ -28,7 +28,6 @@ SHARES = (0.15, 0.3, 0.6)  # of ln f: the window of the constant-Q median
 CFAR_WINDOWS, PERCENTS = (51, 101, 401), (50, 75)  # bins; the order statistic
 BOXES, BOX_WINDOWS = (1, 3, 9, 27), (101, 401)  # bins of the boxes; of the running median below them
 INTERVALS = (6, 12, 24)  # of ln f between the spline's knots; 6 is notebook 06's
-ONE_LINE = 200  # bins in which the posterior looks for one line; a measured spectrum holds many
 MEDIAN, CONSTANT_Q = "running median 101", "constant-Q median"
 
 
@@ -86,30 +85,24 @@ def _order_statistic(window, percent, freqs, log_psd, n_segments):
     return log_psd - percentile_filter(log_psd, percent, window)
 
 
-def _spline_posterior(n_intervals, freqs, log_psd, n_segments):
-    """Log-odds of a line in each cell, in the residual of a spline."""
+def _spline_ratio(n_intervals, freqs, log_psd, n_segments):
+    """Largest ln likelihood ratio of a line in each cell, on a spline."""
     at, values = (row.astype(np.float64).tobytes() for row in (freqs, log_psd))
-    return _log_odds(at, values, n_segments)[n_intervals]
+    return _line_ratios(at, values, n_segments)[n_intervals]
 
 
 @lru_cache(maxsize=1)
-def _log_odds(freqs: bytes, log_psd: bytes, n_segments: float) -> dict[int, ndarray]:
-    """Log-odds by number of intervals: one call of the posterior takes half the time of one for each spline.
+def _line_ratios(freqs: bytes, log_psd: bytes, n_segments: float) -> dict[int, ndarray]:
+    """By number of intervals: one call for all splines takes half the time.
 
-    The posterior is that of one line or none in windows of 200 bins, which overlap by half; the larger counts.
-    Odds above 1e16 are not told apart.
+    The ratio and not the posterior of notebook 06: a measured spectrum leaves so much of itself on a spline that the
+    posterior is 1 to 16 digits on cells that should be quiet, and tells them from no line.
     """
     at, values = np.frombuffer(freqs), np.frombuffer(log_psd)[None]
-    keep, step, n_bins = np.ones(values.shape, dtype=bool), ONE_LINE // 2, len(at)
+    keep = np.ones(values.shape, dtype=bool)
     fits = np.concatenate([spline_basis(at, number).fit(values, keep) for number in INTERVALS])
     residual = np.minimum(values - fits + digamma(n_segments) - np.log(n_segments), OVERFLOW)
-    padded = np.pad(residual, ((0, 0), (step, 2 * step - n_bins % step)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, ONE_LINE, axis=1)[:, ::step]
-    chance = line_posterior(windows.reshape(-1, ONE_LINE), n_segments, BROAD_LINES)
-    chance = np.repeat(chance, CELL_WIDTH, axis=1).reshape(windows.shape)
-    odds = np.log(np.maximum(chance, 1e-300)) - np.log(np.maximum(1 - chance, 1e-16))
-    later, earlier = odds[:, 1:, :step], odds[:, :-1, step:]  # of the same bins
-    rows = np.maximum(later, earlier).reshape(len(fits), -1)[:, :n_bins]
+    rows = np.repeat(likelihood_ratio(residual, n_segments, BROAD_LINES), CELL_WIDTH, axis=1)[:, : len(at)]
     return dict(zip(INTERVALS, rows, strict=True))
 
 
@@ -141,8 +134,8 @@ FAMILIES: dict[str, dict[str, Rival]] = {
             for percent in PERCENTS
         },
         "boxes, likelihood ratio": {f"over running median {window}": partial(_boxes, window) for window in BOX_WINDOWS},
-        "spline, posterior of a line": {
-            f"{number} intervals": partial(_spline_posterior, number) for number in INTERVALS
+        "spline, likelihood ratio of a line": {
+            f"{number} intervals": partial(_spline_ratio, number) for number in INTERVALS
         },
     }.items()
 }

@@ -49,7 +49,7 @@ def test_splines_of_another_spectrum_are_not_taken_for_this_ones():
     """Planted bug: what is kept of the last spectrum found by its frequencies alone."""
     freqs, rng = np.arange(1.0, 601.0), np.random.default_rng(3)
     one, other = np.log(rng.gamma(K, 1 / K, (2, 600)) / freqs)
-    rivals = FAMILIES["spline, posterior of a line"].values()
+    rivals = FAMILIES["spline, likelihood ratio of a line"].values()
     first, second = ([rival(freqs, log_psd, K) for rival in rivals] for log_psd in (one, other))
     again = [rival(freqs, one, K) for rival in rivals]
     assert np.array_equal(first, again) and not np.array_equal(first, second)
