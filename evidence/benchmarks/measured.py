@@ -5,6 +5,7 @@ setting of a family of rivals, and the one rival of all, is chosen on four folds
 fifth; intervals draw instruments. What libraries offer is slow, and tried at one site on each of ten instruments.
 """
 
+from functools import partial
 from typing import Any
 
 from evidence.benchmarks.script import options
@@ -21,6 +22,7 @@ from evidence.unknown.measured_trials import (
     SITES_DIGEST,
     SNRS,
     by_instrument,
+    cells_of,
     chosen_on_others,
     difference,
     frozen_sites,
@@ -139,7 +141,7 @@ def main() -> None:
     sites, done = frozen_sites(), record.setdefault("libraries", {})
     for one in few_instruments(spectra, sites):
         if one.name not in done:
-            done[one.name] = recalls(one, sites[one.name], 1, SLOW, [LIBRARY_LINE])
+            done[one.name] = recalls(one, sites[one.name], 1, partial(cells_of, rivals=SLOW), [LIBRARY_LINE])
             write_json(path, record | run_conditions())
             print("libraries", one.name, flush=True)
     record["libraries, summary"] = beside_libraries(done, spectra)

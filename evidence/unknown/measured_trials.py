@@ -8,7 +8,7 @@ running medians of 101 and 401 bins), so that a new method changes neither.
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +29,7 @@ SNRS = (3, 5, 8)  # of a filter that knows the line's place, its width and the b
 BY_HEIGHT, BY_SNR = "height", "SNR"
 FEWEST_QUIET = 100  # cells; of fewer, 1 % is not even one
 SITES_FILE, SITES_DIGEST = "sites.json", "7cf79ef2bd112977"
+Methods = Callable[[ndarray, ndarray, float | ndarray | None, Plan], dict[str, ndarray]]
 DETECTOR, CLASSICAL, MEDIAN_ODDS = "detector", "classical part", f"{MEDIAN} + log-odds"
 
 
@@ -76,7 +77,7 @@ def recalls(
     spectrum: MeasuredSpectrum,
     sites: dict,
     n_sites: int,
-    rivals: Mapping[str, Rival] = RIVALS,
+    methods: Methods = cells_of,
     only: Collection[str] = (),
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Mean recall of one spectrum by method, "width, height" and area; "shipped" is at the thresholds that ship.
@@ -85,12 +86,12 @@ def recalls(
     ----------
     sites : of the spectrum, from frozen_sites
     n_sites : of each width, fewer where there are fewer
-    rivals : beside the detector and its classical part
+    methods : score per cell of each, as cells_of gives them; without "chance" nothing is said of "shipped"
     only : "width, height" of the lines; none names all
     """
     plan = Plan.of(spectrum.freqs, np.ones(len(spectrum.psd), dtype=bool))
     quiet = np.array(sites["quiet"])
-    clean = cells_of(spectrum.freqs, spectrum.psd, spectrum.n_segments, plan, rivals)
+    clean = methods(spectrum.freqs, spectrum.psd, spectrum.n_segments, plan)
     areas = [area for area in AREAS if area > 0.01 or len(quiet) >= FEWEST_QUIET]
     limits = {
         (name, area): np.nanquantile(cells[quiet], 1 - area)
@@ -106,9 +107,10 @@ def recalls(
             for name, height, truth in _lines(width, shape, segments[centre]):
                 if only and name not in only:
                     continue
-                cells = cells_of(spectrum.freqs, spectrum.psd * (1 + height * shape), spectrum.n_segments, plan, rivals)
+                cells = methods(spectrum.freqs, spectrum.psd * (1 + height * shape), spectrum.n_segments, plan)
                 hits = {key: cells[key[0]][truth] > limit for key, limit in limits.items()}
-                hits |= {("shipped", area): cells["chance"][truth] < area for area in AREAS}
+                if "chance" in cells:
+                    hits |= {("shipped", area): cells["chance"][truth] < area for area in AREAS}
                 for (method, area), hit in hits.items():
                     line = rows.setdefault(method, {}).setdefault(name, {})
                     line.setdefault(f"{area:.0%}", []).append(float(hit.mean()))
