@@ -2,7 +2,8 @@
 
 Processor time, the best of a few repetitions, and the peak of what numpy allocates (tracemalloc), by part: the filter
 bank on its backgrounds (K known), the network's inputs, and the network itself; and of all scores of a spectrum whose K
-is measured, which is more than these parts. Exponents are slopes in ln-ln.
+is measured, which is more than these parts. Exponents are slopes in ln-ln. All scores of a spectrum are also timed in
+turn with the detector of an earlier commit.
 """
 
 import time
@@ -10,6 +11,7 @@ import tracemalloc
 
 import numpy as np
 
+from evidence import earlier
 from evidence.benchmarks.script import options, seconds_of, write_record
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.statistic.network import forward
@@ -19,12 +21,18 @@ from nblib.measured.statistic.whitening import Plan, whiten
 SIZES = (1000, 3000, 10_000, 30_000, 100_000)
 SEGMENTS = 16
 WHOLE = "score"
+EARLIER, EARLIER_BINS = "807ec2a", 3000  # before lines at the ends, whole humps, and bins that depend on each other
+
+
+def spectrum(n_bins):
+    """Frequencies and PSD of a background of 1/f and white."""
+    freqs = np.arange(1.0, n_bins + 1)
+    return freqs, np.random.default_rng(0).gamma(SEGMENTS, 1 / SEGMENTS, n_bins) * (1 + 100 / freqs)
 
 
 def parts(n_bins, detector):
     """Callables of one spectrum, by name; the last one is the whole."""
-    freqs, valid = np.arange(1.0, n_bins + 1), np.ones(n_bins, dtype=bool)
-    psd = np.random.default_rng(0).gamma(SEGMENTS, 1 / SEGMENTS, n_bins) * (1 + 100 / freqs)
+    (freqs, psd), valid = spectrum(n_bins), np.ones(n_bins, dtype=bool)
     plan, inputs = Plan.of(freqs, valid), network_inputs(freqs, psd, valid, SEGMENTS)
     return {
         "classical": lambda: whiten(psd, plan, SEGMENTS),
@@ -47,7 +55,16 @@ def cost(run, repetitions):
 
 def main() -> None:
     """Measure and write the record."""
-    asked = options(__file__, __doc__, repetitions=(7, "up to 10,000 bins; beyond, one"))
+    asked = options(
+        __file__,
+        __doc__,
+        repetitions=(7, "up to 10,000 bins; beyond, one"),
+        against=(EARLIER, "commit whose detector is timed in turn with this one; '' leaves it out"),
+    )
+    record: dict = {}
+    if asked.against:
+        record["against"] = earlier.against(asked.against, *spectrum(EARLIER_BINS))
+        print(record["against"], flush=True)
     costs: dict = {}
     detector = NoiseDetector()
     for n_bins in SIZES:
@@ -64,7 +81,7 @@ def main() -> None:
         for name, rows in costs.items()
     }
     print(exponents)
-    write_record(__file__, {"costs": costs, "exponents": exponents, WHOLE: costs.pop(WHOLE)})
+    write_record(__file__, record | {"costs": costs, "exponents": exponents, WHOLE: costs.pop(WHOLE)})
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ def _costs(record):
         "exponents": record["exponents"],
         "longest_seconds": record["costs"]["classical"]["100000"]["milliseconds"] / 1e3,
         "processor": record["hardware"]["processor"],
+        "against": [record["against"]] if "against" in record else [],
     }
 
 

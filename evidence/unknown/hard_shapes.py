@@ -15,7 +15,7 @@ SHAPE = "1/f and white"
 END_SEGMENTS, END_RATIO = 100, 50.0
 END_BINS = {"first": 0, "second": 1, "third": 2, "last but two": -3, "last but one": -2, "last": -1}
 FROM_ZERO = 20  # bin widths from 0 Hz to the first bin, where the first bins are tried
-RISE = 8.0  # times the background, at the last bin
+RISE = 8.0  # times the background, at the last bin or at the first
 WALL = 6  # exponent of a wall in f
 HUMP_SEGMENTS, HUMP_RATIO = 64, 2.0
 FOOT = 0.1  # of a hump's height: what stands above it is the hump
@@ -58,7 +58,31 @@ def flagged_background(seed: int, number: int, kind: str, known: bool, detector:
     else:
         n_bins = int(kind.split()[1])
         log_factor = np.log(RISE) * np.clip((np.arange(N_BINS) - (N_BINS - 1 - n_bins)) / n_bins, 0, None)
-    draw = _spectrum(rng, END_SEGMENTS, 1, log_factor)
+    return _flagged(_spectrum(rng, END_SEGMENTS, 1, log_factor), known, detector)
+
+
+def flagged_low_end(seed: int, number: int, kind: str, first: int, known: bool, detector: NoiseDetector) -> bool:
+    """Is anything flagged at 1 % false alarms on a background that rises or has a wall at its first bins.
+
+    Parameters
+    ----------
+    kind : "rise, first 6 bins": from so many bins on to RISE times the background at the first; "wall, first 30 bins":
+        f^-WALL, as much as what it falls onto so many bins from the first
+    first : bin widths from 0 Hz to the first bin
+    known : is K given
+    """
+    rng = np.random.default_rng([seed, number, len(kind), first])
+    shape, n_bins = kind.split(",")[0], int(kind.split()[2])
+    bins = np.arange(N_BINS)
+    if shape == "wall":
+        log_factor = np.log1p(((first + bins) / (first + n_bins)) ** -float(WALL))
+    else:
+        log_factor = np.log(RISE) * np.clip((n_bins - bins) / n_bins, 0, None)
+    return _flagged(_spectrum(rng, END_SEGMENTS, first, log_factor), known, detector)
+
+
+def _flagged(draw, known, detector):
+    """Is anything flagged at 1 % false alarms."""
     return bool(detector.detect(draw.freqs, draw.psd, draw.n_segments if known else None).flags)
 
 

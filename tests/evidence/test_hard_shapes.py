@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from evidence.benchmarks import hard_shapes as benchmark
+from evidence.pages.detector_page import _by_k
 from evidence.unknown import hard_shapes as shapes
 from nblib.measured.detector import NoiseDetector
 
@@ -57,6 +59,32 @@ def test_a_wall_falls_and_k_is_kept_back_where_it_is_not_known():
     assert not shapes.flagged_background(1, 2, "wall", False, NOTHING)
     shown = NOTHING.shown[-1]
     assert shown.n_segments is None and shown.psd[0] > 1e5 * shown.psd[40]
+
+
+@pytest.mark.parametrize("first", benchmark.FIRSTS)
+@pytest.mark.parametrize("kind", benchmark.LOW_RISES)
+def test_a_rise_or_wall_at_the_low_end_stands_on_the_first_bins(kind, first):
+    """Planted bugs: the rise at the last bins; an axis that begins at one bin width; a wall in bins instead of in f."""
+    assert shapes.flagged_low_end(1, 2, kind, first, True, ALL)
+    shown = ALL.shown[-1]
+    assert shown.freqs[0] == first * (shown.freqs[1] - shown.freqs[0]) and shown.n_segments == shapes.END_SEGMENTS
+    flat = shapes._spectrum(np.random.default_rng([1, 2, len(kind), first]), shapes.END_SEGMENTS, first)
+    factor, n_bins = shown.psd / flat.psd, int(kind.split()[2])
+    if kind.startswith("wall"):
+        assert factor - 1 == pytest.approx((shown.freqs / shown.freqs[n_bins]) ** -6.0)
+    else:
+        assert factor[0] == pytest.approx(8) and (factor[:n_bins] > 1).all() and (factor[n_bins:] == 1).all()
+    assert not shapes.flagged_low_end(1, 2, kind, first, False, NOTHING) and NOTHING.shown[-1].n_segments is None
+
+
+def test_every_background_is_counted_with_k_known_and_estimated(monkeypatch):
+    """Planted bug: the low end left out where K is estimated."""
+    monkeypatch.setattr(shapes, "_flagged", lambda draw, known, detector: not known)
+    rows = benchmark.rises(1, 2, NOTHING)
+    assert len(rows) == 24 and {row["of"] for row in rows.values()} == {2}
+    assert all(row["share"] == name.endswith("K estimated") for name, row in rows.items())
+    shown = _by_k(rows, (", K known", ", K estimated"))
+    assert [row["share"] for row in shown["wall, first 30 bins, axis from 50 bin widths"]] == [0, 1]
 
 
 def test_a_hump_is_covered_in_whole_in_part_or_not_at_all():

@@ -1,0 +1,153 @@
+"""The detector of an earlier commit beside the present one: both time the same spectrum, in turn, in one run.
+
+The commit is checked out into a folder of its own, which is removed at the end. Each detector runs in a process that is
+started once, by the present Python and its libraries.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from nblib.project.paths import ROOT
+from nblib.project.threads import ONE_THREAD
+
+THREADS = ONE_THREAD | {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+PROGRAM = """
+import sys, time
+import numpy as np
+import nblib
+from nblib.measured.detector import NoiseDetector
+freqs, psd = np.load(sys.argv[1])
+detector = NoiseDetector()
+detector.score(freqs, psd)  # reads what it needs
+print(nblib.__file__, flush=True)
+for line in sys.stdin:
+    times = []
+    for _ in range(int(line)):
+        started = time.process_time()
+        detector.score(freqs, psd)
+        times.append(time.process_time() - started)
+    print(min(times), flush=True)
+"""
+
+
+@contextmanager
+def checkout(commit: str) -> Iterator[Path]:
+    """The folder of a git worktree of a commit, removed afterwards.
+
+    Raises
+    ------
+    ValueError where the clone does not hold the commit
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "earlier"
+        answer = _git("worktree", "add", "--detach", "--quiet", str(path), commit)
+        if answer.returncode:
+            raise ValueError(
+                f"commit {commit!r} cannot be checked out: {answer.stderr.strip()}; fetch the whole history"
+            )
+        try:
+            yield path
+        finally:
+            _git("worktree", "remove", "--force", str(path))
+
+
+def _git(*arguments):
+    """What git answers in the clone."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+@contextmanager
+def timer(clone: Path, spectrum: Path) -> Iterator[Callable[[int], float]]:
+    """Seconds of processor time that the detector of a clone takes for all scores of a spectrum, the best of n.
+
+    Parameters
+    ----------
+    clone : folder that holds nblib/
+    spectrum : .npy of freqs and psd; K is measured
+
+    Raises
+    ------
+    ValueError where the detector does not start, or is not that of the clone
+    """
+    with tempfile.TemporaryDirectory() as runs, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(spectrum)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=runs,
+            env=os.environ | THREADS | {"PYTHONPATH": str(clone), "NBLIB_RUNS": runs},
+        )
+        with process:  # its input is closed at the end, and it stops
+            questions, answers = process.stdin, process.stdout
+            assert questions is not None and answers is not None
+            home = answers.readline().strip()
+            if not home or not Path(home).is_relative_to(clone):
+                process.kill()
+                errors.seek(0)
+                raise ValueError(f"the detector of {clone} does not run: {home or errors.read()}; name another commit")
+
+            def best_of(repetitions: int) -> float:
+                questions.write(f"{repetitions}\n")
+                questions.flush()
+                return float(answers.readline())
+
+            yield best_of
+
+
+def against(
+    commit: str, freqs: Float[ndarray, " bin"], psd: Float[ndarray, " bin"], rounds: int = 21, repetitions: int = 5
+) -> dict:
+    """Time of all scores of one spectrum over that of an earlier commit's detector, in rounds that begin in turn.
+
+    Parameters
+    ----------
+    repetitions : scores of each detector a round; the fastest counts
+
+    Returns
+    -------
+    commit, rounds, repetitions; "ratio", its median over rounds with "low" and "high", the smallest and the largest of
+    them; "milliseconds" and "milliseconds, earlier", medians
+
+    Raises
+    ------
+    ValueError where the commit cannot be checked out, or its detector does not run
+    """
+    with ExitStack() as stack:
+        earlier = stack.enter_context(checkout(commit))
+        spectrum = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "spectrum.npy"
+        np.save(spectrum, np.stack([freqs, psd]))
+        now, then = (stack.enter_context(timer(clone, spectrum)) for clone in (ROOT, earlier))
+        return {"commit": commit} | in_turn(now, then, rounds, repetitions)
+
+
+def in_turn(
+    present: Callable[[int], float], earlier: Callable[[int], float], rounds: int, repetitions: int
+) -> dict[str, float]:
+    """What `against` returns of two timers; the one that begins changes from round to round."""
+    rows = []
+    for number in range(rounds):
+        order = (present, earlier) if number % 2 == 0 else (earlier, present)
+        times = {timer: timer(repetitions) for timer in order}
+        rows.append((times[present], times[earlier]))
+    now, then = np.array(rows).T
+    ratios = now / then
+    return {
+        "rounds": rounds,
+        "repetitions": repetitions,
+        "ratio": float(np.median(ratios)),
+        "low": float(ratios.min()),
+        "high": float(ratios.max()),
+        "milliseconds": float(np.median(now)) * 1e3,
+        "milliseconds, earlier": float(np.median(then)) * 1e3,
+    }
