@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from evidence.benchmarks.false_alarms import THIRD
 from evidence.pages.rendering import interval
 from evidence.unknown.alarm_rates import pooled_rate
 from evidence.unknown.hard_shapes import END_BINS, N_BINS
@@ -22,6 +23,7 @@ def numbers() -> dict[str, Any]:
     records = {name: read_json(benchmark_record(name)) for name in BENCHMARKS}
     return {
         **_alarms(records["false_alarms"]["alarms"]),
+        "third": _alarms(records["false_alarms"][THIRD]["alarms"]),
         **_costs(records["detector_costs"]),
         "dependent": records["dependent_bins"]["kinds"],
         "hard_shapes": _hard_shapes(records["hard_shapes"]),
@@ -29,7 +31,7 @@ def numbers() -> dict[str, Any]:
 
 
 def _alarms(alarms):
-    """Line-free spectra with a flag: pooled by K known and statistic, and by estimator and grid."""
+    """Line-free spectra with a flag: pooled by K known and statistic, and by class (estimator, grid)."""
     return {
         "pooled": {
             known: {

@@ -1,1 +1,1 @@
-"""Unknown backgrounds: the network's training, injections, a second generator, rivals, alarm rates."""
+"""Unknown backgrounds: the network's training, injections, a second generator and a third, rivals, alarm rates."""
