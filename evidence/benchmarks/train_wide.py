@@ -1,75 +1,78 @@
-"""Train the network for unknown backgrounds: 2500 steps on the `wide` world, then 1200 with a measured stretch.
+"""Train the network for unknown backgrounds: on the `wide` world, then with copies of measured spectra as well.
 
-In the second part 40 % of the batches are injections into the first H1 stretch ($NBLIB_REAL_DATA); nobody labels that
-spectrum: cells where the classical detector's score is in its upper 15 % carry no label. The runs resume; --ship writes
-the weights and their record into the package.
+In the second part most batches are copies of the spectra in data/measured with injections (evidence.unknown.texture).
+What is said of these instruments comes from five networks that each met the instruments of four folds alone; the one
+that ships has met all. Trainings resume, the five and the shipped one two at a time; --ship writes the weights and
+their record into the package, those of the five into data/measured/networks.
 """
 
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from evidence.benchmarks.script import options
-from evidence.unknown.training import RealSpectrum, WideTraining, train_wide
-from evidence.unknown.unknown_backgrounds import bank_score
-from nblib.cells import WIDE_CELL, cell_scores
+from evidence.unknown.left_out import weights_without
+from evidence.unknown.measured_spectra import FOLDS, measured_spectra
+from evidence.unknown.network import WideNetwork
+from evidence.unknown.texture import Texture
+from evidence.unknown.training import WideTraining, train_wide
 from nblib.measured.statistic import network
 from nblib.project.environment import run_conditions
-from nblib.project.paths import real_data_dir, runs_dir
+from nblib.project.parallel import map_side_by_side
+from nblib.project.paths import runs_dir
 from nblib.project.records import write_json
-from nblib.project.registry import refuse_if
 from nblib.training.checkpoints import load_checkpoint
 
-LIGO_FILE, LIGO_SEGMENTS = "ligo_o1_h1_psd_1hz.npz", 63
-TRUSTED = 0.85  # quantile of the classical score below which a cell of the measured spectrum counts as clean
+SIMULATED_RUN, LAST = "simulated", "last.safetensors"
 SIMULATED = WideTraining(steps=8000, sizes=(300, 5000), validate_every=100)
 CONTINUED = WideTraining(
-    steps=1200,
-    sizes=(300, 10_000),
+    steps=1500,
+    sizes=(300, 5000),
     learning_rate=2.5e-3,
     muon_learning_rate=7e-3,
-    real_share=0.4,
-    start="simulated",
-    validate_every=50,
+    texture_share=0.6,
+    start=SIMULATED_RUN,
+    validate_every=100,
 )
+EVERY = 0  # "fold" of the network that leaves none out
 
 
-def first_stretch() -> RealSpectrum:
-    """The first H1 stretch, unlabelled.
+def trained_without(fold: int, start: Path) -> Path:
+    """The second part with the instruments of the other folds, trained where it is missing; its checkpoint."""
+    torch.set_num_threads(1)
+    folder = runs_dir("wide", f"without_fold_{fold}" if fold else "every_fold")
+    textures = [Texture.of(one) for one in measured_spectra() if one.fold != fold]
+    train_wide(CONTINUED, folder, textures, start, log=partial(print, fold))
+    return folder / LAST
 
-    Raises
-    ------
-    ValueError where $NBLIB_REAL_DATA is not set, or names no folder with that file
-    """
-    path = real_data_dir() / LIGO_FILE
-    refuse_if(not path.is_file(), f"{path} is missing; the network is trained on it")
-    with np.load(path) as ligo:
-        freqs, psd, valid = ligo["freq"], ligo["psd"][0], ligo["valid"][0]
-    scores = cell_scores(bank_score(freqs, psd, valid, LIGO_SEGMENTS), WIDE_CELL)
-    return RealSpectrum(psd, valid, LIGO_SEGMENTS, scores < np.nanquantile(scores, TRUSTED))
+
+def shipped(weights: Path, checkpoints: list[Path]) -> None:
+    """The last checkpoint's weights, and beside them how they came about; prints their hash."""
+    trained = []
+    for checkpoint in checkpoints:
+        model = WideNetwork()
+        metadata = load_checkpoint(checkpoint, model)
+        trained.append({"config": metadata["config"], "history": metadata["rows"]})
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
+    digest = sha256(weights.read_bytes()).hexdigest()
+    write_json(weights.with_suffix(".json"), {"trained": trained, "sha256": digest} | run_conditions())
+    print(weights, digest)
 
 
 def main() -> None:
     """Train, and ship if asked to."""
-    asked = options(__file__, __doc__, ship=(False, "write the weights into the package"))
+    asked = options(__file__, __doc__, ship=(False, "write the weights into the package and to data/measured"))
     torch.set_num_threads(1)
-    folders = {name: runs_dir("wide", name) for name in ("simulated", "continued")}
-    train_wide(SIMULATED, folders["simulated"], log=print, n_workers=1)
-    start = folders["simulated"] / "last.safetensors"
-    model = train_wide(CONTINUED, folders["continued"], [first_stretch()], start, log=print, n_workers=1)
+    train_wide(SIMULATED, runs_dir("wide", SIMULATED_RUN), log=print)
+    start = runs_dir("wide", SIMULATED_RUN) / LAST
+    checkpoints = map_side_by_side(partial(trained_without, start=start), (EVERY, *FOLDS))
     if asked.ship:
-        trained = []
-        for folder in folders.values():
-            metadata = load_checkpoint(folder / "last.safetensors", model)  # the continued run comes last
-            trained.append({"config": metadata["config"], "history": metadata["rows"]})
-        weights = Path(network.__file__).with_name(network.WEIGHTS)
-        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
-        measured = f"first H1 stretch, injections in {CONTINUED.real_share:.0%} of the batches of the second part"
-        print(f"WEIGHTS_SHA256 of nblib/measured/statistic/network.py: {sha256(weights.read_bytes()).hexdigest()}")
-        write_json(weights.with_suffix(".json"), {"trained": trained, "measured spectra": measured} | run_conditions())
+        shipped(Path(network.__file__).with_name(network.WEIGHTS), [start, checkpoints[0]])
+        for fold, checkpoint in zip(FOLDS, checkpoints[1:], strict=True):
+            shipped(weights_without(fold), [start, checkpoint])
 
 
 if __name__ == "__main__":

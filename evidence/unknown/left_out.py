@@ -6,6 +6,8 @@ without any shows.
 """
 
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -15,10 +17,34 @@ from evidence.unknown.flag_labels import Range, labelled
 from evidence.unknown.measured_spectra import MeasuredSpectrum
 from evidence.unknown.measured_trials import CLASSICAL, FEWEST_QUIET, Methods, own_segments
 from nblib.cells import WIDE_CELL, cell_scores
+from nblib.measured.result import Detection
+from nblib.measured.scored import ScoredSpectrum
+from nblib.measured.statistic.network import load_weights
 from nblib.measured.statistic.score import Scored, score_spectrum
+from nblib.measured.statistic.thresholds import limits_of
 from nblib.measured.statistic.whitening import Plan
+from nblib.project.paths import measured_data_dir
 
 Weights = dict[str, ndarray] | None  # None: the shipped ones
+NETWORKS = "networks"  # folder of data/measured
+
+
+def weights_without(fold: int) -> Path:
+    """Where the weights lie that never met the instruments of a fold."""
+    return measured_data_dir() / NETWORKS / f"without_fold_{fold}.safetensors"
+
+
+@cache
+def network_without(fold: int) -> dict[str, ndarray]:
+    """Weights that never met the instruments of a fold."""
+    return load_weights(weights_without(fold))
+
+
+def detect_left_out(spectrum: MeasuredSpectrum, false_alarm: float) -> Detection:
+    """What is flagged on a measured spectrum by the network that never met its instrument; the thresholds that ship."""
+    plan = _plan(spectrum)
+    scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments, weights=network_without(spectrum.fold))
+    return ScoredSpectrum(spectrum.freqs, spectrum.psd, plan, scored, limits_of(scored), ()).at(false_alarm)
 
 
 def with_networks(networks: Mapping[str, Weights]) -> Methods:
@@ -59,7 +85,8 @@ def limiting_odds(
 
 def odds_by_label(spectrum: MeasuredSpectrum, networks: Mapping[str, Weights]) -> dict[str, dict[str, list[float]]]:
     """Largest log-odds in each range of the spectrum that was labelled by eye, by label and network."""
-    scored, rows = _scored(spectrum, networks), {}
+    scored = _scored(spectrum, networks)
+    rows: dict[str, dict[str, list[float]]] = {}
     for one, label, _ in labelled():
         if one.spectrum == spectrum.name:
             cells = _cells(one, spectrum.freqs)

@@ -1,8 +1,8 @@
 """Training spectra with the texture of measured ones: dilated, tilted, mirrored, their scatter drawn anew.
 
 A simulated background is smooth, or rough in ways that somebody thought of. A measured one has knees, ripples and
-shoulders of its own, which a network must have met to leave them alone. Nobody labels these spectra: what is injected
-is known, what stands out by the classical statistic carries no label.
+shoulders of its own, which a network must have met to leave them alone. What is injected is known to be noise. What was
+flagged on the spectrum carries no label, unless the eye had called it structure of the background; the rest is clean.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,16 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d
 
+from evidence.unknown.flag_labels import labelled
 from evidence.unknown.measured_spectra import MeasuredSpectrum
-from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_scores
+from nblib.cells import NOISY_RATIO
 from nblib.measured.line_free.backgrounds import log_uniform
 from nblib.measured.line_free.disturbances import SHAPES, shape
 from nblib.measured.statistic.score import score_spectrum
 from nblib.measured.statistic.whitening import Plan
 
-TRUSTED = 0.85  # quantile of the classical score of a spectrum's cells, below which a cell counts as clean
+BESIDE_FLAGS = 5  # bins on either side of a labelled range that carry no label either
+CLEAN_LABEL = "structure"
 AS_MEASURED = 0.3  # of the copies keep scale and scatter
 DILATION = (0.5, 3.0)  # bins of the copy per bin of the source, log-uniform
 SMOOTHED = 2.0  # bins, standard deviation: what is left of the source's own scatter is a seventh of its variance
@@ -40,7 +42,7 @@ class Texture:
     instrument : whose it is
     log_psd : (bin,) ln of it, a linear grid
     n_segments : K, measured by the detector where nobody states it
-    trusted : (bin,) True where nothing stands out: clean unless something is injected there
+    trusted : (bin,) True where no noise was seen: clean unless something is injected there
     """
 
     instrument: str
@@ -50,11 +52,14 @@ class Texture:
 
     @classmethod
     def of(cls, spectrum: MeasuredSpectrum) -> "Texture":
-        """Judged by the detector's classical part."""
+        """Its K by the detector's classical part, what is trusted by the labels of flags (flag_labels.labelled)."""
         plan = Plan.of(spectrum.freqs, np.ones(len(spectrum.psd), dtype=bool))
         scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments, with_network=False)
-        cells = cell_scores(scored.scores, WIDE_CELL)
-        trusted = np.repeat(cells < np.quantile(cells, TRUSTED), WIDE_CELL)[: len(spectrum.psd)]
+        trusted = np.ones(len(spectrum.psd), dtype=bool)
+        for one, label, _ in labelled():
+            if one.spectrum == spectrum.name and label != CLEAN_LABEL:
+                first, last = (int(np.abs(spectrum.freqs - edge).argmin()) for edge in (one.fmin, one.fmax))
+                trusted[max(first - BESIDE_FLAGS, 0) : last + BESIDE_FLAGS + 1] = False
         segments = float(np.median(scored.white.n_segments))
         return cls(spectrum.instrument, np.log(spectrum.psd), segments, trusted)
 

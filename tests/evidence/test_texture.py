@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from evidence.unknown import texture as module
+from evidence.unknown.flag_labels import labelled
 from evidence.unknown.measured_spectra import measured_spectra
 from evidence.unknown.texture import Texture, by_instruments, textured_spectrum
 
@@ -49,9 +50,15 @@ def test_every_instrument_is_drawn_as_often():
     assert [len(group) for group in groups] == [9, 1]
 
 
-def test_the_texture_of_a_measured_spectrum_is_mostly_trusted():
-    spectrum = measured_spectra()[0]
-    texture = Texture.of(spectrum)
-    assert texture.instrument == spectrum.instrument
-    assert texture.trusted.mean() == pytest.approx(module.TRUSTED, abs=0.01)
-    np.testing.assert_array_equal(np.exp(texture.log_psd), np.exp(np.log(spectrum.psd)))
+def test_what_the_eye_called_noise_is_not_trusted_and_structure_is():
+    spectra = {one.name: one for one in measured_spectra()}
+    textures = {name: Texture.of(one) for name, one in spectra.items()}
+    for flagged, label, _ in labelled():
+        freqs = spectra[flagged.spectrum].freqs
+        inside = (freqs >= flagged.fmin) & (freqs <= flagged.fmax)
+        if label != "structure":
+            assert not textures[flagged.spectrum].trusted[inside].any()
+    birdsong = textures["birdsong"].trusted
+    freqs = spectra["birdsong"].freqs
+    assert birdsong[(freqs > 13400) & (freqs < 13650)].all()  # structure
+    assert 0.5 < min(texture.trusted.mean() for texture in textures.values())
