@@ -1,4 +1,4 @@
-"""The detector of an earlier commit beside the present one: both time the same spectrum, in turn, in one run.
+"""The detector of an earlier commit beside the present one: timed in turn on one spectrum, or asked for its scores.
 
 The commit is checked out into a folder of its own, which is removed at the end. Each detector runs in a process that is
 started once, by the present Python and its libraries.
@@ -19,8 +19,11 @@ from numpy import ndarray
 from nblib.project.paths import ROOT
 from nblib.project.threads import ONE_THREAD
 
+# freqs, psd, K (None: measured) -> by name, (bin,)
+Scorer = Callable[[ndarray, ndarray, float | ndarray | None], dict[str, ndarray]]
 THREADS = ONE_THREAD | {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-PROGRAM = """
+EARLIER = "807ec2a"  # before lines at the ends, whole humps, and bins that depend on each other
+TIMES = """
 import sys, time
 import numpy as np
 import nblib
@@ -37,6 +40,21 @@ for line in sys.stdin:
         times.append(time.process_time() - started)
     print(min(times), flush=True)
 """
+SCORES = """
+import sys
+import numpy as np
+import nblib
+from nblib.measured.detector import NoiseDetector
+detector = NoiseDetector()
+print(nblib.__file__, flush=True)
+for _ in sys.stdin:
+    with np.load(sys.argv[1]) as file:
+        freqs, psd, segments = file["freqs"], file["psd"], file["n_segments"]
+    found = detector.score(freqs, psd, None if np.isnan(segments).all() else segments)
+    chance = found.limits.probability(found.scored.by_group, len(found.plan.grid.index))
+    np.savez(sys.argv[1], scores=found.scored.scores, ranks=found.scored.ranks, chance=chance)
+    print("scored", flush=True)
+"""
 
 
 @contextmanager
@@ -52,7 +70,8 @@ def checkout(commit: str) -> Iterator[Path]:
         answer = _git("worktree", "add", "--detach", "--quiet", str(path), commit)
         if answer.returncode:
             raise ValueError(
-                f"commit {commit!r} cannot be checked out: {answer.stderr.strip()}; fetch the whole history"
+                f"commit {commit!r} cannot be checked out: {answer.stderr.strip()}; fetch the whole history "
+                "(git fetch --unshallow), or leave it out with --against ''"
             )
         try:
             yield path
@@ -63,6 +82,47 @@ def checkout(commit: str) -> Iterator[Path]:
 def _git(*arguments):
     """What git answers in the clone."""
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+@contextmanager
+def _answers(clone: Path, program: str, file: Path) -> Iterator[Callable[[object], str]]:
+    """What a program that knows the detector of a clone answers to a line; its argument is the file.
+
+    Raises
+    ------
+    ValueError where the detector does not start or stops, or is not that of the clone
+    """
+    with tempfile.TemporaryDirectory() as runs, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(file)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=runs,
+            env=os.environ | THREADS | {"PYTHONPATH": str(clone), "NBLIB_RUNS": runs},
+        )
+
+        def refused(words=""):
+            process.kill()
+            errors.seek(0)
+            return ValueError(f"the detector of {clone} does not run: {words or errors.read()}; name another commit")
+
+        with process:  # its input is closed at the end, and it stops
+            questions, answers = process.stdin, process.stdout
+            assert questions is not None and answers is not None
+            home = answers.readline().strip()
+            if not home or not Path(home).is_relative_to(clone):
+                raise refused(home)
+
+            def answer(question: object) -> str:
+                questions.write(f"{question}\n")
+                questions.flush()
+                if not (line := answers.readline().strip()):
+                    raise refused()
+                return line
+
+            yield answer
 
 
 @contextmanager
@@ -78,31 +138,38 @@ def timer(clone: Path, spectrum: Path) -> Iterator[Callable[[int], float]]:
     ------
     ValueError where the detector does not start, or is not that of the clone
     """
-    with tempfile.TemporaryDirectory() as runs, tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(spectrum)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            cwd=runs,
-            env=os.environ | THREADS | {"PYTHONPATH": str(clone), "NBLIB_RUNS": runs},
-        )
-        with process:  # its input is closed at the end, and it stops
-            questions, answers = process.stdin, process.stdout
-            assert questions is not None and answers is not None
-            home = answers.readline().strip()
-            if not home or not Path(home).is_relative_to(clone):
-                process.kill()
-                errors.seek(0)
-                raise ValueError(f"the detector of {clone} does not run: {home or errors.read()}; name another commit")
+    with _answers(clone, TIMES, spectrum) as answer:
+        yield lambda repetitions: float(answer(repetitions))
 
-            def best_of(repetitions: int) -> float:
-                questions.write(f"{repetitions}\n")
-                questions.flush()
-                return float(answers.readline())
 
-            yield best_of
+@contextmanager
+def scorer(clone: Path) -> Iterator[Scorer]:
+    """Scores per bin that the detector of a clone gives a spectrum: "scores", "ranks" and "chance" of a flag.
+
+    The detector must have `ranks`, as that of EARLIER has.
+
+    Raises
+    ------
+    ValueError where the detector does not start or score, or is not that of the clone
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "spectrum.npz"
+        with _answers(clone, SCORES, file) as answer:
+
+            def scores(freqs, psd, n_segments):
+                np.savez(file, freqs=freqs, psd=psd, n_segments=np.nan if n_segments is None else n_segments)
+                answer("score")
+                with np.load(file) as found:
+                    return dict(found)
+
+            yield scores
+
+
+@contextmanager
+def scorer_of(commit: str) -> Iterator[Scorer]:
+    """`scorer` of a commit, whose checkout is removed afterwards."""
+    with checkout(commit) as clone, scorer(clone) as scores:
+        yield scores
 
 
 def against(

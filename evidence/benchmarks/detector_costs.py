@@ -21,7 +21,7 @@ from nblib.measured.statistic.whitening import Plan, whiten
 SIZES = (1000, 3000, 10_000, 30_000, 100_000)
 SEGMENTS = 16
 WHOLE = "score"
-EARLIER, EARLIER_BINS = "807ec2a", 3000  # before lines at the ends, whole humps, and bins that depend on each other
+EARLIER_BINS = 3000
 
 
 def spectrum(n_bins):
@@ -59,7 +59,7 @@ def main() -> None:
         __file__,
         __doc__,
         repetitions=(7, "up to 10,000 bins; beyond, one"),
-        against=(EARLIER, "commit whose detector is timed in turn with this one; '' leaves it out"),
+        against=(earlier.EARLIER, "commit whose detector is timed in turn with this one; '' leaves it out"),
     )
     record: dict = {}
     if asked.against:

@@ -2,13 +2,18 @@
 
 Writes runs/benchmarks/measured.json, a spectrum at a time; spectra that are there with the same settings are kept. The
 setting of a family of rivals, and the one rival of all, is chosen on four folds of instruments and reported on the
-fifth; intervals draw instruments. What libraries offer is slow, and tried at one site on each of ten instruments.
+fifth; intervals draw instruments. What libraries offer is slow, and tried at one site on each of ten instruments. The
+detector of an earlier commit is judged at the same sites. --parts names what is measured; the rest of a record stays.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
+from evidence import earlier
 from evidence.benchmarks.script import options
+from evidence.unknown.measured_earlier import LINES, beside_the_present, cells_with
 from evidence.unknown.measured_rivals import FAMILIES, MEDIAN, MEDIANS, RIVALS, SLOW
 from evidence.unknown.measured_spectra import DIGEST, measured_spectra
 from evidence.unknown.measured_trials import (
@@ -37,6 +42,8 @@ from nblib.project.paths import benchmark_result
 from nblib.project.records import read_json, write_json
 
 LIBRARY_SITES, LIBRARY_LINE = 10, "5, 1"  # one site on each of so many instruments; width in bins, height
+LIBRARIES, EARLIER = "libraries", "earlier"
+PARTS = (EARLIER, *VARIANTS, LIBRARIES)  # in this order: a clone without the earlier commit says so at once
 BEST_RIVAL = "rival chosen on the other folds"
 # what one is chosen of, on the other folds
 CHOICES = {family: tuple(settings) for family, settings in FAMILIES.items()} | {BEST_RIVAL: (*RIVALS, MEDIAN_ODDS)}
@@ -121,14 +128,75 @@ def measure(record: dict, path, name: str, n_sites: int, spectra) -> None:
         print(name, one.name, flush=True)
 
 
+def measure_libraries(record: dict, path, spectra) -> None:
+    """What libraries offer, on the few instruments that the record lacks."""
+    sites, done = frozen_sites(), record.setdefault(LIBRARIES, {})
+    for one in few_instruments(spectra, sites):
+        if one.name not in done:
+            done[one.name] = recalls(one, sites[one.name], 1, partial(cells_of, rivals=SLOW), [LIBRARY_LINE])
+            write_json(path, record | run_conditions())
+            print(LIBRARIES, one.name, flush=True)
+
+
+def measure_earlier(
+    record: dict,
+    path,
+    commit: str,
+    n_sites: int,
+    spectra,
+    scorer: Callable[[str], AbstractContextManager[earlier.Scorer]] = earlier.scorer_of,
+) -> None:
+    """The detector of an earlier commit on the spectra as measured that the record lacks.
+
+    Parameters
+    ----------
+    scorer : of a commit; it is not asked where nothing is missing
+
+    Raises
+    ------
+    ValueError where the commit cannot be checked out, or its detector does not run
+    """
+    if record.get(EARLIER, {}).get("commit") != commit:
+        record[EARLIER] = {"commit": commit, "spectra": {}}
+    sites, done = frozen_sites(), record[EARLIER]["spectra"]
+    missing = [one for one in spectra if one.name not in done]
+    if not missing:
+        return
+    with scorer(commit) as score:
+        for one in missing:
+            done[one.name] = recalls(one, sites[one.name], n_sites, cells_with(score), LINES)
+            write_json(path, record | run_conditions())
+            print(EARLIER, one.name, flush=True)
+
+
+def sum_up(record: dict, spectra) -> None:
+    """Summaries of the parts that the record holds, put into it."""
+    if LIBRARIES in record:
+        record["libraries, summary"] = beside_libraries(record[LIBRARIES], spectra)
+    if "spectra" in record:
+        record["summary"] = summary(record["spectra"], spectra, BY_HEIGHT)
+        record["at fixed SNR"] = summary(record["spectra"], spectra, BY_SNR)
+    for name in VARIANTS[1:]:
+        if name in record:
+            record[f"{name}, summary"] = {
+                kind: summary(record[name], [one for one in spectra if one.name in record[name]], kind)
+                for kind in (BY_HEIGHT, BY_SNR)
+            }
+    then, now = record.get(EARLIER, {}), record.get("spectra", {})
+    if then and then["spectra"].keys() <= now.keys():
+        instruments = {one.name: one.instrument for one in spectra}
+        record[EARLIER] = then | beside_the_present(then["spectra"], now, instruments)
+
+
 def main() -> None:
     """Measure what is missing, spectrum by spectrum, and sum up."""
-    every = {"nargs": "+", "default": list(VARIANTS), "choices": VARIANTS}
+    every = {"nargs": "+", "default": list(PARTS), "choices": PARTS}
     asked = options(
         __file__,
         __doc__,
         sites=(3, "of each width and spectrum, at most 20"),
-        variants=(every, "copies of the spectra that lines are injected into"),
+        parts=(every, "copies of the spectra that lines are injected into, libraries, the earlier detector"),
+        against=(earlier.EARLIER, "commit whose detector is judged at the same sites; '' leaves it out"),
     )
     settings = {"sites": asked.sites, "spectra digest": DIGEST, "sites digest": SITES_DIGEST, "snrs": list(SNRS)}
     settings |= {"statistic": VERSION, "methods": [DETECTOR, CLASSICAL, *RIVALS, MEDIAN_ODDS, *SLOW]}
@@ -136,25 +204,16 @@ def main() -> None:
     record = read_json(path) if path.exists() else {}
     if record.get("settings") != settings:
         record = {"settings": settings}
-    for name in asked.variants:
-        measure(record, path, name, asked.sites, spectra)
-    sites, done = frozen_sites(), record.setdefault("libraries", {})
-    for one in few_instruments(spectra, sites):
-        if one.name not in done:
-            done[one.name] = recalls(one, sites[one.name], 1, partial(cells_of, rivals=SLOW), [LIBRARY_LINE])
-            write_json(path, record | run_conditions())
-            print("libraries", one.name, flush=True)
-    record["libraries, summary"] = beside_libraries(done, spectra)
-    record["summary"] = summary(record["spectra"], spectra, BY_HEIGHT)
-    record["at fixed SNR"] = summary(record["spectra"], spectra, BY_SNR)
-    for name in VARIANTS[1:]:
-        if name in record:
-            record[f"{name}, summary"] = {
-                kind: summary(record[name], [one for one in spectra if one.name in record[name]], kind)
-                for kind in (BY_HEIGHT, BY_SNR)
-            }
+    if EARLIER in asked.parts and asked.against:
+        measure_earlier(record, path, asked.against, asked.sites, spectra)
+    for name in VARIANTS:
+        if name in asked.parts:
+            measure(record, path, name, asked.sites, spectra)
+    if LIBRARIES in asked.parts:
+        measure_libraries(record, path, spectra)
+    sum_up(record, spectra)
     write_json(path, record | run_conditions())
-    for area, row in record["summary"]["recall"].items():
+    for area, row in record.get("summary", {}).get("recall", {}).items():
         print(area, {name: round(value, 3) for name, value in row.items()})
         print(record["summary"]["chosen"][area][BEST_RIVAL], record["summary"]["differences"][area])
     print(f"wrote {path}")

@@ -7,7 +7,7 @@ from evidence.pages.rendering import interval
 from evidence.unknown.flag_labels import LABELS, UNLABELLED
 from evidence.unknown.measured_rivals import CONSTANT_Q, FAMILIES, MEDIAN
 from evidence.unknown.measured_spectra import table_of_spectra
-from evidence.unknown.measured_trials import DETECTOR, WIDTHS, by_instrument, of_the_chosen
+from evidence.unknown.measured_trials import DETECTOR, MEDIAN_ODDS, WIDTHS, by_instrument, of_the_chosen
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
@@ -34,6 +34,7 @@ def numbers() -> dict[str, Any]:
     return {
         **_simulated(records["wide"]),
         "instruments": _instruments(records["measured"]),
+        "earlier": earlier_version(records["measured"]),
         "cnn": records["wide_cnn"],
         "cnn_differences": _by_seed(records["wide_cnn"]),
         "multitaper": records["multitaper"],
@@ -116,6 +117,23 @@ def _instruments(record):
     }
 
 
+def earlier_version(record: dict) -> list[dict]:
+    """The earlier version of the detector at the same sites: one row, none where the record of `measured` lacks it."""
+    row = record.get("earlier", {})
+    if "differences" not in row:
+        return []
+    one, five = (row["recall"][area] for area in AREAS)
+    return [
+        {
+            "commit": row["commit"],
+            "recall": {name: (one[name], five[name]) for name in one},
+            "differences": {
+                pair: [row["differences"][area][pair] for area in AREAS] for pair in row["differences"][AREAS[0]]
+            },
+        }
+    ]
+
+
 def _of_most_folds(chosen, name):
     """What most folds chose for a family or for the rival of all, and how many did; nothing for another method."""
     if name not in chosen:
@@ -140,11 +158,11 @@ def _by_width(record):
         }
         for area in AREAS:
             chosen = {int(fold): name for fold, name in record["summary"]["chosen"][area][CONSTANT_Q].items()}
-            names = (DETECTOR, MEDIAN, *FAMILIES[CONSTANT_Q])
+            names = (DETECTOR, MEDIAN, MEDIAN_ODDS, *FAMILIES[CONSTANT_Q])
             values = {name: by_instrument(of_width, instruments, name, area) for name in names}
             judged = {instrument: folds[instrument] for instrument in values[DETECTOR]}
             values[CONSTANT_Q] = of_the_chosen(values, judged, chosen)
-            for method in (DETECTOR, MEDIAN, CONSTANT_Q):
+            for method in (DETECTOR, MEDIAN, MEDIAN_ODDS, CONSTANT_Q):
                 mean = sum(values[method].values()) / len(values[method])
                 rows.setdefault(f"{width:g}", {}).setdefault(method, []).append(mean)
     return rows

@@ -122,6 +122,12 @@ def on_instruments(records, pair, kind="summary", *areas):
     return [ends(rows[area][pair]) for area in areas or rows]
 
 
+def over_earlier(records, *aims):
+    """Share that the detector finds, less that of the earlier version's score, at 1 % and at 5 %, less the aims."""
+    rows = on_instruments(records, "detector - earlier score", "earlier", "1%", "5%")
+    return [tuple(end - aim for end in row) for row, aim in zip(rows, aims, strict=True)]
+
+
 def larger_over_longer(records):
     """What larger training spectra add to the token head's AP, less what four times the steps add."""
     tried = {name: row["head"] for name, row in records["wide"]["tried"].items()}

@@ -166,6 +166,17 @@ CLAIMS = {
         ("The aims, 0.12 and 0.08, are met by both", 1, of.gain, "simulated: attention", 0.12, 0.08),
         ("The aims, 0.12 and 0.08, are met by both", 1, of.gain, "network, attention", 0.12, 0.08),
     ],
+    "unknown.earlier_version": [
+        (
+            *("At 1 % flagged `ranks` finds less than the score that it flagged by", 1),
+            *(of.on_instruments, "earlier score - earlier ranks", "earlier", "1%"),
+        ),
+        (
+            *("at 5 % the interval of their difference holds 0", 0),
+            *(of.on_instruments, "earlier score - earlier ranks", "earlier", "5%"),
+        ),
+        ("was to find 0.05 and 0.03 beyond that score: both aims are missed", -1, of.over_earlier, 0.05, 0.03),
+    ],
     "unknown.convolutions": [
         ("is better than convolutions on the locked test and on the second generator", 1, of.convolutions),
     ],

@@ -12,6 +12,15 @@ from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
 DETECTOR = "class NoiseDetector:\n    def score(self, freqs, psd):\n        assert (psd == 2 * freqs).all()\n"
+SCORING = """
+from types import SimpleNamespace as Bag
+
+class NoiseDetector:
+    def score(self, freqs, psd, n_segments):
+        limits = Bag(probability=lambda by_group, n_bins: by_group[0] / n_bins)
+        scored = Bag(scores=psd, ranks=-freqs if n_segments is None else freqs * n_segments, by_group=[psd, freqs])
+        return Bag(scored=scored, limits=limits, plan=Bag(grid=Bag(index=range(1, len(psd)))))
+"""
 
 
 def test_the_ratio_is_the_present_over_the_earlier_and_each_begins_in_turn():
@@ -57,6 +66,27 @@ def test_a_detector_that_does_not_run_or_is_of_another_clone_is_refused(clone):
         pass
 
 
+def test_the_detector_of_the_clone_gives_its_scores(clone):
+    """Planted bugs: ranks in the place of scores; K that nobody states handed on as NaN; the same K for all bins."""
+    (clone / "nblib" / "measured" / "detector.py").write_text(SCORING)
+    freqs, psd = np.arange(1.0, 5), np.array([3.0, 1.0, 9.0, 2.0])
+    with earlier.scorer(clone) as score:
+        found = score(freqs, psd, None)
+        assert (found["scores"] == psd).all() and (found["ranks"] == -freqs).all()
+        assert found["chance"] == pytest.approx(psd / 3)
+        assert score(freqs, psd, 4.0)["ranks"].tolist() == [4.0, 8.0, 12.0, 16.0]
+        assert score(freqs, psd, np.array([1.0, 2.0, 3.0, 4.0]))["ranks"].tolist() == [1.0, 4.0, 9.0, 16.0]
+
+
+def test_a_detector_that_stops_is_named(clone):
+    """Planted bug: the scores of the spectrum before, where nothing was answered."""
+    with (
+        pytest.raises(ValueError, match="(?s)does not run: Traceback.*takes 3 positional arguments"),
+        earlier.scorer(clone) as score,
+    ):
+        score(np.arange(1.0, 5), np.ones(4), None)
+
+
 def test_a_commit_is_checked_out_and_taken_away(clone, monkeypatch):
     """Planted bug: the worktree left behind where the timing fails."""
     monkeypatch.setattr(earlier, "ROOT", clone)
@@ -73,7 +103,7 @@ def test_a_commit_is_checked_out_and_taken_away(clone, monkeypatch):
         assert (path / "nblib" / "measured" / "detector.py").read_text() == DETECTOR
         raise KeyError
     assert not path.exists() and len(git("worktree", "list").splitlines()) == 1
-    with pytest.raises(ValueError, match="807ec2a.*fetch the whole history"), earlier.checkout("807ec2a"):
+    with pytest.raises(ValueError, match="807ec2a.*fetch the whole history.*--against ''"), earlier.checkout("807ec2a"):
         pass
 
 
