@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from evidence.benchmarks.script import options
-from evidence.unknown.left_out import weights_without
+from evidence.unknown.fold_networks import weights_without
 from evidence.unknown.measured_spectra import FOLDS, measured_spectra
 from evidence.unknown.network import WideNetwork
 from evidence.unknown.texture import Texture

@@ -5,77 +5,66 @@ the network takes for noise as well, no network can add much; how much texture t
 without any shows.
 """
 
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
+import dataclasses
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from evidence.unknown.flag_labels import Range, labelled
-from evidence.unknown.measured_spectra import MeasuredSpectrum
-from evidence.unknown.measured_trials import CLASSICAL, FEWEST_QUIET, Methods, own_segments
+from evidence.unknown.measured_spectra import MeasuredSpectrum, plan_of
+from evidence.unknown.measured_trials import (
+    AREAS,
+    BY_HEIGHT,
+    BY_SNR,
+    CLASSICAL,
+    FEWEST_QUIET,
+    by_instrument,
+    difference,
+    own_segments,
+)
 from nblib.cells import WIDE_CELL, cell_scores
-from nblib.measured.result import Detection
-from nblib.measured.scored import ScoredSpectrum
-from nblib.measured.statistic.network import load_weights
-from nblib.measured.statistic.score import Scored, score_spectrum
-from nblib.measured.statistic.thresholds import limits_of
-from nblib.measured.statistic.whitening import Plan
-from nblib.project.paths import measured_data_dir
+from nblib.measured.statistic.score import Scored, add_evidence, score_spectrum
 
-Weights = dict[str, ndarray] | None  # None: the shipped ones
-NETWORKS = "networks"  # folder of data/measured
+Networks = Mapping[str, dict[str, ndarray]]  # weights by name
+WEIGHTS = (0.5, 1.0, 2.0, 3.0)  # of the log-odds
+SCATTER = "scatter alone"
 
 
-def weights_without(fold: int) -> Path:
-    """Where the weights lie that never met the instruments of a fold."""
-    return measured_data_dir() / NETWORKS / f"without_fold_{fold}.safetensors"
+def with_networks(networks: Networks, weights: Sequence[float] = WEIGHTS):
+    """Methods of measured_trials.recalls: the classical part, and it with each network at each weight.
 
-
-@cache
-def network_without(fold: int) -> dict[str, ndarray]:
-    """Weights that never met the instruments of a fold."""
-    return load_weights(weights_without(fold))
-
-
-def detect_left_out(spectrum: MeasuredSpectrum, false_alarm: float) -> Detection:
-    """What is flagged on a measured spectrum by the network that never met its instrument; the thresholds that ship."""
-    plan = _plan(spectrum)
-    scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments, weights=network_without(spectrum.fold))
-    return ScoredSpectrum(spectrum.freqs, spectrum.psd, plan, scored, limits_of(scored), ()).at(false_alarm)
-
-
-def with_networks(networks: Mapping[str, Weights]) -> Methods:
-    """Methods of measured_trials.recalls: the classical part, and with it each network by its name."""
+    Spectra that are judged in blocks have the network's log-odds of their block in each cell.
+    """
 
     def cells(freqs, psd, n_segments, plan):
-        scored = {name: score_spectrum(psd, plan, n_segments, weights=weights) for name, weights in networks.items()}
-        alone = next(iter(scored.values())).white.scores
-        scores = {CLASSICAL: alone} | {name: one.scores for name, one in scored.items()}
-        return {name: cell_scores(row, WIDE_CELL) for name, row in scores.items()}
+        scored = {name: score_spectrum(psd, plan, n_segments, weights=one) for name, one in networks.items()}
+        rows = {CLASSICAL: next(iter(scored.values())).white.scores}
+        for (name, one), weight in product(scored.items(), weights):
+            odds = np.repeat(np.nan_to_num(one.log_odds), WIDE_CELL)[: len(psd)]
+            rows[f"{name}, weight {weight:g}"] = add_evidence(one.white.scores, odds, weight)
+        return {name: cell_scores(row, WIDE_CELL) for name, row in rows.items()}
 
     return cells
 
 
 def without_texture(spectrum: MeasuredSpectrum, seed: int) -> MeasuredSpectrum:
     """Scatter alone, flat, with the K that the detector measures on the spectrum."""
-    segments = own_segments(spectrum, _plan(spectrum))
+    segments = own_segments(spectrum, plan_of(spectrum))
     psd = np.random.default_rng(seed).gamma(segments, 1 / segments)
-    return MeasuredSpectrum(
-        spectrum.name, spectrum.instrument, spectrum.fold, spectrum.freqs, psd, segments, spectrum.unit
-    )
+    return dataclasses.replace(spectrum, psd=psd, n_segments=segments)
 
 
-def limiting_odds(
-    spectrum: MeasuredSpectrum, quiet: ndarray, networks: Mapping[str, Weights], area: float
-) -> dict[str, list[float]]:
-    """Log-odds of the quiet cells that set the classical part's limit at an area, by network; none where they are too
-    few for a single one."""
-    if area * FEWEST_QUIET <= 1 and len(quiet) < FEWEST_QUIET:
+def limiting_odds(spectrum: MeasuredSpectrum, quiet: ndarray, networks: Networks, area: float) -> dict[str, list]:
+    """Log-odds of the quiet cells that set the classical part's limit at an area, by network.
+
+    None where there are too few cells for that area.
+    """
+    if area <= AREAS[0] and len(quiet) < FEWEST_QUIET:
         return {name: [] for name in networks}
-    odds: dict[str, list[float]] = {}
+    odds: dict[str, list] = {}
     for name, scored in _scored(spectrum, networks).items():
         cells = cell_scores(scored.white.scores, WIDE_CELL)[quiet]
         above = quiet[cells >= np.nanquantile(cells, 1 - area)]
@@ -83,7 +72,7 @@ def limiting_odds(
     return odds
 
 
-def odds_by_label(spectrum: MeasuredSpectrum, networks: Mapping[str, Weights]) -> dict[str, dict[str, list[float]]]:
+def odds_by_label(spectrum: MeasuredSpectrum, networks: Networks) -> dict[str, dict[str, list[float]]]:
     """Largest log-odds in each range of the spectrum that was labelled by eye, by label and network."""
     scored = _scored(spectrum, networks)
     rows: dict[str, dict[str, list[float]]] = {}
@@ -100,13 +89,61 @@ def _cells(one: Range, freqs: Float[ndarray, " bin"]) -> slice:
     return slice(first // WIDE_CELL, last // WIDE_CELL + 1)
 
 
-def _plan(spectrum):
-    return Plan.of(spectrum.freqs, np.ones(len(spectrum.psd), dtype=bool))
-
-
 def _scored(spectrum, networks) -> dict[str, Scored]:
-    plan = _plan(spectrum)
+    plan = plan_of(spectrum)
     return {
         name: score_spectrum(spectrum.psd, plan, spectrum.n_segments, weights=weights)
         for name, weights in networks.items()
     }
+
+
+# ---- summaries ----
+
+
+def gains(rows: dict[str, dict], instruments: dict[str, str]) -> dict:
+    """What networks add, by kind of line, area and method; and what bounds it.
+
+    Parameters
+    ----------
+    rows : by spectrum, "recall", SCATTER (`recalls`), "limiting" (limiting_odds by area), "labels" (odds_by_label)
+    instruments : by spectrum
+
+    Returns
+    -------
+    "added": differences from the classical part; "classical": its recall, as measured and on scatter alone; "limiting":
+    by area and network, share of the cells that set the limit with log-odds above 0; "labels": by label and network,
+    number of ranges, median of the log-odds
+    """
+    parts = {name: {spectrum: row[name] for spectrum, row in rows.items()} for name in ("recall", SCATTER)}
+    methods = [name for name in next(iter(parts["recall"].values())) if name != CLASSICAL]
+    record: dict = {"added": {}, "classical": {}, "limiting": {}, "labels": {}}
+    for kind, area in product((BY_HEIGHT, BY_SNR), (f"{value:.0%}" for value in AREAS)):
+        alone = by_instrument(parts["recall"], instruments, CLASSICAL, area, kind)
+        bound = by_instrument(parts[SCATTER], instruments, CLASSICAL, area, kind)
+        means = {"as measured": alone, SCATTER: bound}
+        record["classical"].setdefault(kind, {})[area] = {
+            name: float(np.mean(list(row.values()))) for name, row in means.items()
+        }
+        record["added"].setdefault(kind, {})[area] = {
+            name: difference(by_instrument(parts["recall"], instruments, name, area, kind), alone) for name in methods
+        }
+    for area in (f"{value:.0%}" for value in AREAS):
+        for name, odds in _joined(row["limiting"][area] for row in rows.values()).items():
+            record["limiting"].setdefault(area, {})[name] = {
+                "cells": len(odds),
+                "taken for noise": float(np.mean(np.array(odds) > 0)),
+            }
+    for label in sorted({label for row in rows.values() for label in row["labels"]}):
+        joined = _joined(row["labels"].get(label, {}) for row in rows.values())
+        record["labels"][label] = {
+            name: {"ranges": len(odds), "median": float(np.median(odds))} for name, odds in joined.items()
+        }
+    return record
+
+
+def _joined(parts) -> dict[str, list[float]]:
+    joined: dict[str, list[float]] = {}
+    for part in parts:
+        for name, odds in part.items():
+            joined.setdefault(name, []).extend(odds)
+    return joined

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from nblib.measured.statistic.whitening import Plan
 from nblib.project.paths import measured_data_dir
 from nblib.project.records import read_json
 from nblib.project.registry import refuse_if
@@ -40,6 +41,11 @@ class MeasuredSpectrum:
     psd: Float[ndarray, " bin"]
     n_segments: float | Float[ndarray, " bin"] | None
     unit: str
+
+
+def plan_of(spectrum: MeasuredSpectrum) -> Plan:
+    """Of its axis; no bin is missing."""
+    return Plan.of(spectrum.freqs, np.ones(len(spectrum.psd), dtype=bool))
 
 
 def table_of_spectra(folder: Path | None = None) -> dict[str, dict]:

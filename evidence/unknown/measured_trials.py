@@ -15,10 +15,10 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from evidence.unknown.measured_rivals import MEDIAN, RIVALS, Rival
-from evidence.unknown.measured_spectra import MeasuredSpectrum
+from evidence.unknown.measured_spectra import MeasuredSpectrum, plan_of
 from nblib.cells import NOISY_RATIO, WIDE_CELL, cell_labels, cell_scores
 from nblib.measured.statistic.bank import log_tail
-from nblib.measured.statistic.score import EVIDENCE_LIMIT, score_spectrum
+from nblib.measured.statistic.score import add_evidence, score_spectrum
 from nblib.measured.statistic.thresholds import limits_of
 from nblib.measured.statistic.whitening import Plan
 from nblib.project.paths import measured_data_dir
@@ -55,17 +55,26 @@ def digest_of(sites: dict) -> str:
 
 
 def cells_of(
-    freqs, psd, n_segments, plan: Plan, rivals: Mapping[str, Rival] = RIVALS
+    freqs,
+    psd,
+    n_segments,
+    plan: Plan,
+    rivals: Mapping[str, Rival] = RIVALS,
+    weights: dict[str, ndarray] | None = None,
 ) -> dict[str, Float[ndarray, " cell"]]:
-    """Score per cell of every method, and the detector's chance per bin at which a flag would be raised ("chance")."""
-    scored = score_spectrum(psd, plan, n_segments)
+    """Score per cell of every method, and the detector's chance per bin at which a flag would be raised ("chance").
+
+    Parameters
+    ----------
+    weights : of a network that never met the instrument; None: those that ship
+    """
+    scored = score_spectrum(psd, plan, n_segments, weights=weights)
     used, log_psd = float(np.nanmedian(scored.white.n_segments)), np.log(psd)
     scores = {DETECTOR: scored.scores, CLASSICAL: scored.white.scores}
     scores |= {name: rival(freqs, log_psd, used) for name, rival in rivals.items()}
     cells = {name: cell_scores(values, WIDE_CELL) for name, values in scores.items()}
     if MEDIAN in cells:
-        evidence = np.clip(np.nan_to_num(scored.log_odds), -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
-        cells[MEDIAN_ODDS] = log_tail(cells[MEDIAN]) + evidence
+        cells[MEDIAN_ODDS] = add_evidence(log_tail(cells[MEDIAN]), np.nan_to_num(scored.log_odds))
     chance = limits_of(scored).probability(scored.by_group, scored.n_judged)
     return cells | {"chance": -cell_scores(-chance, WIDE_CELL)}
 
@@ -89,7 +98,7 @@ def recalls(
     methods : score per cell of each, as cells_of gives them; without "chance" nothing is said of "shipped"
     only : "width, height" of the lines; none names all
     """
-    plan = Plan.of(spectrum.freqs, np.ones(len(spectrum.psd), dtype=bool))
+    plan = plan_of(spectrum)
     quiet = np.array(sites["quiet"])
     clean = methods(spectrum.freqs, spectrum.psd, spectrum.n_segments, plan)
     areas = [area for area in AREAS if area > 0.01 or len(quiet) >= FEWEST_QUIET]

@@ -13,12 +13,11 @@ from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d
 
 from evidence.unknown.flag_labels import labelled
-from evidence.unknown.measured_spectra import MeasuredSpectrum
+from evidence.unknown.measured_spectra import MeasuredSpectrum, plan_of
 from nblib.cells import NOISY_RATIO
 from nblib.measured.line_free.backgrounds import log_uniform
 from nblib.measured.line_free.disturbances import SHAPES, shape
 from nblib.measured.statistic.score import score_spectrum
-from nblib.measured.statistic.whitening import Plan
 
 BESIDE_FLAGS = 5  # bins on either side of a labelled range that carry no label either
 CLEAN_LABEL = "structure"
@@ -53,8 +52,7 @@ class Texture:
     @classmethod
     def of(cls, spectrum: MeasuredSpectrum) -> "Texture":
         """Its K by the detector's classical part, what is trusted by the labels of flags (flag_labels.labelled)."""
-        plan = Plan.of(spectrum.freqs, np.ones(len(spectrum.psd), dtype=bool))
-        scored = score_spectrum(spectrum.psd, plan, spectrum.n_segments, with_network=False)
+        scored = score_spectrum(spectrum.psd, plan_of(spectrum), spectrum.n_segments, with_network=False)
         trusted = np.ones(len(spectrum.psd), dtype=bool)
         for one, label, _ in labelled():
             if one.spectrum == spectrum.name and label != CLEAN_LABEL:

@@ -53,6 +53,18 @@ def test_a_spectrum_that_scatters_more_than_k_says_is_believed():
     assert not whiten(_spectrum(4, n_segments=8), PLAN, 8).estimated
 
 
+def test_chance_does_not_lower_a_stated_k_and_more_scatter_does():
+    """Planted bug: the smaller of stated and measured K, which is below the stated one in half of the spectra."""
+    freqs = np.arange(1.0, 2001.0)
+    plan, rng = Plan.of(freqs, np.ones(2000, dtype=bool)), np.random.default_rng(7)
+    used = {
+        own: [np.median(whiten(rng.gamma(own, 1 / own, 2000), plan, 50).n_segments) for _ in range(10)]
+        for own in (50, 36)
+    }
+    assert used[50].count(50.0) >= 9
+    assert max(used[36]) < 43
+
+
 def test_too_few_bins_are_refused_with_the_smallest_number():
     with pytest.raises(ValueError, match="29 measured bins.*at least 30"):
         Plan.of(FREQS[:29], np.ones(29, dtype=bool))

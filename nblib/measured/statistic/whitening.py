@@ -31,6 +31,7 @@ from nblib.smoothing import log_median
 
 MIN_BINS = 30  # measured bins
 MISTRUST = 1.25  # a scatter that is this much larger than K says is believed instead of K
+DOUBT = 3.0  # over the root of the number of bins: a scatter that is this much larger than K says may be chance
 MERGED = 2.0  # times: from this ratio of the largest to the smallest K on, parts of the axis are judged apart
 DISAGREEMENT = 1.0  # of soft and stiff background, ln units, that counts as uncertainty of the stiff one
 GROUPS = ("narrow", "broad")  # of templates: what looks like a line, and what a background may look like as well
@@ -107,9 +108,10 @@ class Plan:
 def _scatter(residual, psd, n_segments, steps):
     """K per measured bin, K as the spectrum's own scatter has it, and whether that is what counts.
 
-    The smaller of stated and measured K counts: knowing K must not raise false alarms where the background is rough.
-    It counts as measured where no K is stated, or where the residual scatters clearly more than the stated K allows;
-    then it is measured along the axis. A value that was drawn anew within its step scatters at least by that.
+    The smaller of stated and measured K counts, where chance does not explain the difference: knowing K must not raise
+    false alarms where the background is rough. It counts as measured where no K is stated, or where the residual
+    scatters clearly more than the stated K allows; then it is measured along the axis. A value that was drawn anew
+    within its step scatters at least by that.
     """
     own = local_segments(residual)
     if floor := rounding_step(psd):
@@ -127,7 +129,8 @@ def _scatter(residual, psd, n_segments, steps):
     if np.sqrt(given.min() / typical) > MISTRUST:
         return np.minimum(given, own), own, True
     if given.max() < MERGED * given.min():
-        return given * min(1.0, typical / given.min()), own, False
+        chance = np.sqrt(given.min() / typical) < 1 + DOUBT / np.sqrt(len(residual))
+        return given * (1.0 if chance else typical / given.min()), own, False
     wilder = np.sqrt(given / own) > MISTRUST  # where bins of a tapered estimator were merged they were correlated
     return np.where(wilder, own, given), own, bool(wilder.any())
 

@@ -1,0 +1,59 @@
+"""Networks trained with measured spectra, judged on instruments that they never met: what they add, and why not more.
+
+Writes runs/benchmarks/left_out.json: for the network of the first part of its training (--simulated) and for the five
+of data/measured/networks, what each adds to the classical part at the frozen sites, by weight of its log-odds; what the
+classical part finds where the spectrum is scatter alone; the log-odds of the quiet cells that set its limits, and of
+the ranges that were labelled by eye.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from evidence.benchmarks.script import options, write_record
+from evidence.unknown.fold_networks import network_without
+from evidence.unknown.left_out import (
+    SCATTER,
+    WEIGHTS,
+    gains,
+    limiting_odds,
+    odds_by_label,
+    with_networks,
+    without_texture,
+)
+from evidence.unknown.measured_spectra import measured_spectra
+from evidence.unknown.measured_trials import AREAS, frozen_sites, recalls
+from nblib.measured.statistic.network import load_weights
+
+SIMULATED, UNMET = "simulated spectra alone", "other instruments as well"
+SITES = 3
+
+
+def of_spectrum(one, sites: dict, networks: dict) -> dict:
+    """All that is measured of one spectrum."""
+    quiet = np.array(sites["quiet"])
+    flat = recalls(without_texture(one, len(quiet)), sites, SITES, with_networks(networks, ()))
+    return {
+        "recall": recalls(one, sites, SITES, with_networks(networks)),
+        SCATTER: flat,
+        "limiting": {f"{area:.0%}": limiting_odds(one, quiet, networks, area) for area in AREAS},
+        "labels": odds_by_label(one, networks),
+    }
+
+
+def main() -> None:
+    """Measure and write the record."""
+    first = ("runs/wide/simulated/last.safetensors", "weights of the first part, by train_wide.py")
+    asked = options(__file__, __doc__, simulated=first)
+    simulated, sites, rows, instruments = load_weights(Path(asked.simulated)), frozen_sites(), {}, {}
+    for one in measured_spectra():
+        networks = {SIMULATED: simulated, UNMET: network_without(one.fold)}
+        rows[one.name], instruments[one.name] = of_spectrum(one, sites[one.name], networks), one.instrument
+        print(one.name, flush=True)
+    record = gains(rows, instruments) | {"weights": list(WEIGHTS), "sites": SITES}
+    write_record(__file__, record)
+    print(record)
+
+
+if __name__ == "__main__":
+    main()
