@@ -49,7 +49,7 @@ def trained_without(fold: int, start: Path) -> Path:
     return folder / LAST
 
 
-def shipped(weights: Path, checkpoints: list[Path]) -> None:
+def shipped(weights: Path, checkpoints: list[Path], conditions: dict) -> None:
     """The last checkpoint's weights, and beside them how they came about; prints their hash."""
     trained = []
     for checkpoint in checkpoints:
@@ -58,21 +58,22 @@ def shipped(weights: Path, checkpoints: list[Path]) -> None:
         trained.append({"config": metadata["config"], "history": metadata["rows"]})
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
     digest = sha256(weights.read_bytes()).hexdigest()
-    write_json(weights.with_suffix(".json"), {"trained": trained, "sha256": digest} | run_conditions())
+    write_json(weights.with_suffix(".json"), {"trained": trained, "sha256": digest} | conditions)
     print(weights, digest)
 
 
 def main() -> None:
     """Train, and ship if asked to."""
     asked = options(__file__, __doc__, ship=(False, "write the weights into the package and to data/measured"))
+    conditions = run_conditions()  # before a file is written: the commit of the trainings
     torch.set_num_threads(1)
     train_wide(SIMULATED, runs_dir("wide", SIMULATED_RUN), log=print)
     start = runs_dir("wide", SIMULATED_RUN) / LAST
     checkpoints = map_side_by_side(partial(trained_without, start=start), (EVERY, *FOLDS))
     if asked.ship:
-        shipped(Path(network.__file__).with_name(network.WEIGHTS), [start, checkpoints[0]])
+        shipped(Path(network.__file__).with_name(network.WEIGHTS), [start, checkpoints[0]], conditions)
         for fold, checkpoint in zip(FOLDS, checkpoints[1:], strict=True):
-            shipped(weights_without(fold), [start, checkpoint])
+            shipped(weights_without(fold), [checkpoint], conditions)
 
 
 if __name__ == "__main__":
