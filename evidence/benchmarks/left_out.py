@@ -45,12 +45,13 @@ def main() -> None:
     """Measure and write the record."""
     first = ("runs/wide/simulated/last.safetensors", "weights of the first part, by train_wide.py")
     asked = options(__file__, __doc__, simulated=first)
-    simulated, sites, rows, instruments = load_weights(Path(asked.simulated)), frozen_sites(), {}, {}
-    for one in measured_spectra():
+    simulated, sites, rows, spectra = load_weights(Path(asked.simulated)), frozen_sites(), {}, measured_spectra()
+    for one in spectra:
         networks = {SIMULATED: simulated, UNMET: network_without(one.fold)}
-        rows[one.name], instruments[one.name] = of_spectrum(one, sites[one.name], networks), one.instrument
+        rows[one.name] = of_spectrum(one, sites[one.name], networks)
         print(one.name, flush=True)
-    record = gains(rows, instruments) | {"weights": list(WEIGHTS), "sites": SITES}
+    instruments, folds = {one.name: one.instrument for one in spectra}, {one.instrument: one.fold for one in spectra}
+    record = gains(rows, instruments, folds) | {"weights": list(WEIGHTS), "sites": SITES}
     write_record(__file__, record)
     print(record)
 

@@ -84,14 +84,17 @@ def with_networks(record, networks):
 
 
 def tried(record, networks):
-    """Networks on tuning spectra: their scores, and attention over even attention instead of a clean cell's."""
-    spectra, record["tried"] = wide.tuning_set(), {}
+    """Networks on tuning spectra: their scores, and attention over even attention instead of a clean cell's.
+
+    What is recorded of others, whose weights are gone, stays.
+    """
+    spectra = wide.tuning_set()
     truth = wide.truth_of(spectra)
     for label, model in networks.items():
         cells = network_scores(model, spectra, known=True)
         even = "attention over even attention"
         cells[even] = [row + np.log(np.nanmean(np.exp(-row))) for row in cells["attention"]]
-        record["tried"][label] = {key: wide.cell_precision(rows, truth) for key, rows in cells.items()}
+        record.setdefault("tried", {})[label] = {key: wide.cell_precision(rows, truth) for key, rows in cells.items()}
         print(label, record["tried"][label], flush=True)
 
 

@@ -7,12 +7,20 @@ from evidence.pages.rendering import interval
 from evidence.unknown.flag_labels import LABELS, UNLABELLED
 from evidence.unknown.measured_rivals import CONSTANT_Q, FAMILIES, MEDIAN
 from evidence.unknown.measured_spectra import table_of_spectra
-from evidence.unknown.measured_trials import DETECTOR, MEDIAN_ODDS, WIDTHS, by_instrument, of_the_chosen
+from evidence.unknown.measured_trials import (
+    BY_HEIGHT,
+    BY_SNR,
+    DETECTOR,
+    MEDIAN_ODDS,
+    WIDTHS,
+    by_instrument,
+    of_the_chosen,
+)
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
-BENCHMARKS = ("wide", "measured", "wide_cnn", "multitaper", "flag_labels")
-TESTS, AREAS = ("wide", "second"), ("1%", "5%")
+BENCHMARKS = ("wide", "measured", "wide_cnn", "multitaper", "flag_labels", "left_out")
+TESTS, AREAS, KINDS = ("wide", "second"), ("1%", "5%"), (BY_HEIGHT, BY_SNR)
 COPIES = {  # of the measured spectra and of the lines -> where the record has them
     "as measured": ("summary",),
     "fixed signal-to-noise ratio": ("at fixed SNR",),
@@ -40,6 +48,7 @@ def numbers() -> dict[str, Any]:
         "multitaper": records["multitaper"],
         **_multitaper(records["multitaper"]["found"]),
         "flag_labels": _flag_labels(records["flag_labels"]),
+        "left_out": _left_out(records["left_out"]),
     }
 
 
@@ -204,6 +213,33 @@ def _flag_labels(record):
     return {
         "meanings": LABELS,
         "rows": {name: (row["flags"], counts[name], _share(row["structure"])) for name, row in every.items()},
+    }
+
+
+def _left_out(record):
+    """What networks add on instruments that they never met, by network and weight, and what bounds it."""
+    added, networks = record["added"], list(record["chosen"][AREAS[0]])
+    return {
+        "networks": networks,
+        "added": [
+            {
+                "network": network,
+                "weight": f"{weight:g}",
+                "cells": [added[kind][area][f"{network}, weight {weight:g}"] for kind in KINDS for area in AREAS],
+            }
+            for network in networks
+            for weight in record["weights"]
+        ],
+        "chosen": [
+            {"network": network, "cells": [record["chosen"][area][network]["added"] for area in AREAS]}
+            for network in networks
+        ],
+        "classical": [list(record["classical"][KINDS[0]][area].values()) for area in AREAS],
+        "limiting": [record["limiting"][area][networks[-1]]["taken for noise"] for area in AREAS],
+        "labels": [
+            {"label": label} | {network: row[network]["median"] for network in networks}
+            for label, row in record["labels"].items()
+        ],
     }
 
 

@@ -22,7 +22,9 @@ from evidence.unknown.measured_trials import (
     CLASSICAL,
     FEWEST_QUIET,
     by_instrument,
+    chosen_on_others,
     difference,
+    of_the_chosen,
     own_segments,
 )
 from nblib.cells import WIDE_CELL, cell_scores
@@ -100,23 +102,25 @@ def _scored(spectrum, networks) -> dict[str, Scored]:
 # ---- summaries ----
 
 
-def gains(rows: dict[str, dict], instruments: dict[str, str]) -> dict:
+def gains(rows: dict[str, dict], instruments: dict[str, str], folds: dict[str, int]) -> dict:
     """What networks add, by kind of line, area and method; and what bounds it.
 
     Parameters
     ----------
     rows : by spectrum, "recall", SCATTER (`recalls`), "limiting" (limiting_odds by area), "labels" (odds_by_label)
     instruments : by spectrum
+    folds : by instrument
 
     Returns
     -------
-    "added": differences from the classical part; "classical": its recall, as measured and on scatter alone; "limiting":
+    "added": differences from the classical part; "chosen": by area and network, the weight that is best on the other
+    folds, by fold, and what it adds; "classical": its recall, as measured and on scatter alone; "limiting":
     by area and network, share of the cells that set the limit with log-odds above 0; "labels": by label and network,
     number of ranges, median of the log-odds
     """
     parts = {name: {spectrum: row[name] for spectrum, row in rows.items()} for name in ("recall", SCATTER)}
     methods = [name for name in next(iter(parts["recall"].values())) if name != CLASSICAL]
-    record: dict = {"added": {}, "classical": {}, "limiting": {}, "labels": {}}
+    record: dict = {"added": {}, "chosen": {}, "classical": {}, "limiting": {}, "labels": {}}
     for kind, area in product((BY_HEIGHT, BY_SNR), (f"{value:.0%}" for value in AREAS)):
         alone = by_instrument(parts["recall"], instruments, CLASSICAL, area, kind)
         bound = by_instrument(parts[SCATTER], instruments, CLASSICAL, area, kind)
@@ -124,9 +128,10 @@ def gains(rows: dict[str, dict], instruments: dict[str, str]) -> dict:
         record["classical"].setdefault(kind, {})[area] = {
             name: float(np.mean(list(row.values()))) for name, row in means.items()
         }
-        record["added"].setdefault(kind, {})[area] = {
-            name: difference(by_instrument(parts["recall"], instruments, name, area, kind), alone) for name in methods
-        }
+        values = {name: by_instrument(parts["recall"], instruments, name, area, kind) for name in methods}
+        record["added"].setdefault(kind, {})[area] = {name: difference(row, alone) for name, row in values.items()}
+        if kind == BY_HEIGHT:
+            record["chosen"][area] = _weights_chosen(values, alone, {name: folds[name] for name in alone})
     for area in (f"{value:.0%}" for value in AREAS):
         for name, odds in _joined(row["limiting"][area] for row in rows.values()).items():
             record["limiting"].setdefault(area, {})[name] = {
@@ -139,6 +144,17 @@ def gains(rows: dict[str, dict], instruments: dict[str, str]) -> dict:
             name: {"ranges": len(odds), "median": float(np.median(odds))} for name, odds in joined.items()
         }
     return record
+
+
+def _weights_chosen(values, alone, folds):
+    """By network: the method that the other folds choose among its weights, by fold, and what these add."""
+    rows = {}
+    for network in dict.fromkeys(name.rpartition(", weight")[0] for name in values):
+        own = {name: row for name, row in values.items() if name.startswith(f"{network}, weight")}
+        chosen = chosen_on_others(own, folds)
+        added = difference(of_the_chosen(own, folds, chosen), alone)
+        rows[network] = {"by fold": {str(fold): name for fold, name in chosen.items()}, "added": added}
+    return rows
 
 
 def _joined(parts) -> dict[str, list[float]]:

@@ -78,8 +78,11 @@ def test_gains_count_instruments_once_and_take_the_classical_part_off():
             "labels": {"line": {"net": [3.0]}},
         }
 
-    record = left_out.gains({"a": row(0.0), "b": row(0.0), "c": row(0.3)}, {"a": "x", "b": "x", "c": "y"})
+    record = left_out.gains(
+        {"a": row(0.0), "b": row(0.0), "c": row(0.3)}, {"a": "x", "b": "x", "c": "y"}, {"x": 1, "y": 2}
+    )
     assert record["added"]["height"]["1%"]["net, weight 1"]["mean"] == pytest.approx(0.15)
+    assert record["chosen"]["1%"]["net"]["by fold"] == {"1": "net, weight 1", "2": "net, weight 1"}
     assert record["classical"]["height"]["5%"] == pytest.approx({"as measured": 0.5, left_out.SCATTER: 0.7})
     assert record["limiting"]["5%"]["net"] == {"cells": 6, "taken for noise": 0.5}
     assert record["labels"]["line"]["net"] == {"ranges": 3, "median": 3.0}
