@@ -22,7 +22,7 @@ from nblib.project.threads import ONE_THREAD
 # freqs, psd, K (None: measured) -> by name, (bin,)
 Scorer = Callable[[ndarray, ndarray, float | ndarray | None], dict[str, ndarray]]
 THREADS = ONE_THREAD | {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-EARLIER = "807ec2a"  # before lines at the ends, whole humps, and bins that depend on each other
+EARLIER_COMMIT = "807ec2a"  # before lines at the ends, whole humps, and bins that depend on each other
 TIMES = """
 import sys, time
 import numpy as np
@@ -146,7 +146,7 @@ def timer(clone: Path, spectrum: Path) -> Iterator[Callable[[int], float]]:
 def scorer(clone: Path) -> Iterator[Scorer]:
     """Scores per bin that the detector of a clone gives a spectrum: "scores", "ranks" and "chance" of a flag.
 
-    The detector must have `ranks`, as that of EARLIER has.
+    The detector must have `ranks`, as that of EARLIER_COMMIT has.
 
     Raises
     ------

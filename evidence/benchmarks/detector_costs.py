@@ -59,7 +59,7 @@ def main() -> None:
         __file__,
         __doc__,
         repetitions=(7, "up to 10,000 bins; beyond, one"),
-        against=(earlier.EARLIER, "commit whose detector is timed in turn with this one; '' leaves it out"),
+        against=(earlier.EARLIER_COMMIT, "commit whose detector is timed in turn with this one; '' leaves it out"),
     )
     record: dict = {}
     if asked.against:

@@ -2,9 +2,9 @@
 
 Writes runs/benchmarks/measured.json, a spectrum at a time; spectra that are there with the same settings are kept. The
 setting of a family of rivals, and the one rival of all, is chosen on four folds of instruments and reported on the
-fifth, which the network never met either; intervals draw instruments. What libraries offer is slow, and tried at one
-site on each of ten instruments. The detector of an earlier commit is judged at the same sites. --parts names what is
-measured; the rest of a record stays.
+fifth, which the network was not trained on either; intervals draw instruments. What libraries offer is slow, and tried
+at one site on each of ten instruments. The detector of an earlier commit is judged at the same sites. --parts names
+what is measured; the rest of a record stays.
 """
 
 from collections.abc import Callable
@@ -195,7 +195,7 @@ def main() -> None:
         __doc__,
         sites=(3, "of each width and spectrum, at most 20"),
         parts=(every, "copies of the spectra that lines are injected into, libraries, the earlier detector"),
-        against=(earlier.EARLIER, "commit whose detector is judged at the same sites; '' leaves it out"),
+        against=(earlier.EARLIER_COMMIT, "commit whose detector is judged at the same sites; '' leaves it out"),
     )
     settings = {"sites": asked.sites, "spectra digest": DIGEST, "sites digest": SITES_DIGEST, "snrs": list(SNRS)}
     settings |= {

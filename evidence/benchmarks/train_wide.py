@@ -1,9 +1,9 @@
 """Train the network for unknown backgrounds: on the `wide` world, then with copies of measured spectra as well.
 
 In the second part most batches are copies of the spectra in data/measured with injections (evidence.unknown.texture).
-What is said of these instruments comes from five networks that each met the instruments of four folds alone; the one
-that ships has met all. Trainings resume, the five and the shipped one two at a time; --ship writes the weights and
-their record into the package, those of the five into data/measured/networks.
+What is said of these instruments comes from five networks, each trained on the instruments of four folds alone; the one
+that ships is trained on all. Trainings resume, the five and the shipped one two at a time; --ship writes the weights
+and their record into the package, those of the five into data/measured/networks.
 """
 
 from functools import partial
@@ -14,15 +14,16 @@ import torch
 from safetensors.torch import save_file
 
 from evidence.benchmarks.script import options
+from evidence.unknown.flag_labels import LABEL_FILE
 from evidence.unknown.fold_networks import weights_without
-from evidence.unknown.measured_spectra import FOLDS, measured_spectra
+from evidence.unknown.measured_spectra import DIGEST, FOLDS, measured_spectra
 from evidence.unknown.network import WideNetwork
 from evidence.unknown.texture import Texture
 from evidence.unknown.training import WideTraining, train_wide
 from nblib.measured.statistic import network
 from nblib.project.environment import run_conditions
 from nblib.project.parallel import map_side_by_side
-from nblib.project.paths import runs_dir
+from nblib.project.paths import measured_data_dir, runs_dir
 from nblib.project.records import write_json
 from nblib.training.checkpoints import load_checkpoint
 
@@ -49,7 +50,14 @@ def trained_without(fold: int, start: Path) -> Path:
     return folder / LAST
 
 
-def shipped(weights: Path, checkpoints: list[Path], conditions: dict) -> None:
+def trained_on(fold: int) -> dict:
+    """Instruments that a network was trained on, and digests of their spectra and labels."""
+    labels = (measured_data_dir() / LABEL_FILE).read_bytes()
+    instruments = sorted({one.instrument for one in measured_spectra() if one.fold != fold})
+    return {"instruments": instruments, "spectra digest": DIGEST, "labels sha256": sha256(labels).hexdigest()}
+
+
+def shipped(weights: Path, checkpoints: list[Path], fold: int, conditions: dict) -> None:
     """The last checkpoint's weights, and beside them how they came about; prints their hash."""
     trained = []
     for checkpoint in checkpoints:
@@ -58,7 +66,7 @@ def shipped(weights: Path, checkpoints: list[Path], conditions: dict) -> None:
         trained.append({"config": metadata["config"], "history": metadata["rows"]})
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
     digest = sha256(weights.read_bytes()).hexdigest()
-    write_json(weights.with_suffix(".json"), {"trained": trained, "sha256": digest} | conditions)
+    write_json(weights.with_suffix(".json"), {"trained": trained, "sha256": digest} | trained_on(fold) | conditions)
     print(weights, digest)
 
 
@@ -71,9 +79,9 @@ def main() -> None:
     start = runs_dir("wide", SIMULATED_RUN) / LAST
     checkpoints = map_side_by_side(partial(trained_without, start=start), (EVERY, *FOLDS))
     if asked.ship:
-        shipped(Path(network.__file__).with_name(network.WEIGHTS), [start, checkpoints[0]], conditions)
+        shipped(Path(network.__file__).with_name(network.WEIGHTS), [start, checkpoints[0]], EVERY, conditions)
         for fold, checkpoint in zip(FOLDS, checkpoints[1:], strict=True):
-            shipped(weights_without(fold), [checkpoint], conditions)
+            shipped(weights_without(fold), [checkpoint], fold, conditions)
 
 
 if __name__ == "__main__":

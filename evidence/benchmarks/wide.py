@@ -15,6 +15,7 @@ from evidence.unknown.equal_alarms import RATES, found_draws, line_free
 from evidence.unknown.network import WideNetwork, network_cells
 from nblib.measured.statistic.network import load_weights
 from nblib.measured.statistic.score import add_evidence
+from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_record, benchmark_result
 from nblib.project.records import read_json
 
@@ -94,7 +95,8 @@ def tried(record, networks):
         cells = network_scores(model, spectra, known=True)
         even = "attention over even attention"
         cells[even] = [row + np.log(np.nanmean(np.exp(-row))) for row in cells["attention"]]
-        record.setdefault("tried", {})[label] = {key: wide.cell_precision(rows, truth) for key, rows in cells.items()}
+        row = {key: wide.cell_precision(rows, truth) for key, rows in cells.items()}
+        record.setdefault("tried", {})[label] = row | {"commit": run_conditions()["commit"]}
         print(label, record["tried"][label], flush=True)
 
 

@@ -3,8 +3,10 @@
 from collections import Counter
 from typing import Any
 
+from evidence.benchmarks.left_out import SIMULATED, UNMET
 from evidence.pages.rendering import interval
 from evidence.unknown.flag_labels import LABELS, UNLABELLED
+from evidence.unknown.left_out import FACTORS, MEASURED, SCATTER
 from evidence.unknown.measured_rivals import CONSTANT_Q, FAMILIES, MEDIAN
 from evidence.unknown.measured_spectra import table_of_spectra
 from evidence.unknown.measured_trials import (
@@ -218,26 +220,26 @@ def _flag_labels(record):
 
 def _left_out(record):
     """What networks add on instruments that they never met, by network and weight, and what bounds it."""
-    added, networks = record["added"], list(record["chosen"][AREAS[0]])
+    added, networks = record["added"], [SIMULATED, UNMET]
     return {
         "networks": networks,
         "added": [
             {
                 "network": network,
-                "weight": f"{weight:g}",
-                "cells": [added[kind][area][f"{network}, weight {weight:g}"] for kind in KINDS for area in AREAS],
+                "factor": f"{factor:g}",
+                "cells": [added[kind][area][f"{network}, {factor:g} times"] for kind in KINDS for area in AREAS],
             }
             for network in networks
-            for weight in record["weights"]
+            for factor in FACTORS
         ],
         "chosen": [
             {"network": network, "cells": [record["chosen"][area][network]["added"] for area in AREAS]}
             for network in networks
         ],
-        "classical": [list(record["classical"][KINDS[0]][area].values()) for area in AREAS],
-        "limiting": [record["limiting"][area][networks[-1]]["taken for noise"] for area in AREAS],
+        "classical": [[record["classical"][KINDS[0]][area][name] for name in (MEASURED, SCATTER)] for area in AREAS],
+        "limiting": [record["limiting"][area][UNMET]["mean"] for area in AREAS],
         "labels": [
-            {"label": label} | {network: row[network]["median"] for network in networks}
+            {"label": label} | {network: row[network]["mean"] for network in networks}
             for label, row in record["labels"].items()
         ],
     }

@@ -6,7 +6,10 @@ data/measured/flag_labels.csv has a range and its label in each row, and the com
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
 
 from evidence.unknown.fold_networks import detect_unmet
 from evidence.unknown.measured_spectra import measured_spectra
@@ -32,6 +35,10 @@ class Range:
     spectrum: str
     fmin: float
     fmax: float
+
+    def bins(self, freqs: Float[ndarray, " bin"]) -> tuple[int, int]:
+        """First and last bin, those nearest to its ends."""
+        return int(np.abs(freqs - self.fmin).argmin()), int(np.abs(freqs - self.fmax).argmin())
 
     def shared(self, other: "Range") -> float:
         """What two ranges have in common over the wider one; 0 to 1, of two single bins 0 or 1."""

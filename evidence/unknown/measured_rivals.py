@@ -1,7 +1,7 @@
 """Rivals of the detector on a measured spectrum: what a user would pick where the background's form is not known.
 
 A rival is a callable (freqs, ln psd, K) -> score per bin of one complete spectrum, higher where noise is more likely.
-A family is one kind of rival at several settings, so that none stands at a setting that nobody chose.
+A family is one kind of rival at several settings, so that no rival is judged at an arbitrary setting.
 """
 
 from collections.abc import Callable

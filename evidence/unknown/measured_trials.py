@@ -59,14 +59,14 @@ def cells_of(
     psd,
     n_segments,
     plan: Plan,
+    weights: dict[str, ndarray] | None,
     rivals: Mapping[str, Rival] = RIVALS,
-    weights: dict[str, ndarray] | None = None,
 ) -> dict[str, Float[ndarray, " cell"]]:
     """Score per cell of every method, and the detector's chance per bin at which a flag would be raised ("chance").
 
     Parameters
     ----------
-    weights : of a network that never met the instrument; None: those that ship
+    weights : of a network that was not trained on the instrument; None: those that ship, which were
     """
     scored = score_spectrum(psd, plan, n_segments, weights=weights)
     used, log_psd = float(np.nanmedian(scored.white.n_segments)), np.log(psd)
@@ -86,7 +86,7 @@ def recalls(
     spectrum: MeasuredSpectrum,
     sites: dict,
     n_sites: int,
-    methods: Methods = cells_of,
+    methods: Methods,
     only: Collection[str] = (),
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Mean recall of one spectrum by method, "width, height" and area; "shipped" is at the thresholds that ship.
@@ -132,7 +132,7 @@ def recalls(
 
 
 def own_segments(spectrum: MeasuredSpectrum, plan: Plan) -> Float[ndarray, " bin"]:
-    """K per bin that the detector reckons with."""
+    """K per bin that the detector uses."""
     return score_spectrum(spectrum.psd, plan, spectrum.n_segments, with_network=False).white.n_segments
 
 

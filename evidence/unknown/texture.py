@@ -2,7 +2,7 @@
 
 A simulated background is smooth, or rough in ways that somebody thought of. A measured one has knees, ripples and
 shoulders of its own, which a network must have met to leave them alone. What is injected is known to be noise. What was
-flagged on the spectrum carries no label, unless the eye had called it structure of the background; the rest is clean.
+flagged on the spectrum carries no label, unless it was labelled structure of the background; the rest is clean.
 """
 
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ DILATION = (0.5, 3.0)  # bins of the copy per bin of the source, log-uniform
 SMOOTHED = 2.0  # bins, standard deviation: what is left of the source's own scatter is a seventh of its variance
 TILT = 1.5  # largest exponent of f, either way
 AMPLITUDE = (0.3, 6.0)  # peaks of what is injected, over the background
-MOST_INJECTED = 3
+INJECTED, MOST_INJECTED = SHAPES[:4], 3  # no comb: it leaves little of the texture to learn
 MOST_NOISY = 0.6  # of the bins
 FEWEST_SEGMENTS = 4.0  # K of a copy
-LONGEST = 3  # times the source's bins that a copy without dilation may have; the source is mirrored on
+LONGEST = 3  # times the source's bins that a dilated copy may span; beyond that it is dilated further
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Texture:
     ----------
     instrument : whose it is
     log_psd : (bin,) ln of it, a linear grid
-    n_segments : K, measured by the detector where nobody states it
+    n_segments : the median K that the detector uses
     trusted : (bin,) True where no noise was seen: clean unless something is injected there
     """
 
@@ -56,7 +56,7 @@ class Texture:
         trusted = np.ones(len(spectrum.psd), dtype=bool)
         for one, label, _ in labelled():
             if one.spectrum == spectrum.name and label != CLEAN_LABEL:
-                first, last = (int(np.abs(spectrum.freqs - edge).argmin()) for edge in (one.fmin, one.fmax))
+                first, last = one.bins(spectrum.freqs)
                 trusted[max(first - BESIDE_FLAGS, 0) : last + BESIDE_FLAGS + 1] = False
         segments = float(np.median(scored.white.n_segments))
         return cls(spectrum.instrument, np.log(spectrum.psd), segments, trusted)
@@ -105,7 +105,7 @@ def textured_spectrum(rng: np.random.Generator, groups: list[list[Texture]], n_b
     freqs = np.arange(n_bins) + log_uniform(rng, 1, 3 * n_bins)
     ratio = np.zeros(n_bins)
     for _ in range(rng.integers(0, MOST_INJECTED + 1)):
-        ratio += shape(rng, str(rng.choice(SHAPES[:4])), n_bins, AMPLITUDE)
+        ratio += shape(rng, str(rng.choice(INJECTED)), n_bins, AMPLITUDE)
     if (ratio > NOISY_RATIO).mean() > MOST_NOISY:
         ratio[:] = 0
     tilt = rng.uniform(-TILT, TILT) * np.log(freqs / freqs[-1])
@@ -124,7 +124,7 @@ def _as_measured(rng, source, n_bins):
 
 
 def _dilated(rng, source, n_bins):
-    """At another scale and another K, at most that of the source."""
+    """At another scale and another K: at most that of the source, or 8."""
     dilation = max(log_uniform(rng, *DILATION), n_bins / (LONGEST * len(source.log_psd)))
     n_segments = log_uniform(rng, FEWEST_SEGMENTS, max(source.n_segments, 2 * FEWEST_SEGMENTS))
     positions = (rng.uniform(0, 2 * len(source.log_psd)) + np.arange(n_bins) / dilation) % (2 * len(source.log_psd) - 1)

@@ -1,9 +1,9 @@
 """A third generator of spectra with unknown backgrounds: line-free recordings, written apart from the other two.
 
-Every spectrum comes from a time series, as a laboratory's does: power laws, trap corners, a white floor, now and then
-an anti-alias filter, rounded to the 16 bits of a recorder, then Welch's average with Hann's window at half overlap. It
-is written as an analyser writes it: on a linear grid, averaged into logarithmic bands, or stitched from spans of
-different resolution.
+Every spectrum comes from a time series, as a laboratory's does: power laws, trap corners, a white floor, in half of
+them an anti-alias filter, rounded to the 16 bits of a recorder, then Welch's average with Hann's window at half
+overlap. It is written as an analyser writes it: on a linear grid, averaged into logarithmic bands, or stitched from
+spans of different resolution.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from nblib.measured.line_free.world import WideSpectrum
 from nblib.measured.welch import effective_averages
 
 GRIDS = {"linear": "linear", "log": "merged", "stitched": "spans"}  # and what the other worlds call them
-FEWEST, MOST = 4.3, 210  # segments averaged, whose effective number is 4 to 200
+FEWEST, MOST = 4.3, 210  # segments averaged, whose effective number is 3.8 to 200
 LARGEST_SERIES = 400_000  # samples; long segments are averaged less, as there is one recording
 FULL_SCALE = (5.0, 30.0)  # of the recorder, standard deviations of what it records
 LARGEST_CODE = 2**15 - 1
@@ -28,7 +28,7 @@ USED = 0.78  # of a span's axis, its upper end left out as analysers do
 
 @dataclass(frozen=True)
 class ThirdWorld:
-    """world[i] is a WideSpectrum without external noise, drawn from (seed, i) alone.
+    """world[i] is a WideSpectrum without external noise, drawn from (seed, grid, sizes, i) alone.
 
     n_segments of a bin is the effective number of averages, overlap taken off, times the linear bins in it; that Hann's
     neighbouring bins correlate is not taken off. log_background holds the rounding's floor.
@@ -110,7 +110,7 @@ def recording(
 ) -> tuple[Int[ndarray, " sample"], float]:
     """A Gaussian series of that PSD in codes of 16 bits, and the step of one code in the PSD's own unit.
 
-    It is cut from a longer one, so that it drifts and its end knows nothing of its beginning.
+    It is cut from a longer one, so that it drifts and is not periodic.
     """
     whole = next_fast_len(n_samples + n_samples // 4, real=True)
     freqs = np.arange(1, whole // 2 + 1, dtype=np.float32) / np.float32(whole)

@@ -26,7 +26,7 @@ UNKNOWN_SHARE = 0.3  # of the training spectra: K is not told but measured
 @dataclass(frozen=True)
 class WideTraining(Schedule):
     """What decides a run. texture_share : of the batches made of copies of measured
-    spectra; start : name of the run whose weights are gone on with ("" = from nothing); attends : False trains the
+    spectra; start : name of the run that training continues from ("" = from nothing); attends : False trains the
     rival of convolutions only."""
 
     steps: int = 1000

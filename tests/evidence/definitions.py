@@ -38,7 +38,7 @@ DEFINITIONS = (
     "line-free spectra of the simulated world exceed at the rate asked",
     "the further out the fewer averages there are",
     "The lower edge of a hump",
-    "scatter by less or more than K says; the smaller of the stated and the measured K is used",
+    "scatter by less or more than K says; the measured K is used where it is surely the smaller one",
     "weighs more in a likelihood than the whole shoulder",
     "what was dropped, the components",
     "a choice of physics, not of statistics, that is larger than the statistical error here",

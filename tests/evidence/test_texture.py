@@ -40,17 +40,27 @@ def test_dilation_changes_the_scale_and_the_rest_does_not(monkeypatch):
     assert min(dilated) < 0.6 and max(dilated) > 1.5
 
 
-def test_what_is_not_trusted_stays_so(monkeypatch):
+def test_what_is_trusted_stays_where_it_was(monkeypatch):
+    """Planted bug: labels that are not mirrored where the copy is."""
+    source = Texture("one", BINS / len(BINS), 1e6, BINS >= 1000)  # trusted where the ramp is above one half
     for as_measured in (0.0, 1.0):
-        assert not any(row.trusted.any() for row in copies(monkeypatch, ramp(trusted=False), as_measured))
+        for copy in copies(monkeypatch, source, as_measured):
+            value = np.log(copy.psd / (1 + copy.ratio))
+            if copy.n_segments > 3000:
+                away = np.abs(value - 0.5) > 0.1
+                np.testing.assert_array_equal(copy.trusted[away], value[away] > 0.5)
 
 
-def test_every_instrument_is_drawn_as_often():
-    groups = by_instruments([ramp(instrument=name) for name in ("many",) * 9 + ("one",)])
-    assert [len(group) for group in groups] == [9, 1]
+def test_every_instrument_is_drawn_as_often(monkeypatch):
+    """Planted bug: spectra drawn and not instruments."""
+    monkeypatch.setattr(module, "AS_MEASURED", 1.0)
+    groups = by_instruments([ramp(instrument="many")] * 9 + [ramp(n_segments=7.0, instrument="one")])
+    rng = np.random.default_rng(0)
+    drawn = [textured_spectrum(rng, groups, 300).n_segments for _ in range(200)]
+    assert 70 < drawn.count(7.0) < 130
 
 
-def test_what_the_eye_called_noise_is_not_trusted_and_structure_is():
+def test_what_was_labelled_noise_is_not_trusted_and_structure_is():
     spectra = {one.name: one for one in measured_spectra()}
     textures = {name: Texture.of(one) for name, one in spectra.items()}
     for flagged, label, _ in labelled():

@@ -14,7 +14,7 @@ from nblib.measured.statistic.steps import Smeared, smeared
 from nblib.measured.statistic.whitening import Plan, Whitened, whiten
 
 EVIDENCE_LIMIT = 3.0  # of the network's log-odds, either way: how sure it may be on structure it has never seen
-EVIDENCE_WEIGHT = 2.0  # of the log-odds; chosen on validation spectra and on folds of instruments
+EVIDENCE_WEIGHT = 2.0  # of the log-odds; chosen on validation spectra, with the measured instruments in view
 
 
 def add_evidence(
@@ -24,7 +24,7 @@ def add_evidence(
 
     Parameters
     ----------
-    weight : of the log-odds, >= 0; 1 would add both in nats
+    weight : of the log-odds, >= 0; 1 is the sum of both in nats, 2 counts the network's twice
     """
     return log_p + weight * np.clip(log_odds, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
 

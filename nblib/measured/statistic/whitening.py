@@ -58,7 +58,7 @@ class Whitened:
     widths : of the template that gave by_group, bins
     log_psd : ln x
     background : ln of the soft background, at the level of the mean
-    n_segments : (bin,) K used: the smaller of stated and measured
+    n_segments : (bin,) K used: as stated, or as measured where that is smaller by more than chance explains
     own_segments : K as measured on the spectrum, the median over bins
     estimated : does the measured K count, as none was stated or the spectrum scatters clearly more
     correlation : of neighbouring bins
