@@ -95,6 +95,21 @@ def test_unknown_backgrounds_are_the_records():
             assert cell.endswith(f" ({number} of {len(by_fold)})")
 
 
+def test_networks_left_out_are_the_record():
+    """Planted bugs: the network of simulated spectra in the place of the other; scatter alone as the spectrum."""
+    record = record_of("left_out")
+    page = (ROOT / "docs" / "unknown.md").read_text(encoding="utf-8")
+    unmet, other = "other instruments as well", "simulated spectra alone"
+    shares = [record["limiting"][area][unmet]["mean"] for area in AREAS]
+    assert f"{shares[0]:.0%} and {shares[1]:.0%} have log-odds above 0" in page
+    found = [record["classical"]["height"][area] for area in AREAS]
+    for name, words in (("as measured", "on the spectra as measured"), ("scatter alone", "on scatter alone")):
+        assert re.search(rf"{found[0][name]:.2f} and {found[1][name]:.2f} of the [a-z' ]+ {words}", page)
+    for name in (unmet, other):
+        cells = row_of("docs/unknown.md", name)
+        assert cells[1].split()[0] == f"{record['added']['height']['1%'][f'{name}, 0.5 times']['mean']:.3f}"
+
+
 def test_rivals_of_the_detector_are_the_records():
     """Planted bug: the token head's difference printed as attention's."""
     cnn, series = record_of("wide_cnn"), record_of("multitaper")
