@@ -98,7 +98,7 @@ def test_unknown_backgrounds_are_the_records():
 def test_networks_left_out_are_the_record():
     """Planted bugs: the network of simulated spectra in the place of the other; scatter alone as the spectrum."""
     record = record_of("left_out")
-    page = (ROOT / "docs" / "unknown.md").read_text(encoding="utf-8")
+    page = TEXTS["docs/unknown.md"]
     unmet, other = "other instruments as well", "simulated spectra alone"
     shares = [record["limiting"][area][unmet]["mean"] for area in AREAS]
     assert f"{shares[0]:.0%} and {shares[1]:.0%} have log-odds above 0" in page
