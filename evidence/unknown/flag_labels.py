@@ -3,7 +3,7 @@
 data/measured/flag_labels.csv has a range and its label in each row, and the commits whose detector raised it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ LABELS = {
     "structure": "the background's own: a knee, a wall, a shoulder, a skirt, raggedness",
 }
 UNLABELLED = "no label"
+BEFORE = ("f332cc1", "ea629e6", "8e95ade")  # commits whose flags had labels when the network was trained with these
 LABEL_FILE = "flag_labels.csv"
 ROUNDING = 1e-8  # of a frequency that is read from a table
 SAME = 0.5  # of the wider of two ranges that both must share to be one
@@ -59,8 +60,12 @@ def raised(false_alarm: float = 0.01) -> list[Range]:
     ]
 
 
-def labelled() -> list[tuple[Range, str, str]]:
+def labelled(raised_by: Collection[str] = ()) -> list[tuple[Range, str, str]]:
     """Range, label and commits of every row of the table.
+
+    Parameters
+    ----------
+    raised_by : commits, of which one must have raised the range; none names all rows
 
     Raises
     ------
@@ -70,8 +75,9 @@ def labelled() -> list[tuple[Range, str, str]]:
     unknown = sorted(set(table["label"]) - set(LABELS))
     if unknown:
         raise ValueError(f"{LABEL_FILE} has the label {unknown[0]!r}; known: {', '.join(LABELS)}")
-    rows = table.itertuples(index=False)
-    return [(Range(row.spectrum, row.fmin, row.fmax), row.label, row.raised_by) for row in rows]
+    named = table.itertuples(index=False)
+    rows = [(Range(row.spectrum, row.fmin, row.fmax), row.label, row.raised_by) for row in named]
+    return [row for row in rows if not raised_by or set(raised_by) & set(row[2].split())]
 
 
 def best_of(one: Range, known: list[tuple[Range, str, str]]) -> int | None:

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 from numpy import ndarray
 
-from evidence.unknown.flag_labels import labelled
+from evidence.unknown.flag_labels import BEFORE, labelled
 from evidence.unknown.measured_spectra import MeasuredSpectrum, plan_of
 from evidence.unknown.measured_trials import (
     AREAS,
@@ -84,7 +84,7 @@ def odds_by_label(spectrum: MeasuredSpectrum, networks: Networks) -> dict[str, d
     """Largest log-odds in each range of the spectrum that was labelled by eye, by label and network."""
     scored = _scored(spectrum, networks)
     rows: dict[str, dict[str, list[float]]] = {}
-    for one, label, _ in labelled():
+    for one, label, _ in labelled(BEFORE):
         if one.spectrum == spectrum.name:
             first, last = one.bins(spectrum.freqs)
             cells = slice(first // WIDE_CELL, last // WIDE_CELL + 1)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d
 
-from evidence.unknown.flag_labels import labelled
+from evidence.unknown.flag_labels import BEFORE, labelled
 from evidence.unknown.measured_spectra import MeasuredSpectrum, plan_of
 from nblib.cells import NOISY_RATIO
 from nblib.measured.line_free.backgrounds import log_uniform
@@ -51,10 +51,10 @@ class Texture:
 
     @classmethod
     def of(cls, spectrum: MeasuredSpectrum) -> "Texture":
-        """Its K by the detector's classical part, what is trusted by the labels of flags (flag_labels.labelled)."""
+        """Its K by the detector's classical part, what is trusted by the labels of flags that BEFORE raised."""
         scored = score_spectrum(spectrum.psd, plan_of(spectrum), spectrum.n_segments, with_network=False)
         trusted = np.ones(len(spectrum.psd), dtype=bool)
-        for one, label, _ in labelled():
+        for one, label, _ in labelled(BEFORE):
             if one.spectrum == spectrum.name and label != CLEAN_LABEL:
                 first, last = one.bins(spectrum.freqs)
                 trusted[max(first - BESIDE_FLAGS, 0) : last + BESIDE_FLAGS + 1] = False

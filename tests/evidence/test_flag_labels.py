@@ -4,7 +4,7 @@ import pytest
 
 from evidence.benchmarks.flag_labels import counted
 from evidence.unknown import flag_labels
-from evidence.unknown.flag_labels import UNLABELLED, Range, distinct, labelled, labels_of
+from evidence.unknown.flag_labels import BEFORE, UNLABELLED, Range, distinct, labelled, labels_of
 from evidence.unknown.measured_spectra import table_of_spectra
 
 
@@ -38,6 +38,8 @@ def test_the_share_of_structure_is_of_the_flags_with_a_label():
 def test_the_table_names_spectra_of_the_project_and_a_foreign_label_is_refused(tmp_path, monkeypatch):
     """Planted bug: a misspelt label counted as one of its own."""
     rows = labelled()
+    before = labelled(BEFORE)
+    assert 200 < len(before) < len(rows) and all(set(BEFORE) & set(names.split()) for *_, names in before)
     assert {row[0].spectrum for row in rows} <= set(table_of_spectra())
     (tmp_path / flag_labels.LABEL_FILE).write_text("spectrum,fmin,fmax,label,raised_by\na,1,2,structur,x\n")
     monkeypatch.setattr(flag_labels, "measured_data_dir", lambda: tmp_path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evidence.unknown import texture as module
-from evidence.unknown.flag_labels import labelled
+from evidence.unknown.flag_labels import BEFORE, labelled
 from evidence.unknown.measured_spectra import measured_spectra
 from evidence.unknown.texture import Texture, by_instruments, textured_spectrum
 
@@ -63,7 +63,7 @@ def test_every_instrument_is_drawn_as_often(monkeypatch):
 def test_what_was_labelled_noise_is_not_trusted_and_structure_is():
     spectra = {one.name: one for one in measured_spectra()}
     textures = {name: Texture.of(one) for name, one in spectra.items()}
-    for flagged, label, _ in labelled():
+    for flagged, label, _ in labelled(BEFORE):
         freqs = spectra[flagged.spectrum].freqs
         inside = (freqs >= flagged.fmin) & (freqs <= flagged.fmax)
         if label != "structure":
