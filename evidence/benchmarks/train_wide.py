@@ -1,9 +1,9 @@
-"""Train the network for unknown backgrounds: on the `wide` world, then with copies of measured spectra as well.
+"""Train the network for unknown backgrounds on the `wide` world; with --folds, go on with copies of measured spectra.
 
-In the second part most batches are copies of the spectra in data/measured with injections (evidence.unknown.texture).
-What is said of these instruments comes from five networks, each trained on the instruments of four folds alone; the one
-that ships is trained on all. Trainings resume, the five and the shipped one two at a time; --ship writes the weights
-and their record into the package, those of the five into data/measured/networks.
+Most batches of the second part are copies of the spectra in data/measured with injections (evidence.unknown.texture),
+five times, each without the instruments of one fold: evidence/benchmarks/left_out.py judges each on that fold. None of
+the five ships. Trainings resume, those of the folds two at a time; --ship writes the weights of the first part and
+their record into the package.
 """
 
 from functools import partial
@@ -14,16 +14,14 @@ import torch
 from safetensors.torch import save_file
 
 from evidence.benchmarks.script import options
-from evidence.unknown.flag_labels import LABEL_FILE
-from evidence.unknown.fold_networks import weights_without
-from evidence.unknown.measured_spectra import DIGEST, FOLDS, measured_spectra
+from evidence.unknown.measured_spectra import FOLDS, measured_spectra
 from evidence.unknown.network import WideNetwork
 from evidence.unknown.texture import Texture
 from evidence.unknown.training import WideTraining, train_wide
 from nblib.measured.statistic import network
 from nblib.project.environment import run_conditions
 from nblib.project.parallel import map_side_by_side
-from nblib.project.paths import measured_data_dir, runs_dir
+from nblib.project.paths import runs_dir
 from nblib.project.records import write_json
 from nblib.training.checkpoints import load_checkpoint
 
@@ -38,50 +36,50 @@ CONTINUED = WideTraining(
     start=SIMULATED_RUN,
     validate_every=100,
 )
-EVERY = 0  # "fold" of the network that leaves none out
 
 
-def trained_without(fold: int, start: Path) -> Path:
-    """The second part with the instruments of the other folds, trained where it is missing; its checkpoint."""
+def last_of(run: str) -> Path:
+    """The last checkpoint of a run."""
+    return runs_dir("wide", run) / LAST
+
+
+def without(fold: int) -> str:
+    """Name of the run that leaves the instruments of a fold out."""
+    return f"without_fold_{fold}"
+
+
+def train_without(fold: int) -> None:
+    """The second part with the instruments of the other folds, trained where it is missing."""
     torch.set_num_threads(1)
-    folder = runs_dir("wide", f"without_fold_{fold}" if fold else "every_fold")
     textures = [Texture.of(one) for one in measured_spectra() if one.fold != fold]
-    train_wide(CONTINUED, folder, textures, start, log=partial(print, fold))
-    return folder / LAST
+    train_wide(CONTINUED, runs_dir("wide", without(fold)), textures, last_of(SIMULATED_RUN), log=partial(print, fold))
 
 
-def trained_on(fold: int) -> dict:
-    """Instruments that a network was trained on, and digests of their spectra and labels."""
-    labels = (measured_data_dir() / LABEL_FILE).read_bytes()
-    instruments = sorted({one.instrument for one in measured_spectra() if one.fold != fold})
-    return {"instruments": instruments, "spectra digest": DIGEST, "labels sha256": sha256(labels).hexdigest()}
-
-
-def shipped(weights: Path, checkpoints: list[Path], fold: int, conditions: dict) -> None:
-    """The last checkpoint's weights, and beside them how they came about; prints their hash."""
-    trained = []
-    for checkpoint in checkpoints:
-        model = WideNetwork()
-        metadata = load_checkpoint(checkpoint, model)
-        trained.append({"config": metadata["config"], "history": metadata["rows"]})
+def ship() -> None:
+    """The first part's weights into the package, and beside them how they came about; prints their hash."""
+    weights, model, conditions = Path(network.__file__).with_name(network.WEIGHTS), WideNetwork(), run_conditions()
+    metadata = load_checkpoint(last_of(SIMULATED_RUN), model)
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
     digest = sha256(weights.read_bytes()).hexdigest()
-    write_json(weights.with_suffix(".json"), {"trained": trained, "sha256": digest} | trained_on(fold) | conditions)
-    print(weights, digest)
+    trained = {"config": metadata["config"], "history": metadata["rows"]}
+    write_json(weights.with_suffix(".json"), {"trained": trained, "sha256": digest} | conditions)
+    print(f"WEIGHTS_SHA256 of nblib/measured/statistic/network.py: {digest}")
 
 
 def main() -> None:
     """Train, and ship if asked to."""
-    asked = options(__file__, __doc__, ship=(False, "write the weights into the package and to data/measured"))
-    conditions = run_conditions()  # before a file is written: the commit of the trainings
+    asked = options(
+        __file__,
+        __doc__,
+        folds=(False, "go on five times, each time without the instruments of a fold"),
+        ship=(False, "write the weights of the first part into the package"),
+    )
     torch.set_num_threads(1)
     train_wide(SIMULATED, runs_dir("wide", SIMULATED_RUN), log=print)
-    start = runs_dir("wide", SIMULATED_RUN) / LAST
-    checkpoints = map_side_by_side(partial(trained_without, start=start), (EVERY, *FOLDS))
     if asked.ship:
-        shipped(Path(network.__file__).with_name(network.WEIGHTS), [start, checkpoints[0]], EVERY, conditions)
-        for fold, checkpoint in zip(FOLDS, checkpoints[1:], strict=True):
-            shipped(weights_without(fold), [checkpoint], fold, conditions)
+        ship()
+    if asked.folds:
+        map_side_by_side(train_without, FOLDS)
 
 
 if __name__ == "__main__":
