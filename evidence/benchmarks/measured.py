@@ -2,9 +2,8 @@
 
 Writes runs/benchmarks/measured.json, a spectrum at a time; spectra that are there with the same settings are kept. The
 setting of a family of rivals, and the one rival of all, is chosen on four folds of instruments and reported on the
-fifth, which the network was not trained on either; intervals draw instruments. What libraries offer is slow, and tried
-at one site on each of ten instruments. The detector of an earlier commit is judged at the same sites. --parts names
-what is measured; the rest of a record stays.
+fifth; intervals draw instruments. What libraries offer is slow, and tried at one site on each of ten instruments. The
+detector of an earlier commit is judged at the same sites. --parts names what is measured; the rest of a record stays.
 """
 
 from collections.abc import Callable
@@ -14,10 +13,9 @@ from typing import Any
 
 from evidence import earlier
 from evidence.benchmarks.script import options
-from evidence.unknown.fold_networks import detect_unmet, network_without
 from evidence.unknown.measured_earlier import LINES, beside_the_present, cells_with
 from evidence.unknown.measured_rivals import FAMILIES, MEDIAN, MEDIANS, RIVALS, SLOW
-from evidence.unknown.measured_spectra import DIGEST, FOLDS, measured_spectra
+from evidence.unknown.measured_spectra import DIGEST, measured_spectra
 from evidence.unknown.measured_trials import (
     AREAS,
     BY_HEIGHT,
@@ -37,7 +35,7 @@ from evidence.unknown.measured_trials import (
     recalls,
 )
 from evidence.unknown.measured_variants import VARIANTS, variant
-from nblib.measured.statistic.network import weights_key
+from nblib.measured.detector import NoiseDetector
 from nblib.measured.statistic.thresholds import VERSION
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
@@ -60,7 +58,11 @@ PAIRS = (
 
 def flags_of(spectrum) -> dict[str, int]:
     """Flags on the spectrum as measured, by false-alarm rate asked."""
-    return {f"{rate:.0%}": len(detect_unmet(spectrum, rate).flags) for rate in AREAS}
+    detector = NoiseDetector()
+    return {
+        f"{rate:.0%}": len(detector.detect(spectrum.freqs, spectrum.psd, spectrum.n_segments, rate).flags)
+        for rate in AREAS
+    }
 
 
 def summary(recalls: dict[str, dict], spectra, kind: str) -> dict:
@@ -119,7 +121,7 @@ def measure(record: dict, path, name: str, n_sites: int, spectra) -> None:
         copy = variant(one, sites[one.name], name)
         if one.name in done or copy is None:
             continue
-        done[one.name] = recalls(*copy, n_sites, partial(cells_of, weights=network_without(one.fold)))
+        done[one.name] = recalls(*copy, n_sites)
         if name == VARIANTS[0]:
             record.setdefault("flags", {})[one.name] = flags_of(one)
         write_json(path, record | run_conditions())
@@ -131,7 +133,7 @@ def measure_libraries(record: dict, path, spectra) -> None:
     sites, done = frozen_sites(), record.setdefault(LIBRARIES, {})
     for one in few_instruments(spectra, sites):
         if one.name not in done:
-            methods = partial(cells_of, rivals=SLOW, weights=network_without(one.fold))
+            methods = partial(cells_of, rivals=SLOW)
             done[one.name] = recalls(one, sites[one.name], 1, methods, [LIBRARY_LINE])
             write_json(path, record | run_conditions())
             print(LIBRARIES, one.name, flush=True)
@@ -198,11 +200,7 @@ def main() -> None:
         against=(earlier.EARLIER_COMMIT, "commit whose detector is judged at the same sites; '' leaves it out"),
     )
     settings = {"sites": asked.sites, "spectra digest": DIGEST, "sites digest": SITES_DIGEST, "snrs": list(SNRS)}
-    settings |= {
-        "networks": [weights_key(network_without(fold)) for fold in FOLDS],
-        "statistic": VERSION,
-        "methods": [DETECTOR, CLASSICAL, *RIVALS, MEDIAN_ODDS, *SLOW],
-    }
+    settings |= {"statistic": VERSION, "methods": [DETECTOR, CLASSICAL, *RIVALS, MEDIAN_ODDS, *SLOW]}
     path, spectra = benchmark_result("measured"), measured_spectra()
     record = read_json(path) if path.exists() else {}
     if record.get("settings") != settings:

@@ -6,7 +6,7 @@ from typing import Any
 from evidence.benchmarks.left_out import SIMULATED, UNMET
 from evidence.pages.rendering import interval
 from evidence.unknown.flag_labels import LABELS, UNLABELLED
-from evidence.unknown.left_out import FACTORS, MEASURED, SCATTER
+from evidence.unknown.left_out import FACTORS, MEASURED, SCATTER, WEAK_SEGMENTS
 from evidence.unknown.measured_rivals import CONSTANT_Q, FAMILIES, MEDIAN
 from evidence.unknown.measured_spectra import table_of_spectra
 from evidence.unknown.measured_trials import (
@@ -238,6 +238,7 @@ def _left_out(record):
         ],
         "classical": [[record["classical"][KINDS[0]][area][name] for name in (MEASURED, SCATTER)] for area in AREAS],
         "limiting": [record["limiting"][area][UNMET]["mean"] for area in AREAS],
+        "weak": [[record["weak lines"][name][f"K = {k}"] for k in WEAK_SEGMENTS] for name in networks],
         "labels": [
             {"label": label} | {network: row[network]["mean"] for network in networks}
             for label, row in record["labels"].items()

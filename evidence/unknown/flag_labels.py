@@ -11,8 +11,8 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from evidence.unknown.fold_networks import detect_unmet
 from evidence.unknown.measured_spectra import measured_spectra
+from nblib.measured.detector import NoiseDetector
 from nblib.project.paths import measured_data_dir
 
 LABELS = {
@@ -23,7 +23,7 @@ LABELS = {
     "structure": "the background's own: a knee, a wall, a shoulder, a skirt, raggedness",
 }
 UNLABELLED = "no label"
-BEFORE = ("f332cc1", "ea629e6", "8e95ade")  # commits whose flags had labels when the network was trained with these
+BEFORE = ("f332cc1", "ea629e6", "8e95ade")  # commits whose flags had labels when networks were trained with these
 LABEL_FILE = "flag_labels.csv"
 ROUNDING = 1e-8  # of a frequency that is read from a table
 SAME = 0.5  # of the wider of two ranges that both must share to be one
@@ -52,11 +52,12 @@ class Range:
 
 
 def raised(false_alarm: float = 0.01) -> list[Range]:
-    """Ranges that the detector of this commit flags on the measured spectra, with networks that never met them."""
+    """Ranges that the detector of this commit flags on the measured spectra."""
+    detector = NoiseDetector()
     return [
         Range(one.name, flag.fmin, flag.fmax)
         for one in measured_spectra()
-        for flag in detect_unmet(one, false_alarm).flags
+        for flag in detector.detect(one.freqs, one.psd, one.n_segments, false_alarm).flags
     ]
 
 

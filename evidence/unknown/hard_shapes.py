@@ -121,14 +121,20 @@ def lines_found(seed: int, number: int, n_segments: int, ratio: float, known: bo
     ratio : excess over the background
     known : is K given
     """
+    freqs, psd, sites = draw_lines(seed, number, n_segments, ratio)
+    detection = detector.detect(freqs, psd, n_segments if known else None)
+    return int(detection.flagged[sites].sum())
+
+
+def draw_lines(seed: int, number: int, n_segments: int, ratio: float) -> tuple[ndarray, ndarray, ndarray]:
+    """Frequencies, spectrum and the bins of LINES lines of one bin each; parameters as in lines_found."""
     rng = np.random.default_rng([seed, number, n_segments])
     draw = _spectrum(rng, n_segments)
     edges = np.linspace(20, N_BINS - 20, LINES + 1)
     sites = (edges[:-1] + np.diff(edges) * rng.uniform(0.1, 0.9, LINES)).astype(int)
     psd = draw.psd.copy()
     psd[sites] += ratio * draw.background[sites]
-    detection = detector.detect(draw.freqs, psd, draw.n_segments if known else None)
-    return int(detection.flagged[sites].sum())
+    return draw.freqs, psd, sites
 
 
 def in_deviations(deviations: float, n_segments: int) -> float:

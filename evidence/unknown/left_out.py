@@ -13,6 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from evidence.unknown.flag_labels import BEFORE, labelled
+from evidence.unknown.hard_shapes import draw_lines, in_deviations
 from evidence.unknown.measured_spectra import MeasuredSpectrum, plan_of
 from evidence.unknown.measured_trials import (
     AREAS,
@@ -28,10 +29,12 @@ from evidence.unknown.measured_trials import (
 )
 from nblib.cells import WIDE_CELL, cell_scores
 from nblib.measured.statistic.score import Scored, add_evidence, score_spectrum
+from nblib.measured.statistic.whitening import Plan
 
-Networks = Mapping[str, dict[str, ndarray]]  # weights by name
+Networks = Mapping[str, dict[str, ndarray] | None]  # weights by name; None: those that ship
 FACTORS = (0.5, 1.0, 2.0, 3.0)  # on the log-odds
-SEED = 30  # of the draws of scatter alone
+SEED = 30  # of the draws of scatter alone, and of weak lines
+WEAK, WEAK_SEGMENTS = 8.0, (50, 200)  # standard deviations of the estimate; K
 MEASURED, SCATTER = "as measured", "scatter alone"
 
 
@@ -99,6 +102,25 @@ def _scored(spectrum, networks) -> dict[str, Scored]:
         name: score_spectrum(spectrum.psd, plan, spectrum.n_segments, weights=weights)
         for name, weights in networks.items()
     }
+
+
+def weak_lines(networks: Networks, n_draws: int = 20) -> dict[str, dict[str, float]]:
+    """Median log-odds of the cells of lines of WEAK standard deviations, one bin wide, on smooth backgrounds.
+
+    By network and K.
+    """
+    rows: dict[str, dict[str, float]] = {}
+    for n_segments in WEAK_SEGMENTS:
+        odds: dict[str, list[float]] = {name: [] for name in networks}
+        for number in range(n_draws):
+            freqs, psd, sites = draw_lines(SEED, number, n_segments, in_deviations(WEAK, n_segments))
+            plan = Plan.of(freqs, np.ones(len(psd), dtype=bool))
+            for name, weights in networks.items():
+                scored = score_spectrum(psd, plan, n_segments, weights=weights)
+                odds[name] += scored.log_odds[sites // WIDE_CELL].tolist()
+        for name, row in odds.items():
+            rows.setdefault(name, {})[f"K = {n_segments}"] = float(np.median(row))
+    return rows
 
 
 # ---- summaries ----

@@ -59,16 +59,10 @@ def cells_of(
     psd,
     n_segments,
     plan: Plan,
-    weights: dict[str, ndarray] | None,
     rivals: Mapping[str, Rival] = RIVALS,
 ) -> dict[str, Float[ndarray, " cell"]]:
-    """Score per cell of every method, and the detector's chance per bin at which a flag would be raised ("chance").
-
-    Parameters
-    ----------
-    weights : of a network that was not trained on the instrument; None: those that ship, which were
-    """
-    scored = score_spectrum(psd, plan, n_segments, weights=weights)
+    """Score per cell of every method, and the detector's chance per bin at which a flag would be raised ("chance")."""
+    scored = score_spectrum(psd, plan, n_segments)
     used, log_psd = float(np.nanmedian(scored.white.n_segments)), np.log(psd)
     scores = {DETECTOR: scored.scores, CLASSICAL: scored.white.scores}
     scores |= {name: rival(freqs, log_psd, used) for name, rival in rivals.items()}
@@ -86,7 +80,7 @@ def recalls(
     spectrum: MeasuredSpectrum,
     sites: dict,
     n_sites: int,
-    methods: Methods,
+    methods: Methods = cells_of,
     only: Collection[str] = (),
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Mean recall of one spectrum by method, "width, height" and area; "shipped" is at the thresholds that ship.

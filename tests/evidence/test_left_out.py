@@ -1,19 +1,17 @@
 """What networks add to spectra of instruments that they never met, on small made-up cases."""
 
-from hashlib import sha256
+from importlib.resources import files
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
-from evidence.unknown import fold_networks, left_out
-from evidence.unknown.fold_networks import detect_unmet, network_without, weights_without
-from evidence.unknown.measured_spectra import DIGEST, FOLDS, measured_spectra, plan_of
+from evidence.unknown import left_out
+from evidence.unknown.measured_spectra import measured_spectra, plan_of
 from evidence.unknown.measured_trials import CLASSICAL
 from nblib.cells import WIDE_CELL, cell_scores
-from nblib.measured.detector import NoiseDetector
-from nblib.measured.statistic.network import weights_key
+from nblib.measured.statistic.network import WEIGHTS
 from nblib.measured.statistic.score import add_evidence
-from nblib.project.records import read_json
 
 
 @pytest.fixture(scope="module")
@@ -22,27 +20,10 @@ def spectrum():
 
 
 @pytest.fixture(scope="module")
-def network(spectrum):
-    return network_without(spectrum.fold)
-
-
-def test_no_network_was_trained_on_the_instruments_of_its_fold(spectrum):
-    """Planted bug: the files of two folds exchanged."""
-    folds = {one.instrument: one.fold for one in measured_spectra()}
-    for fold in FOLDS:
-        record = read_json(weights_without(fold).with_suffix(".json"))
-        assert sha256(weights_without(fold).read_bytes()).hexdigest() == record["sha256"]
-        assert record["instruments"] == sorted(name for name, own in folds.items() if own != fold)
-        assert record["spectra digest"] == DIGEST
-    assert len({weights_key(network_without(fold)) for fold in FOLDS}) == len(FOLDS)
-
-
-def test_flags_without_the_instrument_are_those_of_the_detector_with_that_network(spectrum, monkeypatch):
-    """Planted bug: several lines in one range left uncut."""
-    monkeypatch.setattr(fold_networks, "network_without", lambda fold: None)  # the one that ships
-    for one in (spectrum, next(other for other in measured_spectra() if other.name == "gbt")):
-        flags = NoiseDetector().detect(one.freqs, one.psd, one.n_segments).flags
-        assert flags and list(detect_unmet(one, 0.01).flags) == list(flags)
+def network():
+    """Another one than the network that ships."""
+    weights = load(files("nblib.measured.statistic").joinpath(WEIGHTS).read_bytes())
+    return {name: 1.1 * row for name, row in weights.items()}
 
 
 def test_methods_are_the_classical_part_and_weighted_log_odds(spectrum, network):
@@ -101,3 +82,10 @@ def test_gains_count_instruments_once_and_take_the_classical_part_off():
     assert record["classical"]["height"]["5%"] == pytest.approx({left_out.MEASURED: 0.5, left_out.SCATTER: 0.7})
     assert record["limiting"]["5%"]["net"] == {"mean": 0.5, "instruments": 2, "values": 6}
     assert record["labels"]["line"]["net"] == {"mean": 3.0, "instruments": 2, "values": 3}
+
+
+def test_log_odds_of_weak_lines_are_those_of_their_cells(network):
+    """Planted bug: the odds of the cells with the sites' numbers."""
+    strong = left_out.weak_lines({"shipped": None, "other": network}, 2)
+    assert strong.keys() == {"shipped", "other"} and strong["shipped"].keys() == {"K = 50", "K = 200"}
+    assert min(strong["shipped"].values()) > 0 and strong["shipped"] != strong["other"]
