@@ -12,7 +12,7 @@ from nblib.project.records import committed_result, read_json
 
 DETECTS = 0.5  # average precision from which attention counts as a detector
 BENCHMARKS = (
-    *("wide", "measured", "wide_cnn", "multitaper"),
+    *("wide", "measured", "wide_cnn", "multitaper", "left_out"),
     *("scaling", "throughput", "log_tokens"),
 )
 PUBLISHED = [path.stem for path in NOTEBOOKS.glob("*.ipynb") if record_path("quick", path.stem).exists()]
@@ -126,6 +126,14 @@ def over_earlier(records, *aims):
     """Share that the detector finds, less that of the earlier version's score, at 1 % and at 5 %, less the aims."""
     rows = on_instruments(records, "detector - earlier score", "earlier", "1%", "5%")
     return [tuple(end - aim for end in row) for row, aim in zip(rows, aims, strict=True)]
+
+
+def odds_of_unmet(records):
+    """Log-odds of structure and of weak lines by networks trained on other instruments, less those of the other."""
+    unmet, other = "other instruments as well", "simulated spectra alone"
+    structure, weak = records["left_out"]["labels"]["structure"], records["left_out"]["weak lines"]
+    pairs = [(structure[unmet]["mean"], structure[other]["mean"])]
+    return [less(one, two) for one, two in [*pairs, *zip(weak[unmet].values(), weak[other].values(), strict=True)]]
 
 
 def larger_over_longer(records):

@@ -73,6 +73,6 @@ def test_a_comb_is_named_and_unrelated_lines_are_not():
 def test_a_clean_spectrum_is_seldom_flagged_and_a_low_threshold_flags_it(monkeypatch):
     settings = (0, 0, 300, 16, "welch", True, "flat", NoiseDetector())
     assert checks.false_alarms(*settings) == {"0.05": 0.0, "0.01": 0.0}
-    low = Limits(*[Thresholds((0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1), 300)] * 2)
+    low = Limits(*[Thresholds((-9.0, -8.9, -8.8, -8.7, -8.6, -8.5, -8.4), 300)] * 2)
     monkeypatch.setattr(detector, "limits_of", lambda *_, **__: low)
     assert checks.false_alarms(*settings) == {"0.05": 1.0, "0.01": 1.0}
