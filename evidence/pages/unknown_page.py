@@ -57,13 +57,13 @@ def numbers() -> dict[str, Any]:
 def _simulated(record):
     """Average precision on both simulated worlds, attention over the best classical setting, and networks tried."""
     best = record["best"]
-    names = ("simulated: attention", "network, attention")
+    name = "network, attention"
     return {
         "best": best,
         "best_tuning": record["tuning"][best],
         "chance": record["prevalence"],
         "ap": {test: {key: (row["ap"], *row["interval"]) for key, row in record[test].items()} for test in TESTS},
-        "gains": {test: {name: record["differences"][test][f"{name} - {best}"] for name in names} for test in TESTS},
+        "gains": {name: {test: record["differences"][test][f"{name} - {best}"] for test in TESTS}},
         "alarms": {
             key: [(row[key]["found"], *row[key]["interval"]) for test in TESTS for row in _by_area(record, test)]
             for key in ("shipped detector", "its classical part", "network, token head", best)
