@@ -22,7 +22,7 @@ INSTALLED := $(if $(LOCK),--require-hashes -r requirements-$(LOCK).lock,-r requi
 TEST := env -u PYTHONDONTWRITEBYTECODE NBLIB_RUNS=$(CURDIR)/build/test/runs $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --durations 40 --durations-min 3
 # in order of cost; those that write no record of their own (train_wide, thresholds) are run by hand
 BENCHMARKS := attention readouts growth throughput scaling time_to_quality log_tokens recipe busy resume detector_costs measured \
-  multitaper false_alarms hard_shapes own_spectra together dependent_bins flag_labels calibrate on_off doors workbench workbench_times wide wide_cnn campaign
+  multitaper false_alarms hard_shapes own_spectra together dependent_bins flag_labels calibrate on_off doors workbench workbench_times wide wide_cnn left_out campaign
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH :=
 export PROFILE CORES GRID DATA OPTIONS RECORD TASK EXTENSIONS

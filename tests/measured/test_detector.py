@@ -318,7 +318,7 @@ def test_a_stated_number_of_averages_finds_no_fewer_lines(n_segments):
         psd[bins] += 8 / np.sqrt(n_segments) * background[bins]
         for stated in hits:
             hits[stated] += int(NoiseDetector().detect(freqs, psd, stated).flagged[bins].sum())
-    assert hits[n_segments] >= hits[None] - 1 >= 24  # one line either way is the chance of the measured K
+    assert hits[n_segments] >= hits[None] - 2 >= 24  # of 280 in the record of hard_shapes as many; two of 30 are chance
 
 
 @pytest.mark.parametrize(
