@@ -125,6 +125,21 @@ def recalls(
     }
 
 
+def by_width(found: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
+    """`recalls` with the lines of one width and kind as one, their mean; means over all lines stay as they are."""
+    joined: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for method, lines in found.items():
+        for line, by_area in lines.items():
+            kind = BY_SNR if BY_SNR in line else BY_HEIGHT
+            for area, value in by_area.items():
+                row = joined.setdefault(method, {}).setdefault(f"{line.split(',')[0]}, {kind}", {})
+                row.setdefault(area, []).append(value)
+    return {
+        method: {line: {area: float(np.mean(values)) for area, values in row.items()} for line, row in lines.items()}
+        for method, lines in joined.items()
+    }
+
+
 def own_segments(spectrum: MeasuredSpectrum, plan: Plan) -> Float[ndarray, " bin"]:
     """K per bin that the detector uses."""
     return score_spectrum(spectrum.psd, plan, spectrum.n_segments, with_network=False).white.n_segments

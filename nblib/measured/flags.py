@@ -92,7 +92,8 @@ def _claimed(scores, widths, excess, scatter, threshold):
             continue
         top = near.start + int(np.argmax(np.where(free, excess[near], -np.inf)))
         low, high = _extent(excess, scatter, top, max(half // 2, 0))
-        claimed[low : high + 1] = True
+        if scores[low : high + 1].max() > threshold:  # else what stands out is the tail of a stronger range
+            claimed[low : high + 1] = True
     return claimed
 
 

@@ -57,6 +57,23 @@ def test_instruments_count_once_however_many_spectra_they_have():
     assert trials.by_instrument(rows, {"a": "x", "b": "x", "c": "y"}, "m", "1%") == {}
 
 
+def test_means_over_the_lines_of_a_width_leave_the_mean_of_an_instrument():
+    """Planted bug: lines of a fixed signal-to-noise ratio joined with those of a height."""
+    rng = np.random.default_rng(4)
+    lines = [
+        f"{width:g}, {what}"
+        for width in trials.WIDTHS
+        for what in (*trials.HEIGHTS, *map("SNR {}".format, trials.SNRS))
+    ]
+    found = {"one": {line: {"1%": rng.random(), "5%": rng.random()} for line in lines}}
+    joined = trials.by_width(found)
+    assert len(joined["one"]) == 2 * len(trials.WIDTHS)
+    for kind in (trials.BY_HEIGHT, trials.BY_SNR):
+        for area in ("1%", "5%"):
+            whole, short = (trials.by_instrument({"a": row}, {"a": "x"}, "one", area, kind) for row in (found, joined))
+            assert short == pytest.approx(whole)
+
+
 def test_differences_are_paired_by_instrument():
     """Planted bug: instruments of the two methods drawn apart; the interval would not be a point."""
     first = {str(n): n / 10 for n in range(8)}
