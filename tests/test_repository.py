@@ -11,6 +11,7 @@ from nblib.project.paths import ROOT
 from nblib.project.records import committed_result
 
 SOURCES = sorted(path for package in ("nblib", "evidence") for path in (ROOT / package).rglob("*.py"))
+LARGEST_RECORD = 2 * 2**20  # bytes
 FILES = [str(path.relative_to(ROOT)) for path in SOURCES]
 README, DOCS = (ROOT / "README.md").read_text(encoding="utf-8"), ROOT / "docs"
 
@@ -29,6 +30,12 @@ def test_public_names_are_explained_and_files_stay_short(name):
     assert len((ROOT / name).read_text().splitlines()) <= 330
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     assert [node.name for node in functions if node.end_lineno - node.lineno >= 60] == []
+
+
+def test_no_record_is_too_large_to_be_tracked():
+    """Planted bug: every line of every copy of the measured spectra in the record, 3.1 MiB."""
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "records").rglob("*.json")}
+    assert {name: size for name, size in sizes.items() if size > LARGEST_RECORD} == {}
 
 
 SECTIONS = ("Attributes", "Parameters", "Returns", "Yields", "Raises", "References")
