@@ -9,6 +9,7 @@ from evidence.benchmarks.script import options
 from evidence.unknown.alarm_rates import RATES, share
 from evidence.unknown.dependent_bins import BINS, KINDS, PEAK
 from nblib.measured.detector import NoiseDetector
+from nblib.measured.statistic.thresholds import VERSION
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.records import read_json, write_json
@@ -43,6 +44,7 @@ def main() -> None:
     """Measure what is missing."""
     asked = options(__file__, __doc__, spectra=(60, "of each kind, without and with lines"))
     path, settings = benchmark_result("dependent_bins"), {"spectra": asked.spectra, "seed": SEED, "peak": PEAK}
+    settings["statistic"] = VERSION
     record = read_json(path) if path.exists() else {}
     if record.get("settings") != settings:
         record = {"settings": settings, "kinds": {}}

@@ -17,7 +17,7 @@ from evidence.benchmarks.script import options
 from evidence.unknown import alarm_rates
 from evidence.unknown import own_checks as checks
 from nblib.measured.detector import NoiseDetector
-from nblib.measured.statistic.thresholds import BINS, SEGMENTS
+from nblib.measured.statistic.thresholds import BINS, SEGMENTS, VERSION
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.records import read_json, write_json
@@ -163,7 +163,7 @@ def main() -> None:
     path = benchmark_result("own_spectra")
     record = read_json(path) if path.exists() else {}
     for name, (measure, draws) in SECTIONS.items():
-        settings = {"draws": max(round(draws * asked.share), 1), "seed": asked.seed}
+        settings = {"draws": max(round(draws * asked.share), 1), "seed": asked.seed, "statistic": VERSION}
         kept = record.get(name, {}).get("settings") == settings
         if asked.only not in (None, name) or (kept and asked.only is None):
             continue

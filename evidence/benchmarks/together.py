@@ -14,7 +14,7 @@ from evidence.unknown.alarm_rates import share
 from evidence.unknown.stacks import N_LINES, Draw, draw_stack, largest_sharp, lines_found, overlaps
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.recurrent import CLIP, LEVEL_BINS, LEVEL_SPECTRA, SHARP, recurrent_lines
-from nblib.measured.statistic.thresholds import RATES, STATISTICS, rank_threshold
+from nblib.measured.statistic.thresholds import RATES, STATISTICS, VERSION, rank_threshold
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.records import read_json, write_json
@@ -143,7 +143,7 @@ def main() -> None:
     path = benchmark_result("together")
     record: dict[str, Any] = read_json(path) if path.exists() else {}
     for name, (measure, draws) in SECTIONS.items():
-        settings = {"draws": max(round(draws * asked.share), 1), "sharp": SHARP, "clip": CLIP}
+        settings = {"draws": max(round(draws * asked.share), 1), "sharp": SHARP, "clip": CLIP, "statistic": VERSION}
         kept = record.get(name, {}).get("settings") == settings
         if asked.only not in (None, name) or (kept and asked.only is None):
             continue
