@@ -13,7 +13,7 @@ from evidence.unknown.setups import BINS, HEIGHT, KINDS, WIDTH, SetUp
 from nblib.measured.calibrate import strong_line
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.statistic.own_thresholds import OwnThresholds, draw_own
-from nblib.measured.statistic.thresholds import N_DRAWS
+from nblib.measured.statistic.thresholds import N_DRAWS, VERSION
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
 from nblib.project.records import read_json, write_json
@@ -87,7 +87,7 @@ def main() -> None:
         noisy=(25, "ones with lines that are judged, of each set-up"),
     )
     settings = {key: getattr(asked, key) for key in ("quiet", "noisy")}
-    settings |= {"seed": SEED, "draws": N_DRAWS, "bins": BINS, "height": HEIGHT, "width": WIDTH}
+    settings |= {"statistic": VERSION, "seed": SEED, "draws": N_DRAWS, "bins": BINS, "height": HEIGHT, "width": WIDTH}
     path = benchmark_result("calibrate")
     record = read_json(path) if path.exists() else {}
     if record.get("settings") != settings:

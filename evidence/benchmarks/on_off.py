@@ -14,6 +14,7 @@ from evidence.unknown.alarm_rates import RATES, share
 from evidence.unknown.setups import BINS, END, KINDS, SetUp
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.statistic.pair import N_PAIRS
+from nblib.measured.statistic.thresholds import VERSION
 from nblib.measured.switched import SwitchedDetector
 from nblib.project.environment import run_conditions
 from nblib.project.paths import benchmark_result
@@ -93,7 +94,14 @@ def main() -> None:
         pairs=(64, "with nothing switched, of each set-up"),
         lines=(5, "pairs with a line, of each set-up, width and SNR"),
     )
-    settings = {"pairs": asked.pairs, "lines": asked.lines, "seed": SEED, "bins": BINS, "simulated pairs": N_PAIRS}
+    settings = {
+        "statistic": VERSION,
+        "pairs": asked.pairs,
+        "lines": asked.lines,
+        "seed": SEED,
+        "bins": BINS,
+        "simulated pairs": N_PAIRS,
+    }
     path = benchmark_result("on_off")
     record = read_json(path) if path.exists() else {}
     if record.get("settings") != settings:
