@@ -5,6 +5,7 @@ import numpy as np
 from evidence.unknown.stacks import Draw, draw_stack, lines_found
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.recurrent import CLIP, LEVELS, SHARP
+from nblib.measured.statistic.thresholds import VERSION
 from nblib.project.paths import benchmark_record
 from nblib.project.records import read_json
 
@@ -13,7 +14,7 @@ def test_the_thresholds_that_ship_are_the_record_s():
     """Planted bug: a level changed by hand."""
     record = read_json(benchmark_record("together"))["levels"]
     assert {name: [list(row) for row in rows] for name, rows in LEVELS.items()} == record["found"]
-    assert record["settings"] == {"draws": 400, "sharp": SHARP, "clip": CLIP}
+    assert record["settings"] == {"draws": 400, "sharp": SHARP, "clip": CLIP, "statistic": VERSION}
 
 
 def test_lines_of_a_stack_stand_in_as_many_spectra_and_as_high_as_asked():
