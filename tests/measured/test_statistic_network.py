@@ -11,7 +11,7 @@ from nblib.cells import WIDE_CELL
 from nblib.measured.statistic import network as evidence
 from nblib.measured.statistic.network import forward, network_evidence, relative_attention
 from nblib.measured.statistic.network_inputs import network_inputs
-from nblib.measured.statistic.score import EVIDENCE_LIMIT, EVIDENCE_WEIGHT, score_spectrum
+from nblib.measured.statistic.score import EVIDENCE_LIMITS, EVIDENCE_WEIGHT, score_spectrum
 from nblib.measured.statistic.whitening import Plan
 
 
@@ -81,12 +81,14 @@ def test_attention_of_a_cell_does_not_hang_on_how_much_else_is_noise():
 def test_evidence_of_a_cell_is_added_to_its_bins_and_bounded():
     freqs, psd, valid = _spectrum(600)
     scored = score_spectrum(psd, Plan.of(freqs, valid), 16)
-    bounded = np.clip(scored.log_odds, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
+    bounded = np.clip(scored.log_odds, *EVIDENCE_LIMITS)
     expected = np.repeat(EVIDENCE_WEIGHT * bounded[:, None], WIDE_CELL, axis=1)
     for after, before in zip(scored.by_group, scored.white.by_group, strict=True):
         added = (after - before).reshape(-1, WIDE_CELL)
         np.testing.assert_allclose(added, expected, atol=1e-9)
-        assert scored.combined and np.abs(added).max() <= EVIDENCE_WEIGHT * EVIDENCE_LIMIT + 1e-9
+        assert scored.combined
+        assert EVIDENCE_WEIGHT * EVIDENCE_LIMITS[0] - 1e-9 <= added.min()
+        assert added.max() <= EVIDENCE_WEIGHT * EVIDENCE_LIMITS[1] + 1e-9
 
 
 @pytest.mark.parametrize(("n_bins", "n_segments", "asked"), [(299, 16, False), (300, 16, True), (400, 2, False)])

@@ -13,8 +13,8 @@ from nblib.measured.statistic.network import in_range, network_evidence
 from nblib.measured.statistic.steps import Smeared, smeared
 from nblib.measured.statistic.whitening import Plan, Whitened, whiten
 
-EVIDENCE_LIMIT = 3.0  # of the network's log-odds, either way: how sure it may be on structure it has never seen
-EVIDENCE_WEIGHT = 2.0  # of the log-odds; chosen on validation spectra, with the measured instruments in view
+EVIDENCE_LIMITS = (-3.0, 1.25)  # of the network's log-odds; it is as sure of structure it has never seen as of lines
+EVIDENCE_WEIGHT = 2.0  # of the log-odds; both chosen on simulated spectra with the measured instruments in view
 
 
 def add_evidence(
@@ -26,7 +26,7 @@ def add_evidence(
     ----------
     weight : of the log-odds, >= 0; 1 is the sum of both in nats, 2 counts the network's twice
     """
-    return log_p + weight * np.clip(log_odds, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
+    return log_p + weight * np.clip(log_odds, *EVIDENCE_LIMITS)
 
 
 @dataclass(frozen=True, eq=False)
