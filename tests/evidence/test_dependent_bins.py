@@ -35,6 +35,17 @@ def test_independent_bins_and_those_of_hann_are_judged_one_by_one(size):
             assert (dependence_lengths(residual) == 1).all()
 
 
+@pytest.mark.parametrize("n_bins", [1000, 4000])
+@pytest.mark.parametrize("with_lines", [False, True])
+def test_smoothing_over_a_share_of_an_octave_is_seen(n_bins, with_lines):
+    """Planted bugs: all parts asked for the same scatter; a scatter that may not fall with the square of the bin."""
+    seen = 0
+    for draw in range(6):
+        freqs, psd, _ = KINDS["smoothed over 1/12 octave"](np.random.default_rng([7, draw]), n_bins, with_lines)
+        seen += any("depend on each" in text for text in DETECTOR.score(freqs, psd).messages)
+    assert seen >= 5
+
+
 def test_a_rough_background_is_no_dependence():
     """Planted bugs: a stated K not asked; parts of any roughness taken together."""
     rng = np.random.default_rng(0)
