@@ -38,7 +38,7 @@ def test_independent_bins_and_those_of_hann_are_judged_one_by_one(size):
 @pytest.mark.parametrize("n_bins", [1000, 4000])
 @pytest.mark.parametrize("with_lines", [False, True])
 def test_smoothing_over_a_share_of_an_octave_is_seen(n_bins, with_lines):
-    """Planted bugs: all parts asked for the same scatter; a scatter that may not fall with the square of the bin."""
+    """Planted bugs: all parts, or two thirds of them, asked for the same scatter."""
     seen = 0
     for draw in range(6):
         freqs, psd, _ = KINDS["smoothed over 1/12 octave"](np.random.default_rng([7, draw]), n_bins, with_lines)

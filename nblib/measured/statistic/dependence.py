@@ -19,8 +19,7 @@ ALIKE = 0.3  # of the squared difference of far bins, two bins apart: Hann's is 
 APART = 0.85  # of it, from which on bins count as independent
 OWN_SCATTER = 0.5  # of the variance 1/K, that bins two apart do not share: from here on they are not dependent
 MOSTLY = 2 / 3  # of the parts must say so: points that were put in between others are dense on one side only
-EVEN = 4.0  # times that the variance of far bins may differ between as many parts
-FALLS = (0, 1, 2)  # powers of the bin's number that it may fall with; 2: smoothed further than a background bends
+EVEN = 4.0  # times that the variance of far bins may differ between half of the parts: a line lifts its own
 NORMAL = 0.9539**2  # squared median of the difference of two standard normal numbers
 FEWEST_BLOCKS = 60
 
@@ -36,7 +35,7 @@ def dependence_lengths(
 
     A rough background is smooth over a few bins as well. It differs: its bins still scatter by as much as K says, and
     it is not as rough all along the axis, while an estimator's scatter is one everywhere, or falls as the bins in a
-    share of the frequency grow more (faster, where these are so many that the background follows their mean).
+    share of the frequency grow more.
 
     Parameters
     ----------
@@ -49,18 +48,17 @@ def dependence_lengths(
     variograms = [_variogram(residual[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True)]
     lengths, near, far = (np.array(column) for column in zip(*variograms, strict=True))
     centres = (edges[:-1] + edges[1:] - 1) / 2
-    is_even = min(_narrowest(np.log(far * (centres + 1) ** power)) for power in FALLS) < np.log(EVEN)
+    is_even = min(_half_range(np.log(far)), _half_range(np.log(far * (centres + 1)))) < np.log(EVEN)
     is_own = n_segments is not None and np.median(near) * n_segments > OWN_SCATTER
     if (lengths > 1).sum() < MOSTLY * n_parts or is_own or not is_even:
         return np.ones(n_bins)
     return np.exp(np.interp(np.arange(n_bins), centres, np.log(lengths)))
 
 
-def _narrowest(values):
-    """Width of the narrowest range that MOSTLY of the values lie in: a line lifts the part that it stands in."""
-    ordered = np.sort(values)
-    beyond = int(np.ceil(MOSTLY * len(values))) - 1
-    return (ordered[beyond:] - ordered[: len(values) - beyond]).min()
+def _half_range(values):
+    """Width of the narrowest range that half of the values lie in."""
+    ordered, half = np.sort(values), (len(values) + 1) // 2
+    return (ordered[half - 1 :] - ordered[: len(values) - half + 1]).min()
 
 
 def _variogram(residual):
