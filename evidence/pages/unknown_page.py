@@ -138,6 +138,7 @@ def earlier_version(record: dict) -> list[dict]:
         {
             "commit": row["commit"],
             "recall": {name: (one[name], five[name]) for name in one},
+            "in_hindsight": [row["in hindsight"][area] for area in AREAS],
             "differences": {
                 pair: [row["differences"][area][pair] for area in AREAS] for pair in row["differences"][AREAS[0]]
             },

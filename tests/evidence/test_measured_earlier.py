@@ -101,6 +101,19 @@ def test_the_earlier_version_is_taken_from_the_present_one(summary):
     assert {number for _, number in differences.values()} == {2}
 
 
+def test_the_best_of_each_width_is_a_bound_on_choosing_among_methods():
+    """Planted bugs: the best of all widths; thresholds of their own counted; spectra in the place of instruments."""
+
+    def row(narrow, wide, shipped):
+        lines = [{"1, 1": {"1%": one}, "20, 1": {"1%": other}} for one, other in (narrow, wide, (shipped, shipped))]
+        return dict(zip(("median", "detector", "earlier shipped"), lines, strict=True))
+
+    rows = {"a": row((0.8, 0.1), (0.5, 0.6), 1.0), "b": row((0.2, 0.1), (0.1, 0.0), 1.0)}
+    assert measured_earlier.best_by_width(rows, {"a": "A", "b": "A"}, "1%") == pytest.approx((0.5 + 0.3) / 2)
+    rows["c"] = row((0.1, 0.1), (0.0, 0.6), 1.0)
+    assert measured_earlier.best_by_width(rows, {"a": "A", "b": "A", "c": "C"}, "1%") == pytest.approx((0.3 + 0.45) / 2)
+
+
 def test_a_part_alone_is_summed_up_when_the_spectra_are_there(monkeypatch):
     """Planted bugs: a sum over the spectra that are there alone; the rows of the spectra lost by the sum."""
     monkeypatch.setattr(measured, "summary", lambda *_: {})
@@ -112,7 +125,7 @@ def test_a_part_alone_is_summed_up_when_the_spectra_are_there(monkeypatch):
     record["spectra"] = now
     measured.sum_up(record, spectra)
     assert record["earlier"]["spectra"] == then and set(record["earlier"]) == {
-        *("commit", "spectra", "recall", "differences")
+        *("commit", "spectra", "recall", "differences", "in hindsight")
     }
 
 
