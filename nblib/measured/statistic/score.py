@@ -122,6 +122,7 @@ def _in_blocks(psd, plan, white, lengths, redrawn, with_network, weights):
         white,
         by_group=np.where(valid, judged.by_group[:, block], np.nan),
         widths=np.where(valid, (judged.widths * sizes)[:, block], np.nan),
+        background=np.where(valid, _between_blocks(judged.background, sizes), np.nan),
         estimated=True,
     )
     cells = block[np.minimum(np.arange(0, len(psd), WIDE_CELL) + WIDE_CELL // 2, len(psd) - 1)] // WIDE_CELL
@@ -136,3 +137,9 @@ def _in_blocks(psd, plan, white, lengths, redrawn, with_network, weights):
         float(np.median(lengths)),
         redrawn,
     )
+
+
+def _between_blocks(values, sizes):
+    """Values of blocks, NaN where a block is missing, interpolated between the blocks' centres to bins."""
+    centres, known = np.cumsum(sizes) - (sizes + 1) / 2, ~np.isnan(values)
+    return np.interp(np.arange(sizes.sum()), centres[known], values[known])
