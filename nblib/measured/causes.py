@@ -47,7 +47,7 @@ def with_causes(detection: Detection, sampling_rate: float | None = None, known:
     parts = []
     for flag in detection.flags:
         bins = np.flatnonzero((detection.freqs >= flag.fmin) & (detection.freqs <= flag.fmax) & inside)
-        parts += _split(detection, bins, flag.kind or _outline(detection, bins))
+        parts += _standing(detection, _split(detection, bins, flag.kind or _outline(detection, bins)))
     if not parts:
         return detection
     background, freqs = np.exp(detection.background), detection.freqs
@@ -146,6 +146,20 @@ def _split(detection: Detection, inside, kind: str) -> list[ndarray]:
     if kind == "hump" and len(inside) / (len(cuts) + 1) > LONG:
         return [inside]
     return np.split(inside, cuts)
+
+
+def _standing(detection: Detection, pieces: list[ndarray]) -> list[ndarray]:
+    """Pieces of one range; one without a bin above the threshold joins the stronger piece beside it that has one."""
+    peaks = [detection.scores[piece].max() for piece in pieces]
+    standing = [number for number, peak in enumerate(peaks) if peak > detection.threshold]
+    if not standing:  # flagged by hand
+        return pieces
+    joined = {number: [pieces[number]] for number in standing}
+    for number, piece in enumerate(pieces):
+        if number not in joined:
+            beside = [*[one for one in standing if one < number][-1:], *[one for one in standing if one > number][:1]]
+            joined[max(beside, key=lambda one: peaks[one])].append(piece)
+    return [np.sort(np.concatenate(joined[number])) for number in standing]
 
 
 def _dominant(excess) -> list[int]:
