@@ -84,7 +84,10 @@ def limiting_odds(spectrum: MeasuredSpectrum, quiet: ndarray, networks: Networks
 
 
 def odds_by_label(spectrum: MeasuredSpectrum, networks: Networks) -> dict[str, dict[str, list[float]]]:
-    """Largest log-odds in each range of the spectrum that was labelled by eye, by label and network."""
+    """Largest log-odds in each range of the spectrum that was labelled by eye, by label and network.
+
+    None of a spectrum that the network is not asked about.
+    """
     scored = _scored(spectrum, networks)
     rows: dict[str, dict[str, list[float]]] = {}
     for one, label, _ in labelled(BEFORE):
@@ -92,7 +95,8 @@ def odds_by_label(spectrum: MeasuredSpectrum, networks: Networks) -> dict[str, d
             first, last = one.bins(spectrum.freqs)
             cells = slice(first // WIDE_CELL, last // WIDE_CELL + 1)
             for name, part in scored.items():
-                rows.setdefault(label, {}).setdefault(name, []).append(float(np.nanmax(part.log_odds[cells])))
+                if part.combined:
+                    rows.setdefault(label, {}).setdefault(name, []).append(float(np.nanmax(part.log_odds[cells])))
     return rows
 
 
