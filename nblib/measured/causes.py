@@ -149,7 +149,7 @@ def _split(detection: Detection, inside, kind: str) -> list[ndarray]:
 
 
 def _standing(detection: Detection, pieces: list[ndarray]) -> list[ndarray]:
-    """Pieces of one range; one without a bin above the threshold joins the stronger piece beside it that has one."""
+    """Pieces of one range; what stays below the threshold joins the stronger piece beside it that exceeds it."""
     peaks = [detection.scores[piece].max() for piece in pieces]
     standing = [number for number, peak in enumerate(peaks) if peak > detection.threshold]
     if not standing:  # flagged by hand

@@ -51,7 +51,7 @@ LEVEL_BINS = 1000  # of the averages that LEVELS were drawn from
 LEVEL_SPECTRA = (3, 10)  # in an average; between them interpolated in ln N, beyond as at the end
 LEVELS: dict[str, tuple[tuple[float, ...], ...]] = {  # by statistic and spectra: narrow scores of sharp bins at RATES
     "classical": ((6.3, 7.4, 8.2, 9.4, 11.0, 12.2, 13.0), (5.5, 6.7, 7.5, 8.4, 9.0, 9.7, 10.4)),
-    "combined": ((0.4, 1.8, 3.0, 4.1, 6.1, 7.5, 10.2), (0.0, 1.3, 2.6, 3.6, 5.1, 7.9, 9.1)),
+    "combined": ((0.4, 1.8, 3.0, 4.1, 5.9, 7.5, 10.2), (0.0, 1.3, 2.6, 3.5, 5.1, 7.5, 8.3)),
 }
 FEWEST = 2  # spectra that must hold a frequency
 BESIDE = 1  # bins beside a range, that its flag may have moved by when a spectrum is left out

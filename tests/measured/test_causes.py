@@ -30,7 +30,7 @@ def test_two_lines_in_one_range_become_two_flags():
 
 
 def test_a_piece_that_the_threshold_would_not_flag_joins_the_stronger_one_beside_it():
-    """Planted bugs: each piece a flag of its own; pieces of a range flagged by hand joined; joined to the weaker."""
+    """Planted bugs: every piece a flag of its own; pieces of a range flagged by hand joined; joined to the weaker."""
     by_hand = _detection([290.0, 296.0, 302.0], [(288.0, 304.0, "line")])
     scores = np.where(np.abs(FREQS - 290) < 2, 50.0, np.where(np.abs(FREQS - 302) < 2, 11.0, 9.0))
     flags = with_causes(dataclasses.replace(by_hand, scores=scores)).flags
