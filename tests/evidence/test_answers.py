@@ -12,11 +12,12 @@ from evidence.aims import aims, verdict
 from evidence.pages import answers
 from evidence.pages.answers import numbers, renew_answer
 from evidence.pages.rendering import ENDING, TEMPLATES, render
+from evidence.pages.unknown_page import COPIES, instrument_rows
 from evidence.paper import NOTHING
 from evidence.spans import interval
 from nblib.notebook.stored_outputs import BESIDE
-from nblib.project.paths import NOTEBOOKS, ROOT
-from nblib.project.records import committed_result, flatten, provenance
+from nblib.project.paths import NOTEBOOKS, ROOT, benchmark_record
+from nblib.project.records import committed_result, flatten, provenance, read_json
 
 ANSWERED = sorted(path.name.split(".")[0] for path in TEMPLATES.glob(f"0*.answer{ENDING}"))
 
@@ -105,6 +106,18 @@ def test_the_energies_of_09_are_the_committed_record():
     for cells in table.values():
         row = metrics[cells[0]]
         assert [float(cell) for cell in cells[1:4]] == [round(row[end], 4) for end in ("energy", "low", "high")]
+
+
+def test_the_tables_of_07_are_the_published_benchmark():
+    """Planted bug: a notebook that was run before the benchmark's record was published."""
+    measured, tables = read_json(benchmark_record("measured")), tables_of("07_unknown_backgrounds")
+    for area in ("1%", "5%"):
+        rows = {copy: instrument_rows(measured, copy, area).values() for copy in COPIES}
+        assert {copy: [interval(span, 3, "+") for span in spans] for copy, spans in rows.items()} in tables
+    one, five = (measured["summary"]["recall"][area] for area in ("1%", "5%"))
+    shown = {name: [round(one[name], 3), round(five[name], 3)] for name in one if name != "shipped"}
+    (recall,) = [table for table in tables if table.keys() == shown.keys()]
+    assert {name: [float(cell) for cell in cells] for name, cells in recall.items()} == shown
 
 
 def test_an_answer_is_renewed_in_its_cell_of_words(tmp_path):
