@@ -28,6 +28,7 @@ DEFICIT = 4.5  # standard deviations of a mean over DEFICIT_LENGTHS bins
 DEFICIT_CLIP = 6.0  # standard deviations of one bin
 DEFICIT_LENGTHS = (5, 15)  # bins
 DEFICIT_REACH = 1.5  # smoothing lengths around such a place
+SPACING_BINS = 9  # that the local distance of bins is a mean over: bands of one and two bins take turns
 HANN_WIDENING = 0.93  # added variance of a mean over many bins of Hann's estimator
 NORMAL_QUARTILE = 0.6745
 
@@ -70,6 +71,12 @@ class Grid:
     def index(self) -> ndarray:
         """Positions of the measured bins."""
         return np.flatnonzero(self.valid)
+
+    @cached_property
+    def log_spacing(self) -> Float[ndarray, " measured"]:
+        """ln of the distance from one bin to the next around each measured bin: it grows where bins are averaged."""
+        steps = uniform_filter1d(np.diff(self.freqs), SPACING_BINS, mode="nearest")
+        return np.log(np.append(steps, steps[-1]))[self.index]
 
     def coordinate(self, stiffness: Stiffness) -> Float[ndarray, " measured"]:
         """Coordinate of the measured bins in smoothing lengths: the shorter of the two lengths counts."""

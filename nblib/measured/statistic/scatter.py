@@ -5,7 +5,7 @@ make a spectrum look noisier than it is.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from nblib.smoothing import LOWER, segments_of_spread
@@ -14,6 +14,11 @@ HANN_CORRELATION = (4 / 9, 1 / 36)  # of averaged Hann periodograms one and two 
 CLASS_LIMIT = 0.22  # correlation of neighbours that separates none from Hann's
 BLOCK = 40  # bins; at least this many measure a local scatter
 MAX_BLOCKS = 12
+AGREEMENT = 5.0  # sampling errors between the largest and the smallest of blocks that agree
+CHANCE = 2.0  # standard errors of a trend of the scatter that is none
+STEEPEST = -0.75  # exponent of the scatter over the distance of bins; averaging independent bins gives -0.5
+SAME_SPACING = float(np.log(1.3))  # ln units within which the distance of bins is one
+FEWEST_FINEST = 80  # bins that measure a correlation
 CLIP = 2.5  # standard deviations; beyond it a bin says nothing about the correlation
 SAMPLE = 40  # bins looked at first for rounding
 
@@ -26,21 +31,48 @@ def lower_spread(residual: Float[ndarray, " bin"]) -> float:
     return float((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2 - quantile)
 
 
-def local_segments(residual: Float[ndarray, " bin"]) -> Float[ndarray, " bin"]:
-    """K per bin from the residual's lower spread, in blocks, interpolated between their centres.
+def local_segments(
+    residual: Float[ndarray, " bin"], log_spacing: Float[ndarray, " bin"] | None = None
+) -> Float[ndarray, " bin"]:
+    """K per bin from the residual's lower spread, in blocks.
 
-    Blocks that agree within their sampling error are taken together: on a plain grid K is one number.
+    Where the distance of bins grows, bins were averaged into bands: K may follow a power of it, by a line through the
+    blocks that chance does not explain. Blocks that then agree within their sampling error are taken together: on a
+    plain grid K is one number. Where they do not, ln K is interpolated between their centres.
+
+    Parameters
+    ----------
+    log_spacing : ln of the distance from bin to bin; None: it is one everywhere
     """
     n_bins = len(residual)
     n_blocks = int(np.clip(n_bins // BLOCK, 1, MAX_BLOCKS))
     edges = np.linspace(0, n_bins, n_blocks + 1).astype(int)
     pairs = list(zip(edges[:-1], edges[1:], strict=True))
-    spreads = np.array([max(lower_spread(residual[low:high]), 1e-12) for low, high in pairs])
     sampling_error = 1.6 / np.sqrt(n_bins / n_blocks)  # relative, of a lower spread; measured on Gamma draws
-    if n_blocks == 1 or np.ptp(np.log(spreads)) < 4 * sampling_error:
-        return np.full(n_bins, segments_of_spread(max(lower_spread(residual), 1e-12)))
+    log_spreads = np.log([_spread(residual[low:high]) for low, high in pairs])
+    trend = np.zeros(n_bins)
+    if log_spacing is not None and n_blocks > 1:
+        places = np.array([log_spacing[low:high].mean() for low, high in pairs])
+        trend = _slope(places, log_spreads, sampling_error) * (log_spacing - places.mean())
+    rest = log_spreads - [trend[low:high].mean() for low, high in pairs]
+    if n_blocks == 1 or np.ptp(rest) < AGREEMENT * sampling_error:
+        return np.asarray(segments_of_spread(_spread(residual * np.exp(-trend)) * np.exp(trend)))
     centres = (edges[:-1] + edges[1:] - 1) / 2
-    return np.asarray(segments_of_spread(np.exp(np.interp(np.arange(n_bins), centres, np.log(spreads)))))
+    return np.asarray(segments_of_spread(np.exp(np.interp(np.arange(n_bins), centres, rest) + trend)))
+
+
+def _spread(residual):
+    return max(lower_spread(residual), 1e-12)
+
+
+def _slope(places, log_spreads, sampling_error):
+    """Of a line through the blocks' ln spreads over ln spacing, at most 0; 0 where chance explains it."""
+    from_middle = places - places.mean()
+    squares = (from_middle**2).sum()
+    if np.ptp(places) < SAME_SPACING:
+        return 0.0
+    slope = float(np.clip((from_middle * log_spreads).sum() / squares, STEEPEST, 0.0))
+    return slope if -slope > CHANCE * sampling_error / np.sqrt(squares) else 0.0
 
 
 def rounding_step(psd: Float[ndarray, " bin"]) -> float:
@@ -83,3 +115,22 @@ def neighbour_correlation(scaled: Float[ndarray, " bin"], adjacent: ndarray) -> 
         return HANN_CORRELATION
     pairs = (clipped[2:] * clipped[:-2])[adjacent[1:] & adjacent[:-1]]
     return min(first, 0.95), float(np.clip(np.nanmean(pairs) / power, 0.0, 0.9))
+
+
+def grid_correlation(
+    scaled: Float[ndarray, " bin"], index: Int[ndarray, " bin"], log_spacing: Float[ndarray, " bin"]
+) -> tuple[float, float]:
+    """As neighbour_correlation; where bins were averaged into bands the larger of all bins' and the finest ones'.
+
+    Bands hardly depend on each other even where the bins in them do.
+
+    Parameters
+    ----------
+    index : number of each measured bin on the grid
+    log_spacing : ln of the distance from bin to bin
+    """
+    everywhere = neighbour_correlation(scaled, np.diff(index) == 1)
+    finest = np.flatnonzero(log_spacing < log_spacing.min() + SAME_SPACING)
+    if not FEWEST_FINEST <= len(finest) < len(scaled):
+        return everywhere
+    return max(everywhere, neighbour_correlation(scaled[finest], np.diff(index[finest]) == 1))

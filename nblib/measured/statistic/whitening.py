@@ -21,9 +21,9 @@ from nblib.measured.statistic.bank import (
     template_norms,
 )
 from nblib.measured.statistic.scatter import (
+    grid_correlation,
     local_segments,
     lower_spread,
-    neighbour_correlation,
     rounding_step,
     segments_of_spread,
 )
@@ -105,7 +105,7 @@ class Plan:
         return cls(Grid(freqs, valid), widths, template_norms(valid.astype(float), widths))
 
 
-def _scatter(residual, psd, n_segments, steps):
+def _scatter(residual, psd, log_spacing, n_segments, steps):
     """K per measured bin, K as the spectrum's own scatter has it, and whether that is what counts.
 
     The smaller of stated and measured K counts, where chance does not explain the difference: knowing K must not raise
@@ -113,7 +113,7 @@ def _scatter(residual, psd, n_segments, steps):
     scatters clearly more than the stated K allows; then it is measured along the axis. A value that was drawn anew
     within its step scatters at least by that.
     """
-    own = local_segments(residual)
+    own = local_segments(residual, log_spacing)
     if floor := rounding_step(psd):
         own = np.minimum(own, 4 / floor**2)
     most = np.full(len(psd), np.inf)
@@ -210,10 +210,9 @@ def whiten(
     given = None if n_segments is None else np.broadcast_to(np.asarray(n_segments, float), (n_bins,))[index]
     start = START_SCATTER if given is None else 1 / np.sqrt(given)
     soft = robust_background(log_psd, plan.grid, start, SOFT)
-    segments, own, estimated = _scatter(log_psd - soft, psd[index], given, steps)
-    adjacent = np.diff(index) == 1
+    segments, own, estimated = _scatter(log_psd - soft, psd[index], plan.grid.log_spacing, given, steps)
     centred = (log_psd - soft) * np.sqrt(segments)
-    correlation = neighbour_correlation(centred / max(lower_spread(centred), 1e-9), adjacent)
+    correlation = grid_correlation(centred / max(lower_spread(centred), 1e-9), index, plan.grid.log_spacing)
     stiff = robust_background(log_psd, plan.grid, 1 / np.sqrt(segments), STIFF)
     middle = log_median(segments)
     by_group, widths = _strongest(log_psd, (soft, stiff), middle, segments, correlation, plan)
