@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter1d
 
-from nblib.measured.statistic.scatter import HANN_CORRELATION, lower_spread, rounding_step
+from nblib.measured.statistic.scatter import HANN_CORRELATION, local_segments, lower_spread, rounding_step
 from nblib.measured.statistic.whitening import Plan, whiten
 from nblib.simulation.estimation import draw_intrinsic
 from nblib.smoothing import LOWER, segments_of_spread
@@ -75,6 +76,41 @@ def test_k_of_a_spread_inverts_the_spread(n_segments):
     draws = np.log(np.random.default_rng(0).gamma(n_segments, 1 / n_segments, 200_000))
     assert lower_spread(draws) == pytest.approx(np.median(draws) - np.quantile(draws, LOWER), abs=1e-12)
     assert segments_of_spread(lower_spread(draws)) == pytest.approx(n_segments, rel=0.03)
+
+
+def _bands(n_single, n_bands):
+    """Fine bins in each bin of an axis that is linear at first and then grows by a share of itself."""
+    growth = np.maximum(np.rint(n_single * np.exp(np.arange(n_bands) / n_single)), 0)
+    return np.concatenate([np.ones(n_single), np.maximum(np.diff(growth, append=growth[-1] * 1.01), 1.0)]).astype(int)
+
+
+def test_k_of_bands_follows_their_width_and_not_each_blocks_own_chance():
+    """Planted bug: ln K interpolated between blocks of 40 bins; it is twice the true K somewhere in most spectra."""
+    counts, rng = _bands(120, 360), np.random.default_rng(5)
+    ends, segments = np.cumsum(counts), 8.0 * counts
+    plan = Plan.of(ends - (counts - 1) / 2, np.ones(len(counts), dtype=bool))
+    used = np.array([whiten(rng.gamma(segments) / segments, plan).n_segments for _ in range(20)])
+    assert np.median((used / uniform_filter1d(segments, 9)).max(axis=1)) < 1.4
+    assert (used[:, -1] > 5 * used[:, 0]).all()
+
+
+def test_k_on_a_plain_axis_is_one_number():
+    """Planted bug: blocks that count as different from four standard errors on, as one in ten draws of them are."""
+    rng = np.random.default_rng(6)
+    own = [local_segments(np.log(rng.gamma(32, 1 / 32, 600))) for _ in range(200)]
+    assert sum(np.ptp(one) > 0 for one in own) <= 6
+    rough = np.log(rng.gamma(32, 1 / 32, 600)) * np.where(np.arange(600) < 300, 1.0, 4.0)
+    assert local_segments(rough)[0] > 4 * local_segments(rough)[-1]
+
+
+def test_the_correlation_of_the_finest_bins_counts():
+    """Planted bug: of all bins alone; most are bands, which are hardly correlated."""
+    counts = _bands(120, 360)
+    noise = draw_intrinsic(np.random.default_rng(8), np.arange(1.0, counts.sum() + 1), "welch_hann", 16)
+    starts = np.cumsum(counts) - counts
+    plan = Plan.of(starts + (counts + 1) / 2, np.ones(len(counts), dtype=bool))
+    psd = np.add.reduceat(noise.astype(np.float64), starts) / counts
+    assert whiten(psd, plan).correlation == HANN_CORRELATION
 
 
 def test_rounding_is_seen():
