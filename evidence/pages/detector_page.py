@@ -26,6 +26,7 @@ def numbers() -> dict[str, Any]:
         "third": _alarms(records["false_alarms"][THIRD]["alarms"]),
         **_costs(records["detector_costs"]),
         "dependent": records["dependent_bins"]["kinds"],
+        "dependent_bound": records["dependent_bins"]["background known"],
         "hard_shapes": _hard_shapes(records["hard_shapes"]),
     }
 

@@ -20,7 +20,8 @@ SWEEPS, TAPERS, BANDWIDTH = 8, 7, 4.0  # averaged or held; of the multitaper est
 Spectrum = tuple[ndarray, ndarray, ndarray]  # freqs [Hz], psd, bins of the lines
 
 
-def _background(n_bins):
+def background_of(n_bins: int) -> tuple[ndarray, ndarray]:
+    """Frequencies, Hz, and the background's density."""
     freqs = np.arange(1.0, n_bins + 1)
     return freqs, 1.0 + 30.0 / freqs
 
@@ -38,10 +39,10 @@ def _series(rng, n_bins, sites, n_samples, gain):
 
     gain : power of a tone of amplitude 1 over the density of white noise of variance 1, at its bin
     """
-    shape = np.sqrt(np.interp(np.fft.rfftfreq(n_samples) * 2 * n_bins, *_background(n_bins)))
+    shape = np.sqrt(np.interp(np.fft.rfftfreq(n_samples) * 2 * n_bins, *background_of(n_bins)))
     series = np.fft.irfft(np.fft.rfft(rng.standard_normal(n_samples)) * shape, n_samples)
     time = np.arange(n_samples)
-    _, background = _background(n_bins)
+    _, background = background_of(n_bins)
     for site in sites:
         amplitude = np.sqrt((PEAK - 1) * background[site] / gain)
         phase = rng.uniform(0, 2 * np.pi)
@@ -71,7 +72,7 @@ def zero_padded(factor, rng, n_bins, with_lines) -> Spectrum:
 
 def _swept(rng, n_bins, sites, bandwidth, reduce):
     """Sweeps of an analyser whose resolution bandwidth is so many bins, reduced to one value for each bin."""
-    freqs, background = _background(n_bins)
+    freqs, background = background_of(n_bins)
     width = bandwidth / 2.355
     noise = rng.standard_normal((2, SWEEPS, n_bins + 400))
     real, imaginary = (gaussian_filter1d(part, np.sqrt(2) * width, axis=1)[:, 200:-200] for part in noise)
@@ -90,7 +91,7 @@ def swept(reduce, rng, n_bins, with_lines) -> Spectrum:
 
 
 def _gamma(rng, n_bins, n_segments, with_lines):
-    freqs, background = _background(n_bins)
+    freqs, background = background_of(n_bins)
     sites = _sites(rng, n_bins, with_lines)
     truth = background.copy()
     truth[sites] *= PEAK

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from evidence.benchmarks.dependent_bins import with_known_background
 from evidence.unknown.dependent_bins import KINDS, PEAK
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.statistic.dependence import blocks_of, dependence_lengths
@@ -103,3 +104,10 @@ def test_a_tone_is_ten_times_the_background_where_it_is_highest():
             freqs, psd, sites = KINDS[name](np.random.default_rng(draw), 1000, True)
             ratios += [psd[site - 4 : site + 5].max() / (1 + 30 / freqs[site]) for site in sites]
         assert np.median(ratios) == pytest.approx(PEAK, rel=0.35)
+
+
+def test_a_test_that_knows_the_background_finds_strong_lines_and_not_those_at_the_level():
+    """Planted bugs: the level of one size used for both, lines counted that no bin shows."""
+    found = with_known_background("floor of the display, K = 30", 4, 100)
+    assert found["share"] == 1.0 and found["of"] == 20
+    assert with_known_background("floor of the display, K = 2", 20, 200)["share"] < 0.85
