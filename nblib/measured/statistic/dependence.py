@@ -1,8 +1,8 @@
 """Neighbouring bins that say the same: how many, and a spectrum of fewer bins that say something of their own.
 
 Several tapers, a resolution bandwidth of many bins, padding with zeros and smoothing make neighbours alike. Their
-common fluctuations look like lines of that width. So the bins are averaged in blocks that hardly depend on each other,
-the blocks are judged, and each bin has the score of its block.
+common fluctuations look like lines of that width. So the bins are averaged in blocks that depend on each other no more
+than Hann's bins do, the blocks are judged, and each bin has the score of its block.
 """
 
 import numpy as np
@@ -22,6 +22,7 @@ MOSTLY = 2 / 3  # of the parts must say so: points that were put in between othe
 EVEN = 4.0  # times that the variance of far bins may differ between half of the parts: a line lifts its own
 NORMAL = 0.9539**2  # squared median of the difference of two standard normal numbers
 FEWEST_BLOCKS = 60
+BLOCK_SHARE = 0.5  # of that length that a block has: neighbouring blocks then correlate no more than Hann's bins do
 
 
 def dependence_lengths(
@@ -77,12 +78,19 @@ def _variogram(residual):
     return float(lags[np.argmax(differences > APART * far)]), near, far
 
 
-def blocks_of(valid: Bool[ndarray, " bin"], lengths: Float[ndarray, " measured"]) -> Int[ndarray, " bin"]:
-    """Number of the block of each bin, rising from 0: a block is as many bins long as bins there depend on each other.
+def blocks_of(
+    valid: Bool[ndarray, " bin"], lengths: Float[ndarray, " measured"], shift: float = 0.0
+) -> Int[ndarray, " bin"]:
+    """Number of the block of each bin, rising from 0: a block is BLOCK_SHARE of the length that bins depend on over.
 
     At least FEWEST_BLOCKS, so that a background is left to be seen.
+
+    Parameters
+    ----------
+    shift : of the blocks' ends, as a share of a block; 0 to 1
     """
     index = np.flatnonzero(valid)
     longest = max(len(index) / FEWEST_BLOCKS, 1.0)
-    per_bin = np.interp(np.arange(len(valid)), index, np.minimum(lengths, longest))
-    return np.floor(np.cumsum(1 / per_bin) - 1 / per_bin[0] + 1e-9).astype(int)
+    sizes = np.clip(BLOCK_SHARE * lengths, 1.0, longest)
+    per_bin = np.interp(np.arange(len(valid)), index, sizes)
+    return np.floor(np.cumsum(1 / per_bin) - 1 / per_bin[0] + shift + 1e-9).astype(int)

@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from nblib.cells import WIDE_CELL
 from nblib.measured.statistic.dependence import blocks_of, dependence_lengths
-from nblib.measured.statistic.network import in_range, network_evidence
+from nblib.measured.statistic.network import Evidence, in_range, network_evidence
 from nblib.measured.statistic.steps import Smeared, smeared
 from nblib.measured.statistic.whitening import Plan, Whitened, whiten
 
@@ -108,32 +108,61 @@ def _with_evidence(psd, plan, white, with_network, weights):
     return np.stack([add_evidence(part, log_odds) for part in white.by_group]), evidence
 
 
+@dataclass(frozen=True, eq=False)
+class _Blocks:
+    """A spectrum of blocks of bins, judged.
+
+    block, sizes : of each bin its block, and of each block its bins
+    white, by_group, evidence : of the spectrum whose bins are the blocks
+    """
+
+    block: ndarray
+    sizes: ndarray
+    white: Whitened
+    by_group: ndarray
+    evidence: Evidence | None
+
+    @classmethod
+    def of(cls, psd, plan, lengths, shift, with_network, weights):
+        """The blocks of bins that depend on each other over `lengths`, their ends moved by a share of a block."""
+        block = blocks_of(plan.grid.valid, lengths, shift)
+        sizes, measured = np.bincount(block), np.bincount(block, plan.grid.valid)
+        freqs = np.bincount(block, plan.grid.freqs) / sizes
+        means = np.bincount(block, np.where(plan.grid.valid, psd, 0.0)) / np.maximum(measured, 1)
+        own_plan = Plan.of(freqs, measured > 0)
+        white = whiten(means, own_plan)
+        return cls(block, sizes, white, *_with_evidence(means, own_plan, white, with_network, weights))
+
+
 def _in_blocks(psd, plan, white, lengths, redrawn, with_network, weights):
-    """The statistic of blocks of bins, each bin with that of its block."""
-    freqs, valid = plan.grid.freqs, plan.grid.valid
-    block = blocks_of(valid, lengths)
-    sizes, measured = np.bincount(block), np.bincount(block, valid)
-    own_freqs = np.bincount(block, freqs) / sizes
-    own_psd = np.bincount(block, np.where(valid, psd, 0.0)) / np.maximum(measured, 1)
-    own_plan = Plan.of(own_freqs, measured > 0)
-    judged = whiten(own_psd, own_plan)
-    by_group, evidence = _with_evidence(own_psd, own_plan, judged, with_network, weights)
+    """The statistic of blocks of bins, each bin with that of its block; of two sets, as a line may lie on an end.
+
+    The larger score of two has twice the chance.
+    """
+    valid = plan.grid.valid
+    sets = [_Blocks.of(psd, plan, lengths, shift, with_network, weights) for shift in (0.0, 0.5)]
+
+    def larger(scores):
+        return np.where(valid, np.fmax(*scores) - np.log(2), np.nan)
+
+    first = sets[0]
+    asked = all(one.evidence is not None for one in sets)
     spread = dataclasses.replace(
         white,
-        by_group=np.where(valid, judged.by_group[:, block], np.nan),
-        widths=np.where(valid, (judged.widths * sizes)[:, block], np.nan),
-        background=np.where(valid, _between_blocks(judged.background, sizes), np.nan),
+        by_group=larger([one.white.by_group[:, one.block] for one in sets]),
+        widths=np.where(valid, (first.white.widths * first.sizes)[:, first.block], np.nan),
+        background=np.where(valid, _between_blocks(first.white.background, first.sizes), np.nan),
         estimated=True,
     )
-    cells = block[np.minimum(np.arange(0, len(psd), WIDE_CELL) + WIDE_CELL // 2, len(psd) - 1)] // WIDE_CELL
+    cells = first.block[np.minimum(np.arange(0, len(psd), WIDE_CELL) + WIDE_CELL // 2, len(psd) - 1)] // WIDE_CELL
     unknown = np.full(len(cells), np.nan)
     return Scored(
         spread,
-        np.where(valid, by_group[:, block], np.nan),
-        unknown if evidence is None else evidence.attention[cells],
-        unknown if evidence is None else evidence.log_odds[cells],
-        evidence is not None,
-        judged,
+        larger([one.by_group[:, one.block] for one in sets]) if asked else spread.by_group,
+        first.evidence.attention[cells] if asked else unknown,
+        first.evidence.log_odds[cells] if asked else unknown,
+        asked,
+        first.white,
         float(np.median(lengths)),
         redrawn,
     )

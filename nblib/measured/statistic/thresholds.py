@@ -40,7 +40,7 @@ STATISTICS = ("classical", "combined")  # without and with the network's evidenc
 CLASSES = tuple(product((True, False), STATISTICS))  # is K known, statistic
 PART = 20  # draws that are kept together
 DRAW_SEED = 4000  # of the world that is drawn; no training and no test has it
-VERSION = 11  # of the statistic: a change of the filters or the background makes old thresholds void
+VERSION = 12  # of the statistic: a change of the filters or the background makes old thresholds void
 
 
 def rank_threshold(maxima: Float[ndarray, " draw"], rate: float) -> float:
