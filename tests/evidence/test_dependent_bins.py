@@ -7,7 +7,9 @@ from evidence.benchmarks.dependent_bins import with_known_background
 from evidence.unknown.dependent_bins import KINDS, PEAK
 from nblib.measured.detector import NoiseDetector
 from nblib.measured.statistic.dependence import blocks_of, dependence_lengths
+from nblib.measured.statistic.score import score_spectrum
 from nblib.measured.statistic.steps import smeared, value_steps
+from nblib.measured.statistic.whitening import Plan
 
 WORDS = {"decibels": "stand in steps", "decimals": "stand in steps", "floor": "a floor of the display"}
 DETECTOR = NoiseDetector()
@@ -65,12 +67,26 @@ def test_a_rough_background_is_no_dependence():
     assert (dependence_lengths(rough * np.linspace(0.1, 1, 3000) ** 2) == 1).all()
 
 
-def test_blocks_are_as_long_as_bins_depend_on_each_other():
+def test_blocks_are_half_as_long_as_bins_depend_on_each_other_and_laid_twice():
     valid = np.ones(1000, dtype=bool)
-    block = blocks_of(valid, np.full(1000, 10.0))
+    block, beside = (blocks_of(valid, np.full(1000, 20.0), shift) for shift in (0.0, 0.5))
     assert (np.bincount(block) == 10).all()
+    assert (np.bincount(beside)[1:-1] == 10).all() and (np.bincount(beside)[[0, -1]] == 5).all()
     assert np.bincount(blocks_of(valid, np.full(1000, 500.0))).max() <= 17  # 60 blocks at least
-    assert (blocks_of(valid, np.ones(1000)) == np.arange(1000)).all()
+    assert (blocks_of(valid, np.full(1000, 2.0)) == np.arange(1000)).all()
+
+
+def test_lines_anywhere_in_a_block_are_judged_by_the_set_that_cuts_them_least():
+    """Planted bug: one set of blocks: 36 instead of 41."""
+    plan, found = Plan.of(np.arange(1.0, 4001.0), np.ones(4000, dtype=bool)), []
+    for draw in range(6):
+        _, psd, _ = KINDS[SWEPT[0]](np.random.default_rng([4, draw]), 4000, False)
+        sites = np.arange(400, 3800, 200) + 3 * np.arange(17)
+        lines = 9 * np.exp(-0.5 * ((np.arange(4000) - sites[:, None]) / 3) ** 2).sum(axis=0)
+        judged = score_spectrum(psd * (1 + lines), plan, with_network=False)
+        assert judged.dependence > 1
+        found += judged.scores[sites].tolist()
+    assert np.mean(found) > 39
 
 
 def test_steps_of_every_kind_are_measured():
