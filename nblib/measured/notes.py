@@ -44,7 +44,7 @@ def on_values(scored: Scored) -> list[str]:
     if scored.dependence > 1:
         notes.append(
             f"about {scored.dependence:.0f} neighbouring bins depend on each other (tapers, resolution bandwidth, zero "
-            "padding or smoothing): blocks of that many were averaged and judged, and finer lines are less sure"
+            "padding or smoothing): blocks of half as many were averaged and judged, and finer lines are less sure"
         )
     if smeared.steps.any():
         coarse = float(np.median(smeared.steps / smeared.psd))
