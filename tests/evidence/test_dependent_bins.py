@@ -10,6 +10,8 @@ from nblib.measured.statistic.dependence import blocks_of, dependence_lengths
 from nblib.measured.statistic.score import score_spectrum
 from nblib.measured.statistic.steps import smeared, value_steps
 from nblib.measured.statistic.whitening import Plan
+from nblib.project.paths import ROOT, benchmark_record
+from nblib.project.records import read_json
 
 WORDS = {"decibels": "stand in steps", "decimals": "stand in steps", "floor": "a floor of the display"}
 DETECTOR = NoiseDetector()
@@ -127,3 +129,15 @@ def test_a_test_that_knows_the_background_finds_strong_lines_and_not_those_at_th
     found = with_known_background("floor of the display, K = 30", 4, 100)
     assert found["share"] == 1.0 and found["of"] == 20
     assert with_known_background("floor of the display, K = 2", 20, 200)["share"] < 0.85
+
+
+def test_the_page_sums_the_kinds_that_are_judged_in_blocks():
+    """Planted bug: the sentence of an earlier record."""
+    rows = read_json(benchmark_record("dependent_bins"))["kinds"]
+    kinds = [rows[name] for name in rows if not any(word in name for word in ("whole", "few", "floor", "2 x"))]
+    flagged = [[row["flagged"][area] for row in kinds] for area in ("1%", "5%")]
+    first, second = (
+        f"{sum(round(one['share'] * one['of']) for one in row)} of {sum(one['of'] for one in row)}" for row in flagged
+    )
+    page = (ROOT / "docs" / "detector.md").read_text(encoding="utf-8")
+    assert len(kinds) == 6 and f"have a flag in {first} at 1 % asked and in {second} at 5 %" in page

@@ -311,14 +311,14 @@ def test_a_stated_number_of_averages_finds_no_fewer_lines(n_segments):
     """Planted bug: the thresholds of known K, which the wildest backgrounds set: 27 against 37 of 42 lines."""
     freqs, hits = np.arange(1.0, 3001.0), {n_segments: 0, None: 0}
     background = 150 / freqs + 1
-    for seed in range(45):
+    for seed in range(135):
         rng = np.random.default_rng([seed, n_segments])
         bins = rng.choice(np.arange(30, 2970), 2, replace=False)
         psd = background * rng.gamma(n_segments, 1 / n_segments, 3000)
         psd[bins] += 8 / np.sqrt(n_segments) * background[bins]
         for stated in hits:
             hits[stated] += int(NoiseDetector().detect(freqs, psd, stated).flagged[bins].sum())
-    assert hits[n_segments] >= hits[None] - 3 >= 81  # of 90; three either way are the chance of the measured K
+    assert hits[n_segments] >= hits[None] - 6 >= 243  # of 270; the measured K is 2 % too large
 
 
 @pytest.mark.parametrize(

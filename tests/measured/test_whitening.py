@@ -95,7 +95,7 @@ def test_k_of_bands_follows_their_width_and_not_each_blocks_own_chance():
 
 
 def test_k_on_a_plain_axis_is_one_number():
-    """Planted bug: blocks that count as different from four standard errors on, as one in ten draws of them are."""
+    """Planted bug: blocks that count as different from four standard errors on, as one in eight draws of them are."""
     rng = np.random.default_rng(6)
     own = [local_segments(np.log(rng.gamma(32, 1 / 32, 600))) for _ in range(200)]
     assert sum(np.ptp(one) > 0 for one in own) <= 6

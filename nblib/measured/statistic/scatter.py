@@ -42,6 +42,7 @@ def local_segments(
 
     Parameters
     ----------
+    residual : ln x less a curve through its middle; where log_spacing is given, with a median of 0 all along the axis
     log_spacing : ln of the distance from bin to bin; None: it is one everywhere
     """
     n_bins = len(residual)
